@@ -1,0 +1,1 @@
+"""What runs: one file a flow, its body a table of contents."""

@@ -1,0 +1,57 @@
+"""From the sources to published predictions, exactly once, or a page that says why not."""
+
+from prefect import flow
+
+from tasks.features import join_partition
+from tasks.pull import open_project, pull_partition, pull_side_tables
+from tasks.run import one_page
+from tasks.score import (
+    Work,
+    find_champion,
+    find_work,
+    left_alone,
+    next_step,
+    predict_partition,
+    publish_partition,
+    published_manifest,
+    rejected,
+)
+from tasks.validate import validate_partition, validate_tables
+from tierra.errors import DataRejected
+from tierra.model.release import Champion
+from tierra.outcomes import PartitionScored, Scored, summarise
+from tierra.project import Project
+from tierra.store.refs import TableRef
+
+
+@flow(name="score", flow_run_name="score-{project}-{partition}")
+@one_page
+def score(project: str, partition: str | None = None, rescore: bool = False) -> Scored:
+    """Publish one partition, or every one that is due.
+
+    Args:
+        project: Name of a folder under projects/, or the path of a project.
+        partition: A date as YYYY-MM-DD; every due partition when empty.
+        rescore: Publish a new generation even when nothing changed.
+    """
+    spec = open_project(project)
+    champion = find_champion(spec)
+    work = find_work(spec, partition, rescore)
+    sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
+    return summarise(spec.project, [score_partition(spec, champion, sides, each) for each in work])
+
+
+def score_partition(spec: Project, champion: Champion, sides: dict[str, TableRef], work: Work) -> PartitionScored:
+    """One partition, from its source to its manifest. One that is rejected does not stop the others."""
+    try:
+        pulled = pull_partition(spec, work.day)
+        checked, history = validate_partition(spec, pulled)
+        joined = join_partition(spec, checked.table, history, sides)
+        published = published_manifest(spec, work)
+        step = next_step(work, published, joined)
+        if published and step != "publish":
+            return left_alone(spec, published, step)
+        predicted = predict_partition(spec, champion, joined)
+        return publish_partition(spec, champion, work, checked, joined, predicted)
+    except DataRejected as error:
+        return rejected(work, error)

@@ -1,0 +1,30 @@
+"""From the sources to a champion, or a reason why it stays."""
+
+from prefect import flow
+
+from tasks.features import build_features, split_table
+from tasks.pull import open_project, pull_sources
+from tasks.run import one_page
+from tasks.train import choose_candidate, evaluate_models, fit_candidates, judge, register_model
+from tasks.validate import validate_tables
+from tierra.outcomes import Trained
+
+
+@flow(name="train", flow_run_name="train-{project}")
+@one_page
+def train(project: str) -> Trained:
+    """Pull, validate, prepare, split, fit, choose, evaluate, judge, register.
+
+    Args:
+        project: Name of a folder under projects/, or the path of a project.
+    """
+    spec = open_project(project)
+    snapshots = pull_sources(spec)
+    clean = validate_tables(spec, snapshots)
+    table = build_features(spec, clean)
+    parts = split_table(spec, table)
+    fitted = fit_candidates(spec, parts)
+    choice = choose_candidate(spec, fitted)
+    scores = evaluate_models(spec, choice, table, parts)
+    verdict = judge(spec, scores)
+    return register_model(spec, snapshots, table, parts, choice, scores, verdict)

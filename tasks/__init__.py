@@ -1,0 +1,1 @@
+"""The stations: run policy, and where values meet storage."""

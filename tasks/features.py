@@ -1,0 +1,190 @@
+"""Joining clean tables, building features, and splitting them."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.station import station
+from tierra.journal import note
+from tierra.project import Project
+from tierra.store.refs import TableRef
+from tierra.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from tierra.data.joins import Joiner
+
+TARGET, DAY, ROW = "__target__", "__day__", "__row__"
+PARTS = ("train", "validation", "test")
+
+
+class FeatureTable(BaseModel):
+    """The joined rows, and their features with target, day and row number beside them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    joined: TableRef
+    features: TableRef
+    unlabelled: int
+
+
+class Parts(BaseModel):
+    """The three parts of the feature table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    train: TableRef
+    validation: TableRef
+    test: TableRef
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows by part."""
+        return {name: getattr(self, name).rows for name in PARTS}
+
+
+class Joined(BaseModel):
+    """A partition's joined rows and history, and the digest of what scoring them reads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: TableRef
+    history: TableRef | None
+    digest: str
+
+
+@station
+def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
+    """Join, prepare day by day, and make features and target of every row."""
+    from dataclasses import asdict
+
+    from tierra.data.code import load_code
+    from tierra.store.memo import all_present, remember
+
+    objects, code = open_workspace().objects, load_code(project.folder, project.functions)
+    inputs = [{name: ref.sha256 for name, ref in tables.items()}, project.joins, asdict(project.recipe), code.files]
+    made = remember(
+        objects,
+        "features",
+        inputs,
+        FeatureTable,
+        lambda: _build(project, tables),
+        lambda made: all_present(objects, [made.joined.name, made.features.name]),
+    )
+    note(rows=made.features.rows, unlabelled=made.unlabelled)
+    return made
+
+
+@station
+def split_table(project: Project, table: FeatureTable) -> Parts:
+    """Train, validation and test, cut by time back from the newest label."""
+    from tierra.store.memo import all_present, remember
+
+    objects = open_workspace().objects
+    parts = remember(
+        objects,
+        "split",
+        [table.features.sha256, project.split],
+        Parts,
+        lambda: _split(project, table),
+        lambda made: all_present(objects, [made.train.name, made.validation.name, made.test.name]),
+    )
+    note(**{f"{name} rows": rows for name, rows in parts.rows.items()})
+    return parts
+
+
+@station
+def join_partition(
+    project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]
+) -> Joined:
+    """The partition's rows with every side table's columns, and the digest of them."""
+    from tierra.store.memo import all_present, remember
+
+    objects = open_workspace().objects
+    main = [rows.sha256, history.sha256 if history else ""]
+    inputs = [*main, {name: ref.sha256 for name, ref in sides.items()}, project.joins, project.withheld]
+    return remember(
+        objects,
+        "join",
+        inputs,
+        Joined,
+        lambda: _join_partition(project, rows, history, sides),
+        lambda made: all_present(objects, [made.rows.name, *([made.history.name] if made.history else [])]),
+    )
+
+
+def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
+    import pandas as pd
+    import pyarrow as pa
+
+    from tierra.data.code import load_code
+    from tierra.data.features import build_training_features, check_row_wise, make_target
+    from tierra.data.frames import settle_types, to_frame
+    from tierra.data.joins import join_tables
+    from tierra.data.split import days_of
+    from tierra.store.tables import read_table, write_table
+
+    objects, recipe = open_workspace().objects, project.recipe
+    code = load_code(project.folder, project.functions)
+    read = {name: read_table(objects, ref) for name, ref in tables.items()}
+    joined = settle_types(join_tables(read[project.main], read, project.joins))
+    rows = to_frame(joined)
+    target = make_target(recipe, code, rows)
+    check_row_wise(recipe, code, rows)
+    built = build_training_features(recipe, code, rows)
+    beside = pd.DataFrame({TARGET: target, DAY: days_of(rows, recipe.dates), ROW: range(len(rows))})
+    table = pa.Table.from_pandas(pd.concat([built, beside], axis="columns"), preserve_index=False)
+    return FeatureTable(
+        joined=write_table(objects, "snapshots/", joined.schema, [joined]),
+        features=write_table(objects, "features/", table.schema, [table]),
+        unlabelled=int(target.isna().sum()),
+    )
+
+
+def _split(project: Project, table: FeatureTable) -> Parts:
+    import pyarrow as pa
+
+    from tierra.data.frames import to_frame
+    from tierra.data.split import split_by_time
+    from tierra.store.tables import read_table, write_table
+
+    objects = open_workspace().objects
+    whole = read_table(objects, table.features)
+    frame = to_frame(whole.select([DAY, TARGET]))
+    part_of = split_by_time(frame[DAY], frame[TARGET], project.split)
+    parts = {name: whole.filter(pa.array(part_of == name)) for name in PARTS}
+    return Parts(**{name: write_table(objects, "features/", part.schema, [part]) for name, part in parts.items()})
+
+
+def _join_partition(
+    project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]
+) -> Joined:
+    from tierra.data.frames import digest_rows
+    from tierra.data.joins import Joiner
+    from tierra.store.memo import digest
+    from tierra.store.tables import read_batches, read_table
+
+    objects = open_workspace().objects
+    tables = {name: read_table(objects, ref) for name, ref in sides.items()}
+    joiner = Joiner(project.joins, tables)
+    joined = _write_joined(project, joiner, rows)
+    joiner.check()
+    joined_history = _write_joined(project, Joiner(project.joins, tables), history) if history else None
+    known = _known(project, joined_history.columns if joined_history else {})
+    past = digest_rows(read_batches(objects, joined_history, known)) if joined_history else ""
+    return Joined(
+        rows=joined, history=joined_history, digest=digest([digest_rows(read_batches(objects, joined)), past])
+    )
+
+
+def _write_joined(project: Project, joiner: "Joiner", ref: TableRef) -> TableRef:
+    from tierra.store.tables import read_batches, write_batches
+
+    objects = open_workspace().objects
+    if not project.joins:
+        return ref
+    return write_batches(objects, "snapshots/", (joiner.join(batch) for batch in read_batches(objects, ref)))
+
+
+def _known(project: Project, columns: dict[str, str]) -> list[str]:
+    """The columns whose change makes a partition stale: not the target, not what is known later."""
+    return [name for name in columns if name not in project.withheld]

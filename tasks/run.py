@@ -1,0 +1,66 @@
+"""Around every flow: a journal, one receipt whatever the end, and a named state."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+from loguru import logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from tasks.run_log import set_up_run_logs
+from tierra.errors import TierraError
+from tierra.journal import Journal, open_journal
+from tierra.outcomes import Scored, Trained, rejection
+from tierra.report.page import write_receipt
+
+P = ParamSpec("P")
+
+
+def one_page(body: Callable[P, Trained | Scored]) -> Callable[P, State[Any]]:
+    """Make a flow's body end in a named state, with one page that says what happened.
+
+    An error of ours ends the run as a failed state named after its kind, never
+    as a traceback; any other error is a bug and passes through.
+    """
+
+    @wraps(body)
+    def run(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
+        set_up_run_logs()
+        with open_journal() as journal:
+            try:
+                end: Trained | Scored | TierraError = body(*args, **kwargs)
+            except TierraError as error:
+                end = error
+        return as_state(_with_page(str(kwargs.get("project") or args[0]), body.__name__, journal, end))
+
+    return run
+
+
+def as_state(end: Trained | Scored | TierraError) -> State[Any]:
+    """The named state of a run's end: green for what was expected, red with one line otherwise."""
+    error = end if isinstance(end, TierraError) else rejection(end) if isinstance(end, Scored) else None
+    if error:
+        error.end = end  # type: ignore[attr-defined]
+        return Failed(name=type(error).__name__, message=str(error), data=error)
+    assert not isinstance(end, TierraError)
+    return Completed(name=end.outcome, message=_message(end), data=end)
+
+
+def _with_page(
+    project: str, flow: str, journal: Journal, end: Trained | Scored | TierraError
+) -> Trained | Scored | TierraError:
+    receipt, short = write_receipt(project, flow, journal, end)
+    logger.info("receipt: {}", receipt)
+    create_markdown_artifact(short, key=f"{flow}-receipt", description=f"{flow} {project}")
+    if isinstance(end, TierraError):
+        return end
+    return end.model_copy(update={"receipt": str(receipt)})
+
+
+def _message(end: Trained | Scored) -> str:
+    if isinstance(end, Trained):
+        return f"{end.reason}; champion is version {end.champion.version}, {end.champion.candidate}"
+    days = ", ".join(each.partition for each in end.partitions if each.outcome == "Published")
+    return f"{days}: {end.rows_scored:,} rows scored, {end.rows_quarantined:,} quarantined" if days else end.outcome

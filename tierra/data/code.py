@@ -1,0 +1,89 @@
+"""The project's own Python files: loading functions from them, and their digests."""
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+from tierra.errors import Misconfigured
+
+# Loading changes sys.path and sys.modules for a moment: one thread at a time.
+_lock = RLock()
+
+
+@dataclass(frozen=True)
+class ProjectCode:
+    """Functions by the role they play, and the files they came from, by digest."""
+
+    folder: Path
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, role: str) -> Callable[..., Any] | None:
+        return self.functions.get(role)
+
+
+def load_code(folder: Path, names: Mapping[str, str]) -> ProjectCode:
+    """Import functions named file:function from a folder. Raises Misconfigured.
+
+    Only files of the folder that the import touched count as the project's code.
+    The modules are taken out of sys.modules again, so that today's code and the
+    champion's can live side by side.
+    """
+    with _lock, _importing_from(folder) as touched:
+        functions = {role: _function(folder, name) for role, name in names.items()}
+        files = {file.relative_to(folder).as_posix(): _digest(file) for file in touched()}
+    return ProjectCode(folder, functions, dict(sorted(files.items())))
+
+
+def _function(folder: Path, name: str) -> Callable[..., Any]:
+    module_name, _, attribute = name.partition(":")
+    file = folder / f"{module_name}.py"
+    if not file.is_file():
+        raise Misconfigured("function-not-found", f"{name}: no file {file}")
+    function = getattr(_import(file, module_name), attribute, None)
+    if not callable(function):
+        raise Misconfigured("function-not-found", f"{name}: no function '{attribute}' in {file}")
+    return function  # type: ignore[no-any-return]
+
+
+def _import(file: Path, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # a user's file may raise anything while it is imported
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise Misconfigured("code-invalid", f"{file}{line}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[Callable[[], list[Path]]]:
+    ours = {file.stem for file in folder.glob("*.py")} | {file.parent.name for file in folder.glob("*/__init__.py")}
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in ours}
+    before, no_bytecode = set(sys.modules), sys.dont_write_bytecode
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+
+    def touched() -> list[Path]:
+        files = [Path(getattr(sys.modules[name], "__file__", None) or "/") for name in set(sys.modules) - before]
+        return [file for file in files if file.is_relative_to(folder)]
+
+    try:
+        yield touched
+    finally:
+        sys.dont_write_bytecode = no_bytecode
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] in ours:
+                del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,95 @@
+"""Arrow types as Tierra keeps them, and Arrow tables as pandas frames."""
+
+import hashlib
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as t
+
+from tierra.data.spec import ColumnType
+from tierra.errors import DataRejected
+
+TYPES: dict[ColumnType, pa.DataType] = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType | None:
+    """The one type Tierra keeps for each family; None for what it does not read."""
+    if t.is_integer(kind):
+        return pa.int64()
+    if t.is_floating(kind) or t.is_decimal(kind) or t.is_null(kind):
+        return pa.float64()
+    if t.is_string(kind) or t.is_large_string(kind) or t.is_dictionary(kind):
+        return pa.string()
+    if t.is_timestamp(kind):
+        return pa.timestamp("us", tz=kind.tz)
+    return pa.date32() if t.is_date(kind) else kind if t.is_boolean(kind) else None
+
+
+def plain_schema(schema: pa.Schema, types: dict[str, ColumnType], where: str) -> pa.Schema:
+    """The schema in plain types, with the declared ones in their place. Raises DataRejected."""
+    fields = []
+    for field in schema:
+        kind = TYPES[types[field.name]] if field.name in types else plain_type(field.type)
+        if kind is None:
+            raise DataRejected("column-type", f"{where}: column '{field.name}' is {field.type}, which is not read")
+        fields.append(pa.field(field.name, kind))
+    return pa.schema(fields)
+
+
+def cast_table(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
+    """The table in the schema's types and order. Raises DataRejected naming the column."""
+    columns = []
+    for field in schema:
+        try:
+            columns.append(table.column(field.name).cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            said = str(error).splitlines()[0]
+            raise DataRejected("column-type", f"{where}: column '{field.name}' is not {field.type}: {said}") from None
+    return pa.table(columns, schema=schema)
+
+
+def settle_types(table: pa.Table) -> pa.Table:
+    """Integers and booleans with gaps as numbers, so that a frame shows one type for them."""
+    return cast_table(table, pa.schema([_settled(table, field) for field in table.schema]), "table")
+
+
+def align_types(table: pa.Table, types: dict[str, str]) -> pa.Table:
+    """Numbers as they were in training: what was float there is float here."""
+    fields = [
+        pa.field(field.name, pa.float64())
+        if types.get(field.name) == "double" and (t.is_integer(field.type) or t.is_boolean(field.type))
+        else _settled(table, field)
+        for field in table.schema
+    ]
+    return cast_table(table, pa.schema(fields), "table")
+
+
+def _settled(table: pa.Table, field: pa.Field) -> pa.Field:
+    gaps = (t.is_integer(field.type) or t.is_boolean(field.type)) and table.column(field.name).null_count
+    return field.with_type(pa.float64()) if gaps else field
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A pandas frame; dates as datetime64, gaps as NaN."""
+    return table.to_pandas(date_as_object=False)
+
+
+def digest_rows(batches: Iterable[pa.Table]) -> str:
+    """SHA-256 of the rows, their names and types, however they were cut into batches of one size."""
+    sha = hashlib.sha256()
+    for batch in batches:
+        fresh = batch.replace_schema_metadata(None).combine_chunks()
+        sha.update(str(fresh.schema).encode())
+        for column in fresh.columns:
+            for chunk in column.chunks:
+                sha.update(pa.record_batch([pc.take(chunk, pa.array(range(len(chunk))))], names=["c"]).serialize())
+    return sha.hexdigest()

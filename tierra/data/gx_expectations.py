@@ -1,0 +1,73 @@
+"""Great Expectations at its edge: one suite over one frame, and which rows fail it."""
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.spec import Expectation
+from tierra.errors import DataRejected, Misconfigured
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+import great_expectations as gx  # noqa: E402  the line above must come first
+from great_expectations import expectations as gxe  # noqa: E402
+
+logging.getLogger("great_expectations").setLevel(logging.ERROR)
+# Parallel contexts in one process clash, so there is one, used by one thread at a time.
+_lock = Lock()
+QUICK = {"result_format": "BOOLEAN_ONLY"}
+COMPLETE = {"result_format": "COMPLETE", "include_unexpected_rows": False}
+
+
+def failing_rows(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[np.ndarray]:
+    """The positions of the rows that fail, one array an expectation, in order."""
+    if not expectations or frame.empty:
+        return [np.array([], dtype=np.int64) for _ in expectations]
+    frame = frame.reset_index(drop=True)
+    with _lock:
+        batch = _definition().get_batch(batch_parameters={"dataframe": frame})
+        suite = gx.ExpectationSuite(name="contract")
+        for number, each in enumerate(expectations):
+            suite.add_expectation(_build(each, number))
+        quick = batch.validate(suite, result_format=QUICK)
+        passed = {result.expectation_config.meta["number"]: result.success for result in quick.results}
+        return [
+            np.array([], dtype=np.int64) if passed[number] else _positions(batch, each)
+            for number, each in enumerate(expectations)
+        ]
+
+
+def check_arguments(expectation: Expectation) -> None:
+    """Raise Misconfigured when Great Expectations would not take the arguments."""
+    _build(expectation, 0)
+
+
+def _build(expectation: Expectation, number: int) -> Any:
+    name = "".join(part.capitalize() for part in expectation.type.split("_"))
+    try:
+        return getattr(gxe, name)(**expectation.arguments, meta={"number": number})
+    except (ValueError, TypeError) as error:
+        said = next((line for line in reversed(str(error).splitlines()) if "http" not in line), str(error))
+        raise Misconfigured("expectation-invalid", f"{expectation.type}: {said.strip()}") from None
+
+
+def _positions(batch: Any, expectation: Expectation) -> np.ndarray:
+    result = batch.validate(_build(expectation, 0), result_format=COMPLETE).to_json_dict()
+    if error := result.get("exception_info", {}).get("exception_message"):
+        said = str(error).splitlines()[0]
+        raise DataRejected("expectation-type", f"{expectation.type} cannot read '{expectation.column}': {said}")
+    return np.array(result["result"]["unexpected_index_list"], dtype=np.int64)
+
+
+@cache
+def _definition() -> Any:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("whole")

@@ -1,0 +1,121 @@
+"""Joins with a declared key, cardinality and limit of orphans. Left rows keep their order and number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tierra.data.frames import to_frame
+from tierra.data.spec import Join
+from tierra.errors import DataRejected
+from tierra.journal import note
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A join made ready: the right table, indexed by its key."""
+
+    join: Join
+    table: pa.Table
+    index: pd.Index
+
+
+class Joiner:
+    """Declared joins, made ready once and applied batch by batch.
+
+    Raises DataRejected at once when a right side repeats a key, which would
+    multiply rows.
+    """
+
+    def __init__(self, joins: Sequence[Join], tables: Mapping[str, pa.Table]) -> None:
+        self._sides = [_make_ready(join, tables[join.right]) for join in joins]
+        self._orphans = dict.fromkeys((join.right for join in joins), 0)
+        self._rows = 0
+
+    def join(self, left: pa.Table) -> pa.Table:
+        """The left rows with the columns of every right side; gaps where there is no match."""
+        self._rows += left.num_rows
+        joined = left
+        for side in self._sides:
+            positions = _positions(left, side)
+            self._orphans[side.join.right] += int((positions < 0).sum())
+            joined = _append(joined, side, positions)
+        return joined
+
+    def check(self) -> None:
+        """Raise DataRejected when more of the rows joined so far than allowed found no match."""
+        for side in self._sides:
+            orphans = self._orphans[side.join.right]
+            share, limit = orphans / max(self._rows, 1), side.join.max_orphans
+            note(**{f"orphans {side.join.right}": orphans})
+            if share > limit:
+                raise DataRejected(
+                    "join-orphans",
+                    f"{orphans:,} of {self._rows:,} rows of {side.join.left} ({share:.1%}) have no match in"
+                    f" {side.join.right} by {', '.join(side.join.on)}, limit {limit:.1%}",
+                )
+
+
+def join_tables(left: pa.Table, tables: Mapping[str, pa.Table], joins: Sequence[Join]) -> pa.Table:
+    """Every declared join at once, checked. Raises DataRejected."""
+    joiner = Joiner(joins, tables)
+    joined = joiner.join(left)
+    joiner.check()
+    return joined
+
+
+def _make_ready(join: Join, right: pa.Table) -> _Side:
+    _require(right, join, join.right)
+    index = _index(right, join)
+    if not index.is_unique:
+        repeated = int(index.duplicated().sum())
+        example = index[index.duplicated()][0]
+        raise DataRejected(
+            "join-fan-out",
+            f"{join.right} repeats {repeated:,} keys of {', '.join(join.on)}, such as {example};"
+            f" joined {join.cardinality} it would multiply rows of {join.left}",
+        )
+    return _Side(join, right.drop_columns(list(join.on)), index)
+
+
+def _positions(left: pa.Table, side: _Side) -> np.ndarray:
+    join = side.join
+    _require(left, join, join.left)
+    index = _index(left, join)
+    if index.nlevels == 1 and index.dtype.kind != side.index.dtype.kind and len(index):
+        raise DataRejected(
+            "join-types",
+            f"{join.left}.{join.on[0]} is {index.dtype} but {join.right}.{join.on[0]} is {side.index.dtype}",
+        )
+    if join.cardinality == "one_to_one" and not index.is_unique:
+        repeated = int(index.duplicated().sum())
+        raise DataRejected("join-fan-out", f"{join.left} repeats {repeated:,} keys of a one_to_one join")
+    positions = side.index.get_indexer(index)
+    gaps = np.zeros(len(index), bool)
+    for name in join.on:
+        gaps |= left.column(name).is_null().to_numpy()
+    return np.where(gaps, -1, positions)
+
+
+def _append(joined: pa.Table, side: _Side, positions: np.ndarray) -> pa.Table:
+    taken = side.table.take(pa.array(positions, pa.int64(), mask=positions < 0))
+    for name in taken.column_names:
+        final = side.join.prefix + name
+        if final in joined.column_names:
+            raise DataRejected("join-columns", f"both sides of the join with {side.join.right} have '{final}'")
+        joined = joined.append_column(final, taken.column(name))
+    return joined
+
+
+def _index(table: pa.Table, join: Join) -> pd.Index:
+    frame = to_frame(table.select(list(join.on)))
+    return pd.Index(frame[join.on[0]]) if len(join.on) == 1 else pd.MultiIndex.from_frame(frame)
+
+
+def _require(table: pa.Table, join: Join, name: str) -> None:
+    for column in join.on:
+        if column not in table.column_names:
+            there = ", ".join(table.column_names)
+            raise DataRejected("column-missing", f"{name}: no column '{column}' to join on (there: {there})")

@@ -1,0 +1,23 @@
+"""The recipe: what turns a source's rows into features, whoever asks for them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which functions and columns make features, and which may never be among them.
+
+    Training writes it down; scoring repeats it as it was when the model was judged.
+    """
+
+    target: str
+    target_column: str
+    functions: dict[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    rate_by: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    dates: str | None = None
+    partition_by: str | None = None
+    history: int = 0
+    withheld: tuple[str, ...] = ()
+    positive: str | int | bool | None = None

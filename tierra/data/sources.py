@@ -1,0 +1,67 @@
+"""Sources: what they hold, day by day, and reading them in Arrow batches.
+
+`SourceReader` is the port; sql_source.py and file_source.py are its adapters.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol, assert_never
+
+import pyarrow as pa
+
+from tierra.data.spec import FileSource, Source, SqlSource
+from tierra.errors import DataRejected
+from tierra.settings import Settings
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days from `start` up to, not including, `end`; None is open."""
+
+    start: date | None = None
+    end: date | None = None
+
+
+EVERYTHING = Window()
+
+
+class SourceReader(Protocol):
+    """One table somewhere else."""
+
+    where: str
+
+    def columns(self) -> list[str]:
+        """The names of all its columns."""
+
+    def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
+        """Its rows in pieces; those of the window's days when the source is partitioned."""
+
+    def days(self, window: Window) -> dict[date, int]:
+        """Rows of each day in the window. Only for partitioned sources."""
+
+
+def open_source(name: str, source: Source, folder: Path, settings: Settings) -> SourceReader:
+    """The adapter for a declared source. Raises Misconfigured when it cannot be there."""
+    match source:
+        case SqlSource():
+            from tierra.data.sql_source import SqlReader
+
+            return SqlReader(name, source, settings.connection(source.connection))
+        case FileSource():
+            from tierra.data.file_source import FileReader
+
+            return FileReader(name, source, folder)
+        case _:
+            assert_never(source)
+
+
+def wanted_columns(source: Source, reader: SourceReader) -> list[str]:
+    """The columns to read. Raises DataRejected when a declared one is missing."""
+    there = reader.columns()
+    declared = [*source.columns, *source.key, *source.known_later, *source.types]
+    declared += [source.partition_by] if source.partition_by else []
+    if missing := [column for column in dict.fromkeys(declared) if column not in there]:
+        raise DataRejected("column-missing", f"{reader.where}: no column '{missing[0]}' (there: {', '.join(there)})")
+    return list(source.columns) or there

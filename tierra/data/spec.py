@@ -1,0 +1,111 @@
+"""What a project file says about its data: sources, joins, contract, split."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
+
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
+
+
+class _Source(Spec):
+    key: Columns = Field((), description="Columns that identify a row; snapshots are sorted by them")
+    columns: Columns = Field((), description="Columns to read; all when not stated")
+    types: dict[Column, ColumnType] = Field(default_factory=dict, description="Types to cast columns to")
+    partition_by: Column | None = Field(None, description="The date column whose days are scored one by one")
+    history: Days = Field(0, description="Days before a partition that `prepare` may look at")
+    known_later: Columns = Field((), description="Columns filled in after scoring: withheld from features")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "_Source":
+        if self.history and not self.partition_by:
+            raise ValueError("`history` needs `partition_by`")
+        named = {*self.key, *self.known_later, *self.types} | ({self.partition_by} - {None})
+        if self.columns and (left_out := sorted(str(name) for name in named - set(self.columns))):
+            raise ValueError(f"`columns` leaves out {', '.join(left_out)}")
+        if both := sorted(set(self.known_later) & {*self.key, self.partition_by}):
+            raise ValueError(f"{', '.join(both)} cannot be known later and be the key or the partition")
+        return self
+
+
+class SqlSource(_Source):
+    """A table or a query of a database named in the settings."""
+
+    kind: Literal["sql"]
+    connection: Name
+    table: str | None = Field(None, min_length=1, description="Table, or schema.table")
+    query: str | None = Field(None, min_length=1, description="A single SELECT, instead of `table`")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "SqlSource":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either `table` or `query`")
+        return self
+
+
+class FileSource(_Source):
+    """A CSV or Parquet file, relative to the project's folder."""
+
+    kind: Literal["file"]
+    path: str = Field(min_length=1, description="Path of a .csv, .csv.gz or .parquet file")
+
+
+Source = Annotated[SqlSource | FileSource, Field(discriminator="kind")]
+
+
+class Join(Spec):
+    """How one table's rows find their match in another."""
+
+    left: Name
+    right: Name
+    on: SomeColumns
+    cardinality: Literal["many_to_one", "one_to_one"] = "many_to_one"
+    max_orphans: Share = Field(0.0, description="Largest share of left rows without a match")
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Put before the right side's columns")
+
+
+class Expectation(Spec):
+    """One Great Expectations expectation and what happens to rows that fail it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    table: Name | None = Field(None, description="The table it speaks of; the first source when not stated")
+    column: Column | None = None
+    on_fail: Literal["stop", "quarantine", "warn"] = "stop"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The expectation's own arguments, as Great Expectations takes them."""
+        return {**({"column": self.column} if self.column else {}), **(self.model_extra or {})}
+
+
+class Contract(Spec):
+    """What the data promises, and how many rows may break it."""
+
+    quarantine_budget: Share = 0.01
+    expectations: Annotated[tuple[Expectation, ...], BeforeValidator(tuple)] = ()
+
+    def of(self, table: str, main: str) -> tuple[Expectation, ...]:
+        """The expectations that speak of one table."""
+        return tuple(each for each in self.expectations if (each.table or main) == table)
+
+    def dropping(self) -> "Contract":
+        """The contract as it holds for history: rows that break it are left out, nothing is refused."""
+        lenient = tuple(
+            each.model_copy(update={"on_fail": "quarantine" if each.on_fail == "stop" else each.on_fail})
+            for each in self.expectations
+        )
+        return self.model_copy(update={"expectations": lenient, "quarantine_budget": 1.0})
+
+
+class Split(Spec):
+    """Time, cut back from the newest label: train, then validation, then test."""
+
+    by: Literal["time"] = "time"
+    column: Column | None = Field(None, description="The date column; `partition_by` when not stated")
+    validation: Cut = Field(30, description="Length as 30d, or the first date of the part")
+    test: Cut = Field(30, description="Length as 30d, or the first date of the part")
+    until: date | None = Field(None, description="Rows from this date on are not used for training")

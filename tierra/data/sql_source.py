@@ -1,0 +1,142 @@
+"""Tables and queries of a database, through SQLAlchemy. The only file that knows it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.sql.selectable import FromClause
+
+from tierra.data.frames import plain_type
+from tierra.data.sources import Window
+from tierra.data.spec import SqlSource
+from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
+
+ROWS_A_BATCH = 50_000
+ARROW = {
+    sa.Boolean: pa.bool_(),
+    sa.Integer: pa.int64(),
+    sa.Numeric: pa.float64(),
+    sa.DateTime: pa.timestamp("us"),
+    sa.Date: pa.date32(),
+    sa.String: pa.string(),
+}
+
+
+class SqlReader:
+    """One table or query."""
+
+    def __init__(self, name: str, source: SqlSource, url: str) -> None:
+        self.where = f"source {name} ({source.connection}{'.' + source.table if source.table else ''})"
+        self._source = source
+        self._engine = self._connect(url)
+
+    def columns(self) -> list[str]:
+        """The names of all its columns."""
+        return list(self._relation.c.keys())
+
+    def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
+        """Its rows in pieces, those of the window only."""
+        chosen = [self._relation.c[column] for column in columns]
+        types = [self._arrow_type(column) for column in chosen]
+        with self._answering() as connection:
+            streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_A_BATCH)
+            for rows in streamed.execute(self._within(sa.select(*chosen), window)).partitions(ROWS_A_BATCH):
+                yield self._table(columns, types, list(zip(*rows, strict=True)))
+
+    def days(self, window: Window) -> dict[date, int]:
+        """Rows of each day in the window."""
+        column = self._relation.c[self._partition]
+        counted: dict[date, int] = {}
+        with self._answering() as connection:
+            for value, rows in connection.execute(
+                self._within(sa.select(column, sa.func.count()).group_by(column), window)
+            ):
+                if value is not None:
+                    counted[self._day(value)] = counted.get(self._day(value), 0) + rows
+        return dict(sorted(counted.items()))
+
+    @property
+    def _partition(self) -> str:
+        assert self._source.partition_by, "asked a source without partitions for its days"
+        return self._source.partition_by
+
+    def _connect(self, url: str) -> sa.Engine:
+        try:
+            parsed = sa.make_url(url)
+            if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
+                raise Misconfigured("database-missing", f"{self.where}: no database file {parsed.database}")
+            return sa.create_engine(parsed)
+        except (exc.ArgumentError, ImportError) as error:
+            said = type(error).__name__ if "://" in str(error) else str(error).splitlines()[0]
+            raise Misconfigured("connection-invalid", f"{self.where}: {said}") from None
+
+    @cached_property
+    def _relation(self) -> FromClause:
+        with self._answering() as connection:
+            if self._source.table:
+                schema, _, table = self._source.table.rpartition(".")
+                return sa.Table(table, sa.MetaData(), schema=schema or None, autoload_with=connection)
+            query = sa.text(str(self._source.query).rstrip().rstrip(";"))
+            empty = sa.select(sa.text("*")).select_from(query.columns().subquery("q")).limit(0)
+            names = list(connection.execute(empty).keys())
+            return query.columns(*[sa.column(name) for name in names]).subquery("q")
+
+    def _within(self, select: sa.Select[Any], window: Window) -> sa.Select[Any]:
+        if not self._source.partition_by:
+            return select
+        column = self._relation.c[self._partition]
+        for bound, holds in ((window.start, column.__ge__), (window.end, column.__lt__)):
+            if bound:
+                at = datetime.combine(bound, time()) if isinstance(column.type, sa.DateTime) else bound
+                select = select.where(holds(at))
+        return select
+
+    def _arrow_type(self, column: sa.ColumnElement[Any]) -> pa.DataType | None:
+        return next((arrow for kind, arrow in ARROW.items() if isinstance(column.type, kind)), None)
+
+    def _table(self, names: list[str], types: list[pa.DataType | None], values: list[tuple[Any, ...]]) -> pa.Table:
+        arrays = [self._array(name, kind, column) for name, kind, column in zip(names, types, values, strict=True)]
+        return pa.table(arrays, names=names)
+
+    def _array(self, name: str, kind: pa.DataType | None, values: tuple[Any, ...]) -> pa.Array:
+        try:
+            array = pa.array(values, kind)
+            return array if kind else array.cast(plain_type(array.type) or array.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            said = str(error).splitlines()[0]
+            raise DataRejected("column-type", f"{self.where}: column '{name}' is not one type: {said}") from None
+
+    def _day(self, value: Any) -> date:
+        if isinstance(value, datetime):
+            return value.date()
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
+        except ValueError:
+            raise DataRejected(
+                "column-type", f"{self.where}: '{self._partition}' holds {value!r}, which is no date"
+            ) from None
+
+    @contextmanager
+    def _answering(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except exc.NoSuchTableError:
+            raise Misconfigured("table-missing", f"{self.where}: no such table") from None
+        except exc.DBAPIError as error:
+            raise self._explain(error) from None
+        except ValueError as error:
+            raise DataRejected("column-type", f"{self.where}: {error}") from None
+
+    def _explain(self, error: exc.DBAPIError) -> TierraError:
+        said = str(error.orig).splitlines()[0]
+        lasting = self._engine.dialect.name == "sqlite" and "lock" not in said and "busy" not in said
+        if isinstance(error, exc.OperationalError) and not lasting:
+            return Unavailable("source-unavailable", f"{self.where}: {said}")
+        return Misconfigured("query-failed", f"{self.where}: {said}")

@@ -1,0 +1,148 @@
+"""The error tree. Each error has a stable code, one line and a remedy.
+
+TierraError
+├── Misconfigured         exit 2  the project file, the settings or the call is wrong
+├── DataRejected          exit 3  the data broke its contract; nothing was changed
+│   └── SourceNotReady    exit 3  transient: the partition is still being loaded
+├── NoChampion            exit 4  no model has passed the gate yet, nothing serves
+├── Broken                exit 1  a promise is broken: tampered, unreadable, full
+└── Unavailable           exit 1  transient: network, lock, throttling, 5xx
+
+`REMEDIES` is the catalogue: every code with what to do about it.
+"""
+
+from typing import ClassVar, Final
+
+REMEDIES: Final[dict[str, str]] = {
+    # the project file
+    "project-not-found": "Name a folder under projects/, or give the path of a project folder or file",
+    "project-unreadable": "Check the file's permissions and that it is UTF-8 text",
+    "yaml-invalid": "Correct the YAML at that line",
+    "yaml-tag": "Write plain values; tags such as !!python are never evaluated",
+    "yaml-alias": "Write the value out; anchors and aliases are not expanded",
+    "yaml-too-large": "A project file is a page of text; move data elsewhere",
+    "yaml-duplicate-key": "Keep one of the two",
+    "key-unknown": "Remove the key, or use one of those named",
+    "key-missing": "Add the key",
+    "value-invalid": "Write a value of the kind named",
+    "name-undeclared": "Use a declared name, or declare it",
+    "columns-conflict": "Take the column out of one of the two places",
+    "features-forbidden": "Take the column out of the features: it is not known when scoring, or is the answer",
+    "metric-unknown": "Use one of the metrics named",
+    "expectation-unknown": "Use one of the expectations named",
+    "expectation-invalid": "Give the arguments the expectation asks for",
+    "function-not-found": "Define the function in that file, or correct its name in the project file",
+    "code-invalid": "Correct the Python file; it must import without error",
+    # the settings and the call
+    "settings-invalid": "Correct the variable in the environment or in .env",
+    "connection-unknown": "Set TIERRA_CONNECTIONS__<NAME>__URL in the environment or in .env",
+    "connection-invalid": "Use an SQLAlchemy URL such as sqlite:///warehouse.db",
+    "partition-invalid": "Give a date as YYYY-MM-DD",
+    "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
+    "demo-not-found": "Name a project whose folder has a demo.py with a load function",
+    "demo-data-missing": "Install the demo group: poetry install --with demo",
+    # sources
+    "file-missing": "Put the file there, or correct `path`",
+    "file-invalid": "Give a CSV or Parquet file that opens",
+    "database-missing": "Create the database, or correct the connection's URL",
+    "table-missing": "Correct `table`, or create it",
+    "query-failed": "Run the query by hand and correct it",
+    "column-missing": "Correct the name, or bring the column back at the source",
+    "column-type": "Correct the values at the source, or declare another type under `types`",
+    "source-empty": "Check that the source was loaded and that the dates asked for lie in it",
+    "keys-duplicate": "Make the key unique at the source, or declare all columns that form it",
+    "keys-null": "Fill the key at the source; a row without a key cannot be published",
+    "partition-absent": "Check the date and that the source holds it",
+    "source-not-ready": "Wait for the load to finish; the run is retried until its retries run out",
+    "source-unavailable": "Check that the database answers; the run is retried",
+    # joins, contract
+    "join-fan-out": "Make the right side's key unique, or join on more columns",
+    "join-orphans": "Load the missing rows on the right side, or raise `max_orphans`",
+    "join-types": "Bring both sides to one type with `types`",
+    "join-columns": "Give the join a `prefix`, or choose `columns` on the source",
+    "expectation-failed": "Correct the rows at the source, or change the expectation",
+    "expectation-type": "Bring the column to a type the expectation can read",
+    "budget-exceeded": "Correct the rows at the source, or raise `quarantine_budget`",
+    # the project's functions
+    "function-failed": "Correct the function; `tierra try --debug` shows where it failed",
+    "function-result": "Return a DataFrame (or, for a target or a rule, one value a row)",
+    "features-rows": "Return one row for each row, in the same order",
+    "features-not-row-wise": "Move what looks at other rows into `prepare`",
+    "features-none": "Return at least one column that is not the key or the target",
+    "features-type": "Return numbers, booleans or text",
+    "features-changed": "Train again, so that model and features agree",
+    "rule-range": "Return probabilities between 0 and 1",
+    # target, split, training
+    "target-missing": "Correct `target`, or bring the column back at the source",
+    "target-not-binary": "Return two values, and name the one to predict in `positive`",
+    "target-one-class": "Widen the dates so that every part sees both classes",
+    "split-empty": "Move the cuts so that every part has rows",
+    "split-column": "Split by a column of dates",
+    "fit-failed": "Change the candidate's parameters",
+    "types-not-allowed": "Use an estimator whose types the artifact allows",
+    "agreement-broken": "Report it: this model would serve other values than were judged",
+    # registry and stores
+    "no-champion": "Train first: tierra train",
+    "artifact-tampered": "Restore the registry from its backup, or train again",
+    "artifact-unsafe": "Do not load it; train again and find out who wrote it",
+    "artifact-missing": "Restore the registry's files from their backup, or train again",
+    "code-mismatch": "Restore the registered code from its backup, or train again",
+    "code-differs": "Allow TIERRA_RUN_REGISTERED_CODE, or restore the local file, or train again",
+    "registry-unavailable": "Check the registry's database; the run is retried",
+    "signature-missing": "Report it: a model without a signature is not registered",
+    "store-failed": "Free space or correct permissions, then run again; nothing was published",
+    "store-tampered": "Restore the object from its backup, or score again with --rescore",
+    "partition-unpublished": "Score it first: tierra score",
+    "snapshot-missing": "Run again; the object is built anew",
+    "several": "See each line",
+}
+
+
+class TierraError(Exception):
+    """One line that says what, where and why, and what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+    transient: ClassVar[bool] = False
+
+    def __init__(self, code: str, what: str) -> None:
+        self.code = code
+        self.what = what
+        self.remedy = REMEDIES[code]
+        super().__init__(f"{what}. {self.remedy}. [{code}]")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.code, self.what)
+
+
+class Misconfigured(TierraError):
+    """The project file, the settings or the call is wrong; found before any work."""
+
+    exit_code = 2
+
+
+class DataRejected(TierraError):
+    """The data broke its contract. Nothing was published and nothing changed."""
+
+    exit_code = 3
+
+
+class SourceNotReady(DataRejected):
+    """The partition is there but still being loaded; retried until retries run out."""
+
+    transient = True
+
+
+class NoChampion(TierraError):
+    """No model has been registered as champion yet, so nothing can be scored."""
+
+    exit_code = 4
+
+
+class Broken(TierraError):
+    """A promise is broken: tampered, missing or unwritable. Never retried."""
+
+
+class Unavailable(TierraError):
+    """A server, a lock or a network stood in the way; the same call may succeed later."""
+
+    transient = True

@@ -1,0 +1,65 @@
+"""Log lines: on the console, in one rotating file a process, with secrets struck out."""
+
+import os
+import sys
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from tierra.settings import Settings
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+STRUCK_OUT = "****"
+CONSOLE = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
+FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {name}:{line} {message}"
+_lock = Lock()
+_ready_for: list[Any] = []
+
+
+def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None = None) -> None:
+    """Build the sinks once a process; calling it again with the same settings does nothing.
+
+    `forward` receives every line too: the flows send it on to Prefect's run log.
+    """
+    with _lock:
+        wanted = (os.getpid(), settings.model_dump_json(), forward)
+        if _ready_for == [wanted]:
+            return
+        logger.remove()
+        logger.configure(patcher=_striker(settings.secrets()))
+        _add_console(settings, forward)
+        _add_file(settings)
+        # Last, so that a thread that sees it finds the sinks complete.
+        _ready_for[:] = [wanted]
+
+
+def _add_console(settings: Settings, forward: Callable[["Message"], None] | None) -> None:
+    # Inside a run Prefect's own console handler prints what is forwarded.
+    if forward:
+        logger.add(forward, level=settings.log_level, format="{message}", diagnose=False)
+    else:
+        logger.add(sys.stderr, level=settings.log_level, format=CONSOLE, diagnose=False)
+
+
+def _add_file(settings: Settings) -> None:
+    logger.add(
+        settings.root / "logs" / f"tierra-{os.getpid()}.log",
+        level="DEBUG",
+        format=FILE,
+        rotation="10 MB",
+        retention=settings.log_retention,
+        diagnose=False,
+        delay=True,
+    )
+
+
+def _striker(secrets: list[str]) -> Callable[["Record"], None]:
+    def strike_out(record: "Record") -> None:
+        for secret in secrets:
+            record["message"] = record["message"].replace(secret, STRUCK_OUT)
+
+    return strike_out

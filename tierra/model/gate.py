@@ -1,0 +1,63 @@
+"""The gate: what must be beaten, and a verdict with every reason."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tierra.model.spec import LOWER_IS_BETTER, Gate
+
+
+class Scores(BaseModel):
+    """Metrics of the best candidate, the rule and the champion on the same test rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    best: str
+    best_metrics: dict[str, float]
+    rule_metrics: dict[str, float]
+    champion_metrics: dict[str, float] | None = None
+    champion_version: str | None = None
+
+
+class Verdict(BaseModel):
+    """Whether a model passed, what should serve, and every reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    passed: bool
+    winner: str
+    promote: bool
+    reasons: tuple[str, ...]
+
+
+def advantage(metric: str, one: dict[str, float], other: dict[str, float]) -> float:
+    """By how much `one` is better than `other`; negative when worse."""
+    difference = one[metric] - other[metric]
+    return -difference if metric in LOWER_IS_BETTER else difference
+
+
+def judge(scores: Scores, gate: Gate) -> Verdict:
+    """Compare the best candidate with the rule, and the better of the two with the champion.
+
+    The rule is the challenger when no model beats it by the margin. Beating the
+    champion means strictly greater than the margin.
+    """
+    over_rule = advantage(gate.metric, scores.best_metrics, scores.rule_metrics)
+    beats_rule = over_rule > 0 and over_rule >= gate.beat_rule_by
+    winner, metrics = (scores.best, scores.best_metrics) if beats_rule else ("rule", scores.rule_metrics)
+    reasons = [_reason(gate.metric, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
+                       gate.beat_rule_by, beats_rule)]  # fmt: skip
+    promote = True
+    if scores.champion_metrics:
+        promote = advantage(gate.metric, metrics, scores.champion_metrics) > gate.beat_champion_by
+        champion = f"champion version {scores.champion_version}"
+        reasons.append(
+            _reason(gate.metric, winner, metrics, champion, scores.champion_metrics, gate.beat_champion_by, promote)
+        )
+    return Verdict(passed=beats_rule and promote, winner=winner, promote=promote, reasons=tuple(reasons))
+
+
+def _reason(
+    metric: str, name: str, ours: dict[str, float], other: str, theirs: dict[str, float], margin: float, beats: bool
+) -> str:
+    verb = "beats" if beats else "does not beat"
+    return f"{name} {verb} {other} by {margin:g} {metric}: {ours[metric]:.4f} against {theirs[metric]:.4f}"

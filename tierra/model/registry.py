@@ -1,0 +1,215 @@
+"""The registry on MLflow. The only file that knows it.
+
+MLflow's own loader trusts the list of types inside the artifact, so it is never
+used: files are fetched, checked against the registered digests and loaded by us.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tierra.errors import Broken, TierraError, Unavailable
+from tierra.model.artifact import ALLOWED_TYPES, load_model
+from tierra.model.release import Champion, Release
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow  # noqa: E402  the lines above must come first
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities.model_registry import ModelVersion  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+ALIAS = "champion"
+SIGNATURE_ROWS = 1000
+RELEASE = "release"
+
+
+class Registry:
+    """Models, their releases and the champion of each project."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self._artifacts = root / "mlflow-artifacts"
+        self._uri = f"sqlite:///{root / 'mlflow.db'}"
+        with _answering():
+            mlflow.set_tracking_uri(self._uri)
+            self._client = MlflowClient(self._uri, self._uri)
+
+    def champion(self, project: str) -> Champion | None:
+        """The version the alias names, its release verified; None before the first."""
+        with _answering():
+            try:
+                version = self._client.get_model_version_by_alias(project, ALIAS)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+            return self._opened(version)
+
+    def load(self, champion: Champion) -> Any:
+        """The champion's model, checked before it is loaded. Raises Broken."""
+        file = self._folder(champion.model_uri, "the model") / "model.skops"
+        return load_model(_bytes(file), champion.release.model_sha256, str(file))
+
+    def code_folder(self, champion: Champion) -> Path:
+        """The champion's own code files, each checked against its digest. Raises Broken."""
+        folder = Path(champion.folder) / "code"
+        for name, sha256 in champion.release.code.items():
+            if hashlib.sha256(_bytes(folder / name)).hexdigest() != sha256:
+                raise Broken("code-mismatch", f"{folder / name} is not the file version {champion.version} registered")
+        return folder
+
+    def record(self, release: Release, params: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs."""
+        with _answering():
+            if not self._runs(release):
+                with self._run(release, params, metrics):
+                    pass
+
+    def register(
+        self,
+        release: Release,
+        model: Any,
+        sample: pd.DataFrame,
+        code: dict[str, bytes],
+        params: dict[str, Any],
+        metrics: dict[str, float],
+    ) -> Champion:
+        """Register a model with its release and make it the champion.
+
+        The alias moves last. A version left by a run that died before that is
+        taken up again, not made twice.
+        """
+        with _answering():
+            version = self._version(release) or self._create(release, model, sample, code, params, metrics)
+            self._client.set_registered_model_alias(release.project, ALIAS, version.version)
+            return self._opened(version)
+
+    def _create(
+        self,
+        release: Release,
+        model: Any,
+        sample: pd.DataFrame,
+        code: dict[str, bytes],
+        params: dict[str, Any],
+        metrics: dict[str, float],
+    ) -> ModelVersion:
+        with self._run(release, params, metrics) as run:
+            signature = mlflow.models.infer_signature(sample.head(SIGNATURE_ROWS), model.predict(sample.head(2)))
+            if not signature.inputs or list(signature.inputs.input_names()) != list(sample.columns):
+                raise Broken("signature-missing", f"{release.project}: MLflow made no signature of the features")
+            info = mlflow.sklearn.log_model(
+                model,
+                name="model",
+                serialization_format="skops",
+                skops_trusted_types=sorted(ALLOWED_TYPES),
+                signature=signature,
+                pip_requirements=[f"{name}=={version}" for name, version in release.libraries.items()],
+            )
+            file = self._folder(info.model_uri, "the model") / "model.skops"
+            final = release.model_copy(update={"model_sha256": hashlib.sha256(_bytes(file)).hexdigest()})
+            _log_release(final, code)
+            return self._named(final, info.model_uri, run.info.run_id)
+
+    def _named(self, release: Release, model_uri: str, run_id: str) -> ModelVersion:
+        text = release.model_dump_json()
+        tags = {
+            "inputs": release.inputs,
+            "candidate": release.candidate,
+            "verdict.passed": str(release.verdict.passed).lower(),
+            "verdict.reasons": " | ".join(release.verdict.reasons),
+            "model_sha256": release.model_sha256,
+            "release_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "model_uri": model_uri,
+            **{f"code.{name}": sha256 for name, sha256 in release.code.items()},
+            "contract": release.contract,
+        }
+        try:
+            self._client.create_registered_model(release.project)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self._client.create_model_version(release.project, model_uri, run_id, tags=tags)
+
+    @contextmanager
+    def _run(self, release: Release, params: dict[str, Any], metrics: dict[str, float]) -> Iterator[Any]:
+        tags = {"inputs": release.inputs, "candidate": release.candidate, "verdict": release.verdict.model_dump_json()}
+        tags |= {f"dataset.{name}": sha256 for name, sha256 in release.datasets.items()}
+        with mlflow.start_run(experiment_id=self._experiment(release.project), run_name=release.candidate, tags=tags):
+            mlflow.log_params(params)
+            mlflow.log_metrics(metrics)
+            yield mlflow.active_run()
+
+    def _experiment(self, project: str) -> str:
+        found = self._client.get_experiment_by_name(project)
+        location = (self._artifacts / project).as_uri()
+        return str(found.experiment_id if found else self._client.create_experiment(project, location))
+
+    def _runs(self, release: Release) -> list[Any]:
+        found = f"tags.inputs = '{release.inputs}'"
+        return list(self._client.search_runs([self._experiment(release.project)], found, max_results=1))
+
+    def _version(self, release: Release) -> ModelVersion | None:
+        found = self._client.search_model_versions(f"name = '{release.project}'")
+        return next((version for version in found if version.tags.get("inputs") == release.inputs), None)
+
+    def _opened(self, version: ModelVersion) -> Champion:
+        folder = self._folder(f"runs:/{version.run_id}/{RELEASE}", "the release")
+        text = _bytes(folder / "release.json")
+        if hashlib.sha256(text).hexdigest() != version.tags["release_sha256"]:
+            raise Broken("artifact-tampered", f"{folder / 'release.json'} is not what version {version.version} says")
+        return Champion(
+            version=str(version.version),
+            run_id=version.run_id,
+            model_uri=version.tags["model_uri"],
+            folder=str(folder),
+            release=Release.model_validate_json(text),
+        )
+
+    def _folder(self, uri: str, what: str) -> Path:
+        try:
+            return Path(mlflow.artifacts.download_artifacts(uri, tracking_uri=self._uri))
+        except (MlflowException, OSError) as error:
+            said = str(error).splitlines()[0]
+            raise Broken("artifact-missing", f"{what} at {uri}: {said}") from None
+
+
+def _log_release(release: Release, code: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+        root = Path(folder)
+        (root / "release.json").write_text(release.model_dump_json())
+        (root / "project.yaml").write_text(release.project_file)
+        (root / "verdict.json").write_text(json.dumps(release.verdict.model_dump(), indent=1))
+        for name, data in code.items():
+            (root / "code" / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / "code" / name).write_bytes(data)
+        mlflow.log_artifacts(folder, RELEASE)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Broken("artifact-missing", f"{file}: {error.strerror}") from None
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """MLflow's failures as ours: what may pass is transient."""
+    try:
+        yield
+    except TierraError:
+        raise
+    except MlflowException as error:
+        raise Unavailable("registry-unavailable", f"registry: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,59 @@
+"""Scoring: rows in, keys with probability and decision out, batch by batch."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tierra.data.code import ProjectCode
+from tierra.data.features import build_features
+from tierra.data.frames import align_types, to_frame
+from tierra.data.recipe import Recipe
+from tierra.errors import Broken
+from tierra.model.artifact import predict
+from tierra.model.candidates import unseen_categories
+
+BINS = 20
+
+
+@dataclass
+class Scorer:
+    """A champion with the code and recipe it was judged with, counting what it sees."""
+
+    model: Any
+    code: ProjectCode
+    recipe: Recipe
+    features: tuple[str, ...]
+    types: dict[str, str]
+    columns: tuple[str, ...] = ("probability", "decision")
+    unseen: Counter[str] = field(default_factory=Counter)
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
+
+    def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
+        """One prediction a row, beside the row's key. Raises Broken when features moved."""
+        table = self.features_of(rows, history)
+        probability, decision = predict(self.model, table)
+        self.unseen.update(unseen_categories(self.model, table))
+        self.histogram = self.histogram + histogram_of(probability)
+        scores = {"probability": pa.array(probability), "decision": pa.array(decision)}
+        kept = {name: scores[name] for name in self.columns}
+        return pa.table({**{name: rows.column(name) for name in key}, **kept})
+
+    def features_of(self, rows: pa.Table, history: pd.DataFrame) -> pd.DataFrame:
+        """The features of joined rows, as the model was trained on them."""
+        table = build_features(self.recipe, self.code, to_frame(align_types(rows, self.types)), history)
+        if missing := [name for name in self.features if name not in table]:
+            raise Broken("features-changed", f"the champion needs feature '{missing[0]}', which is not made any more")
+        return table[list(self.features)]
+
+    def history_frame(self, history: pa.Table) -> pd.DataFrame:
+        """The history rows as `prepare` saw them in training."""
+        return to_frame(align_types(history, self.types))
+
+
+def histogram_of(probability: np.ndarray) -> np.ndarray:
+    """How many probabilities fall in each of twenty equal bins."""
+    return np.histogram(probability, bins=BINS, range=(0.0, 1.0))[0]

@@ -1,0 +1,132 @@
+"""What a run ends with: expected ends are values, with everything a reader asks for."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from tierra.errors import DataRejected, TierraError
+from tierra.model.gate import Verdict
+
+
+class _Outcome(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Served(_Outcome):
+    """A model that serves or was compared: its version, candidate and metrics."""
+
+    version: str | None = None
+    candidate: str
+    metrics: dict[str, float]
+
+
+class Trained(_Outcome):
+    """The end of a training run."""
+
+    project: str
+    outcome: Literal["Promoted", "KeptChampion"]
+    reason: str
+    verdict: Verdict
+    champion: Served
+    rule: Served
+    best: Served
+    rows: dict[str, int]
+    model_sha256: str = ""
+    datasets: dict[str, str] = {}
+    receipt: str = ""
+
+
+class PartitionScored(_Outcome):
+    """The end of one partition of a scoring run."""
+
+    partition: str
+    outcome: Literal["Published", "AlreadyPublished", "Stale", "Rejected"]
+    rows_in: int = 0
+    rows_scored: int = 0
+    rows_quarantined: int = 0
+    model_version: str = ""
+    generation: int = 0
+    manifest: str = ""
+    inputs: str = ""
+    stale: bool = False
+    unseen: dict[str, int] = {}
+    histogram: tuple[int, ...] = ()
+    code: str = ""
+    reason: str = ""
+
+
+class Scored(_Outcome):
+    """The end of a scoring run over one or more partitions."""
+
+    project: str
+    outcome: Literal["Published", "AlreadyPublished", "NothingDue", "DataRejected"]
+    partitions: tuple[PartitionScored, ...] = ()
+    stale: tuple[str, ...] = ()
+    receipt: str = ""
+
+    def _total(self, name: str) -> int:
+        return sum(getattr(each, name) for each in self.partitions if each.outcome != "Stale")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def rows_in(self) -> int:
+        """Rows of all partitions."""
+        return self._total("rows_in")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def rows_scored(self) -> int:
+        """Rows published."""
+        return self._total("rows_scored")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def rows_quarantined(self) -> int:
+        """Rows set aside with a reason."""
+        return self._total("rows_quarantined")
+
+    def _only(self, name: str) -> str | int | None:
+        values = {getattr(each, name) for each in self.partitions if each.generation}
+        return values.pop() if len(values) == 1 else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def model_version(self) -> str | int | None:
+        """The version that scored, when one did all."""
+        return self._only("model_version")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def generation(self) -> str | int | None:
+        """The generation, when there is one partition."""
+        return self._only("generation") if len(self.partitions) == 1 else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def manifest(self) -> str | int | None:
+        """Where the manifest lies, when there is one partition."""
+        return self._only("manifest")
+
+
+def summarise(project: str, partitions: list[PartitionScored]) -> Scored:
+    """The whole run's outcome from its partitions'."""
+    ends = {each.outcome for each in partitions}
+    stale = tuple(each.partition for each in partitions if each.stale)
+    if "Rejected" in ends:
+        outcome = "DataRejected"
+    elif "Published" in ends:
+        outcome = "Published"
+    else:
+        outcome = "AlreadyPublished" if "AlreadyPublished" in ends else "NothingDue"
+    return Scored(project=project, outcome=outcome, partitions=tuple(partitions), stale=stale)  # type: ignore[arg-type]
+
+
+def rejection(scored: Scored) -> TierraError | None:
+    """The error a run with rejected partitions ends in, naming each; None when none was."""
+    rejected = [each for each in scored.partitions if each.outcome == "Rejected"]
+    if not rejected:
+        return None
+    if len(rejected) == 1:
+        return DataRejected(rejected[0].code, f"{scored.project} {rejected[0].partition}: {rejected[0].reason}")
+    lines = "; ".join(f"{each.partition}: {each.reason}" for each in rejected)
+    return DataRejected("several", f"{scored.project}: {len(rejected)} partitions rejected: {lines}")

@@ -1,0 +1,1 @@
+"""The receipt: one self-contained HTML page a run."""

@@ -1,0 +1,53 @@
+"""What serves: the champion's model with the code and the recipe it was judged with."""
+
+import hashlib
+from pathlib import Path
+
+from tierra.data.code import ProjectCode, load_code
+from tierra.data.recipe import Recipe
+from tierra.errors import Broken, Misconfigured, NoChampion
+from tierra.model.release import Champion
+from tierra.model.scoring import Scorer
+from tierra.project import Project, load_project
+from tierra.workspace import Workspace
+
+
+def find_champion(workspace: Workspace, project: Project) -> Champion:
+    """The project's champion. Raises NoChampion before the first."""
+    champion = workspace.registry().champion(project.project)
+    if champion is None:
+        raise NoChampion("no-champion", f"{project.project}: no model has been registered yet")
+    return champion
+
+
+def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> Scorer:
+    """The champion ready to score, everything checked against its digests. Raises Broken."""
+    return Scorer(
+        model=workspace.registry().load(champion),
+        code=serving_code(workspace, project, champion),
+        recipe=serving_recipe(champion),
+        features=champion.release.features,
+        types=champion.release.types,
+        columns=project.score.columns,
+    )
+
+
+def serving_recipe(champion: Champion) -> Recipe:
+    """How the champion's features are made, from the project file it was registered with."""
+    file = Path(champion.folder) / "project.yaml"
+    if not file.is_file() or file.read_text() != champion.release.project_file:
+        raise Broken("code-mismatch", f"{file} is not the file version {champion.version} registered")
+    return load_project(str(file)).recipe
+
+
+def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:
+    """The champion's own functions: from the registry, or, where that is forbidden, equal local files."""
+    registered = workspace.registry().code_folder(champion)
+    names = serving_recipe(champion).functions
+    if workspace.settings.run_registered_code:
+        return load_code(registered, names)
+    for name, sha256 in champion.release.code.items():
+        file = project.folder / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+            raise Misconfigured("code-differs", f"{file} is not what version {champion.version} was judged with")
+    return load_code(project.folder, names)

@@ -1,0 +1,78 @@
+"""Where we run: folders, connections and the clock, from the environment and `.env`."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tierra.errors import Misconfigured
+
+
+class Connection(BaseModel):
+    """A database, named in settings so that its URL stands in no project file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = Field(description="SQLAlchemy URL, such as sqlite:///var/warehouse.db")
+
+
+class Settings(BaseSettings):
+    """Where we run. Every field is a variable with the prefix TIERRA_."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIERRA_",
+        env_file=".env",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(Path("var"), description="Folder of the store, the registry, receipts and logs")
+    projects: Path = Field(Path("projects"), description="Folder whose sub-folders are projects")
+    connections: dict[str, Connection] = Field(default_factory=dict, description="Databases by name")
+    clock: AwareDatetime | None = Field(None, description="A fixed now, for demos on old data")
+    run_registered_code: bool = Field(
+        True, description="Score with the code stored beside the champion; else local files must equal it"
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
+    log_retention: int = Field(10, ge=1, le=1000, description="Log files kept")
+
+    @cached_property
+    def root(self) -> Path:
+        """`home`, absolute."""
+        return self.home.expanduser().resolve()
+
+    def now(self) -> datetime:
+        """The fixed clock when one is set, else the time, with its zone."""
+        return self.clock or datetime.now(UTC)
+
+    def connection(self, name: str) -> str:
+        """The URL of a named connection, secret included. Raises Misconfigured."""
+        if name not in self.connections:
+            known = ", ".join(sorted(self.connections)) or "none"
+            raise Misconfigured("connection-unknown", f"connection '{name}' is not set (set: {known})")
+        return self.connections[name].url.get_secret_value()
+
+    def secrets(self) -> list[str]:
+        """What must never be written anywhere: the connections' URLs and their passwords."""
+        urls = [connection.url.get_secret_value() for connection in self.connections.values()]
+        return [secret for url in urls for secret in (url, _password(url)) if secret]
+
+
+def _password(url: str) -> str:
+    credentials = url.partition("://")[2].rpartition("@")[0]
+    return credentials.partition(":")[2]
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process. Raises Misconfigured, naming the variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "TIERRA_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise Misconfigured("settings-invalid", f"{variable}: {first['msg'].lower()}") from None

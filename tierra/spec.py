@@ -1,0 +1,65 @@
+"""The grammar the rooms' specs share: frozen, strict, and a few small value types."""
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+FUNCTION = re.compile(r"^[a-z_][a-z0-9_]*:[a-z_][a-z0-9_]*$")
+
+
+class Spec(BaseModel):
+    """Frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and cls.model_config["extra"] == "forbid":
+            for key in data:
+                if key not in cls.model_fields:
+                    known = ", ".join(cls.model_fields)
+                    raise PydanticCustomError("key_unknown", "known: {known}", {"key": str(key), "known": known})
+        return data
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,5})\s*([dw])", value)):
+        return int(match[1]) * (7 if match[2] == "w" else 1)
+    raise ValueError("a number of days such as 30d, or of weeks such as 4w")
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value)):
+        return float(match[1]) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError("a share such as 1% or 0.01")
+
+
+def _function(value: Any) -> Any:
+    if isinstance(value, str) and FUNCTION.match(value):
+        return value
+    raise ValueError("a function as file:name, such as features:build")
+
+
+def _cut(value: Any) -> Any:
+    return value if isinstance(value, date) else _days(value)
+
+
+Name = Annotated[str, Field(pattern=NAME)]
+Column = Annotated[str, Field(min_length=1, max_length=200)]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed)]
+SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1)]
+Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d")]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+FunctionName = Annotated[str, BeforeValidator(_function)]
+Cut = Annotated[date | int, BeforeValidator(_cut)]

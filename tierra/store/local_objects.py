@@ -1,0 +1,97 @@
+"""Objects in a folder of a POSIX file system, durable before they are visible."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from tierra.errors import Broken
+from tierra.store import disk
+from tierra.store.objects import Draft, check_name
+
+
+class _LocalDraft(Draft):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = disk.create(path)
+
+    def _append(self, data: bytes) -> None:
+        disk.write(self._file, data)
+
+    def finish(self) -> None:
+        disk.sync(self._file)
+        self._file.close()
+
+    def abandon(self) -> None:
+        self._file.close()
+
+
+class LocalObjects:
+    """Objects as files: a temporary name first, then sync, then the final name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
+        """Write an object named stem + digest + suffix."""
+        with _disk_errors(stem):
+            temporary = self._temporary(stem + "x")
+            draft = _LocalDraft(temporary)
+            try:
+                yield draft
+                draft.finish()
+                draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
+                disk.rename(temporary, self._folder / draft.name)
+                disk.sync_folder(temporary.parent)
+            except BaseException:
+                draft.abandon()
+                disk.remove(temporary)
+                raise
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Create an object, or leave the one that has the name alone."""
+        with _disk_errors(name):
+            temporary = self._temporary(name)
+            try:
+                with disk.create(temporary) as file:
+                    disk.write(file, data)
+                    disk.sync(file)
+                disk.link(temporary, self._folder / name)
+                disk.sync_folder(temporary.parent)
+                return True
+            except FileExistsError:
+                return False
+            finally:
+                disk.remove(temporary)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object."""
+        return (self._folder / check_name(name)).read_bytes()
+
+    def open(self, name: str) -> BinaryIO:
+        """An object to read from at any position."""
+        return (self._folder / check_name(name)).open("rb")
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the objects in a folder and below it, sorted."""
+        files = (self._folder / check_name(folder)).rglob("[!.]*")
+        return sorted(file.relative_to(self._folder).as_posix() for file in files if file.is_file())
+
+    def location(self, name: str) -> str:
+        """Where a person finds the object."""
+        return str(self._folder / check_name(name))
+
+    def _temporary(self, name: str) -> Path:
+        folder = (self._folder / check_name(name)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f".{uuid.uuid4().hex}.tmp"
+
+
+@contextmanager
+def _disk_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Broken("store-failed", f"writing {name}: {error.strerror or error}") from error

@@ -1,0 +1,126 @@
+"""The store of objects: named bytes, written once and never changed.
+
+`Objects` is the port. `LocalObjects` keeps them in a folder; `MemoryObjects` is
+its in-memory twin for tests of whoever uses the port.
+"""
+
+import hashlib
+import io
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import BinaryIO, Protocol
+
+from tierra.errors import Broken
+
+NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./=-]*")
+
+
+class Draft(io.RawIOBase):
+    """A new object being written. Its name is known once its content is."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self.name = ""
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what was written so far."""
+        return self._hash.hexdigest()
+
+    def writable(self) -> bool:
+        """Always: that is what a draft is for."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        return self._size
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        """Append bytes."""
+        self._hash.update(data)
+        self._append(bytes(data))
+        self._size += len(data)
+        return len(data)
+
+    @abstractmethod
+    def _append(self, data: bytes) -> None: ...
+
+
+class Objects(Protocol):
+    """Named bytes, written once."""
+
+    def draft(self, stem: str, suffix: str) -> AbstractContextManager[Draft]:
+        """Write an object named stem + digest + suffix; nothing is there before the block ends well."""
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Create an object, or leave the one that has the name alone. True when created."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object. Raises FileNotFoundError."""
+
+    def open(self, name: str) -> BinaryIO:
+        """An object to read from at any position. Raises FileNotFoundError."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the objects in a folder and below it, sorted."""
+
+    def location(self, name: str) -> str:
+        """Where a person finds the object."""
+
+
+def check_name(name: str) -> str:
+    """Refuse names that could leave the store."""
+    if not NAME.fullmatch(name):
+        raise Broken("store-failed", f"'{name}' cannot be the name of an object")
+    return name
+
+
+class _MemoryDraft(Draft):
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = bytearray()
+
+    def _append(self, data: bytes) -> None:
+        self.buffer += data
+
+
+class MemoryObjects:
+    """Objects in a dictionary."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    @contextmanager
+    def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
+        """Write an object named stem + digest + suffix."""
+        draft = _MemoryDraft()
+        yield draft
+        draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
+        self.objects.setdefault(draft.name, bytes(draft.buffer))
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Create an object, or leave the one that has the name alone."""
+        absent = check_name(name) not in self.objects
+        self.objects.setdefault(name, data)
+        return absent
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object."""
+        if name not in self.objects:
+            raise FileNotFoundError(name)
+        return self.objects[name]
+
+    def open(self, name: str) -> BinaryIO:
+        """An object to read from at any position."""
+        return io.BytesIO(self.read(name))
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the objects in a folder and below it, sorted."""
+        return sorted(name for name in self.objects if name.startswith(folder.rstrip("/") + "/"))
+
+    def location(self, name: str) -> str:
+        """Where a person finds the object."""
+        return f"memory:{name}"

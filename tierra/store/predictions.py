@@ -1,0 +1,108 @@
+"""The commit protocol: a partition's predictions exist when a manifest says so.
+
+Parts are written first, under the digest of their content. One put-if-absent of
+`<dataset>/manifests/<partition>/<generation>.json` publishes them. A re-score is
+a new generation; nothing is ever changed in place.
+"""
+
+import hashlib
+import io
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tierra.errors import Broken, Misconfigured
+from tierra.store.objects import Objects
+from tierra.store.refs import TableRef
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Manifest(BaseModel):
+    """What is published for one partition, from what, by which model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    dataset: str
+    partition: str
+    generation: int = 0
+    inputs: str = Field(description="Digest of the rows that were scored")
+    model: str = Field(description="Digest of the model")
+    scoring: str = Field(description="Digest of the code and the recipe that scored them")
+    model_version: str
+    rows_in: int
+    rows_scored: int
+    rows_quarantined: int
+    parts: tuple[TableRef, ...]
+    quarantine: tuple[TableRef, ...] = ()
+    published_at: str = ""
+
+
+def manifest_name(dataset: str, partition: str, generation: int) -> str:
+    """The name of a manifest; zero-padded so that names sort by generation."""
+    return f"{dataset}/manifests/{partition}/{generation:06d}.json"
+
+
+def generations(objects: Objects, dataset: str) -> dict[str, int]:
+    """The highest generation of every published partition."""
+    latest: dict[str, int] = {}
+    for name in objects.names(f"{dataset}/manifests"):
+        partition, number = name.split("/")[-2:]
+        latest[partition] = max(latest.get(partition, 0), int(number.removesuffix(".json")))
+    return latest
+
+
+def read_manifest(objects: Objects, dataset: str, partition: str, generation: int | None = None) -> Manifest | None:
+    """The manifest of a generation, the highest when none is named; None when there is none."""
+    number = generation or generations(objects, dataset).get(partition)
+    if number is None:
+        return None
+    name = manifest_name(dataset, partition, number)
+    try:
+        return Manifest.model_validate_json(objects.read(name))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        said = str(error).splitlines()[0]
+        raise Broken("store-tampered", f"{objects.location(name)}: {said}") from None
+
+
+def publish(objects: Objects, manifest: Manifest, after: int) -> tuple[Manifest, bool]:
+    """Publish as the generation after the one the writer saw.
+
+    Returns what is published now, and whether it is the writer's own: a writer
+    that finds the generation taken stands down.
+    """
+    mine = manifest.model_copy(update={"generation": after + 1})
+    name = manifest_name(mine.dataset, mine.partition, mine.generation)
+    if objects.put_if_absent(name, mine.model_dump_json(indent=1).encode()):
+        return mine, True
+    theirs = read_manifest(objects, mine.dataset, mine.partition, mine.generation)
+    if theirs is None:
+        raise Broken("store-tampered", f"{objects.location(name)} was there and is gone")
+    return theirs, theirs == mine
+
+
+def read_published(objects: Objects, dataset: str, partition: str, generation: int | None = None) -> "pa.Table":
+    """The predictions of a partition, each part verified. Raises Misconfigured when there are none."""
+    import pyarrow as pa
+
+    manifest = read_manifest(objects, dataset, partition, generation)
+    if manifest is None:
+        which = f"generation {generation} of {partition}" if generation else partition
+        raise Misconfigured("partition-unpublished", f"{dataset}: {which} is not published")
+    return pa.concat_tables([_read_part(objects, part) for part in manifest.parts])
+
+
+def _read_part(objects: Objects, part: TableRef) -> "pa.Table":
+    import pyarrow.parquet as pq
+
+    try:
+        data = objects.read(part.name)
+    except FileNotFoundError:
+        raise Broken("store-tampered", f"{objects.location(part.name)} is gone") from None
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise Broken("store-tampered", f"{objects.location(part.name)} is not what was published")
+    return pq.read_table(io.BytesIO(data))

@@ -1,0 +1,22 @@
+"""References: how tables and models travel between stations."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ObjectRef(BaseModel):
+    """Where an object lies, and the digest of its bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    sha256: str
+
+
+class TableRef(ObjectRef):
+    """Where a table lies and what it is: name, digest, rows, and column types by name."""
+
+    rows: int
+    columns: dict[str, str]
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)

@@ -1,0 +1,81 @@
+"""Tables by reference: immutable Parquet objects named by the digest of their content."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tierra.errors import Broken
+from tierra.journal import note
+from tierra.store.objects import Draft, Objects
+from tierra.store.refs import TableRef
+
+ROWS_A_GROUP = 131_072
+
+
+def write_table(objects: Objects, stem: str, schema: pa.Schema, batches: Iterable[pa.Table]) -> TableRef:
+    """Write batches as one Parquet object; the same rows give the same digest however they are cut."""
+    schema, rows = schema.remove_metadata(), 0
+    with objects.draft(stem, ".parquet") as draft:
+        with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+            for group in in_groups(schema, batches):
+                writer.write_table(group, row_group_size=ROWS_A_GROUP)
+                rows += group.num_rows
+    ref = reference(draft, rows, schema)
+    note(wrote=rows)
+    return ref
+
+
+def write_batches(objects: Objects, stem: str, batches: Iterator[pa.Table]) -> TableRef:
+    """Write batches of the first one's schema; there must be one."""
+    first = next(batches)
+    return write_table(objects, stem, first.schema, chain([first], batches))
+
+
+def reference(draft: Draft, rows: int, schema: pa.Schema) -> TableRef:
+    """The reference of a finished draft."""
+    columns = {field.name: str(field.type) for field in schema}
+    return TableRef(name=draft.name, sha256=draft.sha256, rows=rows, columns=columns)
+
+
+def in_groups(schema: pa.Schema, batches: Iterable[pa.Table], rows: int = ROWS_A_GROUP) -> Iterator[pa.Table]:
+    """The same rows in tables of equal size, the last one smaller."""
+    waiting = schema.empty_table()
+    for batch in batches:
+        waiting = pa.concat_tables([waiting, batch.select(schema.names).cast(schema)])
+        while waiting.num_rows >= rows:
+            yield waiting.slice(0, rows)
+            waiting = waiting.slice(rows)
+    if waiting.num_rows:
+        yield waiting.combine_chunks()
+
+
+def read_batches(objects: Objects, ref: TableRef, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The table in pieces of one row group, in order. Raises Broken when it is gone."""
+    with _opened(objects, ref) as file:
+        if not file.num_row_groups:
+            yield file.read(columns=columns)
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=columns)
+
+
+def read_table(objects: Objects, ref: TableRef, columns: list[str] | None = None) -> pa.Table:
+    """The whole table. Raises Broken when it is gone."""
+    with _opened(objects, ref) as file:
+        return file.read(columns=columns)
+
+
+def read_schema(objects: Objects, ref: TableRef) -> pa.Schema:
+    """The table's Arrow schema. Raises Broken when it is gone."""
+    with _opened(objects, ref) as file:
+        return file.schema_arrow
+
+
+def _opened(objects: Objects, ref: TableRef) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(objects.open(ref.name))
+    except FileNotFoundError:
+        raise Broken("snapshot-missing", f"{objects.location(ref.name)} is gone") from None
+    except pa.ArrowInvalid as error:
+        raise Broken("store-tampered", f"{objects.location(ref.name)}: {error}") from None
