@@ -4,7 +4,7 @@ from prefect import flow
 
 from tasks.features import join_partition
 from tasks.pull import open_project, pull_partition, pull_side_tables
-from tasks.run import one_page
+from tasks.run import one_page, run_name
 from tasks.score import (
     Work,
     find_champion,
@@ -24,7 +24,7 @@ from tierra.project import Project
 from tierra.store.refs import TableRef
 
 
-@flow(name="score", flow_run_name="score-{project}-{partition}")
+@flow(name="score", flow_run_name=run_name)
 @one_page
 def score(project: str, partition: str | None = None, rescore: bool = False) -> Scored:
     """Publish one partition, or every one that is due.

@@ -4,13 +4,13 @@ from prefect import flow
 
 from tasks.features import build_features, split_table
 from tasks.pull import open_project, pull_sources
-from tasks.run import one_page
+from tasks.run import one_page, run_name
 from tasks.train import choose_candidate, evaluate_models, fit_candidates, judge, register_model
 from tasks.validate import validate_tables
 from tierra.outcomes import Trained
 
 
-@flow(name="train", flow_run_name="train-{project}")
+@flow(name="train", flow_run_name=run_name)
 @one_page
 def train(project: str) -> Trained:
     """Pull, validate, prepare, split, fit, choose, evaluate, judge, register.

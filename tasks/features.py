@@ -93,9 +93,7 @@ def split_table(project: Project, table: FeatureTable) -> Parts:
 
 
 @station
-def join_partition(
-    project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]
-) -> Joined:
+def join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
     """The partition's rows with every side table's columns, and the digest of them."""
     from tierra.store.memo import all_present, remember
 
@@ -155,9 +153,7 @@ def _split(project: Project, table: FeatureTable) -> Parts:
     return Parts(**{name: write_table(objects, "features/", part.schema, [part]) for name, part in parts.items()})
 
 
-def _join_partition(
-    project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]
-) -> Joined:
+def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
     from tierra.data.frames import digest_rows
     from tierra.data.joins import Joiner
     from tierra.store.memo import digest

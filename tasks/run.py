@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec
 
 from loguru import logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from tasks.run_log import set_up_run_logs
@@ -38,6 +40,13 @@ def one_page(body: Callable[P, Trained | Scored]) -> Callable[P, State[Any]]:
     return run
 
 
+def run_name() -> str:
+    """The run's name in the UI: flow, project, and the partition or what is due."""
+    given: dict[str, Any] = flow_run.parameters
+    parts = [flow_run.flow_name, Path(given["project"]).stem, given.get("partition", "")]
+    return "-".join(part or "due" for part in parts if part != "")
+
+
 def as_state(end: Trained | Scored | TierraError) -> State[Any]:
     """The named state of a run's end: green for what was expected, red with one line otherwise."""
     error = end if isinstance(end, TierraError) else rejection(end) if isinstance(end, Scored) else None
@@ -51,7 +60,11 @@ def as_state(end: Trained | Scored | TierraError) -> State[Any]:
 def _with_page(
     project: str, flow: str, journal: Journal, end: Trained | Scored | TierraError
 ) -> Trained | Scored | TierraError:
-    receipt, short = write_receipt(project, flow, journal, end)
+    try:
+        receipt, short = write_receipt(project, flow, journal, end)
+    except OSError as error:  # a full disk must not turn what was published into a failure
+        logger.error("no receipt could be written: {}", error)
+        return end
     logger.info("receipt: {}", receipt)
     create_markdown_artifact(short, key=f"{flow}-receipt", description=f"{flow} {project}")
     if isinstance(end, TierraError):

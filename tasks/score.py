@@ -222,7 +222,8 @@ def _to_watch(project: Project, published: dict[str, int]) -> list[Work]:
     from tierra.data.partitions import due_window, today
 
     window = due_window(project.score, today(open_workspace().settings.now(), project.schedule.timezone))
-    assert window.start and window.end
+    assert window.start
+    assert window.end
     first = min(window.start, window.end - timedelta(project.score.watch))
     return [
         Work(partition=day, generation=generation, within_lookback=window.start.isoformat() <= day)

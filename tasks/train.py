@@ -116,13 +116,17 @@ def register_model(
     return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
 
 
-def _fit_once(
-    project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]
-) -> Fitted:
+def _fit_once(project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]) -> Fitted:
     from tierra.store.memo import all_present, remember
 
     objects = open_workspace().objects
-    inputs = [parts.train.sha256, parts.validation.sha256, candidate, project.card.cost, [each.sha256 for each in members]]
+    inputs = [
+        parts.train.sha256,
+        parts.validation.sha256,
+        candidate,
+        project.card.cost,
+        [each.sha256 for each in members],
+    ]
     return remember(
         objects,
         "fit",
@@ -186,6 +190,7 @@ def _measure_champion(
 
 
 def _champion_features(project: Project, champion: Champion, table: FeatureTable, parts: Parts) -> "pd.DataFrame":
+    from tierra.data.code import load_code
     from tierra.data.features import build_training_features
     from tierra.data.frames import align_types, to_frame
     from tierra.serving import serving_code, serving_recipe
@@ -193,6 +198,8 @@ def _champion_features(project: Project, champion: Champion, table: FeatureTable
 
     objects = open_workspace().objects
     recipe, code = serving_recipe(champion), serving_code(open_workspace(), project, champion)
+    if recipe == project.recipe and code.files == load_code(project.folder, project.functions).files:
+        return _read(parts.test)[0]
     numbers = read_table(objects, parts.test, [ROW]).column(ROW).to_numpy()
     rows = to_frame(align_types(read_table(objects, table.joined), champion.release.types))
     return build_training_features(recipe, code, rows).iloc[numbers]

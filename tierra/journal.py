@@ -5,7 +5,7 @@ station may note a fact. Nothing reads a journal to decide anything.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -41,6 +41,17 @@ class Journal:
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
+_watcher: ContextVar[Callable[[Entry, bool], None] | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watching(watcher: Callable[[Entry, bool], None]) -> Iterator[None]:
+    """Tell `watcher` of each station inside the block: when it starts, and, with True, when it is done."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 @contextmanager
@@ -58,18 +69,27 @@ def open_journal() -> Iterator[Journal]:
 def at_station(name: str) -> Iterator[Entry]:
     """Time the block as one station of the open journal, if there is one."""
     entry, started = Entry(name), time.perf_counter()
-    token = _entry.set(entry)
+    token, watcher = _entry.set(entry), _watcher.get()
+    if watcher:
+        watcher(entry, False)
     try:
         yield entry
     finally:
         _entry.reset(token)
         entry.seconds = time.perf_counter() - started
+        if watcher:
+            watcher(entry, True)
         if journal := _journal.get():
             journal.entries.append(entry)
 
 
-def note(*, reused: bool | None = None, **facts: Any) -> None:
+def note(**facts: Any) -> None:
     """Add facts to the station the caller works in; nothing happens outside one."""
     if entry := _entry.get():
         entry.facts.update(facts)
-        entry.reused = entry.reused if reused is None else reused
+
+
+def note_reused() -> None:
+    """Say that the station the caller works in found its result in the memo."""
+    if entry := _entry.get():
+        entry.reused = True

@@ -18,6 +18,7 @@ CONSOLE = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {name}:{line} {message}"
 _lock = Lock()
 _ready_for: list[Any] = []
+_person: list[bool] = []
 
 
 def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None = None) -> None:
@@ -26,7 +27,7 @@ def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None 
     `forward` receives every line too: the flows send it on to Prefect's run log.
     """
     with _lock:
-        wanted = (os.getpid(), settings.model_dump_json(), forward)
+        wanted = (os.getpid(), settings.model_dump_json(), forward, tuple(_person))
         if _ready_for == [wanted]:
             return
         logger.remove()
@@ -37,11 +38,17 @@ def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None 
         _ready_for[:] = [wanted]
 
 
+def a_person_watches() -> None:
+    """A person runs this process by hand: warnings go to the terminal, in few words."""
+    _person[:] = [True]
+
+
 def _add_console(settings: Settings, forward: Callable[["Message"], None] | None) -> None:
-    # Inside a run Prefect's own console handler prints what is forwarded.
     if forward:
         logger.add(forward, level=settings.log_level, format="{message}", diagnose=False)
-    else:
+    if _person:
+        logger.add(sys.stderr, level="WARNING", format="<level>{level}</level> {message}", diagnose=False)
+    elif not forward:  # inside a run Prefect's own console handler prints what is forwarded
         logger.add(sys.stderr, level=settings.log_level, format=CONSOLE, diagnose=False)
 
 

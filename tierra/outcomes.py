@@ -118,7 +118,7 @@ def summarise(project: str, partitions: list[PartitionScored]) -> Scored:
         outcome = "Published"
     else:
         outcome = "AlreadyPublished" if "AlreadyPublished" in ends else "NothingDue"
-    return Scored(project=project, outcome=outcome, partitions=tuple(partitions), stale=stale)  # type: ignore[arg-type]
+    return Scored(project=project, outcome=outcome, partitions=tuple(partitions), stale=stale)
 
 
 def rejection(scored: Scored) -> TierraError | None:

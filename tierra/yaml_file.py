@@ -32,7 +32,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
         root = yaml.compose(text, Loader=PlainLoader)
         lines: Lines = {}
         _walk(file, root, (), lines)
-        return yaml.load(text, Loader=PlainLoader), lines
+        return yaml.load(text, Loader=PlainLoader), lines  # noqa: S506  it is a SafeLoader
     except yaml.constructor.ConstructorError as error:
         raise Misconfigured("yaml-tag", f"{_at(file, error)}: {error.problem}") from None
     except yaml.MarkedYAMLError as error:
@@ -53,7 +53,7 @@ def _text(file: Path) -> str:
 
 def _refuse_aliases(file: Path, text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
+        if isinstance(event, yaml.AliasEvent) and event.start_mark:
             raise Misconfigured("yaml-alias", f"{file}:{event.start_mark.line + 1}: alias *{event.anchor}")
 
 

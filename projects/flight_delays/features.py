@@ -20,7 +20,9 @@ def prepare(flights: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     overall = late.mean() if late.notna().any() else float("nan")
     return flights.assign(
         carrier_late_lately=_late_lately(flights, history, late, ["carrier"], overall, PRIOR_FLIGHTS["carrier"]),
-        flight_late_lately=_late_lately(flights, history, late, ["carrier", "flight"], overall, PRIOR_FLIGHTS["flight"]),
+        flight_late_lately=_late_lately(
+            flights, history, late, ["carrier", "flight"], overall, PRIOR_FLIGHTS["flight"]
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """The project's own Python files: loading functions from them, and their digests."""
 
+import ast
 import hashlib
 import importlib
 import sys
@@ -42,15 +43,43 @@ def load_code(folder: Path, names: Mapping[str, str]) -> ProjectCode:
     return ProjectCode(folder, functions, dict(sorted(files.items())))
 
 
-def _function(folder: Path, name: str) -> Callable[..., Any]:
-    module_name, _, attribute = name.partition(":")
+def check_functions(folder: Path, names: Mapping[str, str]) -> None:
+    """Check that each file:function is written there, without running anything. Raises Misconfigured."""
+    for name in names.values():
+        module_name, _, attribute = name.partition(":")
+        file = _file(folder, name, module_name)
+        if attribute not in _names(file):
+            raise Misconfigured("function-not-found", f"{name}: no function '{attribute}' in {file}")
+
+
+def _names(file: Path) -> set[str]:
+    """The names a file binds at its top level."""
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (SyntaxError, ValueError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise Misconfigured("code-invalid", f"{file}{line}: {type(error).__name__}: {error}") from None
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    names |= {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return names | {
+        str(getattr(each, "id", "")) for node in body if isinstance(node, ast.Assign) for each in node.targets
+    }
+
+
+def _file(folder: Path, name: str, module_name: str) -> Path:
     file = folder / f"{module_name}.py"
     if not file.is_file():
         raise Misconfigured("function-not-found", f"{name}: no file {file}")
+    return file
+
+
+def _function(folder: Path, name: str) -> Callable[..., Any]:
+    module_name, _, attribute = name.partition(":")
+    file = _file(folder, name, module_name)
     function = getattr(_import(file, module_name), attribute, None)
     if not callable(function):
         raise Misconfigured("function-not-found", f"{name}: no function '{attribute}' in {file}")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _import(file: Path, name: str) -> ModuleType:

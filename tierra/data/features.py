@@ -23,10 +23,7 @@ def build_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, histor
     needs stands beside the features in columns that start with rule__. Raises
     DataRejected when a function fails or does not keep its promise.
     """
-    known = rows.drop(columns=[name for name in recipe.withheld if name in rows.columns]).reset_index(drop=True)
-    prepared = _prepare(recipe, code, known, history.reset_index(drop=True))
-    features = _features(recipe, code, prepared)
-    return pd.concat([features, _rule_columns(recipe, code, prepared)], axis="columns")
+    return _finish(recipe, code, _prepare(recipe, code, _known(recipe, rows), history))
 
 
 def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.DataFrame:
@@ -34,15 +31,26 @@ def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFram
     day = recipe.partition_by
     if code["prepare"] is None or not day:
         return build_features(recipe, code, rows, rows.iloc[:0])
-    ordered = rows.sort_values(day, kind="stable")
+    ordered = rows.sort_values(day, kind="stable").reset_index()
+    known, past = _known(recipe, ordered.drop(columns="index")), ordered.drop(columns="index")
     days = ordered[day].dt.normalize()
     starts = np.flatnonzero(np.r_[True, days.to_numpy()[1:] != days.to_numpy()[:-1]])
-    built = []
-    for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
-        first = days.searchsorted(days.iloc[start] - timedelta(recipe.history))
-        built.append(build_features(recipe, code, ordered.iloc[start:end], ordered.iloc[first:start]))
-    table = pd.concat(built, ignore_index=True).set_axis(ordered.index)
-    return table.loc[rows.index].reset_index(drop=True)
+    firsts = days.searchsorted(days.iloc[starts] - timedelta(recipe.history))
+    prepared = [
+        _prepare(recipe, code, known.iloc[start:end], past.iloc[first:start])
+        for start, end, first in zip(starts, [*starts[1:], len(days)], firsts, strict=True)
+    ]
+    back = np.argsort(ordered["index"].to_numpy())
+    return _finish(recipe, code, pd.concat(prepared, ignore_index=True).iloc[back].reset_index(drop=True))
+
+
+def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they are known when they are scored."""
+    return rows.drop(columns=[name for name in recipe.withheld if name in rows.columns]).reset_index(drop=True)
+
+
+def _finish(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([_features(recipe, code, prepared), _rule_columns(recipe, code, prepared)], axis="columns")
 
 
 def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> None:
@@ -50,7 +58,7 @@ def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> Non
     function = code["features"]
     if function is None or rows.empty:
         return
-    known = rows.drop(columns=[name for name in recipe.withheld if name in rows.columns])
+    known = _known(recipe, rows)
     sample = known.sample(min(len(known), ROWS_CHECKED), random_state=0).reset_index(drop=True)
     history = rows.iloc[:0]
     prepared = _prepare(recipe, code, sample, history)
@@ -105,10 +113,13 @@ def _prepare(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, history: pd.
     function = code["prepare"]
     if function is None:
         return rows
+    rows, history = rows.reset_index(drop=True), history.reset_index(drop=True)
     prepared = _frame(recipe.functions["prepare"], _call(recipe.functions["prepare"], function, rows, history), rows)
     for column in recipe.key:
         if column not in prepared or not prepared[column].equals(rows[column]):
-            raise DataRejected("features-rows", f"{recipe.functions['prepare']}: it changed the key or the order of the rows")
+            raise DataRejected(
+                "features-rows", f"{recipe.functions['prepare']}: it changed the key or the order of the rows"
+            )
     return prepared
 
 
@@ -197,7 +208,7 @@ def _plain(name: Any, values: pd.Series) -> pd.Series:
         return numbers.where(np.isfinite(numbers))
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         raise DataRejected("features-type", f"feature '{name}' is {kind}")
-    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind == object:
+    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
         return values.astype("str").where(values.notna())
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 

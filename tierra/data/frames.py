@@ -65,9 +65,11 @@ def settle_types(table: pa.Table) -> pa.Table:
 def align_types(table: pa.Table, types: dict[str, str]) -> pa.Table:
     """Numbers as they were in training: what was float there is float here."""
     fields = [
-        pa.field(field.name, pa.float64())
-        if types.get(field.name) == "double" and (t.is_integer(field.type) or t.is_boolean(field.type))
-        else _settled(table, field)
+        (
+            pa.field(field.name, pa.float64())
+            if types.get(field.name) == "double" and (t.is_integer(field.type) or t.is_boolean(field.type))
+            else _settled(table, field)
+        )
         for field in table.schema
     ]
     return cast_table(table, pa.schema(fields), "table")

@@ -15,10 +15,11 @@ from tierra.errors import DataRejected, Misconfigured
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
-import great_expectations as gx  # noqa: E402  the line above must come first
-from great_expectations import expectations as gxe  # noqa: E402
+import great_expectations as gx
+from great_expectations import expectations as gxe
 
-logging.getLogger("great_expectations").setLevel(logging.ERROR)
+for _name in ("great_expectations", "great_expectations.data_context.types.base"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 # Parallel contexts in one process clash, so there is one, used by one thread at a time.
 _lock = Lock()
 QUICK = {"result_format": "BOOLEAN_ONLY"}

@@ -14,7 +14,8 @@ from tierra.data.spec import Source
 from tierra.errors import DataRejected
 from tierra.journal import note
 from tierra.store.objects import Objects
-from tierra.store.tables import ROWS_A_GROUP, TableRef, write_table
+from tierra.store.refs import TableRef
+from tierra.store.tables import ROWS_A_GROUP, write_table
 
 ROW_NUMBER = "row_number"
 

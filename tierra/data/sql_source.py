@@ -42,8 +42,8 @@ class SqlReader:
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
         """Its rows in pieces, those of the window only."""
-        chosen = [self._relation.c[column] for column in columns]
-        types = [self._arrow_type(column) for column in chosen]
+        types = [self._arrow_type(self._relation.c[column]) for column in columns]
+        chosen = [self._as_stored(self._relation.c[column]) for column in columns]
         with self._answering() as connection:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_A_BATCH)
             for rows in streamed.execute(self._within(sa.select(*chosen), window)).partitions(ROWS_A_BATCH):
@@ -97,6 +97,11 @@ class SqlReader:
                 select = select.where(holds(at))
         return select
 
+    def _as_stored(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """SQLite keeps dates as text: Arrow parses a column of them many times faster than Python."""
+        text = self._engine.dialect.name == "sqlite" and isinstance(column.type, sa.Date | sa.DateTime)
+        return sa.type_coerce(column, sa.String).label(column.key) if text else column
+
     def _arrow_type(self, column: sa.ColumnElement[Any]) -> pa.DataType | None:
         return next((arrow for kind, arrow in ARROW.items() if isinstance(column.type, kind)), None)
 
@@ -106,6 +111,8 @@ class SqlReader:
 
     def _array(self, name: str, kind: pa.DataType | None, values: tuple[Any, ...]) -> pa.Array:
         try:
+            if kind and pa.types.is_temporal(kind):
+                return pa.array(values).cast(kind)
             array = pa.array(values, kind)
             return array if kind else array.cast(plain_type(array.type) or array.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
@@ -42,7 +41,9 @@ def with_threshold(model: BaseEstimator, threshold: float) -> FixedThresholdClas
 
 def dump_model(model: BaseEstimator) -> bytes:
     """The model's bytes. Raises Misconfigured when a type in it is not allowed."""
-    data: bytes = skops.io.dumps(model)
+    from skops.io import dumps
+
+    data: bytes = dumps(model)
     if strangers := _strangers(data):
         raise Misconfigured("types-not-allowed", f"{type(model).__name__} holds {', '.join(sorted(strangers))}")
     return data
@@ -50,11 +51,13 @@ def dump_model(model: BaseEstimator) -> bytes:
 
 def load_model(data: bytes, sha256: str, where: str) -> Any:
     """The model from bytes with the registered digest. Raises Broken otherwise."""
+    from skops.io import loads
+
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise Broken("artifact-tampered", f"{where}: sha256 is {found[:12]}, registered {sha256[:12]}")
     if strangers := _strangers(data):
         raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(strangers))}")
-    return skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
+    return loads(data, trusted=sorted(ALLOWED_TYPES))
 
 
 def predict(model: Any, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -90,4 +93,6 @@ def _compare(
 
 
 def _strangers(data: bytes) -> set[str]:
-    return set(skops.io.get_untrusted_types(data=data)) - ALLOWED_TYPES
+    from skops.io import get_untrusted_types
+
+    return set(get_untrusted_types(data=data)) - ALLOWED_TYPES

@@ -125,5 +125,6 @@ def _encoder(model: Any) -> tuple[Any, list[str]]:
     if not isinstance(inner, Pipeline):
         return None, []
     transformer = inner.named_steps["prepare"]
-    texts = next((columns for name, _, columns in transformer.transformers_ if name == "texts"), [])
-    return (transformer.named_transformers_["texts"], list(texts)) if len(texts) else (None, [])
+    columns = {name: list(chosen) for name, _, chosen in transformer.transformers_}
+    texts: list[str] = columns.get("texts", [])
+    return (transformer.named_transformers_["texts"], texts) if texts else (None, [])

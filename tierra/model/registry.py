@@ -24,10 +24,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow  # noqa: E402  the lines above must come first
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities.model_registry import ModelVersion  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 ALIAS = "champion"
@@ -69,6 +69,11 @@ class Registry:
             if hashlib.sha256(_bytes(folder / name)).hexdigest() != sha256:
                 raise Broken("code-mismatch", f"{folder / name} is not the file version {champion.version} registered")
         return folder
+
+    def count_runs(self, project: str) -> int:
+        """How many runs of a project are recorded."""
+        with _answering():
+            return len(self._client.search_runs([self._experiment(project)], max_results=50_000))
 
     def record(self, release: Release, params: dict[str, Any], metrics: dict[str, float]) -> None:
         """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from tierra.journal import note
+from tierra.journal import note_reused
 from tierra.store.objects import Objects
 
 Made = TypeVar("Made", bound=BaseModel)
@@ -35,7 +35,7 @@ def remember(
     try:
         found = kind.model_validate_json(objects.read(name))
         if exists(found):
-            note(reused=True)
+            note_reused()
             return found
     except FileNotFoundError:
         pass

@@ -17,11 +17,10 @@ ROWS_A_GROUP = 131_072
 def write_table(objects: Objects, stem: str, schema: pa.Schema, batches: Iterable[pa.Table]) -> TableRef:
     """Write batches as one Parquet object; the same rows give the same digest however they are cut."""
     schema, rows = schema.remove_metadata(), 0
-    with objects.draft(stem, ".parquet") as draft:
-        with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
-            for group in in_groups(schema, batches):
-                writer.write_table(group, row_group_size=ROWS_A_GROUP)
-                rows += group.num_rows
+    with objects.draft(stem, ".parquet") as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for group in in_groups(schema, batches):
+            writer.write_table(group, row_group_size=ROWS_A_GROUP)
+            rows += group.num_rows
     ref = reference(draft, rows, schema)
     note(wrote=rows)
     return ref

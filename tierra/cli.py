@@ -1,0 +1,215 @@
+"""The command `tierra`. Heavy libraries and the flows load only when a command needs them."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tierra import __version__
+from tierra.errors import Misconfigured, TierraError
+from tierra.settings import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Takes a model from the notebook down to earth.",
+)
+PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
+PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+# Set before any library reads them; a value the user set stays.
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # A person sees our own lines; Prefect's go to its run log alone.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_FLOW_RUNS_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_TASK_RUNS_LEVEL": "CRITICAL",
+}
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """What holds for every command."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    _state["debug"] = debug
+    if version:
+        typer.echo(f"tierra {__version__}")
+        raise typer.Exit
+
+
+_state: dict[str, bool] = {"debug": False}
+
+
+@app.command()
+def demo(project: Annotated[str | None, typer.Argument(help="A project whose folder has a demo.py.")] = None) -> None:
+    """Load a project's demo data, train, and score what is due."""
+    with _errors():
+        from tierra import demonstration
+        from tierra.console import people
+
+        demonstration.run(project, lambda: _run("train"), lambda: _run("score"), people)
+
+
+@app.command()
+def check(project: PROJECT, as_json: JSON = False) -> None:
+    """Check a project file, its functions and its connections, and print every default."""
+    with _errors():
+        from tierra.checking import check_project
+        from tierra.console import out, pairs, print_json
+
+        found = check_project(project)
+        if as_json:
+            print_json(found.model_dump_json(indent=1))
+            return
+        out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
+        for warning in found.warnings:
+            out.print(f"[yellow]warning[/] {warning}")
+        out.print(f"[bold green]{found.project} is in order[/]")
+
+
+@app.command(name="try")
+def try_(
+    project: PROJECT,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows to draw; all when not given.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Train and judge on a sample, in seconds; nothing is kept."""
+    with _errors():
+        from tierra.console import metrics_table, out, print_json, progress
+        from tierra.trial import try_project
+        from tierra.workspace import open_workspace
+
+        workspace = open_workspace()
+        with progress(as_json):
+            trial = try_project(workspace.project(project), workspace.settings, rows)
+        if as_json:
+            print_json(trial.model_dump_json(indent=1))
+            return
+        best = {trial.scores.best: trial.scores.best_metrics, "rule": trial.scores.rule_metrics}
+        out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
+        out.print(metrics_table(best, f"on {trial.scores.rows:,} test rows"))
+        out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {'; '.join(trial.verdict.reasons)}")
+
+
+@app.command()
+def train(project: PROJECT, as_json: JSON = False) -> None:
+    """Train, judge and register a project's model."""
+    with _errors():
+        from tierra.console import print_json, show_trained
+
+        end = _run("train")(project, quiet=as_json)
+        print_json(end.model_dump_json(indent=1)) if as_json else show_trained(end)
+
+
+@app.command()
+def score(
+    project: PROJECT,
+    partition: PARTITION = None,
+    rescore: Annotated[bool, typer.Option(help="Publish a new generation of what is published.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Publish predictions of one partition, or of every one that is due."""
+    with _errors():
+        from tierra.console import print_json, show_scored
+
+        end = _run("score")(project, partition, rescore, quiet=as_json, show=not as_json)
+        print_json(end.model_dump_json(indent=1)) if as_json else show_scored(end)
+        if error := _rejection(end):
+            raise error
+
+
+@app.command()
+def predictions(
+    project: PROJECT,
+    partition: PARTITION = None,
+    generation: Annotated[int | None, typer.Option(min=1, help="An older generation.")] = None,
+    format: Annotated[Literal["csv"], typer.Option(help="What to print.")] = "csv",
+) -> None:
+    """Print the published predictions of a partition."""
+    with _errors():
+        from tierra.data.partitions import ALL
+        from tierra.reading import read_predictions
+
+        read_predictions(project, partition or ALL, generation=generation).to_csv(sys.stdout, index=False)
+
+
+@app.command()
+def settings(as_json: JSON = False) -> None:
+    """Print where this installation runs; secrets masked."""
+    with _errors():
+        from tierra.console import out, pairs, print_json
+
+        loaded = load_settings()
+        if as_json:
+            print_json(loaded.model_dump_json(indent=1))
+            return
+        out.print(pairs({f"TIERRA_{name.upper()}": value for name, value in loaded.model_dump().items()}))
+
+
+def _run(name: str) -> Callable[..., Any]:
+    """The flow of that name in the folder we stand in, as a function that ends in its outcome."""
+
+    def run(*arguments: Any, quiet: bool = False, **_: Any) -> Any:
+        from tierra.console import progress
+        from tierra.logs import a_person_watches
+        from tierra.workspace import open_workspace
+
+        open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
+        a_person_watches()
+        with progress(quiet):
+            state = _find_flow(name)(*arguments, return_state=True)
+            end = state.result(raise_on_failure=False)
+        if isinstance(end, TierraError) and hasattr(end, "end") and not isinstance(end.end, TierraError):
+            return end.end
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    return run
+
+
+def _find_flow(name: str) -> Callable[..., Any]:
+    if not Path("flows", f"{name}.py").is_file():
+        raise Misconfigured("flows-not-found", f"no flows/{name}.py in {Path.cwd()}")
+    sys.path.insert(0, str(Path.cwd()))
+    flow: Callable[..., Any] = getattr(importlib.import_module(f"flows.{name}"), name)
+    return flow
+
+
+def _rejection(end: Any) -> TierraError | None:
+    from tierra.outcomes import rejection
+
+    return rejection(end)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """An error of ours as one line and its exit code."""
+    try:
+        yield
+    except TierraError as error:
+        if _state["debug"]:
+            raise
+        from tierra.console import show_error
+
+        show_error(error)
+        raise typer.Exit(error.exit_code) from None

@@ -1,0 +1,1 @@
+"""Sources, snapshots, joins, the contract, features and the split."""

@@ -1,0 +1,1 @@
+"""Candidates, metrics, the gate, the artifact, the registry and scoring."""

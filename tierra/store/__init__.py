@@ -1,0 +1,1 @@
+"""Objects, tables, the memo, and published predictions."""
