@@ -1,0 +1,75 @@
+"""What all tests share: telemetry off, an empty workspace a test, and real servers on loopback."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Before any library reads them.
+os.environ.update(
+    {
+        "DO_NOT_TRACK": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GX_ANALYTICS_ENABLED": "false",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+)
+for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API"))]:
+    del os.environ[name]
+sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in: TIERRA_HOME is its `var`, projects are its `projects`, no .env."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIERRA_HOME", str(tmp_path / "var"))
+    monkeypatch.setenv("TIERRA_PROJECTS", str(tmp_path / "projects"))
+    return tmp_path
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prefect server on a free port, one a test process; flows called in tests report to it."""
+    home, port = tmp_path_factory.mktemp("prefect"), free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    log = (home / "server.log").open("wb")
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
+    try:
+        _wait_until_healthy(url, server, home / "server.log")
+        os.environ.update(settings)
+        yield url
+    finally:
+        for name in settings:
+            os.environ.pop(name, None)
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"the Prefect server did not answer: {log.read_text()}")
