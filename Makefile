@@ -1,0 +1,62 @@
+# Few verbs. Each makes what it needs first; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+POETRY_VERSION := 2.5.1
+POETRY := .poetry/bin/poetry
+RUN := .venv/bin/python -m
+WORKERS ?= 2
+export POETRY_VIRTUALENVS_IN_PROJECT := true
+export POETRY_NO_INTERACTION := 1
+# Poetry asks for each release's JSON, which not every package index serves; through
+# the plugin it reads the simple pages of the index pip is set up for.
+POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
+
+.PHONY: help install demo test test-long check format render lock bench
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## make .venv with everything in poetry.lock
+
+demo: install ## load real data, train, score three days, show where it all lies
+	.venv/bin/tierra demo
+
+test: install ## unit, property, integration and end-to-end tests
+	$(RUN) pytest -q -m "not long" -n $(WORKERS) --dist loadscope
+
+test-long: install ## the tests that take minutes each
+	$(RUN) pytest -q -m long
+
+check: install ## linters, types, architecture, lock and rendered files
+	$(RUN) ruff check .
+	$(RUN) black --check --quiet .
+	$(RUN) flake8
+	$(RUN) mypy
+	.venv/bin/lint-imports
+	$(POETRY_ENV) $(POETRY) check --lock
+	$(RUN) deployments.render --check
+
+format: install ## put the code in its form
+	$(RUN) ruff check --fix --quiet .
+	$(RUN) black --quiet .
+
+render: install ## write prefect.yaml from the projects
+	$(RUN) deployments.render
+
+bench: install ## print the measured figures
+	$(RUN) pytest -q -s -m "not long" tests/bench -p no:xdist -o python_files='bench_*.py'
+
+lock: .poetry/installed ## resolve the dependencies anew
+	$(POETRY_ENV) $(POETRY) lock
+
+.venv/installed: poetry.lock pyproject.toml .poetry/installed
+	$(POETRY_ENV) $(POETRY) env use --quiet "$$(command -v $(PYTHON))"
+	$(POETRY_ENV) $(POETRY) install
+	@touch $@
+
+.poetry/installed:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Tierra needs Python 3.11 or later"'
+	$(PYTHON) -m venv .poetry
+	.poetry/bin/python -m pip install --quiet "poetry==$(POETRY_VERSION)" "poetry-plugin-pypi-mirror>=0.6"
+	@touch $@

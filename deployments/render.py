@@ -1,0 +1,56 @@
+"""prefect.yaml, rendered from the plan: `python -m deployments.render [--check]`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deployments.plan import POOL, Deployment, load_projects, plan
+
+FILE = Path("prefect.yaml")
+HEAD = """\
+# Rendered from the projects by `make render`; edit projects/*/project.yaml instead.
+# Deploy with: prefect deploy --all
+"""
+
+
+def render(deployments: list[Deployment]) -> str:
+    """The text of prefect.yaml."""
+    content = {
+        "name": "tierra",
+        # The folder that `prefect deploy` runs in is the one that workers run flows in.
+        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $PWD }}"}}],
+        "deployments": [_entry(each) for each in deployments],
+    }
+    return HEAD + yaml.safe_dump(content, sort_keys=False, width=110)
+
+
+def _entry(deployment: Deployment) -> dict[str, Any]:
+    schedule = {"cron": deployment.cron, "timezone": deployment.timezone, "active": True}
+    return {
+        "name": deployment.project,
+        "entrypoint": deployment.entrypoint,
+        "description": deployment.description,
+        "tags": ["tierra", deployment.project],
+        "parameters": deployment.parameters,
+        "schedules": [schedule] if deployment.cron else [],
+        "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
+        "work_pool": {"name": POOL},
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write prefect.yaml, or, with --check, say whether it is up to date."""
+    text = render(plan(load_projects(Path("projects"))))
+    if "--check" not in arguments:
+        FILE.write_text(text)
+        return 0
+    if FILE.is_file() and FILE.read_text() == text:
+        return 0
+    print("prefect.yaml is not what the projects ask for: run make render", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
