@@ -38,7 +38,8 @@ def score(project: str, partition: str | None = None, rescore: bool = False) -> 
     champion = find_champion(spec)
     work = find_work(spec, partition, rescore)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
-    return summarise(spec.project, [score_partition(spec, champion, sides, each) for each in work])
+    scored = [score_partition(spec, champion, sides, each) for each in work]
+    return summarise(spec.project, scored, asked=partition is not None)
 
 
 def score_partition(spec: Project, champion: Champion, sides: dict[str, TableRef], work: Work) -> PartitionScored:

@@ -96,5 +96,5 @@ def print_json(text: str) -> None:
 def _table(*names: str, right: int = 1) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for index, name in enumerate(names):
-        table.add_column(name, justify="right" if index >= right else "left")
+        table.add_column(name, justify="right" if index >= right else "left", no_wrap=True)
     return table

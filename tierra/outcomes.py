@@ -108,8 +108,8 @@ class Scored(_Outcome):
         return self._only("manifest")
 
 
-def summarise(project: str, partitions: list[PartitionScored]) -> Scored:
-    """The whole run's outcome from its partitions'."""
+def summarise(project: str, partitions: list[PartitionScored], asked: bool) -> Scored:
+    """The whole run's outcome from its partitions'; `asked` when one partition was asked for by name."""
     ends = {each.outcome for each in partitions}
     stale = tuple(each.partition for each in partitions if each.stale)
     if "Rejected" in ends:
@@ -117,7 +117,7 @@ def summarise(project: str, partitions: list[PartitionScored]) -> Scored:
     elif "Published" in ends:
         outcome = "Published"
     else:
-        outcome = "AlreadyPublished" if "AlreadyPublished" in ends else "NothingDue"
+        outcome = "AlreadyPublished" if asked else "NothingDue"
     return Scored(project=project, outcome=outcome, partitions=tuple(partitions), stale=stale)
 
 

@@ -66,7 +66,7 @@ def _page(
         "histogram": _histogram(end),
         "metric_names": METRICS,
         "gate": project.gate if project else None,
-        "entries": journal.entries,
+        "stations": _stations(journal),
         "seconds": journal.seconds,
         "warnings": journal.facts("warning"),
         "quarantine": journal.facts("quarantine"),
@@ -111,6 +111,17 @@ def _histogram(end: Trained | Scored | TierraError) -> list[dict[str, float]]:
         for index, rows in enumerate(bins)
         if top
     ]
+
+
+def _stations(journal: Journal) -> list[dict[str, Any]]:
+    """One line a station, however often the run came by."""
+    stations: dict[str, dict[str, Any]] = {}
+    for entry in journal.entries:
+        line = stations.setdefault(entry.station, {"name": entry.station, "seconds": 0.0, "times": 0, "reused": 0})
+        line["seconds"] += entry.seconds
+        line["times"] += 1
+        line["reused"] += entry.reused
+    return list(stations.values())
 
 
 def _facts(journal: Journal, end: Trained | Scored | TierraError) -> dict[str, str]:

@@ -10,11 +10,13 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
 from typing import BinaryIO, Protocol
 
 from tierra.errors import Broken
 
-NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./=-]*")
+_STEP = r"[A-Za-z0-9_][A-Za-z0-9_.=-]*"
+NAME = re.compile(rf"(?!.*\.\.){_STEP}(/{_STEP})*")
 
 
 class Draft(io.RawIOBase):
@@ -72,7 +74,7 @@ class Objects(Protocol):
 
 
 def check_name(name: str) -> str:
-    """Refuse names that could leave the store."""
+    """Refuse names that could leave the store, hide in it, or be a second name of one object."""
     if not NAME.fullmatch(name):
         raise Broken("store-failed", f"'{name}' cannot be the name of an object")
     return name
@@ -92,6 +94,7 @@ class MemoryObjects:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self._lock = Lock()
 
     @contextmanager
     def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
@@ -103,13 +106,14 @@ class MemoryObjects:
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Create an object, or leave the one that has the name alone."""
-        absent = check_name(name) not in self.objects
-        self.objects.setdefault(name, data)
+        with self._lock:
+            absent = check_name(name) not in self.objects
+            self.objects.setdefault(name, data)
         return absent
 
     def read(self, name: str) -> bytes:
         """The bytes of an object."""
-        if name not in self.objects:
+        if check_name(name) not in self.objects:
             raise FileNotFoundError(name)
         return self.objects[name]
 
@@ -119,7 +123,8 @@ class MemoryObjects:
 
     def names(self, folder: str) -> list[str]:
         """The names of the objects in a folder and below it, sorted."""
-        return sorted(name for name in self.objects if name.startswith(folder.rstrip("/") + "/"))
+        below = check_name(folder) + "/"
+        return sorted(name for name in self.objects if name.startswith(below))
 
     def location(self, name: str) -> str:
         """Where a person finds the object."""

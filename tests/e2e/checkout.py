@@ -1,0 +1,43 @@
+"""Running the command as a person does: in a checkout, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder that looks like a checkout but keeps its own .env and var."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def tierra(self, *arguments: str, exit_code: int = 0) -> "subprocess.CompletedProcess[str]":
+        """Run the command; fail with what it printed unless it ends with the expected code."""
+        command = [sys.executable, "-c", "from tierra.cli import main; main()", *arguments]
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=280
+        )
+        assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    def json(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
+        """The one object a command prints with --json."""
+        loaded: dict[str, Any] = json.loads(self.tierra(*arguments, "--json", exit_code=exit_code).stdout)
+        return loaded
+
+
+def make_checkout(folder: Path, **environment: str) -> Checkout:
+    """Link the application into an empty folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("flows", "tasks", "deployments", "pyproject.toml"):
+        (folder / name).symlink_to(ROOT / name)
+    return Checkout(folder, {"PYTHONPATH": str(ROOT), **environment})

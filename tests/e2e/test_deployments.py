@@ -1,0 +1,103 @@
+"""Our prefect.yaml on a real server, and a schedule that a real worker carries out."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.plan import POOL, Deployment
+from deployments.render import render
+from tests.builders import ride_spec, rides, write_project
+from tests.conftest import ROOT
+from tests.e2e.checkout import make_checkout
+
+LAST_DAY = date(2024, 4, 29)
+CLOCK = f"{LAST_DAY}T03:00:00+00:00"
+
+
+def prefect(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def runs_of(server: str, deployment: str) -> list[dict[str, Any]]:
+    wanted = {"deployments": {"name": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    answer = httpx.post(f"{server}/flow_runs/filter", json=wanted, timeout=20)
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+def until(what: str, seconds: float, ready: Any) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := ready():
+            return found
+        time.sleep(1)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@pytest.fixture(scope="module")
+def pool(prefect_server: str) -> str:
+    prefect("work-pool", "create", POOL, "--type", "process")
+    return prefect_server
+
+
+@pytest.fixture
+def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
+    environment = {
+        "TIERRA_HOME": str(tmp_path / "var"),
+        "TIERRA_PROJECTS": str(tmp_path / "projects"),
+        "TIERRA_CLOCK": CLOCK,
+    }
+    log = (tmp_path / "worker.log").open("wb")
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log)
+    try:
+        yield environment
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str) -> None:
+    prefect("deploy", "--all")
+    scheduled = until(
+        "runs of both flows", 90, lambda: len({run["flow_id"] for run in runs_of(pool, "flight_delays")}) == 2
+    )
+    assert scheduled
+    assert {run["state_type"] for run in runs_of(pool, "flight_delays")} == {"SCHEDULED"}
+    # Nothing of this deployment shall run while later tests have a worker.
+    for flow in ("train", "score"):
+        prefect("deployment", "delete", f"{flow}/flight_delays")
+
+
+@pytest.mark.timeout(600)
+def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(pool: str, worker: dict[str, str], tmp_path: Path) -> None:
+    write_project(tmp_path / "projects" / "rides", ride_spec(), rides())
+    checkout = make_checkout(tmp_path / "checkout", **worker)
+    assert checkout.json("train", "rides")["outcome"] == "Promoted"
+    for day in ("2024-04-27", "2024-04-28"):
+        assert checkout.json("score", "rides", "--partition", day)["outcome"] == "Published"
+    file = tmp_path / "prefect.yaml"
+    file.write_text(render([Deployment("score", "every_minute", "a test", {"project": "rides"}, "* * * * *")]))
+    prefect("deploy", "--prefect-file", str(file), "--all")
+
+    def ended() -> list[dict[str, Any]]:
+        return [run for run in runs_of(pool, "every_minute") if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
+
+    ends = until("two runs of the schedule", 300, lambda: len(ended()) >= 2 and ended())
+    prefect("deployment", "delete", "score/every_minute")
+    assert [run["state_name"] for run in ends[:2]] == ["Published", "NothingDue"], (tmp_path / "worker.log").read_text()
+    printed = checkout.tierra("predictions", "rides", "--partition", str(LAST_DAY)).stdout
+    assert len(printed.splitlines()) == 1 + 20
