@@ -20,10 +20,8 @@ def set_up_run_logs() -> None:
 def forward_to_prefect(message: "Message") -> None:
     """Hand one line to the run in whose thread it was logged, at its own level."""
     record = message.record
-    error = record["exception"]
-    trace = (error.type, error.value, error.traceback) if error and error.type and error.value else None
     try:
         run_log = get_run_logger()
     except MissingContextError:
         return
-    run_log.log(record["level"].no, record["message"], exc_info=trace)
+    run_log.log(record["level"].no, record["message"])

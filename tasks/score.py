@@ -72,7 +72,7 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
         return [Work(partition=ALL, generation=published.get(ALL, 0), rescore=rescore)]
     if partition:
         return [_asked_for(project, partition, published, rescore)]
-    work = [*_due(project, published), *_to_watch(project, published)]
+    work = [*_due(project, published), *_to_watch(project, published, rescore)]
     note(due=len([each for each in work if not each.generation]))
     return work
 
@@ -80,7 +80,7 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
 @station
 def predict_partition(project: Project, champion: Champion, joined: Joined) -> Predicted:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
-    from tierra.store.memo import all_present, remember
+    from tierra.store.memo import all_intact, remember
 
     sink = open_workspace().sink(project)
     inputs = [joined.digest, champion.release.model_sha256, scoring_digest(project, champion), project.score]
@@ -90,7 +90,7 @@ def predict_partition(project: Project, champion: Champion, joined: Joined) -> P
         inputs,
         Predicted,
         lambda: _predict(project, champion, joined),
-        lambda made: all_present(sink, [made.part.name]),
+        lambda made: all_intact(sink, [made.part]),
     )
     note(rows=predicted.part.rows, unseen=predicted.unseen)
     return predicted
@@ -217,18 +217,22 @@ def _due(project: Project, published: dict[str, int]) -> list[Work]:
     return [Work(partition=day) for day in due_days(days, published, project.score.ready)]
 
 
-def _to_watch(project: Project, published: dict[str, int]) -> list[Work]:
-    """Published partitions recent enough to compare with the source again."""
-    from tierra.data.partitions import due_window, today
+def _to_watch(project: Project, published: dict[str, int], rescore: bool) -> list[Work]:
+    """Published partitions recent enough to compare with the source again, while it holds them whole."""
+    from tierra.data.partitions import due_days, due_window, today
+    from tierra.data.sources import Window, open_source
 
-    window = due_window(project.score, today(open_workspace().settings.now(), project.schedule.timezone))
+    workspace = open_workspace()
+    window = due_window(project.score, today(workspace.settings.now(), project.schedule.timezone))
     assert window.start
     assert window.end
     first = min(window.start, window.end - timedelta(project.score.watch))
+    reader = open_source(project.main, project.source, project.folder, workspace.settings)
+    there = due_days(reader.days(Window(first, window.end)), (), project.score.ready)
+    recent = [(day, date.fromisoformat(day) >= window.start) for day in there if day in published]
     return [
-        Work(partition=day, generation=generation, within_lookback=window.start.isoformat() <= day)
-        for day, generation in sorted(published.items())
-        if first.isoformat() <= day < window.end.isoformat()
+        Work(partition=day, generation=published[day], within_lookback=inside, rescore=rescore and inside)
+        for day, inside in recent
     ]
 
 

@@ -1,11 +1,14 @@
 """Builders of small projects and tables, so that a test says only what matters to it."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+
+CLOCK = "2024-04-29T03:00:00+00:00"  # the last day of rides()
 
 
 def rides(rows: int = 2400, seed: int = 0) -> pd.DataFrame:
@@ -25,11 +28,22 @@ def rides(rows: int = 2400, seed: int = 0) -> pd.DataFrame:
     return table.assign(tipped=np.where(random.random(rows) < chance, "yes", "no"))
 
 
+def zones() -> pd.DataFrame:
+    """One row a zone of rides(), to join."""
+    return pd.DataFrame({"zone": list("ABCD"), "centre": [0.1, 2.5, 4.0, 9.3]})
+
+
+def ride_source(**changes: Any) -> dict[str, dict[str, Any]]:
+    """The `sources` of ride_spec(), with keys of the one source replaced; None takes a key away."""
+    source = {"kind": "file", "path": "rides.csv", "key": "ride_id", "partition_by": "day", **changes}
+    return {"rides": {key: value for key, value in source.items() if value is not None}}
+
+
 def ride_spec(**changes: Any) -> dict[str, Any]:
     """A project file over rides.csv, partitioned by day; top-level keys can be replaced."""
     spec = {
         "project": "rides",
-        "sources": {"rides": {"kind": "file", "path": "rides.csv", "key": "ride_id", "partition_by": "day"}},
+        "sources": ride_source(),
         "target": "tipped",
         "split": {"column": "day", "validation": "20d", "test": "30d"},
         "candidates": [{"rule": {"rate_by": ["zone"]}}, {"model": "logistic"}],
@@ -37,6 +51,12 @@ def ride_spec(**changes: Any) -> dict[str, Any]:
         "score": {"lookback": "2d"},
     }
     return {key: value for key, value in {**spec, **changes}.items() if value is not None}
+
+
+def zoned_spec(**join: Any) -> dict[str, Any]:
+    """A project file that joins zones.csv to rides.csv; keys of the join can be replaced."""
+    sources = ride_source() | {"zones": {"kind": "file", "path": "zones.csv"}}
+    return ride_spec(sources=sources, joins=[{"left": "rides", "right": "zones", "on": "zone", **join}])
 
 
 def write_project(
@@ -50,3 +70,12 @@ def write_project(
     for name, code in files.items():
         (folder / f"{name}.py").write_text(code)
     return folder
+
+
+def write_warehouse(file: Path, **tables: pd.DataFrame) -> str:
+    """Write tables to a SQLite database; returns its URL."""
+    with sqlite3.connect(file) as database:
+        for name, table in tables.items():
+            table.to_sql(name, database, index=False, if_exists="replace")
+    database.close()
+    return f"sqlite:///{file}"

@@ -55,12 +55,17 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         _wait_until_healthy(url, server, home / "server.log")
         os.environ.update(settings)
-        yield url
+        # Whatever imported Prefect before has read its settings already.
+        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
+            yield url
     finally:
         for name in settings:
             os.environ.pop(name, None)
         server.terminate()
         server.wait(20)
+        log.close()
 
 
 def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from threading import Lock
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -66,6 +67,10 @@ def _add_file(settings: Settings) -> None:
 
 def _striker(secrets: list[str]) -> Callable[["Record"], None]:
     def strike_out(record: "Record") -> None:
+        if error := record["exception"]:
+            # Written into the message, since drivers quote the URL they failed at.
+            record["message"] += "\n" + "".join(format_exception(error.type, error.value, error.traceback)).rstrip()
+            record["exception"] = None
         for secret in secrets:
             record["message"] = record["message"].replace(secret, STRUCK_OUT)
 

@@ -176,7 +176,8 @@ def _explain(file: Path, lines: Lines, error: ValidationError) -> Misconfigured:
 def _path(loc: tuple[int | str, ...], lines: Lines) -> tuple[int | str, ...]:
     """The location in the file: pydantic's, less the names of union members."""
     path: tuple[int | str, ...] = ()
-    for step in loc:
+    # The third step into a source or a candidate is the union member's tag, which may look like a key.
+    for step in (*loc[:2], *loc[3:]) if loc[:1] in (("sources",), ("candidates",)) else loc:
         path = (*path, step) if (*path, step) in lines else path
     return path
 

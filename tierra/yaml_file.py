@@ -9,6 +9,7 @@ import yaml
 from tierra.errors import Misconfigured
 
 MAX_BYTES = 256 * 1024
+MAX_DEPTH = 40
 Lines = dict[tuple[str | int, ...], int]
 
 
@@ -28,7 +29,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
     """The file's plain values, and the line of each key. Raises Misconfigured."""
     text = _text(file)
     try:
-        _refuse_aliases(file, text)
+        _refuse_what_grows(file, text)
         root = yaml.compose(text, Loader=PlainLoader)
         lines: Lines = {}
         _walk(file, root, (), lines)
@@ -51,8 +52,13 @@ def _text(file: Path) -> str:
         raise Misconfigured("project-unreadable", f"{file}: {error}") from None
 
 
-def _refuse_aliases(file: Path, text: str) -> None:
+def _refuse_what_grows(file: Path, text: str) -> None:
+    """Aliases multiply what is written, and deep nesting takes a parser's time squared."""
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH and event.start_mark:
+            raise Misconfigured("yaml-invalid", f"{file}:{event.start_mark.line + 1}: nested over {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent) and event.start_mark:
             raise Misconfigured("yaml-alias", f"{file}:{event.start_mark.line + 1}: alias *{event.anchor}")
 

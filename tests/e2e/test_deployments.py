@@ -68,6 +68,7 @@ def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     finally:
         process.terminate()
         process.wait(30)
+        log.close()
 
 
 def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str) -> None:

@@ -1,5 +1,6 @@
 """CSV and Parquet files, read in pieces."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -43,7 +44,7 @@ class FileReader:
                 for piece in pieces:
                     yield self._within(pa.Table.from_batches([piece]).select(columns), window)
             except pa.ArrowInvalid as error:
-                raise DataRejected("column-type", f"{self.where}: {str(error).splitlines()[0]}") from None
+                raise DataRejected("column-type", f"{self.where}: {self._said(error)}") from None
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window."""
@@ -58,20 +59,29 @@ class FileReader:
         try:
             if self._file.suffix == ".parquet":
                 return pq.ParquetFile(self._file)
-            return csv.open_csv(
-                self._file,
-                read_options=csv.ReadOptions(block_size=INFERRED_FROM_BYTES),
-                convert_options=csv.ConvertOptions(
-                    column_types={name: TYPES[kind] for name, kind in self._source.types.items()},
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
+            return self._csv({name: TYPES[kind] for name, kind in self._source.types.items()})
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-            said = str(error).splitlines()[0]
+            said = self._said(error)
             if "conversion error" in said:
                 raise DataRejected("column-type", f"{self.where}: {said}") from None
             raise Misconfigured("file-invalid", f"{self.where}: {said}") from None
+
+    def _csv(self, types: dict[str, pa.DataType]) -> csv.CSVStreamingReader:
+        return csv.open_csv(
+            self._file,
+            read_options=csv.ReadOptions(block_size=INFERRED_FROM_BYTES),
+            convert_options=csv.ConvertOptions(
+                column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
+            ),
+        )
+
+    def _said(self, error: Exception) -> str:
+        """The error's first line, with a column's name in the place of its number."""
+        said = str(error).splitlines()[0]
+        if number := re.search(r"CSV column #(\d+)", said):
+            with self._csv({}) as file:
+                said = said.replace(number[0], f"column '{file.schema.names[int(number[1])]}'")
+        return said
 
     def _dates(self, table: pa.Table) -> pa.ChunkedArray:
         column = str(self._source.partition_by)

@@ -60,10 +60,15 @@ def _build(expectation: Expectation, number: int) -> Any:
 
 def _positions(batch: Any, expectation: Expectation) -> np.ndarray:
     result = batch.validate(_build(expectation, 0), result_format=COMPLETE).to_json_dict()
-    if error := result.get("exception_info", {}).get("exception_message"):
-        said = str(error).splitlines()[0]
+    if said := _raised(result.get("exception_info") or {}):
         raise DataRejected("expectation-type", f"{expectation.type} cannot read '{expectation.column}': {said}")
     return np.array(result["result"]["unexpected_index_list"], dtype=np.int64)
+
+
+def _raised(info: dict[str, Any]) -> str:
+    """The first line of what an expectation raised: said of the whole, or of one of its metrics."""
+    told = (each.get("exception_message") for each in (info, *info.values()) if isinstance(each, dict))
+    return next((str(message).splitlines()[0] for message in told if message), "")
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.types as t
 
 from tierra.data.frames import to_frame
 from tierra.data.spec import Join
@@ -20,6 +21,7 @@ class _Side:
     join: Join
     table: pa.Table
     index: pd.Index
+    keys: pa.Schema
 
 
 class Joiner:
@@ -77,18 +79,17 @@ def _make_ready(join: Join, right: pa.Table) -> _Side:
             f"{join.right} repeats {repeated:,} keys of {', '.join(join.on)}, such as {example};"
             f" joined {join.cardinality} it would multiply rows of {join.left}",
         )
-    return _Side(join, right.drop_columns(list(join.on)), index)
+    return _Side(join, right.drop_columns(list(join.on)), index, right.select(list(join.on)).schema)
 
 
 def _positions(left: pa.Table, side: _Side) -> np.ndarray:
     join = side.join
     _require(left, join, join.left)
     index = _index(left, join)
-    if index.nlevels == 1 and index.dtype.kind != side.index.dtype.kind and len(index):
-        raise DataRejected(
-            "join-types",
-            f"{join.left}.{join.on[0]} is {index.dtype} but {join.right}.{join.on[0]} is {side.index.dtype}",
-        )
+    for name in join.on:
+        one, other = left.schema.field(name).type, side.keys.field(name).type
+        if _family(one) != _family(other):
+            raise DataRejected("join-types", f"{join.left}.{name} is {one} but {join.right}.{name} is {other}")
     if join.cardinality == "one_to_one" and not index.is_unique:
         repeated = int(index.duplicated().sum())
         raise DataRejected("join-fan-out", f"{join.left} repeats {repeated:,} keys of a one_to_one join")
@@ -112,6 +113,15 @@ def _append(joined: pa.Table, side: _Side, positions: np.ndarray) -> pa.Table:
 def _index(table: pa.Table, join: Join) -> pd.Index:
     frame = to_frame(table.select(list(join.on)))
     return pd.Index(frame[join.on[0]]) if len(join.on) == 1 else pd.MultiIndex.from_frame(frame)
+
+
+def _family(kind: pa.DataType) -> str:
+    """Types whose values can be equal to each other's."""
+    if t.is_integer(kind) or t.is_floating(kind):
+        return "number"
+    if t.is_date(kind) or t.is_timestamp(kind):
+        return f"time {getattr(kind, 'tz', None)}"
+    return str(kind)
 
 
 def _require(table: pa.Table, join: Join, name: str) -> None:

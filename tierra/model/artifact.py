@@ -55,9 +55,12 @@ def load_model(data: bytes, sha256: str, where: str) -> Any:
 
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise Broken("artifact-tampered", f"{where}: sha256 is {found[:12]}, registered {sha256[:12]}")
-    if strangers := _strangers(data):
-        raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(strangers))}")
-    return loads(data, trusted=sorted(ALLOWED_TYPES))
+    try:
+        if not (strangers := _strangers(data)):
+            return loads(data, trusted=sorted(ALLOWED_TYPES))
+    except Exception as error:  # skops raises whatever a damaged or hostile file makes it stumble over
+        raise Broken("artifact-unsafe", f"{where} is no model we can read: {type(error).__name__}") from error
+    raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(strangers))}")
 
 
 def predict(model: Any, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -65,6 +65,9 @@ class Registry:
     def code_folder(self, champion: Champion) -> Path:
         """The champion's own code files, each checked against its digest. Raises Broken."""
         folder = Path(champion.folder) / "code"
+        there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+        if added := sorted(there - set(champion.release.code)):  # it could be imported in place of a library
+            raise Broken("code-mismatch", f"{folder / added[0]} was not registered with version {champion.version}")
         for name, sha256 in champion.release.code.items():
             if hashlib.sha256(_bytes(folder / name)).hexdigest() != sha256:
                 raise Broken("code-mismatch", f"{folder / name} is not the file version {champion.version} registered")

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,7 +47,7 @@ class LocalObjects:
                 disk.sync_folder(temporary.parent)
             except BaseException:
                 draft.abandon()
-                disk.remove(temporary)
+                _clear(temporary)
                 raise
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
@@ -64,7 +64,7 @@ class LocalObjects:
             except FileExistsError:
                 return False
             finally:
-                disk.remove(temporary)
+                _clear(temporary)
 
     def read(self, name: str) -> bytes:
         """The bytes of an object."""
@@ -87,6 +87,12 @@ class LocalObjects:
         folder = (self._folder / check_name(name)).parent
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f".{uuid.uuid4().hex}.tmp"
+
+
+def _clear(temporary: Path) -> None:
+    """Take a temporary file away; one that stays is hidden and does no harm, so it hides no other end."""
+    with suppress(OSError):
+        disk.remove(temporary)
 
 
 @contextmanager

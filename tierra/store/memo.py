@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from tierra.journal import note_reused
 from tierra.store.objects import Objects
+from tierra.store.refs import ObjectRef
 
 Made = TypeVar("Made", bound=BaseModel)
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations")
@@ -61,6 +62,14 @@ def all_present(objects: Objects, names: Iterable[str]) -> bool:
         except FileNotFoundError:
             return False
     return True
+
+
+def all_intact(objects: Objects, refs: Iterable[ObjectRef]) -> bool:
+    """Whether every object is in the store with the bytes it was written with."""
+    try:
+        return all(hashlib.sha256(objects.read(ref.name)).hexdigest() == ref.sha256 for ref in refs)
+    except FileNotFoundError:
+        return False
 
 
 def _plain(value: Any) -> Any:

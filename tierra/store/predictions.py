@@ -7,7 +7,9 @@ a new generation; nothing is ever changed in place.
 
 import hashlib
 import io
+import re
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +19,8 @@ from tierra.store.refs import TableRef
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MANIFEST = re.compile(r"/([^/]+)/(\d{6,})\.json$")
 
 
 class Manifest(BaseModel):
@@ -38,6 +42,7 @@ class Manifest(BaseModel):
     parts: tuple[TableRef, ...]
     quarantine: tuple[TableRef, ...] = ()
     published_at: str = ""
+    writer: str = Field("", description="Random, so that of two writers of equal manifests one knows it was not first")
 
 
 def manifest_name(dataset: str, partition: str, generation: int) -> str:
@@ -49,8 +54,8 @@ def generations(objects: Objects, dataset: str) -> dict[str, int]:
     """The highest generation of every published partition."""
     latest: dict[str, int] = {}
     for name in objects.names(f"{dataset}/manifests"):
-        partition, number = name.split("/")[-2:]
-        latest[partition] = max(latest.get(partition, 0), int(number.removesuffix(".json")))
+        if found := MANIFEST.search(name):  # anything else a person left there is no manifest
+            latest[found[1]] = max(latest.get(found[1], 0), int(found[2]))
     return latest
 
 
@@ -61,12 +66,15 @@ def read_manifest(objects: Objects, dataset: str, partition: str, generation: in
         return None
     name = manifest_name(dataset, partition, number)
     try:
-        return Manifest.model_validate_json(objects.read(name))
+        found = Manifest.model_validate_json(objects.read(name))
     except FileNotFoundError:
         return None
     except ValueError as error:
         said = str(error).splitlines()[0]
         raise Broken("store-tampered", f"{objects.location(name)}: {said}") from None
+    if manifest_name(found.dataset, found.partition, found.generation) != name:
+        raise Broken("store-tampered", f"{objects.location(name)} is the manifest of something else")
+    return found
 
 
 def publish(objects: Objects, manifest: Manifest, after: int) -> tuple[Manifest, bool]:
@@ -75,7 +83,7 @@ def publish(objects: Objects, manifest: Manifest, after: int) -> tuple[Manifest,
     Returns what is published now, and whether it is the writer's own: a writer
     that finds the generation taken stands down.
     """
-    mine = manifest.model_copy(update={"generation": after + 1})
+    mine = manifest.model_copy(update={"generation": after + 1, "writer": uuid4().hex})
     name = manifest_name(mine.dataset, mine.partition, mine.generation)
     if objects.put_if_absent(name, mine.model_dump_json(indent=1).encode()):
         return mine, True

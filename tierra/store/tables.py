@@ -1,6 +1,7 @@
 """Tables by reference: immutable Parquet objects named by the digest of their content."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import pyarrow as pa
@@ -71,9 +72,12 @@ def read_schema(objects: Objects, ref: TableRef) -> pa.Schema:
         return file.schema_arrow
 
 
-def _opened(objects: Objects, ref: TableRef) -> pq.ParquetFile:
+@contextmanager
+def _opened(objects: Objects, ref: TableRef) -> Iterator[pq.ParquetFile]:
     try:
-        return pq.ParquetFile(objects.open(ref.name))
+        # ParquetFile closes a path it opened, but not a file it was handed.
+        with objects.open(ref.name) as data, pq.ParquetFile(data) as file:
+            yield file
     except FileNotFoundError:
         raise Broken("snapshot-missing", f"{objects.location(ref.name)} is gone") from None
     except pa.ArrowInvalid as error:

@@ -1,0 +1,154 @@
+"""What every store of objects promises, whoever keeps the bytes."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from tierra.errors import Broken
+from tierra.store.local_objects import LocalObjects
+from tierra.store.objects import MemoryObjects, Objects
+
+WRITERS, ROUNDS = 16, 20
+LEAVING = ("../out", "a/../../out", "/etc/passwd", "a/..", "..", ".hidden", "", "a\\b", "a b", "a\x00b", "~/x", "a\n")
+
+
+@pytest.fixture(params=["local", "memory"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return LocalObjects(tmp_path / "store") if request.param == "local" else MemoryObjects()
+
+
+def write(objects: Objects, data: bytes, stem: str = "parts/", suffix: str = ".bin") -> str:
+    with objects.draft(stem, suffix) as draft:
+        draft.write(data)
+    return draft.name
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def test_a_draft_is_named_by_the_digest_of_its_bytes(objects: Objects) -> None:
+    with objects.draft("parts/", ".bin") as draft:
+        draft.write(b"one ")
+        draft.write(b"two")
+        assert draft.tell() == 7
+    digest = hashlib.sha256(b"one two").hexdigest()
+    assert draft.name == f"parts/{digest}.bin"
+    assert draft.sha256 == digest
+    assert objects.read(draft.name) == b"one two"
+
+
+def test_the_same_bytes_twice_are_one_object(objects: Objects) -> None:
+    assert write(objects, b"same") == write(objects, b"same")
+    assert len(objects.names("parts")) == 1
+
+
+def test_an_empty_draft_is_an_object_too(objects: Objects) -> None:
+    assert objects.read(write(objects, b"")) == b""
+
+
+def test_nothing_is_visible_before_a_draft_ends(objects: Objects) -> None:
+    with objects.draft("parts/", ".bin") as draft:
+        draft.write(b"half")
+        assert objects.names("parts") == []
+    assert objects.names("parts") == [draft.name]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError])
+def test_nothing_is_left_of_a_draft_whose_block_fails(
+    objects: Objects, failure: type[BaseException], tmp_path: Path
+) -> None:
+    with pytest.raises((failure, Broken)), objects.draft("parts/", ".bin") as draft:
+        draft.write(b"half")
+        raise failure
+    assert objects.names("parts") == []
+    assert files_below(tmp_path) == []
+
+
+def test_put_if_absent_creates_once_and_never_changes(objects: Objects) -> None:
+    assert objects.put_if_absent("manifests/1.json", b"first")
+    assert not objects.put_if_absent("manifests/1.json", b"second")
+    assert not objects.put_if_absent("manifests/1.json", b"first")
+    assert objects.read("manifests/1.json") == b"first"
+
+
+@pytest.mark.parametrize("content", ["different", "equal"])
+def test_of_many_writers_exactly_one_wins_and_its_bytes_stand(objects: Objects, content: str) -> None:
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for number in range(ROUNDS):
+            barrier, name = Barrier(WRITERS), f"manifests/{number:03d}.json"
+
+            def race(writer: int, barrier: Barrier = barrier, name: str = name) -> tuple[bool, bytes]:
+                data = b"the same" if content == "equal" else f"writer {writer}".encode()
+                barrier.wait()
+                return objects.put_if_absent(name, data), data
+
+            winners = [data for won, data in pool.map(race, range(WRITERS)) if won]
+            assert winners == [objects.read(name)]
+    assert len(objects.names("manifests")) == ROUNDS
+
+
+def test_names_are_sorted_below_their_folder_and_free_of_temporary_files(objects: Objects) -> None:
+    for name in ("m/b/2.json", "m/a/1.json", "m/b/1.json", "n/1.json", "ma/1.json"):
+        objects.put_if_absent(name, b"{}")
+    with objects.draft("m/b/", ".bin") as draft:
+        draft.write(b"under way")
+        assert objects.names("m") == ["m/a/1.json", "m/b/1.json", "m/b/2.json"]
+    assert objects.names("m/a") == ["m/a/1.json"]
+    assert objects.names("nothing") == []
+
+
+def test_what_a_killed_writer_left_is_not_a_name(tmp_path: Path) -> None:
+    objects = LocalObjects(tmp_path)
+    objects.put_if_absent("m/1.json", b"{}")
+    (tmp_path / "m" / ".0123456789abcdef.tmp").write_bytes(b"half")
+    assert objects.names("m") == ["m/1.json"]
+
+
+@pytest.mark.parametrize("ask", ["read", "open"])
+def test_an_absent_object_is_a_file_not_found(objects: Objects, ask: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        getattr(objects, ask)("parts/absent.bin")
+
+
+@pytest.mark.parametrize("name", LEAVING)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda objects, name: objects.put_if_absent(name, b""),
+        lambda objects, name: objects.read(name),
+        lambda objects, name: objects.open(name),
+        lambda objects, name: objects.names(name),
+        lambda objects, name: write(objects, b"", stem=name + "/"),
+    ],
+    ids=["put", "read", "open", "names", "draft"],
+)
+def test_names_that_would_leave_the_store_are_refused(
+    objects: Objects, name: str, use: Callable[[Objects, str], object], tmp_path: Path
+) -> None:
+    with pytest.raises(Broken, match="store-failed"):
+        use(objects, name)
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a/.hidden", "a//b", "a/./b", "a/"])
+def test_one_object_has_one_name_and_none_is_hidden(objects: Objects, name: str) -> None:
+    with pytest.raises(Broken, match="store-failed"):
+        objects.put_if_absent(name, b"")
+
+
+def test_an_opened_object_is_read_from_any_position(objects: Objects) -> None:
+    name = write(objects, bytes(range(200)))
+    with objects.open(name) as file:
+        assert file.seek(-3, 2) == 197
+        assert file.read() == bytes([197, 198, 199])
+        file.seek(10)
+        assert file.read(2) == bytes([10, 11])
+
+
+def test_a_location_is_said_for_people(objects: Objects) -> None:
+    assert write(objects, b"x") in objects.location(write(objects, b"x"))

@@ -1,0 +1,77 @@
+"""The gate: a model serves only when it beats the rule and the champion, and every reason is said."""
+
+from typing import Any
+
+import pytest
+
+from tierra.model.gate import Scores, Verdict, advantage, judge
+from tierra.model.spec import Gate
+from tierra.model.training import choose_candidate
+
+
+def verdict(best: float, rule: float, champion: float | None = None, metric: str = "roc_auc", **gate: Any) -> Verdict:
+    scores = Scores(
+        rows=100,
+        best="logistic",
+        best_metrics={metric: best},
+        rule_metrics={metric: rule},
+        champion_metrics=None if champion is None else {metric: champion},
+        champion_version=None if champion is None else "3",
+    )
+    return judge(scores, Gate(metric=metric, **gate))
+
+
+def test_the_first_model_has_no_champion_to_beat() -> None:
+    found = verdict(0.8, 0.7, beat_rule_by=0.05)
+    assert (found.passed, found.promote, found.winner) == (True, True, "logistic")
+    assert found.reasons == ("logistic beats the rule by 0.05 roc_auc: 0.8000 against 0.7000",)
+
+
+def test_the_rule_ships_when_nothing_beats_it() -> None:
+    found = verdict(0.72, 0.7, beat_rule_by=0.05)
+    assert (found.passed, found.promote, found.winner) == (False, True, "rule")
+
+
+def test_a_model_equal_to_the_rule_does_not_beat_it_even_without_a_margin() -> None:
+    assert verdict(0.7, 0.7).winner == "rule"
+
+
+def test_a_model_that_beats_the_rule_by_just_the_margin_passes() -> None:
+    assert verdict(0.75, 0.5, beat_rule_by=0.25).winner == "logistic"
+
+
+def test_an_equal_model_does_not_beat_the_champion() -> None:
+    found = verdict(0.8, 0.7, champion=0.8)
+    assert (found.passed, found.promote) == (False, False)
+    assert found.reasons[-1] == "logistic does not beat champion version 3 by 0 roc_auc: 0.8000 against 0.8000"
+
+
+def test_a_model_must_beat_the_champion_by_more_than_the_margin() -> None:
+    assert not verdict(0.75, 0.5, champion=0.5, beat_champion_by=0.25).promote
+    assert verdict(0.76, 0.5, champion=0.5, beat_champion_by=0.25).promote
+
+
+def test_a_rule_replaces_a_champion_that_has_become_worse_than_it() -> None:
+    found = verdict(0.6, 0.7, champion=0.65)
+    assert (found.winner, found.promote, found.passed) == ("rule", True, False)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+def test_less_is_better_for_losses(metric: str) -> None:
+    assert verdict(0.3, 0.5, champion=0.4, metric=metric).promote
+    assert verdict(0.6, 0.5, metric=metric).winner == "rule"
+    assert advantage(metric, {metric: 0.2}, {metric: 0.5}) == pytest.approx(0.3)
+
+
+def test_the_best_on_validation_is_chosen_and_never_the_rule_while_there_is_a_model() -> None:
+    losses = {"rule": {"log_loss": 0.1}, "logistic": {"log_loss": 0.5}, "average": {"log_loss": 0.4}}
+    assert choose_candidate(losses, Gate(metric="log_loss")) == "average"
+    assert choose_candidate({"rule": {"log_loss": 0.1}}, Gate(metric="log_loss")) == "rule"
+
+
+def test_of_equals_the_first_is_chosen() -> None:
+    assert choose_candidate({"rule": {"f1": 0}, "a": {"f1": 0.5}, "b": {"f1": 0.5}}, Gate(metric="f1")) == "a"
+
+
+def test_a_champion_whose_metric_is_zero_is_still_a_champion() -> None:
+    assert not verdict(0.0, 0.0, champion=0.0, metric="f1").promote

@@ -1,0 +1,47 @@
+"""What starts fast stays fast: heavy libraries load only when a command needs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import write_project
+from tests.conftest import ROOT
+
+HEAVY = {"sklearn", "mlflow", "great_expectations", "pandas", "boto3"}
+COMMAND = "import sys; from tierra.cli import app; sys.argv = {}; app(standalone_mode=False)"
+
+
+def loaded_by(code: str, folder: Path) -> set[str]:
+    """The heavy libraries a fresh process has loaded after running `code`."""
+    report = "import sys; print('loaded', *(name for name in sys.modules if '.' not in name))"
+    places = {"PYTHONPATH": str(ROOT), "TIERRA_HOME": "var", "TIERRA_PROJECTS": "projects",
+              "PREFECT_HOME": str(folder / "prefect")}  # fmt: skip
+    run = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], cwd=folder, env={**os.environ, **places},
+                         capture_output=True, text=True)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return HEAVY & set(run.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import flows.train, flows.score",
+        COMMAND.format(["tierra", "--help"]),
+        COMMAND.format(["tierra", "check", "rides"]),
+        COMMAND.format(["tierra", "settings"]),
+    ],
+    ids=["flows", "help", "check", "settings"],
+)
+def test_nothing_heavy_is_loaded(tmp_path: Path, code: str) -> None:
+    write_project(tmp_path / "projects" / "rides")
+    assert loaded_by(code, tmp_path) == set()
+
+
+def test_a_mistake_in_the_file_shows_before_prefect_loads(tmp_path: Path) -> None:
+    write_project(tmp_path / "projects" / "rides", "project: rides\n")
+    code = COMMAND.format(["tierra", "train", "rides"])
+    refused = f"import typer\ntry:\n    {code}\nexcept (SystemExit, typer.Exit): ...\nassert 'prefect' not in sys.modules"
+    assert loaded_by(refused, tmp_path) == set()

@@ -1,0 +1,77 @@
+"""Log lines: in one file a process, with every secret struck out."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from tierra import logs
+from tierra.settings import Settings
+
+PASSWORDS = [f"canary-{number}-S3cr?t/{number}" for number in range(10)]
+
+
+@pytest.fixture(autouse=True)
+def _own_sinks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(logs, "_ready_for", [])
+    monkeypatch.setattr(logs, "_person", [])
+    yield
+    logger.remove()
+    logger.configure(patcher=lambda record: None)
+    logger.add(sys.stderr)
+
+
+def settings(home: Path) -> Settings:
+    urls = {f"c{number}": {"url": f"postgresql://me:{word}@host/db{number}"} for number, word in enumerate(PASSWORDS)}
+    return Settings(home=home, connections=urls)
+
+
+def written(home: Path) -> str:
+    logger.complete()
+    return "".join(file.read_text() for file in (home / "logs").iterdir())
+
+
+def test_ten_secrets_are_struck_out_of_the_file(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    logs.set_up_logs(made)
+    for number, word in enumerate(PASSWORDS):
+        logger.info("opening {}", made.connection(f"c{number}"))
+        logger.debug(f"the password is {word}, twice {word}")
+    lines = written(tmp_path)
+    assert [word for word in PASSWORDS if word in lines] == []
+    assert (lines.count("****"), len(lines.splitlines())) == (30, 20)
+
+
+def test_a_secret_in_an_exception_is_struck_out_too(tmp_path: Path) -> None:
+    logs.set_up_logs(settings(tmp_path))
+    try:
+        raise ConnectionError(f"cannot reach postgresql://me:{PASSWORDS[0]}@host/db0")
+    except ConnectionError:
+        logger.exception("no answer")
+    lines = written(tmp_path)
+    assert "no answer" in lines
+    assert PASSWORDS[0] not in lines
+
+
+def test_setting_up_twice_writes_a_line_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        logs.set_up_logs(settings(tmp_path))
+    logger.info("only once")
+    assert written(tmp_path).count("only once") == 1
+
+
+def test_a_person_sees_warnings_in_few_words_and_nothing_below(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.a_person_watches()
+    logs.set_up_logs(settings(tmp_path))
+    logger.info("a detail")
+    logger.warning("look here")
+    assert capsys.readouterr().err.strip() == "WARNING look here"
+
+
+def test_no_file_is_made_before_the_first_line(tmp_path: Path) -> None:
+    logs.set_up_logs(settings(tmp_path))
+    assert not (tmp_path / "logs").exists() or not list((tmp_path / "logs").iterdir())
