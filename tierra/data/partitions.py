@@ -1,14 +1,31 @@
 """Partitions: which days are due, and whether one is ready."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from tierra.data.sources import Window
+from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured, SourceNotReady
 from tierra.store.spec import Ready, Score
 
 ALL = "all"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A partition to look at, what is published of it, and what may be done."""
+
+    partition: str
+    generation: int = 0
+    within_lookback: bool = True
+    rescore: bool = False
+
+    @property
+    def day(self) -> date | None:
+        """The partition's date; None for a project that has no partitions."""
+        return None if self.partition == ALL else date.fromisoformat(self.partition)
 
 
 def parse_partition(text: str) -> date:
@@ -38,6 +55,42 @@ def due_days(days: Mapping[date, int], published: Collection[str], ready: Ready)
     return sorted(set(loaded) - set(published))
 
 
+def find_work(score: Score, day: date, days: Mapping[date, int], published: Mapping[str, int]) -> list[Work]:
+    """All that a run without a partition looks at: what is due, then what is published and may be stale.
+
+    `days` holds the rows of each day of the due window. Published partitions are
+    compared with the source inside `lookback`, and reported inside `watch`.
+    """
+    window = due_window(score, day)
+    first = min(window.first, window.last - timedelta(score.watch)).isoformat()
+    due = [Work(partition) for partition in due_days(days, published, score.ready)]
+    known = [
+        Work(partition, generation, within_lookback=partition >= window.first.isoformat())
+        for partition, generation in sorted(published.items())
+        if first <= partition <= window.last.isoformat()
+    ]
+    return [*due, *known]
+
+
+def asked_for(score: Score, day: date, partition: date, published: Mapping[str, int], rescore: bool) -> Work:
+    """The work of a partition asked for by name."""
+    window, name = due_window(score, day), partition.isoformat()
+    inside = window.first <= partition <= window.last
+    return Work(name, published.get(name, 0), within_lookback=inside, rescore=rescore)
+
+
+def next_step(work: Work, published: str | None, inputs: str) -> Literal["publish", "already", "report"]:
+    """What to do with a partition, given the digest it was published from and today's.
+
+    Publish it, leave it, or report that it changed too long ago.
+    """
+    if published is None or work.rescore:
+        return "publish"
+    if published == inputs:
+        return "already"
+    return "publish" if work.within_lookback else "report"
+
+
 def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
     """Raise when a day asked for is absent or not loaded yet."""
     if not rows:
@@ -49,8 +102,3 @@ def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
 def history_window(day: date, days: int) -> Window:
     """The days before a partition that `prepare` may look at."""
     return Window(day - timedelta(days), day)
-
-
-def only(day: date) -> Window:
-    """One day."""
-    return Window(day, day + timedelta(1))

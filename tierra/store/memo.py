@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from tierra.journal import note_reused
 from tierra.store.objects import Objects
+from tierra.store.refs import ObjectRef
 
 Made = TypeVar("Made", bound=BaseModel)
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations")
@@ -23,25 +24,31 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def remember(
-    objects: Objects, step: str, inputs: Any, kind: type[Made], make: Callable[[], Made], exists: Callable[[Made], bool]
-) -> Made:
+def remember(objects: Objects, step: str, inputs: Any, kind: type[Made], make: Callable[[], Made]) -> Made:
     """What `make` returns, or what it returned before for the same inputs and code.
 
-    A remembered value counts only while `exists` says that what it points to is
-    still in the store.
+    A remembered value counts only while every object it refers to is still in the store.
     """
     name = f"memo/{step}/{digest([step, inputs, code_version()])}.json"
     try:
         found = kind.model_validate_json(objects.read(name))
-        if exists(found):
-            note_reused()
-            return found
+        for ref in _references(found):
+            objects.open(ref.name).close()
+        note_reused()
+        return found
     except FileNotFoundError:
-        pass
-    made = make()
-    objects.put_if_absent(name, made.model_dump_json().encode())
-    return made
+        made = make()
+        objects.put_if_absent(name, made.model_dump_json().encode())
+        return made
+
+
+def _references(value: Any) -> Iterator[ObjectRef]:
+    """The references inside a remembered value."""
+    if isinstance(value, ObjectRef):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, inner in value:
+            yield from _references(inner)
 
 
 @cache
@@ -51,16 +58,6 @@ def code_version() -> str:
     files = sorted([*root.glob("data/*.py"), *root.glob("model/*.py")])
     own = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
     return digest([own, [(name, version(name)) for name in LIBRARIES]])
-
-
-def all_present(objects: Objects, names: Iterable[str]) -> bool:
-    """Whether every named object is in the store."""
-    for name in names:
-        try:
-            objects.open(name).close()
-        except FileNotFoundError:
-            return False
-    return True
 
 
 def _plain(value: Any) -> Any:

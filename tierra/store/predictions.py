@@ -7,9 +7,9 @@ a new generation; nothing is ever changed in place.
 
 import hashlib
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tierra.errors import Broken, Misconfigured
 from tierra.store.objects import Objects
@@ -38,6 +38,17 @@ class Manifest(BaseModel):
     parts: tuple[TableRef, ...]
     quarantine: tuple[TableRef, ...] = ()
     published_at: str = ""
+
+    @property
+    def name(self) -> str:
+        """The manifest's own name in the sink."""
+        return manifest_name(self.dataset, self.partition, self.generation)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.rows_in != self.rows_scored + self.rows_quarantined:
+            raise ValueError(f"{self.rows_in} rows in, but {self.rows_scored + self.rows_quarantined} out")
+        return self
 
 
 def manifest_name(dataset: str, partition: str, generation: int) -> str:
@@ -76,7 +87,7 @@ def publish(objects: Objects, manifest: Manifest, after: int) -> tuple[Manifest,
     that finds the generation taken stands down.
     """
     mine = manifest.model_copy(update={"generation": after + 1})
-    name = manifest_name(mine.dataset, mine.partition, mine.generation)
+    name = mine.name
     if objects.put_if_absent(name, mine.model_dump_json(indent=1).encode()):
         return mine, True
     theirs = read_manifest(objects, mine.dataset, mine.partition, mine.generation)
