@@ -6,17 +6,16 @@ from tasks.features import join_partition
 from tasks.pull import open_project, pull_partition, pull_side_tables
 from tasks.run import one_page, run_name
 from tasks.score import (
-    Work,
     find_champion,
     find_work,
     left_alone,
-    next_step,
     predict_partition,
     publish_partition,
     published_manifest,
     rejected,
 )
 from tasks.validate import validate_partition, validate_tables
+from tierra.data.partitions import Work, next_step
 from tierra.errors import DataRejected
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, Scored, summarise
@@ -49,9 +48,9 @@ def score_partition(spec: Project, champion: Champion, sides: dict[str, TableRef
         checked, history = validate_partition(spec, pulled)
         joined = join_partition(spec, checked.table, history, sides)
         published = published_manifest(spec, work)
-        step = next_step(work, published, joined)
+        step = next_step(work, published.inputs if published else None, joined.digest)
         if published and step != "publish":
-            return left_alone(spec, published, step)
+            return left_alone(spec, published, report=step == "report")
         predicted = predict_partition(spec, champion, joined)
         return publish_partition(spec, champion, work, checked, joined, predicted)
     except DataRejected as error:

@@ -58,18 +58,11 @@ def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTabl
     from dataclasses import asdict
 
     from tierra.data.code import load_code
-    from tierra.store.memo import all_present, remember
+    from tierra.store.memo import remember
 
     objects, code = open_workspace().objects, load_code(project.folder, project.functions)
     inputs = [{name: ref.sha256 for name, ref in tables.items()}, project.joins, asdict(project.recipe), code.files]
-    made = remember(
-        objects,
-        "features",
-        inputs,
-        FeatureTable,
-        lambda: _build(project, tables),
-        lambda made: all_present(objects, [made.joined.name, made.features.name]),
-    )
+    made = remember(objects, "features", inputs, FeatureTable, lambda: _build(project, tables))
     note(rows=made.features.rows, unlabelled=made.unlabelled)
     return made
 
@@ -77,17 +70,10 @@ def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTabl
 @station
 def split_table(project: Project, table: FeatureTable) -> Parts:
     """Train, validation and test, cut by time back from the newest label."""
-    from tierra.store.memo import all_present, remember
+    from tierra.store.memo import remember
 
     objects = open_workspace().objects
-    parts = remember(
-        objects,
-        "split",
-        [table.features.sha256, project.split],
-        Parts,
-        lambda: _split(project, table),
-        lambda made: all_present(objects, [made.train.name, made.validation.name, made.test.name]),
-    )
+    parts = remember(objects, "split", [table.features.sha256, project.split], Parts, lambda: _split(project, table))
     note(**{f"{name} rows": rows for name, rows in parts.rows.items()})
     return parts
 
@@ -95,19 +81,12 @@ def split_table(project: Project, table: FeatureTable) -> Parts:
 @station
 def join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
     """The partition's rows with every side table's columns, and the digest of them."""
-    from tierra.store.memo import all_present, remember
+    from tierra.store.memo import remember
 
     objects = open_workspace().objects
     main = [rows.sha256, history.sha256 if history else ""]
     inputs = [*main, {name: ref.sha256 for name, ref in sides.items()}, project.joins, project.withheld]
-    return remember(
-        objects,
-        "join",
-        inputs,
-        Joined,
-        lambda: _join_partition(project, rows, history, sides),
-        lambda made: all_present(objects, [made.rows.name, *([made.history.name] if made.history else [])]),
-    )
+    return remember(objects, "join", inputs, Joined, lambda: _join_partition(project, rows, history, sides))
 
 
 def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:

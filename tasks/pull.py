@@ -11,7 +11,7 @@ from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from tierra.data.sources import Window
+    from tierra.data.window import Window
 
 
 class PartitionRows(BaseModel):
@@ -37,7 +37,7 @@ def open_project(name: str) -> Project:
 def pull_sources(project: Project) -> dict[str, TableRef]:
     """Every source in full; the first up to `until` or today."""
     from tierra.data.partitions import today
-    from tierra.data.sources import EVERYTHING, Window
+    from tierra.data.window import EVERYTHING, Window
 
     tomorrow = today(open_workspace().settings.now(), project.schedule.timezone) + timedelta(1)
     end = min(filter(None, [project.split.until, tomorrow]))
@@ -48,7 +48,7 @@ def pull_sources(project: Project) -> dict[str, TableRef]:
 @station
 def pull_side_tables(project: Project) -> dict[str, TableRef]:
     """Every source but the first, once a run."""
-    from tierra.data.sources import EVERYTHING
+    from tierra.data.window import EVERYTHING
 
     return {name: _snapshot(project, name, EVERYTHING) for name in project.sources if name != project.main}
 
@@ -56,9 +56,10 @@ def pull_side_tables(project: Project) -> dict[str, TableRef]:
 @station
 def pull_partition(project: Project, day: date | None) -> PartitionRows:
     """A partition's rows without what is known later, and its history."""
-    from tierra.data.partitions import history_window, only
+    from tierra.data.partitions import history_window
     from tierra.data.snapshot import take_snapshot
-    from tierra.data.sources import EVERYTHING, open_source, wanted_columns
+    from tierra.data.sources import open_source, wanted_columns
+    from tierra.data.window import EVERYTHING, only
     from tierra.errors import DataRejected
 
     workspace, source = open_workspace(), project.source

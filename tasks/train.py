@@ -10,7 +10,7 @@ from tasks.station import station
 from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.model.gate import judge as judge_scores
-from tierra.model.release import Champion, Release
+from tierra.model.release import Champion
 from tierra.outcomes import Served, Trained
 from tierra.project import Project
 from tierra.store.refs import ObjectRef, TableRef
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tierra.model.spec import Average, Model, Rule
+
+
+ROWS_COMPARED = 500
 
 
 class Fitted(ObjectRef):
@@ -97,10 +100,21 @@ def register_model(
     scores: Scores, verdict: Verdict,
 ) -> Trained:  # fmt: skip
     """Register the winner as champion, or keep the one that serves."""
+    from tierra.model.artifact import check_agreement
+    from tierra.releasing import make_release
+
     registry = open_workspace().registry()
     champion = registry.champion(project.project)
     winner = choice.rule if verdict.winner == "rule" else choice.best
-    release = _release(project, snapshots, table, parts, winner, scores, verdict)
+    release = make_release(
+        project,
+        datasets={name: ref.sha256 for name, ref in snapshots.items()},
+        types=table.joined.columns,
+        features=[name for name in parts.train.columns if name not in (TARGET, DAY, ROW)],
+        rows=parts.rows,
+        scores=scores,
+        verdict=verdict,
+    )
     if champion and champion.release.inputs == release.inputs:
         return _trained(project, "KeptChampion", f"same inputs as version {champion.version}", scores, champion)
     params = {"candidate": winner.candidate, "gate.metric": project.gate.metric, "rows": parts.rows}
@@ -111,13 +125,15 @@ def register_model(
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
     features, _ = _read(parts.test)
     model = _load(winner)
-    _check_agreement(model, features)
-    new = registry.register(release, model, features, _code_files(project, release), params, metrics)
+    check_agreement(model, features.head(ROWS_COMPARED))
+    new = registry.register(
+        release, model, features, {name: (project.folder / name).read_bytes() for name in release.code}, params, metrics
+    )
     return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
 
 
 def _fit_once(project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]) -> Fitted:
-    from tierra.store.memo import all_present, remember
+    from tierra.store.memo import remember
 
     objects = open_workspace().objects
     inputs = [
@@ -127,14 +143,7 @@ def _fit_once(project: Project, candidate: "Rule | Model | Average", parts: Part
         project.card.cost,
         [each.sha256 for each in members],
     ]
-    return remember(
-        objects,
-        "fit",
-        inputs,
-        Fitted,
-        lambda: _fit(project, candidate, parts, members),
-        lambda made: all_present(objects, [made.name]),
-    )
+    return remember(objects, "fit", inputs, Fitted, lambda: _fit(project, candidate, parts, members))
 
 
 def _fit(project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]) -> Fitted:
@@ -173,79 +182,23 @@ def _read(part: TableRef) -> "tuple[pd.DataFrame, np.ndarray]":
 def _measure_champion(
     project: Project, champion: Champion, table: FeatureTable, parts: Parts, target: "np.ndarray"
 ) -> dict[str, float] | None:
-    """The champion on the test rows, its features made by its own code.
-
-    None, with a warning, when it cannot read today's tables any more.
-    """
+    """The champion on the test rows; None, with a warning, when it cannot read today's tables any more."""
     from tierra.errors import DataRejected, Misconfigured
     from tierra.model.training import measure
+    from tierra.serving import champion_features, judged_alike
+    from tierra.store.tables import read_table
 
-    registry = open_workspace().registry()
-    model = registry.load(champion)
+    workspace = open_workspace()
+    model = workspace.registry().load(champion)
     try:
-        return measure(model, _champion_features(project, champion, table, parts), target)
+        if judged_alike(project, champion):
+            return measure(model, _read(parts.test)[0], target)
+        numbers = read_table(workspace.objects, parts.test, [ROW]).column(ROW).to_numpy()
+        joined = read_table(workspace.objects, table.joined)
+        return measure(model, champion_features(workspace, project, champion, joined).iloc[numbers], target)
     except (DataRejected, Misconfigured) as error:
         note(warning=f"champion version {champion.version} cannot read today's tables: {error.what}")
         return None
-
-
-def _champion_features(project: Project, champion: Champion, table: FeatureTable, parts: Parts) -> "pd.DataFrame":
-    from tierra.data.code import load_code
-    from tierra.data.features import build_training_features
-    from tierra.data.frames import align_types, to_frame
-    from tierra.serving import serving_code, serving_recipe
-    from tierra.store.tables import read_table
-
-    objects = open_workspace().objects
-    recipe, code = serving_recipe(champion), serving_code(open_workspace(), project, champion)
-    if recipe == project.recipe and code.files == load_code(project.folder, project.functions).files:
-        return _read(parts.test)[0]
-    numbers = read_table(objects, parts.test, [ROW]).column(ROW).to_numpy()
-    rows = to_frame(align_types(read_table(objects, table.joined), champion.release.types))
-    return build_training_features(recipe, code, rows).iloc[numbers]
-
-
-def _check_agreement(model: Any, features: "pd.DataFrame") -> None:
-    from tierra.model.artifact import check_agreement
-
-    check_agreement(model, features.head(500))
-
-
-def _release(
-    project: Project, snapshots: dict[str, TableRef], table: FeatureTable, parts: Parts, winner: Fitted,
-    scores: Scores, verdict: Verdict,
-) -> Release:  # fmt: skip
-    from importlib.metadata import version
-
-    from tierra.data.code import load_code
-    from tierra.store.memo import LIBRARIES, code_version, digest
-
-    code = load_code(project.folder, project.functions).files
-    datasets = {name: ref.sha256 for name, ref in snapshots.items()}
-    judged = project.model_dump(mode="json", include={"sources", "joins", "contract", "prepare", "features", "target",
-                                                      "positive", "split", "candidates", "gate", "card"})  # fmt: skip
-    hidden = {TARGET, DAY, ROW}
-    return Release(
-        project=project.project,
-        candidate=winner.candidate,
-        inputs=digest([datasets, judged, code, code_version()]),
-        model_sha256=winner.sha256,
-        metrics=scores.rule_metrics if verdict.winner == "rule" else scores.best_metrics,
-        rule_metrics=scores.rule_metrics,
-        verdict=verdict,
-        code=dict(code),
-        project_file=project.file.read_text(),
-        contract=digest(project.contract),
-        datasets=datasets,
-        types=table.joined.columns,
-        features=tuple(name for name in parts.train.columns if name not in hidden),
-        rows=parts.rows,
-        libraries={name: version(name) for name in LIBRARIES},
-    )
-
-
-def _code_files(project: Project, release: Release) -> dict[str, bytes]:
-    return {name: (project.folder / name).read_bytes() for name in release.code}
 
 
 def _trained(

@@ -54,7 +54,7 @@ def _checked(
     project: Project, name: str, snapshot: TableRef, ignore: Sequence[str] = (), lenient: bool = False
 ) -> Checked:
     """The memo of one table's check."""
-    from tierra.store.memo import all_present, remember
+    from tierra.store.memo import remember
 
     objects, expectations = open_workspace().objects, project.contract.of(name, project.main)
     if not expectations:
@@ -65,8 +65,9 @@ def _checked(
         [name, snapshot.sha256, expectations, project.contract.quarantine_budget, ignore, lenient],
         Checked,
         lambda: _check(project, name, snapshot, ignore, lenient),
-        lambda made: all_present(objects, [made.table.name, *([made.quarantine.name] if made.quarantine else [])]),
     )
+    if checked.quarantine:
+        note(quarantine=objects.location(checked.quarantine.name))
     for line in checked.warnings:
         note(warning=line)
     return checked
@@ -103,6 +104,4 @@ def _keep(bad: "list[pa.Table]") -> TableRef | None:
     if not table.num_rows:
         return None
     objects = open_workspace().objects
-    ref = write_table(objects, "quarantine/", table.schema, [table])
-    note(quarantine=objects.location(ref.name))
-    return ref
+    return write_table(objects, "quarantine/", table.schema, [table])

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from tierra.errors import DataRejected, TierraError
 from tierra.model.gate import Verdict
+from tierra.store.predictions import Manifest
 
 
 class _Outcome(BaseModel):
@@ -106,6 +107,26 @@ class Scored(_Outcome):
     def manifest(self) -> str | int | None:
         """Where the manifest lies, when there is one partition."""
         return self._only("manifest")
+
+
+def scored_from(
+    manifest: Manifest,
+    where: str,
+    outcome: Literal["Published", "AlreadyPublished", "Stale"],
+    stale: bool = False,
+    unseen: dict[str, int] | None = None,
+    histogram: tuple[int, ...] = (),
+) -> PartitionScored:
+    """The outcome of a partition that has a manifest."""
+    return PartitionScored(
+        outcome=outcome,
+        manifest=where,
+        stale=stale,
+        unseen=unseen or {},
+        histogram=histogram,
+        **manifest.model_dump(include={"partition", "rows_in", "rows_scored", "rows_quarantined", "model_version",
+                                       "generation", "inputs"}),
+    )  # fmt: skip
 
 
 def summarise(project: str, partitions: list[PartitionScored], asked: bool) -> Scored:

@@ -3,11 +3,16 @@
 import hashlib
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+
 from tierra.data.code import ProjectCode, load_code
+from tierra.data.features import build_training_features
+from tierra.data.frames import align_types, to_frame
 from tierra.data.recipe import Recipe
 from tierra.errors import Broken, Misconfigured, NoChampion
 from tierra.model.release import Champion
-from tierra.model.scoring import Scorer
+from tierra.model.scoring import Scorer, select_features
 from tierra.project import Project, load_project
 from tierra.workspace import Workspace
 
@@ -30,6 +35,20 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> S
         types=champion.release.types,
         columns=project.score.columns,
     )
+
+
+def judged_alike(project: Project, champion: Champion) -> bool:
+    """Whether today's code and recipe make the champion's features too."""
+    today = load_code(project.folder, project.functions)
+    return serving_recipe(champion) == project.recipe and today.files == champion.release.code
+
+
+def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: pa.Table) -> pd.DataFrame:
+    """The champion's features of today's joined rows, made by its own code as in training."""
+    rows = to_frame(align_types(joined, champion.release.types))
+    code = serving_code(workspace, project, champion)
+    built = build_training_features(serving_recipe(champion), code, rows)
+    return select_features(built, champion.release.features)
 
 
 def serving_recipe(champion: Champion) -> Recipe:

@@ -18,8 +18,9 @@ from tierra.data.frames import settle_types, to_frame
 from tierra.data.joins import join_tables
 from tierra.data.partitions import today
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import EVERYTHING, Window, open_source
+from tierra.data.sources import open_source
 from tierra.data.split import days_of, split_by_time
+from tierra.data.window import EVERYTHING, Window
 from tierra.journal import at_station, note
 from tierra.model.gate import Scores, Verdict, judge
 from tierra.project import Project

@@ -23,7 +23,9 @@ def test_every_code_that_is_raised_has_a_remedy() -> None:
 
 
 def test_every_remedy_has_a_code_that_is_raised() -> None:
-    used = {code for file, text in TEXT.items() if file.name != "errors.py" for code in re.findall(rf'"({CODE})"', text)}
+    used = {
+        code for file, text in TEXT.items() if file.name != "errors.py" for code in re.findall(rf'"({CODE})"', text)
+    }
     assert set(REMEDIES) - used == set()
 
 

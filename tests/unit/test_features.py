@@ -52,7 +52,10 @@ def test_prepare_sees_history_in_full_but_not_what_is_known_later_of_the_day() -
 def test_training_shows_prepare_the_days_scoring_will_show_it() -> None:
     table, last = rows(), pd.Timestamp("2024-04-29")
     trained = build_training_features(named(history=7), code(prepare=past_rain), table)
-    today, before = table[table["day"] == last], table[(table["day"] < last) & (table["day"] >= last - pd.Timedelta("7d"))]
+    today, before = (
+        table[table["day"] == last],
+        table[(table["day"] < last) & (table["day"] >= last - pd.Timedelta("7d"))],
+    )
     scored = build_features(named(history=7), code(prepare=past_rain), today, before)
     assert scored["past_days"].unique().tolist() == [7.0]
     pd.testing.assert_frame_equal(trained.loc[today.index].reset_index(drop=True), scored)

@@ -43,5 +43,7 @@ def test_nothing_heavy_is_loaded(tmp_path: Path, code: str) -> None:
 def test_a_mistake_in_the_file_shows_before_prefect_loads(tmp_path: Path) -> None:
     write_project(tmp_path / "projects" / "rides", "project: rides\n")
     code = COMMAND.format(["tierra", "train", "rides"])
-    refused = f"import typer\ntry:\n    {code}\nexcept (SystemExit, typer.Exit): ...\nassert 'prefect' not in sys.modules"
+    refused = (
+        f"import typer\ntry:\n    {code}\nexcept (SystemExit, typer.Exit): ...\nassert 'prefect' not in sys.modules"
+    )
     assert loaded_by(refused, tmp_path) == set()

@@ -24,7 +24,10 @@ def test_a_certain_and_wrong_probability_has_a_finite_loss() -> None:
 
 
 def test_the_threshold_lies_midway_between_neighbouring_scores() -> None:
-    assert choose_threshold(TARGET, SCORES, Costs(false_alarm=1, missed=1)) in (pytest.approx(0.25), pytest.approx(0.65))
+    assert choose_threshold(TARGET, SCORES, Costs(false_alarm=1, missed=1)) in (
+        pytest.approx(0.25),
+        pytest.approx(0.65),
+    )
 
 
 def test_a_dear_miss_lowers_the_threshold_and_a_dear_alarm_raises_it() -> None:

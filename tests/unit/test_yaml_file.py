@@ -25,7 +25,9 @@ def test_every_key_and_item_has_its_line(tmp_path: Path) -> None:
         ("a",): 1, ("b",): 2, ("b", 0, "c"): 3, ("b", 1, "d"): 5}  # fmt: skip
 
 
-@pytest.mark.parametrize("tag", ["!!python/object/apply:os.system [touch pwned]", "!!python/name:os.system", "!secret x"])
+@pytest.mark.parametrize(
+    "tag", ["!!python/object/apply:os.system [touch pwned]", "!!python/name:os.system", "!secret x"]
+)
 def test_a_tag_is_refused_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
     monkeypatch.chdir(tmp_path)
     assert refusal(tmp_path, f"a: {tag}").code == "yaml-tag"

@@ -13,8 +13,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from tierra.data.frames import TYPES
-from tierra.data.sources import EVERYTHING, Window
 from tierra.data.spec import FileSource
+from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected, Misconfigured
 
 INFERRED_FROM_BYTES = 16 * 1024 * 1024

@@ -75,6 +75,16 @@ def align_types(table: pa.Table, types: dict[str, str]) -> pa.Table:
     return cast_table(table, pa.schema(fields), "table")
 
 
+def empty_table(types: dict[str, str]) -> pa.Table:
+    """A table of these Arrow types without a row."""
+    return pa.schema([(name, _type_named(kind)) for name, kind in types.items()]).empty_table()
+
+
+def _type_named(kind: str) -> pa.DataType:
+    unit, _, zone = kind.removeprefix("timestamp[").removesuffix("]").partition(", tz=")
+    return pa.timestamp(unit, zone or None) if kind.startswith("timestamp[") else pa.type_for_alias(kind)
+
+
 def _settled(table: pa.Table, field: pa.Field) -> pa.Field:
     gaps = (t.is_integer(field.type) or t.is_boolean(field.type)) and table.column(field.name).null_count
     return field.with_type(pa.float64()) if gaps else field

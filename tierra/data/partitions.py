@@ -1,14 +1,31 @@
 """Partitions: which days are due, and whether one is ready."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from tierra.data.sources import Window
+from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured, SourceNotReady
 from tierra.store.spec import Ready, Score
 
 ALL = "all"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A partition to look at, what is published of it, and what may be done."""
+
+    partition: str
+    generation: int = 0
+    within_lookback: bool = True
+    rescore: bool = False
+
+    @property
+    def day(self) -> date | None:
+        """The partition's date; None for a project that has no partitions."""
+        return None if self.partition == ALL else date.fromisoformat(self.partition)
 
 
 def parse_partition(text: str) -> date:
@@ -32,10 +49,49 @@ def due_window(score: Score, day: date) -> Window:
     return Window(day - timedelta(score.lookback), day + timedelta(score.horizon + 1))
 
 
-def due_days(days: Mapping[date, int], published: Collection[str], ready: Ready) -> list[str]:
-    """The days of the window that are present, ready and not published, oldest first."""
-    loaded = [day.isoformat() for day, rows in days.items() if rows >= ready.min_rows]
-    return sorted(set(loaded) - set(published))
+def watch_window(score: Score, day: date) -> Window:
+    """The days a run without a partition looks at: those that are due, and before them those to compare."""
+    due = due_window(score, day)
+    return Window(min(due.first, day - timedelta(score.watch)), due.end)
+
+
+def find_work(
+    score: Score, day: date, days: Mapping[date, int], published: Mapping[str, int], rescore: bool = False
+) -> list[Work]:
+    """All that a run without a partition looks at: what is due, then what is published and may be stale.
+
+    `days` holds the rows of each day of the watch window. Published days that the
+    source holds whole are compared with it: re-scored inside `lookback` when they
+    changed, reported outside it.
+    """
+    window = due_window(score, day)
+    ready = [each for each, rows in sorted(days.items()) if rows >= score.ready.min_rows]
+    due = [Work(each.isoformat()) for each in ready if window.first <= each and each.isoformat() not in published]
+    known = [
+        Work(each.isoformat(), published[each.isoformat()], window.first <= each, rescore and window.first <= each)
+        for each in ready
+        if each.isoformat() in published
+    ]
+    return [*due, *known]
+
+
+def asked_for(score: Score, day: date, partition: date, published: Mapping[str, int], rescore: bool) -> Work:
+    """The work of a partition asked for by name."""
+    window, name = due_window(score, day), partition.isoformat()
+    inside = window.first <= partition <= window.last
+    return Work(name, published.get(name, 0), within_lookback=inside, rescore=rescore)
+
+
+def next_step(work: Work, published: str | None, inputs: str) -> Literal["publish", "already", "report"]:
+    """What to do with a partition, given the digest it was published from and today's.
+
+    Publish it, leave it, or report that it changed too long ago.
+    """
+    if published is None or work.rescore:
+        return "publish"
+    if published == inputs:
+        return "already"
+    return "publish" if work.within_lookback else "report"
 
 
 def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
@@ -49,8 +105,3 @@ def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
 def history_window(day: date, days: int) -> Window:
     """The days before a partition that `prepare` may look at."""
     return Window(day - timedelta(days), day)
-
-
-def only(day: date) -> Window:
-    """One day."""
-    return Window(day, day + timedelta(1))

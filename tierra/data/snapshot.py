@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tierra.data.frames import cast_table, plain_schema
-from tierra.data.sources import SourceReader, Window, wanted_columns
+from tierra.data.sources import SourceReader, wanted_columns
 from tierra.data.spec import Source
+from tierra.data.window import Window
 from tierra.errors import DataRejected
 from tierra.journal import note
 from tierra.store.objects import Objects

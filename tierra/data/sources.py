@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol, assert_never
@@ -12,19 +11,9 @@ from typing import Protocol, assert_never
 import pyarrow as pa
 
 from tierra.data.spec import FileSource, Source, SqlSource
+from tierra.data.window import Window
 from tierra.errors import DataRejected
 from tierra.settings import Settings
-
-
-@dataclass(frozen=True)
-class Window:
-    """Days from `start` up to, not including, `end`; None is open."""
-
-    start: date | None = None
-    end: date | None = None
-
-
-EVERYTHING = Window()
 
 
 class SourceReader(Protocol):

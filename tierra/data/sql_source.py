@@ -13,8 +13,8 @@ from sqlalchemy import exc
 from sqlalchemy.sql.selectable import FromClause
 
 from tierra.data.frames import plain_type
-from tierra.data.sources import Window
 from tierra.data.spec import SqlSource
+from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
 
 ROWS_A_BATCH = 50_000

@@ -59,5 +59,5 @@ def judge(scores: Scores, gate: Gate) -> Verdict:
 def _reason(
     metric: str, name: str, ours: dict[str, float], other: str, theirs: dict[str, float], margin: float, beats: bool
 ) -> str:
-    verb = "beats" if beats else "does not beat"
-    return f"{name} {verb} {other} by {margin:g} {metric}: {ours[metric]:.4f} against {theirs[metric]:.4f}"
+    verb, by = "beats" if beats else "does not beat", f" by {margin:g} or more" if margin else ""
+    return f"{name} {verb} {other}{by}: {metric} {ours[metric]:.4f} against {theirs[metric]:.4f}"

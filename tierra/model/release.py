@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from tierra.model.gate import Verdict
+from tierra.store.memo import digest
 
 
 class Release(BaseModel):
@@ -24,8 +25,12 @@ class Release(BaseModel):
     types: dict[str, str]
     features: tuple[str, ...]
     rows: dict[str, int]
-    histogram: tuple[int, ...] = ()
     libraries: dict[str, str]
+
+    @property
+    def serving_digest(self) -> str:
+        """Digest of the code and the recipe that make its features."""
+        return digest([self.code, self.project_file])
 
 
 class Champion(BaseModel):

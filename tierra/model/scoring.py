@@ -1,6 +1,7 @@
 """Scoring: rows in, keys with probability and decision out, batch by batch."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +11,9 @@ import pyarrow as pa
 
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
-from tierra.data.frames import align_types, to_frame
+from tierra.data.frames import align_types, empty_table, to_frame
 from tierra.data.recipe import Recipe
-from tierra.errors import Broken
+from tierra.errors import Misconfigured
 from tierra.model.artifact import predict
 from tierra.model.candidates import unseen_categories
 
@@ -33,7 +34,7 @@ class Scorer:
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
-        """One prediction a row, beside the row's key. Raises Broken when features moved."""
+        """One prediction a row, beside the row's key. Raises Misconfigured when features moved."""
         table = self.features_of(rows, history)
         probability, decision = predict(self.model, table)
         self.unseen.update(unseen_categories(self.model, table))
@@ -45,13 +46,18 @@ class Scorer:
     def features_of(self, rows: pa.Table, history: pd.DataFrame) -> pd.DataFrame:
         """The features of joined rows, as the model was trained on them."""
         table = build_features(self.recipe, self.code, to_frame(align_types(rows, self.types)), history)
-        if missing := [name for name in self.features if name not in table]:
-            raise Broken("features-changed", f"the champion needs feature '{missing[0]}', which is not made any more")
-        return table[list(self.features)]
+        return select_features(table, self.features)
 
-    def history_frame(self, history: pa.Table) -> pd.DataFrame:
-        """The history rows as `prepare` saw them in training."""
-        return to_frame(align_types(history, self.types))
+    def history_frame(self, history: pa.Table | None) -> pd.DataFrame:
+        """The history rows as `prepare` saw them in training; none of them when there is no history."""
+        return to_frame(empty_table(self.types) if history is None else align_types(history, self.types))
+
+
+def select_features(table: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """The features a champion was trained on, in its order. Raises Misconfigured when one is not made any more."""
+    if missing := [name for name in features if name not in table]:
+        raise Misconfigured("features-changed", f"the champion needs '{missing[0]}', which is not made any more")
+    return table[list(features)]
 
 
 def histogram_of(probability: np.ndarray) -> np.ndarray:

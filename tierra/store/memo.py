@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -25,17 +25,17 @@ def digest(value: Any) -> str:
 
 
 def remember(
-    objects: Objects, step: str, inputs: Any, kind: type[Made], make: Callable[[], Made], exists: Callable[[Made], bool]
+    objects: Objects, step: str, inputs: Any, kind: type[Made], make: Callable[[], Made], intact: bool = False
 ) -> Made:
     """What `make` returns, or what it returned before for the same inputs and code.
 
-    A remembered value counts only while `exists` says that what it points to is
-    still in the store.
+    A remembered value counts only while every object it refers to is still in the
+    store; with `intact`, only while each has the bytes it was written with.
     """
     name = f"memo/{step}/{digest([step, inputs, code_version()])}.json"
     try:
         found = kind.model_validate_json(objects.read(name))
-        if exists(found):
+        if all(_stands(objects, ref, intact) for ref in _references(found)):
             note_reused()
             return found
     except FileNotFoundError:
@@ -45,6 +45,22 @@ def remember(
     return made
 
 
+def _stands(objects: Objects, ref: ObjectRef, intact: bool) -> bool:
+    if intact:
+        return hashlib.sha256(objects.read(ref.name)).hexdigest() == ref.sha256
+    objects.open(ref.name).close()
+    return True
+
+
+def _references(value: Any) -> Iterator[ObjectRef]:
+    """The references inside a remembered value."""
+    if isinstance(value, ObjectRef):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, inner in value:
+            yield from _references(inner)
+
+
 @cache
 def code_version() -> str:
     """Digest of Tierra's own stations and of the libraries that decide their results."""
@@ -52,24 +68,6 @@ def code_version() -> str:
     files = sorted([*root.glob("data/*.py"), *root.glob("model/*.py")])
     own = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
     return digest([own, [(name, version(name)) for name in LIBRARIES]])
-
-
-def all_present(objects: Objects, names: Iterable[str]) -> bool:
-    """Whether every named object is in the store."""
-    for name in names:
-        try:
-            objects.open(name).close()
-        except FileNotFoundError:
-            return False
-    return True
-
-
-def all_intact(objects: Objects, refs: Iterable[ObjectRef]) -> bool:
-    """Whether every object is in the store with the bytes it was written with."""
-    try:
-        return all(hashlib.sha256(objects.read(ref.name)).hexdigest() == ref.sha256 for ref in refs)
-    except FileNotFoundError:
-        return False
 
 
 def _plain(value: Any) -> Any:

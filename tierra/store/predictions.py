@@ -8,10 +8,10 @@ a new generation; nothing is ever changed in place.
 import hashlib
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tierra.errors import Broken, Misconfigured
 from tierra.store.objects import Objects
@@ -43,6 +43,17 @@ class Manifest(BaseModel):
     quarantine: tuple[TableRef, ...] = ()
     published_at: str = ""
     writer: str = Field("", description="Random, so that of two writers of equal manifests one knows it was not first")
+
+    @property
+    def name(self) -> str:
+        """The manifest's own name in the sink."""
+        return manifest_name(self.dataset, self.partition, self.generation)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.rows_in != self.rows_scored + self.rows_quarantined:
+            raise ValueError(f"{self.rows_in} rows in, but {self.rows_scored + self.rows_quarantined} out")
+        return self
 
 
 def manifest_name(dataset: str, partition: str, generation: int) -> str:
@@ -84,7 +95,7 @@ def publish(objects: Objects, manifest: Manifest, after: int) -> tuple[Manifest,
     that finds the generation taken stands down.
     """
     mine = manifest.model_copy(update={"generation": after + 1, "writer": uuid4().hex})
-    name = manifest_name(mine.dataset, mine.partition, mine.generation)
+    name = mine.name
     if objects.put_if_absent(name, mine.model_dump_json(indent=1).encode()):
         return mine, True
     theirs = read_manifest(objects, mine.dataset, mine.partition, mine.generation)

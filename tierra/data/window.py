@@ -1,0 +1,30 @@
+"""A stretch of days."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days from `start` up to, not including, `end`; None is open."""
+
+    start: date | None = None
+    end: date | None = None
+
+    @property
+    def first(self) -> date:
+        """The first day; the earliest there is when open."""
+        return self.start or date.min
+
+    @property
+    def last(self) -> date:
+        """The last day; the latest there is when open."""
+        return self.end - timedelta(1) if self.end else date.max
+
+
+EVERYTHING = Window()
+
+
+def only(day: date) -> Window:
+    """One day."""
+    return Window(day, day + timedelta(1))

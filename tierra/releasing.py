@@ -1,0 +1,50 @@
+"""Writing down what a model was judged with, so that it can be compared, repeated and served."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from tierra.data.code import load_code
+from tierra.model.gate import Scores, Verdict
+from tierra.model.release import Release
+from tierra.project import Project
+from tierra.store.memo import LIBRARIES, code_version, digest
+
+# All of a project file that decides a training's result.
+JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "positive", "split", "candidates", "gate",
+          "card"}  # fmt: skip
+
+
+def make_release(
+    project: Project,
+    *,
+    datasets: Mapping[str, str],
+    types: Mapping[str, str],
+    features: Sequence[str],
+    rows: Mapping[str, int],
+    scores: Scores,
+    verdict: Verdict,
+) -> Release:
+    """The release of the verdict's winner.
+
+    `datasets` are digests by source, `types` the joined columns' Arrow types,
+    `rows` the sizes of the parts. The model's own digest is set when it is stored.
+    """
+    code = load_code(project.folder, project.functions).files
+    judged = project.model_dump(mode="json", include=JUDGED)
+    return Release(
+        project=project.project,
+        candidate=verdict.winner,
+        inputs=digest([datasets, judged, code, code_version()]),
+        model_sha256="",
+        metrics=scores.rule_metrics if verdict.winner == "rule" else scores.best_metrics,
+        rule_metrics=scores.rule_metrics,
+        verdict=verdict,
+        code=dict(code),
+        project_file=project.file.read_text(),
+        contract=digest(project.contract),
+        datasets=dict(datasets),
+        types=dict(types),
+        features=tuple(features),
+        rows=dict(rows),
+        libraries={name: version(name) for name in LIBRARIES},
+    )
