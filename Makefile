@@ -36,6 +36,8 @@ check: install ## linters, types, architecture, lock and rendered files
 	.venv/bin/lint-imports
 	$(POETRY_ENV) $(POETRY) check --lock
 	$(RUN) deployments.render --check
+	@! grep -rnE '@logger\.catch\b(\(\)|$$)' tierra tasks flows deployments projects --include='*.py' || \
+		{ echo "logger.catch without reraise=True turns a failure into None"; exit 1; }
 
 format: install ## put the code in its form
 	$(RUN) ruff check --fix --quiet .

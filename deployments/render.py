@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from deployments.plan import POOL, Deployment, load_projects, plan
+from tierra.environment import QUIET
 
 FILE = Path("prefect.yaml")
 HEAD = """\
@@ -36,7 +37,7 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
         "parameters": deployment.parameters,
         "schedules": [schedule] if deployment.cron else [],
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
-        "work_pool": {"name": POOL},
+        "work_pool": {"name": POOL, "job_variables": {"env": dict(QUIET)}},
     }
 
 

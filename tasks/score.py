@@ -39,7 +39,7 @@ def find_champion(project: Project) -> Champion:
     from tierra.serving import find_champion as find
 
     champion = find(open_workspace(), project)
-    note(champion=f"version {champion.version}, {champion.candidate}")
+    note(**{"model sha256": champion.release.model_sha256})
     return champion
 
 

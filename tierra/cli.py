@@ -1,7 +1,6 @@
 """The command `tierra`. Heavy libraries and the flows load only when a command needs them."""
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tierra import __version__
+from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import load_settings
 
@@ -23,18 +23,6 @@ app = typer.Typer(
 PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
 PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-# Set before any library reads them; a value the user set stays.
-ENVIRONMENT = {
-    "DO_NOT_TRACK": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "GX_ANALYTICS_ENABLED": "false",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # A person sees our own lines; Prefect's go to its run log alone.
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_FLOW_RUNS_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_TASK_RUNS_LEVEL": "CRITICAL",
-}
 
 
 def main() -> None:
@@ -48,8 +36,7 @@ def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """What holds for every command."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_defaults(QUIET | FOR_A_PERSON)
     _state["debug"] = debug
     if version:
         typer.echo(f"tierra {__version__}")

@@ -65,13 +65,19 @@ class Scored(_Outcome):
     stale: tuple[str, ...] = ()
     receipt: str = ""
 
+    @property
+    def _meant(self) -> list[PartitionScored]:
+        """The partitions the run published, or was asked for; not those it only compared with their source."""
+        asked = self.outcome == "AlreadyPublished"
+        return [each for each in self.partitions if asked or each.outcome == "Published"]
+
     def _total(self, name: str) -> int:
-        return sum(getattr(each, name) for each in self.partitions if each.outcome != "Stale")
+        return sum(getattr(each, name) for each in self._meant)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def rows_in(self) -> int:
-        """Rows of all partitions."""
+        """Rows that came in."""
         return self._total("rows_in")
 
     @computed_field  # type: ignore[prop-decorator]
@@ -87,7 +93,7 @@ class Scored(_Outcome):
         return self._total("rows_quarantined")
 
     def _only(self, name: str) -> str | int | None:
-        values = {getattr(each, name) for each in self.partitions if each.generation}
+        values = {getattr(each, name) for each in self._meant}
         return values.pop() if len(values) == 1 else None
 
     @computed_field  # type: ignore[prop-decorator]
@@ -100,7 +106,7 @@ class Scored(_Outcome):
     @property
     def generation(self) -> str | int | None:
         """The generation, when there is one partition."""
-        return self._only("generation") if len(self.partitions) == 1 else None
+        return self._only("generation") if len(self._meant) == 1 else None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -67,156 +67,158 @@ def expecting(type: str, **rest: Any) -> dict[str, Any]:
 
 BOMB = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nproject: rides\n"
 NEITHER = {"rule": "base_rate"}, {"model": "logistic", "params": {"C": -1}}
+# fmt: off
 MISTAKES = [
     # the project file
     on_check("project-not-found", "by-name", "'nowhere'", "there: rides", command=("check", "nowhere")),
     on_check("yaml-invalid", "bracket", "project.yaml:3", spec="project: rides\nsources: [a, b\ntarget: x\n"),
     on_check("yaml-tag", "python", "project.yaml:1", "python/object",
-             spec="project: !!python/object/apply:os.system ['touch pwned']\n"),  # fmt: skip
+             spec="project: !!python/object/apply:os.system ['touch pwned']\n"),
     on_check("yaml-alias", "bomb", "project.yaml:2", "*a", spec=BOMB),
     on_check("yaml-duplicate-key", "target", "project.yaml:2", "'project'", spec="project: rides\nproject: other\n"),
     on_check("yaml-too-large", "comment", "262,144", spec="# " + "x" * 300_000),
     on_check("key-unknown", "did-you-mean", "'taget'", "did you mean 'target'?", "project.yaml:",
-             spec=ride_spec(taget="tipped", target=None)),  # fmt: skip
+             spec=ride_spec(taget="tipped", target=None)),
     on_check("key-unknown", "nested", "sources.rides.keys", "did you mean 'key'?",
-             spec=ride_spec(sources=ride_source(keys="ride_id"))),  # fmt: skip
+             spec=ride_spec(sources=ride_source(keys="ride_id"))),
     on_check("key-missing", "target", "'target'", spec=ride_spec(target=None)),
     on_check("key-missing", "path", "sources.rides", "'path'", spec=ride_spec(sources=ride_source(path=None))),
     on_check("key-missing", "no-date-to-split-by", "split.column",
-             spec=ride_spec(sources=ride_source(partition_by=None), split={})),  # fmt: skip
+             spec=ride_spec(sources=ride_source(partition_by=None), split={})),
     on_check("value-invalid", "days", "score.lookback", "30d", spec=ride_spec(score={"lookback": "a week"})),
     on_check("value-invalid", "list-for-text", "target", "a valid string", spec=ride_spec(target=["tipped"])),
     on_check("value-invalid", "kind", "sources.rides", "'sql', 'file'",
-             spec=ride_spec(sources={"rides": {"kind": "api", "url": "x"}})),  # fmt: skip
+             spec=ride_spec(sources={"rides": {"kind": "api", "url": "x"}})),
     on_check("name-undeclared", "join", "'zone' is not declared", "rides, zones", spec=zoned_spec(right="zone")),
     on_check("columns-conflict", "history-of-a-side", "zones", "rides", spec=ride_spec(
         sources=ride_source() | {"zones": {"kind": "file", "path": "zones.csv", "known_later": "centre"}})),
     on_check("metric-unknown", "gini", "gate.metric", "'roc_auc'", spec=ride_spec(gate={"metric": "gini"})),
     on_check("expectation-unknown", "typo", "expect_column_values_to_be_betwen",
              "did you mean 'expect_column_values_to_be_between'?",
-             spec=expecting("expect_column_values_to_be_betwen", column="km")),  # fmt: skip
+             spec=expecting("expect_column_values_to_be_betwen", column="km")),
     on_check("expectation-invalid", "argument-missing", "needs value_set",
-             spec=expecting("expect_column_values_to_be_in_set", column="zone")),  # fmt: skip
+             spec=expecting("expect_column_values_to_be_in_set", column="zone")),
     on_check("expectation-invalid", "table-quarantined", "use stop or warn",
-             spec=expecting("expect_table_row_count_to_be_between", on_fail="quarantine")),  # fmt: skip
+             spec=expecting("expect_table_row_count_to_be_between", on_fail="quarantine")),
     on_check("features-forbidden", "key", "'ride_id' is the key", spec=ride_spec(features=["km", "ride_id"])),
     on_check("features-forbidden", "target", "'tipped' is the target", spec=ride_spec(features=["tipped"])),
     on_check("features-forbidden", "known-later", "'rain' is known later",
-             spec=ride_spec(sources=ride_source(known_later="rain"), features=["km", "rain"])),  # fmt: skip
+             spec=ride_spec(sources=ride_source(known_later="rain"), features=["km", "rain"])),
     on_check("function-not-found", "name", "features:build", "features.py", spec=built(),
-             python={"features": "def other(rows): return rows\n"}),  # fmt: skip
+             python={"features": "def other(rows): return rows\n"}),
     on_check("function-not-found", "file", "features:build", "no file", spec=built()),
     on_check("code-invalid", "syntax", "features.py:1", "SyntaxError", spec=built(),
-             python={"features": "def build(rows) return rows\n"}),  # fmt: skip
+             python={"features": "def build(rows) return rows\n"}),
     # the settings and the call
     on_check("settings-invalid", "clock", "TIERRA_CLOCK", settings={"TIERRA_CLOCK": "yesterday"}),
     on_check("connection-unknown", "warehouse", "'warehouse'",
-             spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides"))),  # fmt: skip
+             spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides"))),
     on_check("flows-not-found", "elsewhere", "flows/train.py", command=("train", "rides")),
     on_check("demo-not-found", "none", "nowhere", command=("demo", "nowhere")),
     on_check("partition-unpublished", "never-scored", "rides", "2024-04-29",
-             command=("predictions", "rides", "--partition", "2024-04-29")),  # fmt: skip
+             command=("predictions", "rides", "--partition", "2024-04-29")),
     # sources
     on_check("file-missing", "path", "ride.csv", spec=ride_spec(sources=ride_source(path="ride.csv"))),
     on_try("file-invalid", "not-parquet", "rides.parquet", exit=2, texts={"rides.parquet": "ride_id,day\n"},
-           spec=ride_spec(sources=ride_source(path="rides.parquet"))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(path="rides.parquet"))),
     on_try("file-invalid", "empty-csv", "empty.csv", exit=2, texts={"empty.csv": ""},
-           spec=ride_spec(sources=ride_source(path="empty.csv"))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(path="empty.csv"))),
     on_try("connection-invalid", "driver", "warehouse", exit=2,
            spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides")),
-           settings={"TIERRA_CONNECTIONS__WAREHOUSE__URL": f"nosuch://me:{SECRET}@host/db"}),  # fmt: skip
+           settings={"TIERRA_CONNECTIONS__WAREHOUSE__URL": f"nosuch://me:{SECRET}@host/db"}),
     on_try("database-missing", "file", "nowhere.db", exit=2,
            spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides")),
-           settings={"TIERRA_CONNECTIONS__WAREHOUSE__URL": "sqlite:///nowhere.db"}),  # fmt: skip
+           settings={"TIERRA_CONNECTIONS__WAREHOUSE__URL": "sqlite:///nowhere.db"}),
     on_try("table-missing", "name", "warehouse.trips", exit=2, settings=HERE,
-           spec=ride_spec(sources=ride_source(**WAREHOUSE, table="trips"))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(**WAREHOUSE, table="trips"))),
     on_try("query-failed", "syntax", "rides", "syntax error", exit=2, settings=HERE,
-           spec=ride_spec(sources=ride_source(**WAREHOUSE, query="selec * from rides"))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(**WAREHOUSE, query="selec * from rides"))),
     on_try("query-failed", "writes", "rides", exit=2, settings=HERE,
-           spec=ride_spec(sources=ride_source(**WAREHOUSE, query="delete from rides"))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(**WAREHOUSE, query="delete from rides"))),
     on_try("column-missing", "key-renamed", "'ride_id'", "there: id,",
-           table=lambda: rides().rename(columns={"ride_id": "id"})),  # fmt: skip
+           table=lambda: rides().rename(columns={"ride_id": "id"})),
     on_try("column-missing", "in-the-warehouse", "'fare'", settings=HERE,
-           spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides", types={"fare": "number"}))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides", types={"fare": "number"}))),
     on_try("column-missing", "features", "'fare'", spec=ride_spec(features=["km", "fare"])),
     on_try("column-missing", "rate-by", "'borough'", spec=ride_spec(candidates=[{"rule": {"rate_by": "borough"}}])),
     on_try("column-missing", "contract", "'fare'",
-           spec=expecting("expect_column_values_to_not_be_null", column="fare")),  # fmt: skip
+           spec=expecting("expect_column_values_to_not_be_null", column="fare")),
     on_try("column-missing", "join", "'borough'", "zones", spec=zoned_spec(on="borough")),
     on_try("column-missing", "split", "'date'", spec=ride_spec(split={"column": "date"})),
     on_try("column-type", "integer-on-text", "'zone'", "int64",
-           spec=ride_spec(sources=ride_source(types={"zone": "integer"}))),  # fmt: skip
+           spec=ride_spec(sources=ride_source(types={"zone": "integer"}))),
     on_try("column-type", "partition-is-text", "'day'", "string",
-           table=lambda: rides().assign(day="in spring")),  # fmt: skip
+           table=lambda: rides().assign(day="in spring")),
     on_try("column-type", "two-types-in-sqlite", "'far'", settings=HERE, spec=ride_spec(sources=ride_source(
         **WAREHOUSE, query="select *, case when km > 9 then 'far' else km end as far from rides"))),
     on_try("source-empty", "header-only", "rides.csv", "no rows", table=lambda: rides().head(0)),
     on_try("source-empty", "all-in-the-future", "2024-01-01", settings={"TIERRA_CLOCK": "2023-12-31T00:00:00Z"}),
     on_try("keys-duplicate", "five", "5 rows", "ride_id=r000000",
-           table=lambda: pd.concat([rides(), rides().head(5)])),  # fmt: skip
+           table=lambda: pd.concat([rides(), rides().head(5)])),
     on_try("keys-null", "three", "'ride_id'", "3 rows",
-           table=lambda: rides().assign(ride_id=lambda rows: rows["ride_id"].where(rows.index > 2))),  # fmt: skip
+           table=lambda: rides().assign(ride_id=lambda rows: rows["ride_id"].where(rows.index > 2))),
     # joins and the contract
     on_try("join-fan-out", "zone-twice", "zones", "such as A", spec=zoned_spec(),
-           texts={"zones.csv": "zone,centre\nA,1\nA,2\nB,3\nC,4\nD,5\n"}),  # fmt: skip
+           texts={"zones.csv": "zone,centre\nA,1\nA,2\nB,3\nC,4\nD,5\n"}),
     on_try("join-fan-out", "one-to-one", "rides", "one_to_one", spec=zoned_spec(cardinality="one_to_one")),
     on_try("join-orphans", "half-the-zones", "zones", "limit 10.0%", spec=zoned_spec(max_orphans="10%"),
-           texts={"zones.csv": "zone,centre\nA,1\nB,3\n"}),  # fmt: skip
+           texts={"zones.csv": "zone,centre\nA,1\nB,3\n"}),
     on_try("join-types", "text-and-number", "rides.zone", "zones.zone", spec=zoned_spec(),
-           texts={"zones.csv": "zone,centre\n1,1\n2,3\n"}),  # fmt: skip
+           texts={"zones.csv": "zone,centre\n1,1\n2,3\n"}),
     on_try("join-columns", "both-have-it", "'km'", spec=zoned_spec(),
-           texts={"zones.csv": "zone,km\nA,1\nB,2\nC,3\nD,4\n"}),  # fmt: skip
+           texts={"zones.csv": "zone,km\nA,1\nB,2\nC,3\nD,4\n"}),
     on_try("expectation-failed", "stop", "km", "max_value=9", "of 2,400 rows fail",
-           spec=expecting("expect_column_values_to_be_between", column="km", max_value=9)),  # fmt: skip
+           spec=expecting("expect_column_values_to_be_between", column="km", max_value=9)),
     on_try("expectation-failed", "row-count", "min_value=5000",
-           spec=expecting("expect_table_row_count_to_be_between", min_value=5000)),  # fmt: skip
+           spec=expecting("expect_table_row_count_to_be_between", min_value=5000)),
     on_try("budget-exceeded", "half-a-zone", "budget 1.00%", "zone",
            spec=expecting("expect_column_values_to_not_be_in_set", column="zone", value_set=["A"],
-                          on_fail="quarantine")),  # fmt: skip
+                          on_fail="quarantine")),
     on_try("expectation-type", "text-between-numbers", "zone",
-           spec=expecting("expect_column_values_to_be_between", column="zone", max_value=9)),  # fmt: skip
+           spec=expecting("expect_column_values_to_be_between", column="zone", max_value=9)),
     # target and split
     on_try("target-missing", "column", "'tip'", spec=ride_spec(target="tip")),
     on_try("target-not-binary", "zones", "4 values", spec=ride_spec(target="zone", candidates=[NEITHER[0]])),
     on_try("target-not-binary", "which-is-positive", "'tipped'", "a, b",
-           table=lambda: rides().replace({"tipped": {"yes": "a", "no": "b"}})),  # fmt: skip
+           table=lambda: rides().replace({"tipped": {"yes": "a", "no": "b"}})),
     on_try("target-one-class", "all-tipped", "'tipped'", table=lambda: rides().assign(tipped="yes")),
     on_try("target-one-class", "in-the-test-part", "test part",
            table=lambda: rides().assign(
-               tipped=lambda rows: rows["tipped"].mask(rows["day"] >= "2024-03-30", "no"))),  # fmt: skip
+               tipped=lambda rows: rows["tipped"].mask(rows["day"] >= "2024-03-30", "no"))),
     on_try("value-invalid", "positive", "positive", "'maybe'", exit=2, spec=ride_spec(positive="maybe")),
     on_try("split-empty", "longer-than-the-data", "train", spec=ride_spec(split={"test": "200d"})),
     on_try("split-column", "text", "'zone'", spec=ride_spec(split={"column": "zone"})),
     # the project's functions
     on_try("code-invalid", "import", "features.py", "ModuleNotFoundError", exit=2, spec=built(),
-           python={"features": "import nosuchlibrary\n\ndef build(rows): return rows\n"}),  # fmt: skip
+           python={"features": "import nosuchlibrary\n\ndef build(rows): return rows\n"}),
     on_try("function-failed", "raises", "features:build (line 5)", "ValueError: too far", spec=built(),
-           python=made_of("raise ValueError('too far')")),  # fmt: skip
+           python=made_of("raise ValueError('too far')")),
     on_try("function-result", "series", "features:build", "Series", spec=built(), python=made_of("return rows['km']")),
     on_try("function-result", "target", "features:build", "2,400 rows", spec=ride_spec(target="features:build"),
-           python=made_of("return [1, 0]")),  # fmt: skip
+           python=made_of("return [1, 0]")),
     on_try("features-rows", "dropped", "features:build", spec=built(), python=made_of("return rows[rows['km'] > 3]")),
     on_try("features-rows", "prepare-sorts", "features:prepare", spec=ride_spec(prepare="features:prepare"),
            python={"features": "def prepare(rows, history):\n"
-                   "    return rows.sort_values('km').reset_index(drop=True)\n"}),  # fmt: skip
+                   "    return rows.sort_values('km').reset_index(drop=True)\n"}),
     on_try("features-not-row-wise", "shift", "features:build", "'km'", spec=built(),
-           python=made_of("return rows[['km']].shift(1)")),  # fmt: skip
+           python=made_of("return rows[['km']].shift(1)")),
     on_try("features-not-row-wise", "rank", "features:build", "'km'", spec=built(),
-           python=made_of("return rows[['km']].rank(pct=True)")),  # fmt: skip
+           python=made_of("return rows[['km']].rank(pct=True)")),
     on_try("features-not-row-wise", "mean", "features:build", "'km'", spec=built(),
-           python=made_of("return rows[['km']] - rows[['km']].mean()")),  # fmt: skip
+           python=made_of("return rows[['km']] - rows[['km']].mean()")),
     on_try("features-not-row-wise", "one-hot", "features:build", spec=built(),
-           python=made_of("return pd.get_dummies(rows[['zone']])")),  # fmt: skip
+           python=made_of("return pd.get_dummies(rows[['zone']])")),
     on_try("features-forbidden", "target-renamed-back", "'tipped' is the target", exit=2, spec=built(),
-           python=made_of("return rows[['km']].assign(tipped=1)")),  # fmt: skip
+           python=made_of("return rows[['km']].assign(tipped=1)")),
     on_try("features-none", "key-only", spec=built(), python=made_of("return rows[[]]")),
     on_try("features-type", "dates", "'day'", spec=built(), python=made_of("return rows[['day']]")),
     on_try("rule-range", "percent", "features:build", spec=ride_spec(candidates=[{"rule": "features:build"}]),
-           python=made_of("return np.full(len(rows), 50.0)")),  # fmt: skip
+           python=made_of("return np.full(len(rows), 50.0)")),
     on_try("fit-failed", "parameter", "logistic", exit=2, spec=ride_spec(candidates=[*NEITHER])),
     on_try("fit-failed", "unknown-parameter", "logistic", "depth", exit=2,
-           spec=ride_spec(candidates=[{"model": "logistic", "params": {"depth": 3}}])),  # fmt: skip
-]  # fmt: skip
+           spec=ride_spec(candidates=[{"model": "logistic", "params": {"depth": 3}}])),
+]
+# fmt: on
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -241,25 +243,27 @@ def without_last_days(days: int) -> pd.DataFrame:
 GOOD = built(contract={"expectations": [{"type": "expect_column_values_to_be_between", "column": "km", "min_value": 0,
                                          "on_fail": "quarantine"}]})  # fmt: skip
 GOOD_PYTHON = made_of("return rows[['km', 'zone']].assign(wet=rows['rain'] * 2)")
+# fmt: off
 AT_NIGHT = [
     on_score("partition-invalid", "words", "'tonight'", exit=2, partition="tonight"),
     on_score("partition-invalid", "no-such-date", "'2024-02-30'", exit=2, partition="2024-02-30"),
     on_score("partition-invalid", "other-way-to-write-it", "'20240428'", exit=2, partition="20240428"),
     on_score("partition-absent", "not-loaded", "2024-04-28", table=lambda: without_last_days(2)),
     on_score("keys-duplicate", "one-day", "2024-04-28", "rides.csv",
-             table=lambda: pd.concat([rides(), rides().query("day == '2024-04-28'").head(1)])),  # fmt: skip
+             table=lambda: pd.concat([rides(), rides().query("day == '2024-04-28'").head(1)])),
     on_score("budget-exceeded", "one-day", "2024-04-28", "km", table=lambda: rides().assign(km=-1.0)),
     on_score("several", "every-due-day", "2024-04-27: ", "2024-04-28: ", "2024-04-29: ", partition="",
-             table=lambda: rides().assign(km=-1.0)),  # fmt: skip
+             table=lambda: rides().assign(km=-1.0)),
     on_score("column-missing", "dropped-at-the-source", "'ride_id'",
-             table=lambda: rides().drop(columns="ride_id")),  # fmt: skip
+             table=lambda: rides().drop(columns="ride_id")),
     on_score("function-failed", "feature-column-gone", "2024-04-28", "features:build", "'rain'",
-             table=lambda: rides().drop(columns="rain")),  # fmt: skip
+             table=lambda: rides().drop(columns="rain")),
     on_score("source-not-ready", "20-rows", "2024-04-28", "20 rows", "500",
-             spec=GOOD | {"score": {"ready": {"min_rows": 500}}}),  # fmt: skip
+             spec=GOOD | {"score": {"ready": {"min_rows": 500}}}),
     on_score("code-differs", "edited", "features.py", exit=2, python=made_of("return rows[['km', 'zone', 'rain']]"),
-             settings={"TIERRA_RUN_REGISTERED_CODE": "false"}),  # fmt: skip
-]  # fmt: skip
+             settings={"TIERRA_RUN_REGISTERED_CODE": "false"}),
+]
+# fmt: on
 
 
 @pytest.mark.parametrize("mistake", AT_NIGHT)
@@ -290,7 +294,7 @@ def test_nothing_is_scored_before_the_first_champion(
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Path:
     """A workspace with a champion for GOOD rides; its flows are the checkout's, without the checkout's .env."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "flows").symlink_to(ROOT / "flows")
@@ -298,7 +302,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> It
     good.write(folder)
     with pytest.MonkeyPatch.context() as patch:
         assert run(good, folder, patch).exit_code == 0
-    yield folder
+    return folder
 
 
 def run(mistake: Mistake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -22,6 +22,8 @@ from tierra.store.tables import write_table
 
 DATASET, DAY, ROWS = "rides", "2024-04-29", 20_000
 LIMIT = 32 * 1024
+WRITING_THE_PART = [("create", 1), ("write", 1), ("write", 3), ("sync", 1), ("rename", 1), ("sync_folder", 1)]
+WRITING_THE_MANIFEST = [("create", 2), ("sync", 2), ("link", 1)]
 
 
 def publish_rides(folder: Path) -> Manifest:
@@ -50,8 +52,7 @@ def publish_on_a_small_disk(folder: Path) -> str:
     try:
         publish_rides(folder)
     except Broken as error:
-        assert isinstance(error.__cause__, OSError)
-        return f"{error.code} {errno.errorcode[error.__cause__.errno]}"
+        return f"{error.code} {errno.errorcode[getattr(error.__cause__, 'errno', 0)]}"
     return "published"
 
 
@@ -80,11 +81,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, number: int) 
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=lambda number: errno.errorcode[number])
-@pytest.mark.parametrize(
-    ("name", "call"),
-    [("create", 1), ("write", 1), ("write", 3), ("sync", 1), ("rename", 1), ("sync_folder", 1)]  # the part
-    + [("create", 2), ("sync", 2), ("link", 1)],  # the manifest
-)
+@pytest.mark.parametrize(("name", "call"), [*WRITING_THE_PART, *WRITING_THE_MANIFEST])
 def test_a_disk_that_fails_anywhere_before_the_manifest_shows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, number: int
 ) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,5 +89,3 @@ def test_the_run_after_that_changes_no_file(said: dict[str, Any]) -> None:
         assert kill["again"] == "NothingDue", kill["point"]
         assert kill["digest_at_last"] == kill["digest"], kill["point"]
         assert kill["at_last"] == said["complete"], kill["point"]
-
-

@@ -62,9 +62,13 @@ def test_nothing_is_visible_before_a_draft_ends(objects: Objects) -> None:
 def test_nothing_is_left_of_a_draft_whose_block_fails(
     objects: Objects, failure: type[BaseException], tmp_path: Path
 ) -> None:
-    with pytest.raises((failure, Broken)), objects.draft("parts/", ".bin") as draft:
-        draft.write(b"half")
-        raise failure
+    def fail_halfway() -> None:
+        with objects.draft("parts/", ".bin") as draft:
+            draft.write(b"half")
+            raise failure
+
+    with pytest.raises((failure, Broken)):
+        fail_halfway()
     assert objects.names("parts") == []
     assert files_below(tmp_path) == []
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as some
 from tierra.data.frames import digest_rows
 from tierra.data.joins import join_tables
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import EVERYTHING, Window
 from tierra.data.spec import FileSource, Join, Split
 from tierra.data.split import PARTS, split_by_time
+from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected
 from tierra.model.metrics import choose_threshold
 from tierra.model.spec import Costs
@@ -24,7 +24,6 @@ from tierra.store.tables import read_table
 
 few = settings(max_examples=60, deadline=None)
 FIRST = date(2024, 1, 1)
-days = some.integers(0, 40).map(lambda number: FIRST + timedelta(number))
 texts = some.none() | some.text("abÑ ", max_size=3)
 numbers = some.none() | some.floats(-9, 9, width=16)
 
@@ -48,23 +47,22 @@ class Pieces:
 
 
 @few
-@given(
-    some.lists(some.tuples(some.none() | days, some.sampled_from([0.0, 1.0, np.nan]), texts), min_size=8, max_size=120),
-    some.integers(1, 15),
-    some.integers(1, 15),
-    some.none() | days,
-)
+@given(some.integers(0, 10_000), some.integers(1, 12), some.integers(1, 12), some.none() | some.integers(25, 45))
 def test_a_split_parts_the_labelled_rows_in_time_and_equal_rows_together(
-    rows: list[Any], validation: int, test: int, until: date | None
+    seed: int, validation: int, test: int, until: int | None
 ) -> None:
-    table = pd.DataFrame(rows, columns=["day", "target", "text"]).assign(day=lambda rows: pd.to_datetime(rows["day"]))
+    random = np.random.default_rng(seed)
+    drawn = [pd.Timestamp(FIRST) + pd.to_timedelta(random.integers(0, 40, 400), "D"), random.choice(list("ab"), 400)]
+    table = pd.DataFrame({"day": drawn[0], "text": drawn[1], "target": random.choice([0.0, 1.0, np.nan], 400)})
+    table["day"] = table["day"].where(random.random(400) > 0.05)
+    end = FIRST + timedelta(until) if until else None
+    declared = Split(validation=f"{validation}d", test=f"{test}d", until=end)
     try:
-        parts = split_by_time(table["day"], table["target"],
-                              Split(validation=f"{validation}d", test=f"{test}d", until=until))  # fmt: skip
+        parts = split_by_time(table["day"], table["target"], declared)
     except DataRejected:
         assume(False)
     usable = table["target"].notna() & table["day"].notna()
-    usable &= (table["day"] < pd.Timestamp(until)) if until else True
+    usable &= (table["day"] < pd.Timestamp(end)) if end else True
     assert (parts.notna() == usable).all()
     assert set(parts.dropna()) == set(PARTS)
     last, first = table["day"].groupby(parts).max(), table["day"].groupby(parts).min()
@@ -107,9 +105,7 @@ def test_a_snapshot_is_the_same_however_its_rows_arrive(drawn: tuple[pa.Table, l
     some.integers(1, 9),
     some.integers(1, 9),
 )  # fmt: skip
-def test_no_threshold_is_cheaper_and_none_lies_on_a_score(
-    rows: list[tuple[float, bool]], false_alarm: int, missed: int
-) -> None:
+def test_no_threshold_is_cheaper(rows: list[tuple[float, bool]], false_alarm: int, missed: int) -> None:
     scores, target = (np.array(each, float) for each in zip(*rows, strict=True))
 
     def cost(threshold: float) -> float:
@@ -119,6 +115,10 @@ def test_no_threshold_is_cheaper_and_none_lies_on_a_score(
     found = choose_threshold(target, scores, Costs(false_alarm=false_alarm, missed=missed))
     every = [-1.0, *np.unique(scores), 2.0]
     assert cost(found) == min(map(cost, every))
+    below, above = scores[scores < found], scores[scores >= found]
+    if len(below) and len(above) and (gap := above.min() - below.max()) > 1e-6:
+        assert found - below.max() > 0.4 * gap
+        assert above.min() - found > 0.4 * gap
 
 
 @few

@@ -40,7 +40,7 @@ def test_a_quarantined_row_carries_every_reason() -> None:
 
 
 def test_a_gap_breaks_only_an_expectation_about_gaps() -> None:
-    clean, bad, _ = check(contract({"type": "expect_column_values_to_not_be_null", "column": "km"}))
+    _, bad, _ = check(contract({"type": "expect_column_values_to_not_be_null", "column": "km"}))
     assert bad.column("ride").to_pylist() == [3]
     assert 3 in check(contract(FAR))[0].column("ride").to_pylist()
 
@@ -78,15 +78,17 @@ def test_values_repeated_across_batches_break_uniqueness() -> None:
     assert findings.failures("stop") == ["zone column_values_to_be_unique: 1 of 4 rows fail"]
 
 
-@pytest.mark.parametrize(("bounds", "broken"), [({"min_value": 4}, False), ({"min_value": 5}, True),
-                                               ({"max_value": 4}, False), ({"max_value": 3}, True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bounds", "broken"),
+    [({"min_value": 4}, False), ({"min_value": 5}, True), ({"max_value": 4}, False), ({"max_value": 3}, True)],
+)
 def test_the_row_count_is_of_the_whole_table(bounds: dict[str, int], broken: bool) -> None:
     declared = contract({"type": "expect_table_row_count_to_be_between", **bounds}, on_fail="stop")
     assert bool(check(declared, RIDES.slice(0, 3), RIDES.slice(3))[2].failed) is broken
 
 
 def test_what_is_not_known_yet_is_passed_over_when_scoring() -> None:
-    clean, bad, _ = check(contract(FAR, KNOWN), ignore=("zone",))
+    _, bad, _ = check(contract(FAR, KNOWN), ignore=("zone",))
     assert bad.column("ride").to_pylist() == [2, 4]
     assert "zone" not in bad.column(REASON)[0].as_py()
 

@@ -78,9 +78,15 @@ def test_a_function_cannot_change_the_callers_frames() -> None:
         table["zone"] = "Y"
         return table[["km", "zone"]]
 
+    def target(table: pd.DataFrame) -> pd.Series:
+        table["zone"] = "Z"
+        return table["tipped"] == "yes"
+
     today, before = rows(8), rows(16)
     copies = today.copy(), before.copy()
-    build_features(named(), code(prepare=prepare, features=features), today, before)
+    built = build_features(named(rate_by=("zone",)), code(prepare=prepare, features=features), today, before)
+    make_target(named(), code(target=target), today)
+    assert built["rule__zone"].tolist() == ["X", *copies[0]["zone"][1:]]
     pd.testing.assert_frame_equal(today, copies[0])
     pd.testing.assert_frame_equal(before, copies[1])
 

@@ -46,4 +46,12 @@ def test_without_costs_scores_on_one_side_of_one_half_stay_together(scores: np.n
 
 
 def test_a_threshold_that_says_no_to_all_is_above_every_score() -> None:
-    assert choose_threshold(np.zeros(6), SCORES, Costs(false_alarm=1, missed=1)) > SCORES.max()
+    for scores in (SCORES, SCORES + 0.1, np.nextafter(SCORES + 0.1, 0)):
+        assert choose_threshold(np.zeros(6), scores, Costs(false_alarm=1, missed=1)) > scores.max()
+
+
+def test_scores_that_touch_are_still_parted() -> None:
+    low = 0.5
+    scores = np.array([low, np.nextafter(low, 1)])
+    threshold = choose_threshold(np.array([0.0, 1.0]), scores, Costs(false_alarm=1, missed=1))
+    assert (scores >= threshold).tolist() == [False, True]

@@ -44,4 +44,6 @@ def _midway(edges: np.ndarray, index: int) -> float:
     low, high = edges[index - 1], edges[index]
     if np.isinf(low):
         return float(max(high / 2, 0.0)) if np.isfinite(high) else 0.5
-    return float((low + 1.0) / 2) if np.isinf(high) else float((low + high) / 2)
+    middle = (low + min(high, 1.0)) / 2
+    # Nothing lies between floats that touch, nor between a certain yes and 1.
+    return float(middle if middle > low else min(high, np.nextafter(low, 2.0)))

@@ -129,8 +129,11 @@ def _facts(journal: Journal, end: Trained | Scored | TierraError) -> dict[str, s
     for entry in journal.entries:
         facts |= {name: value for name, value in entry.facts.items() if name.endswith((" rows", " sha256"))}
         facts |= {name: value for name, value in entry.facts.items() if name.startswith("orphans ")}
+        facts |= {"rows without a label": entry.facts["unlabelled"]} if "unlabelled" in entry.facts else {}
     if isinstance(end, Trained):
         facts["model sha256"] = end.model_sha256
+    if isinstance(end, Scored):
+        facts |= {f"{each.partition} rows sha256": each.inputs for each in end.partitions if each.inputs}
     return {name: _number(value) if isinstance(value, int) else str(value) for name, value in facts.items()}
 
 
