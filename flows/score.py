@@ -6,6 +6,7 @@ from tasks.features import join_partition
 from tasks.pull import open_project, pull_partition, pull_side_tables
 from tasks.run import one_page, run_name
 from tasks.score import (
+    as_judged,
     find_champion,
     find_work,
     left_alone,
@@ -33,9 +34,10 @@ def score(project: str, partition: str | None = None, rescore: bool = False) -> 
         partition: A date as YYYY-MM-DD; every due partition when empty.
         rescore: Publish a new generation even when nothing changed.
     """
-    spec = open_project(project)
-    champion = find_champion(spec)
-    work = find_work(spec, partition, rescore)
+    today = open_project(project)
+    work = find_work(today, partition, rescore)
+    champion = find_champion(today)
+    spec = as_judged(today, champion)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
     scored = [score_partition(spec, champion, sides, each) for each in work]
     return summarise(spec.project, scored, asked=partition is not None)

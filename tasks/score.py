@@ -66,6 +66,14 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
 
 
 @station
+def as_judged(project: Project, champion: Champion) -> Project:
+    """The project as its champion was judged, read from where it is read today."""
+    from tierra.serving import as_judged as restore
+
+    return restore(project, champion)
+
+
+@station
 def predict_partition(project: Project, champion: Champion, joined: Joined) -> Predicted:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
     from tierra.store.memo import remember

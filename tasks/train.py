@@ -197,6 +197,8 @@ def _measure_champion(
         joined = read_table(workspace.objects, table.joined)
         return measure(model, champion_features(workspace, project, champion, joined).iloc[numbers], target)
     except (DataRejected, Misconfigured) as error:
+        if error.code == "code-differs":
+            raise
         note(warning=f"champion version {champion.version} cannot read today's tables: {error.what}")
         return None
 

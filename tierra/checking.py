@@ -35,7 +35,7 @@ def check_project(name: str) -> CheckedProject:
                 pass
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
-    warnings = [f"card.{name} is not stated; the model card will say so" for name in unsaid]
+    warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
     return CheckedProject(project=project.project, stated=stated, defaults=defaults, warnings=warnings)
 
 

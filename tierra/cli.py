@@ -149,7 +149,14 @@ def settings(as_json: JSON = False) -> None:
         if as_json:
             print_json(loaded.model_dump_json(indent=1))
             return
-        out.print(pairs({f"TIERRA_{name.upper()}": value for name, value in loaded.model_dump().items()}))
+        out.print(pairs({f"TIERRA_{name.upper()}": _plain(value) for name, value in loaded.model_dump().items()}))
+
+
+def _plain(value: Any) -> Any:
+    """A setting as people read it: names instead of dictionaries, secrets as stars."""
+    if not isinstance(value, dict):
+        return "" if value is None else value
+    return ", ".join(f"{name} ****" for name in value) or "none"
 
 
 def _run(name: str) -> Callable[..., Any]:

@@ -17,7 +17,8 @@ METRICS = {"roc_auc": "ROC AUC", "average_precision": "avg precision", "log_loss
            "accuracy": "accuracy", "f1": "F1"}  # fmt: skip
 
 people = Console(stderr=True, highlight=False)
-out = Console(highlight=False, soft_wrap=True)
+# Wide enough for the tables, also where no terminal says how wide it is.
+out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120))
 
 
 @contextmanager
@@ -74,7 +75,8 @@ def show_scored(end: Scored) -> None:
 
 def metrics_table(rows: Mapping[str, Mapping[str, float]], title: str = "") -> Table:
     """Metrics by model."""
-    table = _table(title, *METRICS.values())
+    table = _table("", *METRICS.values())
+    table.title, table.title_justify, table.title_style = title, "left", "dim"
     for name, metrics in rows.items():
         table.add_row(name, *(f"{metrics[metric]:.4f}" for metric in METRICS))
     return table

@@ -4,7 +4,7 @@ TierraError
 ├── Misconfigured         exit 2  the project file, the settings or the call is wrong
 ├── DataRejected          exit 3  the data broke its contract; nothing was changed
 │   └── SourceNotReady    exit 3  transient: the partition is still being loaded
-├── NoChampion            exit 4  no model has passed the gate yet, nothing serves
+├── NoChampion            exit 4  no model has been registered yet, nothing serves
 ├── Broken                exit 1  a promise is broken: tampered, unreadable, full
 └── Unavailable           exit 1  transient: network, lock, throttling, 5xx
 
@@ -49,7 +49,7 @@ REMEDIES: Final[dict[str, str]] = {
     "query-failed": "Run the query by hand and correct it",
     "column-missing": "Correct the name, or bring the column back at the source",
     "column-type": "Correct the values at the source, or declare another type under `types`",
-    "source-empty": "Check that the source was loaded and that the dates asked for lie in it",
+    "source-empty": "Check that the source was loaded, and the dates asked for: `until`, and TIERRA_CLOCK if it is set",
     "keys-duplicate": "Make the key unique at the source, or declare all columns that form it",
     "keys-null": "Fill the key at the source; a row without a key cannot be published",
     "partition-absent": "Check the date and that the source holds it",

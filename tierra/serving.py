@@ -16,6 +16,9 @@ from tierra.model.scoring import Scorer, select_features
 from tierra.project import Project, load_project
 from tierra.workspace import Workspace
 
+# What a source's declaration says of its columns, apart from where it lies.
+MAKES_FEATURES = ("key", "columns", "types", "partition_by", "history", "known_later")
+
 
 def find_champion(workspace: Workspace, project: Project) -> Champion:
     """The project's champion. Raises NoChampion before the first."""
@@ -51,12 +54,34 @@ def champion_features(workspace: Workspace, project: Project, champion: Champion
     return select_features(built, champion.release.features)
 
 
-def serving_recipe(champion: Champion) -> Recipe:
-    """How the champion's features are made, from the project file it was registered with."""
+def judged_project(champion: Champion) -> Project:
+    """The project file the champion was registered with. Raises Broken when it was changed since."""
     file = Path(champion.folder) / "project.yaml"
     if not file.is_file() or file.read_text() != champion.release.project_file:
         raise Broken("code-mismatch", f"{file} is not the file version {champion.version} registered")
-    return load_project(str(file)).recipe
+    return load_project(str(file))
+
+
+def serving_recipe(champion: Champion) -> Recipe:
+    """How the champion's features are made."""
+    return judged_project(champion).recipe
+
+
+def as_judged(project: Project, champion: Champion) -> Project:
+    """Today's project with all that makes features as the champion was judged with it.
+
+    Where sources lie, the contract, the sink and the schedule stay today's.
+    Raises Misconfigured when a source the champion needs is not declared any more.
+    """
+    judged = judged_project(champion)
+    if missing := [name for name in judged.sources if name not in project.sources]:
+        raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
+    sources = {
+        name: project.sources[name].model_copy(update={key: getattr(source, key) for key in MAKES_FEATURES})
+        for name, source in judged.sources.items()
+    }
+    kept = {name: getattr(judged, name) for name in ("joins", "prepare", "features", "target", "candidates")}
+    return project.model_copy(update={"sources": sources, **kept})
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:

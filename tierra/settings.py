@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         env_prefix="TIERRA_",
         env_file=".env",
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,

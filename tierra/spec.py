@@ -62,4 +62,6 @@ SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d")]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 FunctionName = Annotated[str, BeforeValidator(_function)]
-Cut = Annotated[date | int, BeforeValidator(_cut)]
+Cut = Annotated[
+    date | int, BeforeValidator(_cut), PlainSerializer(lambda cut: f"{cut}d" if isinstance(cut, int) else cut)
+]

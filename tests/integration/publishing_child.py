@@ -24,7 +24,6 @@ from tierra.data.features import build_training_features
 from tierra.data.frames import to_frame
 from tierra.errors import TierraError
 from tierra.model.artifact import with_threshold
-from tierra.model.gate import Verdict
 from tierra.model.release import Champion, Release
 from tierra.model.rules import RateRule
 from tierra.model.scoring import Scorer
@@ -54,9 +53,8 @@ def write_rides(folder: Path) -> None:
 
 
 def champion_of(project: Project) -> Champion:
-    verdict = Verdict.model_construct(passed=True, promote=True, winner="rule", reasons=("in memory",))
     release = Release.model_construct(model_sha256="0" * 64, code={}, project_file=project.file.read_text())
-    return Champion.model_construct(version="1", run_id="", folder="", model_uri="", release=release, verdict=verdict)
+    return Champion.model_construct(version="1", run_id="", folder=str(project.folder), model_uri="", release=release)
 
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> Scorer:
@@ -80,6 +78,14 @@ def score(home: Path) -> Scored:
     """The body of the score flow on an installation of its own."""
     os.environ["TIERRA_HOME"] = str(home)
     return flows.score.score.fn.__wrapped__("rides")
+
+
+def end_of(home: Path) -> str:
+    """How a run ends, as a word."""
+    try:
+        return score(home).outcome
+    except TierraError as error:
+        return error.code
 
 
 def look(home: Path) -> dict[str, Any]:
@@ -234,8 +240,8 @@ def at_point(home: Path, name: str, number: int) -> dict[str, Any]:
     """Killed at a point, looked at, tried again, and run once more."""
     ended_by, _ = in_a_fork(lambda: killed(home, number))
     seen = {"point": f"{number} {name}", "signal": ended_by, "killed": look(home)}
-    seen |= {"retried": score(home).outcome, "after": look(home), "digest": digest(home)}
-    return seen | {"again": score(home).outcome, "at_last": look(home), "digest_at_last": digest(home)}
+    seen |= {"retried": end_of(home), "after": look(home), "digest": digest(home)}
+    return seen | {"again": end_of(home), "at_last": look(home), "digest_at_last": digest(home)}
 
 
 def main(folder: Path) -> dict[str, Any]:

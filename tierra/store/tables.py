@@ -80,5 +80,5 @@ def _opened(objects: Objects, ref: TableRef) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError:
         raise Broken("snapshot-missing", f"{objects.location(ref.name)} is gone") from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise Broken("store-tampered", f"{objects.location(ref.name)}: {error}") from None
