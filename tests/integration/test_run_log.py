@@ -1,0 +1,84 @@
+"""What ops reads in a run's log: our lines at their levels, retries as warnings, and no secret."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+from loguru import logger
+from prefect import flow
+
+from tasks.run_log import set_up_run_logs
+from tasks.station import station
+from tierra.errors import DataRejected, TierraError, Unavailable
+
+WARNING, ERROR = 30, 40
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(busy, "retry_delay_seconds", [0.1, 0.1, 0.1])
+
+
+@station
+def busy(answers: list[TierraError | str]) -> str:
+    answer = answers.pop(0)
+    if isinstance(answer, TierraError):
+        raise answer
+    return answer
+
+
+@flow(name="run-log")
+def call_busy(answers: list[Any]) -> str:
+    set_up_run_logs()
+    return busy(answers)
+
+
+def lines_of(server: str, run: Any) -> list[tuple[int, str]]:
+    """The run's log once it stops growing."""
+    wanted = {"logs": {"flow_run_id": {"any_": [str(run)]}}, "sort": "TIMESTAMP_ASC"}
+    before: list[tuple[int, str]] = []
+    for _ in range(60):
+        time.sleep(1)
+        answer = httpx.post(f"{server}/logs/filter", json=wanted, timeout=20).json()
+        lines = [(line["level"], line["message"]) for line in answer]
+        if lines and lines == before:
+            return lines
+        before = lines
+    raise AssertionError("the run's log never came to rest")
+
+
+def test_a_transient_error_is_retried_and_each_retry_is_a_warning(prefect_server: str, workspace: object) -> None:
+    locked = Unavailable("source-unavailable", "the database is locked")
+    state = call_busy([locked, locked, "done"], return_state=True)
+    assert state.is_completed()
+    warnings = [text for level, text in lines_of(prefect_server, state.state_details.flow_run_id) if level == WARNING]
+    retries = [text for text in warnings if text.startswith("retry")]
+    assert [text[:12] for text in retries] == ["retry 1 of 3", "retry 2 of 3"]
+    assert all("the database is locked" in text and " in " in text for text in retries)
+
+
+def test_a_terminal_error_is_never_retried(prefect_server: str, workspace: object) -> None:
+    answers: list[Any] = [DataRejected("source-empty", "no rows"), "never reached"]
+    state = call_busy(answers, return_state=True)
+    assert state.is_failed()
+    texts = [text for _, text in lines_of(prefect_server, state.state_details.flow_run_id)]
+    assert not [text for text in texts if text.startswith("retry")]
+
+
+def test_lines_arrive_at_their_level_with_secrets_struck_out(
+    prefect_server: str, workspace: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CONNECTIONS__SHOP__URL", "postgresql://tierra:canary-71@127.0.0.1/shop")
+
+    @flow(name="run-log-levels")
+    def speak() -> None:
+        set_up_run_logs()
+        logger.warning("connecting to postgresql://tierra:canary-71@127.0.0.1/shop")
+        logger.error("canary-71 again")
+
+    state = speak(return_state=True)
+    lines = lines_of(prefect_server, state.state_details.flow_run_id)
+    ours = [(level, text) for level, text in lines if "****" in text]
+    assert [level for level, _ in ours] == [WARNING, ERROR]
+    assert "canary-71" not in str(lines)
