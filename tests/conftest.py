@@ -60,6 +60,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
             yield url
+            # Lines still on their way would be sent to a server that is gone, again and again.
+            from prefect.events.worker import EventsWorker
+            from prefect.logging.handlers import APILogWorker
+
+            APILogWorker.drain_all(timeout=10)
+            EventsWorker.drain_all(timeout=10)
     finally:
         for name in settings:
             os.environ.pop(name, None)

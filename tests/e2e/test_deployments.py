@@ -24,7 +24,11 @@ CLOCK = f"{LAST_DAY}T03:00:00+00:00"
 
 def prefect(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -84,7 +88,9 @@ def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str)
 
 
 @pytest.mark.timeout(600)
-def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(pool: str, worker: dict[str, str], tmp_path: Path) -> None:
+def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
+    pool: str, worker: dict[str, str], tmp_path: Path
+) -> None:
     write_project(tmp_path / "projects" / "rides", ride_spec(), rides())
     checkout = make_checkout(tmp_path / "checkout", **worker)
     assert checkout.json("train", "rides")["outcome"] == "Promoted"

@@ -173,7 +173,9 @@ class Registry:
         return next((version for version in found if version.tags.get("inputs") == release.inputs), None)
 
     def _opened(self, version: ModelVersion) -> Champion:
-        folder = self._folder(f"runs:/{version.run_id}/{RELEASE}", "the release")
+        # By its place: MLflow would make a new copy of a runs:/ address at every call.
+        place = self._client.get_run(version.run_id).info.artifact_uri
+        folder = self._folder(f"{place}/{RELEASE}", "the release")
         text = _bytes(folder / "release.json")
         if hashlib.sha256(text).hexdigest() != version.tags["release_sha256"]:
             raise Broken("artifact-tampered", f"{folder / 'release.json'} is not what version {version.version} says")
