@@ -1,6 +1,6 @@
 """Pulling sources into snapshots. Heavy imports happen inside, so that flows load fast."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -35,13 +35,10 @@ def open_project(name: str) -> Project:
 
 @station
 def pull_sources(project: Project) -> dict[str, TableRef]:
-    """Every source in full; the first up to `until` or today."""
-    from tierra.data.partitions import today
-    from tierra.data.window import EVERYTHING, Window
+    """Every source in full; the first up to `until`."""
+    from tierra.data.window import EVERYTHING
 
-    tomorrow = today(open_workspace().settings.now(), project.schedule.timezone) + timedelta(1)
-    end = min(filter(None, [project.split.until, tomorrow]))
-    windows = {project.main: Window(end=end) if project.source.partition_by else EVERYTHING}
+    windows = {project.main: project.training_window}
     return {name: _snapshot(project, name, windows.get(name, EVERYTHING)) for name in project.sources}
 
 

@@ -163,12 +163,14 @@ def _run(name: str) -> Callable[..., Any]:
     """The flow of that name in the folder we stand in, as a function that ends in its outcome."""
 
     def run(*arguments: Any, quiet: bool = False, **_: Any) -> Any:
-        from tierra.console import progress
+        from tierra.console import people, progress
         from tierra.logs import a_person_watches
         from tierra.workspace import open_workspace
 
         open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
         a_person_watches()
+        if load_settings().clock and not quiet:
+            people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
         with progress(quiet):
             state = _find_flow(name)(*arguments, return_state=True)
             end = state.result(raise_on_failure=False)

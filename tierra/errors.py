@@ -49,7 +49,7 @@ REMEDIES: Final[dict[str, str]] = {
     "query-failed": "Run the query by hand and correct it",
     "column-missing": "Correct the name, or bring the column back at the source",
     "column-type": "Correct the values at the source, or declare another type under `types`",
-    "source-empty": "Check that the source was loaded, and the dates asked for: `until`, and TIERRA_CLOCK if it is set",
+    "source-empty": "Check that the source was loaded and that the dates asked for lie in it",
     "keys-duplicate": "Make the key unique at the source, or declare all columns that form it",
     "keys-null": "Fill the key at the source; a row without a key cannot be published",
     "partition-absent": "Check the date and that the source holds it",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from threading import Lock
 from traceback import format_exception
@@ -53,13 +54,22 @@ def _add_console(settings: Settings, forward: Callable[["Message"], None] | None
         logger.add(sys.stderr, level=settings.log_level, format=CONSOLE, diagnose=False)
 
 
+def _forget_old_files(settings: Settings) -> None:
+    """Remove what other processes left: each has a file of its own, so Loguru sees only this one's."""
+    oldest = time.time() - settings.log_retention * 24 * 3600
+    for file in (settings.root / "logs").glob("tierra-*.log"):
+        if file.stat().st_mtime < oldest:
+            file.unlink(missing_ok=True)
+
+
 def _add_file(settings: Settings) -> None:
+    _forget_old_files(settings)
     logger.add(
         settings.root / "logs" / f"tierra-{os.getpid()}.log",
         level="DEBUG",
         format=FILE,
         rotation="10 MB",
-        retention=settings.log_retention,
+        retention=f"{settings.log_retention} days",
         diagnose=False,
         delay=True,
     )

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from tierra.data.expectations import ROW, TABLE, required_arguments
 from tierra.data.recipe import Recipe
 from tierra.data.spec import Contract, Join, Source, Split
+from tierra.data.window import EVERYTHING, Window
 from tierra.errors import Misconfigured
 from tierra.model.spec import DEFAULT_CANDIDATES, Average, Candidate, Card, Gate, Model, RateBy, Rule
 from tierra.spec import FUNCTION, Column, FunctionName, Name, Spec
@@ -83,6 +84,11 @@ class Project(ProjectFile):
     def split_column(self) -> str | None:
         """The date column the split cuts along."""
         return self.split.column or self.source.partition_by
+
+    @property
+    def training_window(self) -> Window:
+        """The days of the first source that are read for training."""
+        return Window(end=self.split.until) if self.source.partition_by else EVERYTHING
 
     @property
     def rule(self) -> Rule:

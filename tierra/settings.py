@@ -40,7 +40,7 @@ class Settings(BaseSettings):
         True, description="Score with the code stored beside the champion; else local files must equal it"
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
-    log_retention: int = Field(10, ge=1, le=1000, description="Log files kept")
+    log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 
     @cached_property
     def root(self) -> Path:

@@ -3,7 +3,6 @@
 It runs the same functions as the train flow's stations, in the same order.
 """
 
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ from tierra.data.contract import Findings, check_rows, check_table, uphold
 from tierra.data.features import build_training_features, check_row_wise, make_target
 from tierra.data.frames import settle_types, to_frame
 from tierra.data.joins import join_tables
-from tierra.data.partitions import today
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
 from tierra.data.split import days_of, split_by_time
-from tierra.data.window import EVERYTHING, Window
+from tierra.data.window import EVERYTHING
 from tierra.journal import at_station, note
 from tierra.model.gate import Scores, Verdict, judge
 from tierra.project import Project
@@ -60,13 +58,11 @@ def try_project(project: Project, settings: Settings, rows: int | None) -> Trial
 
 
 def _pull(project: Project, settings: Settings, rows: int | None) -> dict[str, pa.Table]:
-    tomorrow = today(settings.now(), project.schedule.timezone) + timedelta(1)
-    end = min(filter(None, [project.split.until, tomorrow]))
     tables = {}
     for name, source in project.sources.items():
-        partitioned = name == project.main and source.partition_by
         objects, reader = MemoryObjects(), open_source(name, source, project.folder, settings)
-        ref = take_snapshot(objects, source, reader, Window(end=end) if partitioned else EVERYTHING)
+        window = project.training_window if name == project.main else EVERYTHING
+        ref = take_snapshot(objects, source, reader, window)
         tables[name] = read_table(objects, ref)
     return tables | {project.main: _sample(tables[project.main], rows)}
 

@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,8 @@ MISTAKES = [
     on_try("column-type", "two-types-in-sqlite", "'far'", settings=HERE, spec=ride_spec(sources=ride_source(
         **WAREHOUSE, query="select *, case when km > 9 then 'far' else km end as far from rides"))),
     on_try("source-empty", "header-only", "rides.csv", "no rows", table=lambda: rides().head(0)),
-    on_try("source-empty", "all-in-the-future", "2024-01-01", settings={"TIERRA_CLOCK": "2023-12-31T00:00:00Z"}),
+    on_try("source-empty", "all-after-until", "to 2023-12-31",
+           spec=ride_spec(split={"validation": "20d", "test": "30d", "until": date(2023, 12, 31)})),
     on_try("keys-duplicate", "five", "5 rows", "ride_id=r000000",
            table=lambda: pd.concat([rides(), rides().head(5)])),
     on_try("keys-null", "three", "'ride_id'", "3 rows",

@@ -1,6 +1,8 @@
 """Log lines: in one file a process, with every secret struck out."""
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +77,13 @@ def test_a_person_sees_warnings_in_few_words_and_nothing_below(
 def test_no_file_is_made_before_the_first_line(tmp_path: Path) -> None:
     logs.set_up_logs(settings(tmp_path))
     assert not (tmp_path / "logs").exists() or not list((tmp_path / "logs").iterdir())
+
+
+def test_files_of_long_gone_processes_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name, days in (("tierra-1.log", 31), ("tierra-2.log", 29)):
+        (folder / name).touch()
+        os.utime(folder / name, times=(time.time() - days * 86_400,) * 2)
+    logs.set_up_logs(settings(tmp_path))
+    assert [file.name for file in folder.iterdir()] == ["tierra-2.log"]

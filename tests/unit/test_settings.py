@@ -39,7 +39,7 @@ def test_the_settings_command_masks_secrets(arguments: list[str]) -> None:
 
 
 def test_the_settings_command_prints_json_for_machines() -> None:
-    assert json.loads(CliRunner().invoke(app, ["settings", "--json"]).stdout)["log_retention"] == 10
+    assert json.loads(CliRunner().invoke(app, ["settings", "--json"]).stdout)["log_retention"] == 30
 
 
 @pytest.mark.parametrize(
