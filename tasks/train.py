@@ -136,13 +136,8 @@ def _fit_once(project: Project, candidate: "Rule | Model | Average", parts: Part
     from tierra.store.memo import remember
 
     objects = open_workspace().objects
-    inputs = [
-        parts.train.sha256,
-        parts.validation.sha256,
-        candidate,
-        project.card.cost,
-        [each.sha256 for each in members],
-    ]
+    data, inside = [parts.train.sha256, parts.validation.sha256], [each.sha256 for each in members]
+    inputs = [*data, candidate, project.card.cost, inside]
     return remember(objects, "fit", inputs, Fitted, lambda: _fit(project, candidate, parts, members))
 
 

@@ -80,3 +80,11 @@ def test_a_corrected_day_is_scored_again_and_late_arrivals_change_nothing(demo: 
     first = checkout.tierra("predictions", PROJECT, "--partition", "2013-12-22", "--generation", "1").stdout
     second = checkout.tierra("predictions", PROJECT, "--partition", "2013-12-22").stdout
     assert first != second
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_trial_of_all_rows_finds_what_the_flow_found(demo: str, checkout: Checkout) -> None:
+    trial, end = checkout.json("try", PROJECT), checkout.json("train", PROJECT)
+    assert trial["scores"]["best_metrics"] == end["best"]["metrics"]
+    assert trial["scores"]["rule_metrics"] == end["rule"]["metrics"]
