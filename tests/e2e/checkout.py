@@ -23,7 +23,7 @@ class Checkout:
         command = [sys.executable, "-c", "from tierra.cli import main; main()", *arguments]
         environment = {**os.environ, **self.environment}
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=280
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stdout + done.stderr

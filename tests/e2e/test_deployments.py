@@ -78,7 +78,7 @@ def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str) -> None:
     prefect("deploy", "--all")
     scheduled = until(
-        "runs of both flows", 90, lambda: len({run["flow_id"] for run in runs_of(pool, "flight_delays")}) == 2
+        "runs of both flows", 240, lambda: len({run["flow_id"] for run in runs_of(pool, "flight_delays")}) == 2
     )
     assert scheduled
     assert {run["state_type"] for run in runs_of(pool, "flight_delays")} == {"SCHEDULED"}
@@ -87,7 +87,7 @@ def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str)
         prefect("deployment", "delete", f"{flow}/flight_delays")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     pool: str, worker: dict[str, str], tmp_path: Path
 ) -> None:
@@ -103,7 +103,7 @@ def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     def ended() -> list[dict[str, Any]]:
         return [run for run in runs_of(pool, "every_minute") if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
 
-    ends = until("two runs of the schedule", 300, lambda: len(ended()) >= 2 and ended())
+    ends = until("two runs of the schedule", 600, lambda: len(ended()) >= 2 and ended())
     prefect("deployment", "delete", "score/every_minute")
     assert [run["state_name"] for run in ends[:2]] == ["Published", "NothingDue"], (tmp_path / "worker.log").read_text()
     printed = checkout.tierra("predictions", "rides", "--partition", str(LAST_DAY)).stdout

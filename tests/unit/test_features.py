@@ -54,7 +54,7 @@ def test_training_shows_prepare_the_days_scoring_will_show_it() -> None:
     trained = build_training_features(named(history=7), code(prepare=past_rain), table)
     today, before = (
         table[table["day"] == last],
-        table[(table["day"] < last) & (table["day"] >= last - pd.Timedelta("7d"))],
+        table[(table["day"] < last) & (table["day"] >= last - pd.Timedelta(days=7))],
     )
     scored = build_features(named(history=7), code(prepare=past_rain), today, before)
     assert scored["past_days"].unique().tolist() == [7.0]
