@@ -105,8 +105,8 @@ class Scored(_Outcome):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def generation(self) -> str | int | None:
-        """The generation, when there is one partition."""
-        return self._only("generation") if len(self._meant) == 1 else None
+        """The generation, when it is the same for all."""
+        return self._only("generation")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
