@@ -11,10 +11,8 @@ from rich.table import Table
 
 from tierra.errors import TierraError
 from tierra.journal import Entry, watching
+from tierra.model.spec import METRICS
 from tierra.outcomes import Scored, Trained
-
-METRICS = {"roc_auc": "ROC AUC", "average_precision": "avg precision", "log_loss": "log loss", "brier": "Brier",
-           "accuracy": "accuracy", "f1": "F1"}  # fmt: skip
 
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.

@@ -7,6 +7,15 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from tierra.spec import FUNCTION, SomeColumns, Spec
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1"]
+# How each is called in tables that people read.
+METRICS: dict[Metric, str] = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "avg precision",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "accuracy": "accuracy",
+    "f1": "F1",
+}
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier"})
 ModelName = Literal["logistic", "hist_gradient_boosting"]
 

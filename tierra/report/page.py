@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from tierra import __version__
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.journal import Journal
+from tierra.model.spec import METRICS
 from tierra.outcomes import PartitionScored, Scored, Trained, rejection
 from tierra.project import Project
 from tierra.workspace import Workspace, open_workspace
@@ -19,14 +20,6 @@ from tierra.workspace import Workspace, open_workspace
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
 GOOD = ("Promoted", "Published")
 QUIET = ("KeptChampion", "AlreadyPublished", "NothingDue")
-METRICS = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "accuracy": "Accuracy",
-    "f1": "F1",
-}
 
 
 def write_receipt(name: str, flow: str, journal: Journal, end: Trained | Scored | TierraError) -> tuple[Path, str]:
