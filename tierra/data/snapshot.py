@@ -37,6 +37,7 @@ def take_snapshot(objects: Objects, source: Source, reader: SourceReader, window
         table = _spool(Path(folder) / "spool.arrow", source, reader, columns, window)
         if not table.num_rows:
             raise DataRejected("source-empty", f"{reader.where}: no rows{_said(window)}")
+        _check_partition(source, reader, table.schema)
         return write_table(objects, "snapshots/", _final_schema(source, table.schema), _sorted(source, reader, table))
 
 
@@ -66,6 +67,13 @@ def _widened(tables: list[pa.Table], reader: SourceReader) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataRejected("column-type", f"{reader.where}: {str(error).splitlines()[0]}") from None
+
+
+def _check_partition(source: Source, reader: SourceReader, schema: pa.Schema) -> None:
+    column = source.partition_by
+    if column and not pa.types.is_temporal(schema.field(column).type):
+        kind = schema.field(column).type
+        raise DataRejected("column-type", f"{reader.where}: '{column}' is {kind}, not a date")
 
 
 def _final_schema(source: Source, schema: pa.Schema) -> pa.Schema:
