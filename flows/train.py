@@ -22,6 +22,7 @@ def train(project: str) -> Trained:
     snapshots = pull_sources(spec)
     clean = validate_tables(spec, snapshots)
     table = build_features(spec, clean)
+    spec = spec.for_task(table.labels.task)
     parts = split_table(spec, table)
     fitted = fit_candidates(spec, parts)
     choice = choose_candidate(spec, fitted)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from tasks.station import station
+from tierra.data.labels import Labels
 from tierra.journal import note
 from tierra.project import Project
 from tierra.store.refs import TableRef
@@ -13,25 +14,28 @@ from tierra.workspace import open_workspace
 if TYPE_CHECKING:
     from tierra.data.joins import Joiner
 
-TARGET, DAY, ROW = "__target__", "__day__", "__row__"
+TARGET, UNIT, ROW, WEIGHT = "__target__", "__unit__", "__row__", "__weight__"
+BESIDE = (TARGET, UNIT, ROW, WEIGHT)
 PARTS = ("train", "validation", "test")
 
 
 class FeatureTable(BaseModel):
-    """The joined rows, and their features with target, day and row number beside them."""
+    """The joined rows, and their features with target, weight, row number and unit of the split beside them."""
 
     model_config = ConfigDict(frozen=True)
 
     joined: TableRef
     features: TableRef
+    labels: Labels
     unlabelled: int
 
 
 class Parts(BaseModel):
-    """The three parts of the feature table."""
+    """The three parts of the feature table, and what their targets mean."""
 
     model_config = ConfigDict(frozen=True)
 
+    labels: Labels
     train: TableRef
     validation: TableRef
     test: TableRef
@@ -63,17 +67,17 @@ def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTabl
     objects, code = open_workspace().objects, load_code(project.folder, project.functions)
     inputs = [{name: ref.sha256 for name, ref in tables.items()}, project.joins, asdict(project.recipe), code.files]
     made = remember(objects, "features", inputs, FeatureTable, lambda: _build(project, tables))
-    note(rows=made.features.rows, unlabelled=made.unlabelled)
+    note(rows=made.features.rows, unlabelled=made.unlabelled, labels=made.labels.model_dump())
     return made
 
 
 @station
 def split_table(project: Project, table: FeatureTable) -> Parts:
-    """Train, validation and test, cut by time back from the newest label."""
+    """Train, validation and test: by time, at random, by class or by group."""
     from tierra.store.memo import remember
 
-    objects = open_workspace().objects
-    parts = remember(objects, "split", [table.features.sha256, project.split], Parts, lambda: _split(project, table))
+    objects, inputs = open_workspace().objects, [table.features.sha256, table.labels, project.split]
+    parts = remember(objects, "split", inputs, Parts, lambda: _split(project, table))
     note(**{f"{name} rows": rows for name, rows in parts.rows.items()})
     return parts
 
@@ -94,10 +98,11 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
     import pyarrow as pa
 
     from tierra.data.code import load_code
-    from tierra.data.features import build_training_features, check_row_wise, make_target
+    from tierra.data.features import build_training_features, check_row_wise
     from tierra.data.frames import settle_types, to_frame
     from tierra.data.joins import join_tables
-    from tierra.data.split import days_of
+    from tierra.data.split import unit_of
+    from tierra.data.target import make_target, make_weight
     from tierra.store.tables import read_table, write_table
 
     objects, recipe = open_workspace().objects, project.recipe
@@ -105,14 +110,17 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
     read = {name: read_table(objects, ref) for name, ref in tables.items()}
     joined = settle_types(join_tables(read[project.main], read, project.joins))
     rows = to_frame(joined)
-    target = make_target(recipe, code, rows)
+    target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)
     built = build_training_features(recipe, code, rows)
-    beside = pd.DataFrame({TARGET: target, DAY: days_of(rows, recipe.dates), ROW: range(len(rows))})
-    table = pa.Table.from_pandas(pd.concat([built, beside], axis="columns"), preserve_index=False)
+    beside = {TARGET: target, UNIT: unit_of(rows, recipe), ROW: range(len(rows))}
+    weight = make_weight(recipe, code, rows)
+    beside |= {} if weight is None else {WEIGHT: weight}
+    table = pa.Table.from_pandas(pd.concat([built, pd.DataFrame(beside)], axis="columns"), preserve_index=False)
     return FeatureTable(
         joined=write_table(objects, "snapshots/", joined.schema, [joined]),
         features=write_table(objects, "features/", table.schema, [table]),
+        labels=labels,
         unlabelled=int(target.isna().sum()),
     )
 
@@ -121,15 +129,18 @@ def _split(project: Project, table: FeatureTable) -> Parts:
     import pyarrow as pa
 
     from tierra.data.frames import to_frame
-    from tierra.data.split import split_by_time
+    from tierra.data.split import split_rows
     from tierra.store.tables import read_table, write_table
 
     objects = open_workspace().objects
     whole = read_table(objects, table.features)
-    frame = to_frame(whole.select([DAY, TARGET]))
-    part_of = split_by_time(frame[DAY], frame[TARGET], project.split)
+    frame = to_frame(whole.select([UNIT, TARGET]))
+    part_of = split_rows(frame[UNIT], frame[TARGET], project.split, table.labels)
     parts = {name: whole.filter(pa.array(part_of == name)) for name in PARTS}
-    return Parts(**{name: write_table(objects, "features/", part.schema, [part]) for name, part in parts.items()})
+    return Parts(
+        labels=table.labels,
+        **{name: write_table(objects, "features/", part.schema, [part]) for name, part in parts.items()},
+    )
 
 
 def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:

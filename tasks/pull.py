@@ -59,7 +59,7 @@ def pull_partition(project: Project, day: date | None) -> PartitionRows:
     from tierra.data.window import EVERYTHING, only
     from tierra.errors import DataRejected
 
-    workspace, source = open_workspace(), project.source
+    workspace, source = open_workspace(), project.main_source
     reader = open_source(project.main, source, project.folder, workspace.settings)
     wanted = [name for name in wanted_columns(source, reader) if name not in project.withheld]
     bare = source.model_copy(update={"columns": tuple(wanted), "known_later": ()})

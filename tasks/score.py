@@ -30,6 +30,7 @@ class Predicted(BaseModel):
 
     part: TableRef
     unseen: dict[str, int]
+    decided: dict[str, int] = {}
     histogram: tuple[int, ...]
 
 
@@ -53,10 +54,10 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
 
     workspace = open_workspace()
     published = generations(workspace.sink(project), project.dataset)
-    if not project.source.partition_by:
+    if not project.main_source.partition_by:
         return [Work(ALL, published.get(ALL, 0), rescore=rescore)]
     today = days.today(workspace.settings.now(), project.schedule.timezone)
-    source = open_source(project.main, project.source, project.folder, workspace.settings)
+    source = open_source(project.main, project.main_source, project.folder, workspace.settings)
     if not partition:
         there = source.days(days.watch_window(project.score, today))
         return days.find_work(project.score, today, there, published, rescore)
@@ -110,7 +111,9 @@ def publish_partition(
     if not ours:
         return scored_from(done, _location(project, done), "AlreadyPublished")
     stale = bool(work.generation) and not work.rescore
-    return scored_from(done, _location(project, done), "Published", stale, predicted.unseen, predicted.histogram)
+    return scored_from(
+        done, _location(project, done), "Published", stale, predicted.unseen, predicted.histogram, predicted.decided
+    )
 
 
 def published_manifest(project: Project, work: Work) -> Manifest | None:
@@ -152,6 +155,11 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
             return iter([read_table(workspace.objects, joined.rows)])
         return read_batches(workspace.objects, joined.rows)
 
-    scored = (scorer.score(batch, history, key_of(project.source)) for batch in batches())
+    scored = (scorer.score(batch, history, key_of(project.main_source)) for batch in batches())
     part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored)
-    return Predicted(part=part, unseen=dict(scorer.unseen), histogram=tuple(int(count) for count in scorer.histogram))
+    return Predicted(
+        part=part,
+        unseen=dict(scorer.unseen),
+        decided=dict(scorer.decided),
+        histogram=tuple(int(count) for count in scorer.histogram),
+    )

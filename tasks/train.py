@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.features import DAY, ROW, TARGET, FeatureTable, Parts
+from tasks.features import BESIDE, ROW, TARGET, WEIGHT, FeatureTable, Parts
 from tasks.station import station
+from tierra.data.labels import Labels
 from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.model.gate import judge as judge_scores
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from tierra.model.comparing import Compared
+    from tierra.model.examples import Examples
     from tierra.model.spec import Average, Model, Rule
 
 
@@ -27,7 +30,7 @@ ROWS_COMPARED = 500
 
 
 class Fitted(ObjectRef):
-    """A fitted candidate, its threshold set, and its metrics on validation."""
+    """A fitted candidate as it would serve, and its metrics on validation."""
 
     candidate: str
     validation: dict[str, float]
@@ -45,13 +48,12 @@ class Choice(BaseModel):
 @station
 def fit_candidates(project: Project, parts: Parts) -> list[Fitted]:
     """Every candidate fitted on the training part, its threshold set on validation."""
-    from tierra.model.training import in_order
-
     fitted: dict[str, Fitted] = {}
-    for candidate in in_order([project.rule, *(each for each in project.candidates if each != project.rule)]):
+    for candidate in project.candidates or ():
         members = [fitted[name] for name in getattr(candidate, "average", ())]
         fitted[candidate.name] = _fit_once(project, candidate, parts, members)
     note(validation={name: each.validation for name, each in fitted.items()})
+    _note_features(project, parts)
     return list(fitted.values())
 
 
@@ -68,22 +70,21 @@ def choose_candidate(project: Project, fitted: list[Fitted]) -> Choice:
 
 @station
 def evaluate_models(project: Project, choice: Choice, table: FeatureTable, parts: Parts) -> Scores:
-    """Metrics of the best, the rule and the champion on the same test rows."""
-    from tierra.model.training import measure
+    """Metrics of the best, the rule and the champion on the same test rows, with their intervals."""
+    from tierra.model.comparing import Compared
+    from tierra.store.memo import remember
 
-    features, target = _read(parts.test)
-    champion = open_workspace().registry().champion(project.project)
-    against = _measure_champion(project, champion, table, parts, target) if champion else None
-    best, rule = (measure(_load(each), features, target) for each in (choice.best, choice.rule))
-    note(test={choice.best.candidate: best, "rule": rule} | ({"champion": against} if against else {}))
-    return Scores(
-        rows=parts.test.rows,
-        best=choice.best.candidate,
-        best_metrics=best,
-        rule_metrics=rule,
-        champion_metrics=against,
-        champion_version=champion.version if champion else None,
-    )
+    workspace = open_workspace()
+    champion = workspace.registry().champion(project.project)
+    wanted = [project.gate.metric, project.metrics, project.slices]
+    inputs = [parts.test.sha256, table.joined.sha256, choice, champion, wanted, _files(project)]
+    compared = remember(workspace.objects, "evaluate", inputs, Compared,
+                        lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
+    note(evaluations=compared.evaluations)
+    if compared.warning:
+        note(warning=compared.warning)
+    version = champion.version if champion else None
+    return compared.scores.model_copy(update={"champion_version": version})
 
 
 @station
@@ -110,7 +111,8 @@ def register_model(
         project,
         datasets={name: ref.sha256 for name, ref in snapshots.items()},
         types=table.joined.columns,
-        features=[name for name in parts.train.columns if name not in (TARGET, DAY, ROW)],
+        labels=parts.labels,
+        features=[name for name in parts.train.columns if name not in BESIDE],
         rows=parts.rows,
         scores=scores,
         verdict=verdict,
@@ -123,39 +125,112 @@ def register_model(
     if champion and not verdict.promote:
         registry.record(release, params, metrics)
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
-    features, _ = _read(parts.test)
-    model = _load(winner)
-    check_agreement(model, features.head(ROWS_COMPARED))
+    model, features = _load(winner), _read(parts.test, parts.labels).table
+    check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
     new = registry.register(
         release, model, features, {name: (project.folder / name).read_bytes() for name in release.code}, params, metrics
     )
     return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
 
 
+def _files(project: Project) -> dict[str, str]:
+    """Digests of the project's code, which decide whether its champion reads the same features."""
+    from tierra.data.code import load_code
+
+    return dict(load_code(project.folder, project.functions).files)
+
+
 def _fit_once(project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]) -> Fitted:
     from tierra.store.memo import remember
 
     objects = open_workspace().objects
-    data, inside = [parts.train.sha256, parts.validation.sha256], [each.sha256 for each in members]
-    inputs = [*data, candidate, project.card.cost, inside]
+    data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [each.sha256 for each in members]
+    inputs = [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, project.card.cost, inside]
     return remember(objects, "fit", inputs, Fitted, lambda: _fit(project, candidate, parts, members))
 
 
 def _fit(project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]) -> Fitted:
-    from tierra.model.artifact import dump_model
+    from tierra.model.artifact import dump_model, inner_model
     from tierra.model.candidates import check_types, fit_candidate
-    from tierra.model.training import measure, tune_threshold
+    from tierra.model.training import measure, scorers_of, tune
 
-    features, target = _read(parts.train)
-    check_types(candidate, features, target)
-    inside = {each.candidate: _load(each).estimator.estimator for each in members}
-    later, later_target = _read(parts.validation)
-    fitted = fit_candidate(candidate, features, target, inside)
-    model = tune_threshold(fitted, later, later_target, project.card.cost)
+    examples, later = _read(parts.train, parts.labels), _read(parts.validation, parts.labels)
+    check_types(candidate, examples, project.preprocessing)
+    inside = {each.candidate: inner_model(_load(each)) for each in members}
+    model = tune(fit_candidate(candidate, examples, inside, project.preprocessing), later, project.card.cost)
     with open_workspace().objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(model))
-    validation = measure(model, later, later_target)
+    validation = measure(model, later, scorers_of(parts.labels, project.gate, project.metrics))
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation)
+
+
+def _note_features(project: Project, parts: Parts) -> None:
+    """What preprocessing does with each feature."""
+    from tierra.model.preprocessing import describe, infer_treatments
+
+    features = _read(parts.train, parts.labels).features
+    treatments = infer_treatments(features, project.preprocessing)
+    note(treatments={name: describe(each) for name, each in treatments.items()})
+
+
+def _compare(
+    project: Project, choice: Choice, table: FeatureTable, parts: Parts, champion: Champion | None
+) -> "Compared":
+    from tierra.model.comparing import compare_models
+    from tierra.model.training import scorers_of
+
+    test, warning = _read(parts.test, parts.labels), ""
+    models = {choice.best.candidate: (_load(choice.best), test), "rule": (_load(choice.rule), test)}
+    if champion:
+        rows, warning = _as_champion_sees(project, champion, table, parts)
+        models |= {"champion": (open_workspace().registry().load(champion), rows)} if rows else {}
+    scorers = scorers_of(parts.labels, project.gate, project.metrics)
+    slices = _columns_of_test(table, parts, project.slices) if project.slices else None
+    compared = compare_models(choice.best.candidate, models, project.gate.measure, scorers, slices)
+    return compared.model_copy(update={"warning": warning})
+
+
+def _as_champion_sees(
+    project: Project, champion: Champion, table: FeatureTable, parts: Parts
+) -> "tuple[Examples | None, str]":
+    """The test rows in the champion's features; None, and why, when it cannot read today's tables any more."""
+    from dataclasses import replace
+
+    from tierra.errors import DataRejected, Misconfigured
+    from tierra.serving import champion_features, judged_alike
+    from tierra.store.tables import read_table
+
+    workspace, test = open_workspace(), _read(parts.test, parts.labels)
+    cannot = f"champion version {champion.version} cannot read today's tables: "
+    if champion.release.labels != parts.labels:
+        return None, f"{cannot}it predicts {champion.release.labels.task}, {', '.join(champion.release.labels.classes)}"
+    try:
+        if judged_alike(project, champion):
+            return test, ""
+        joined = read_table(workspace.objects, table.joined)
+        built = champion_features(workspace, project, champion, joined).iloc[_rows_of(parts.test)]
+        return replace(test, table=built.reset_index(drop=True)), ""
+    except (DataRejected, Misconfigured) as error:
+        if error.code == "code-differs":
+            raise
+        return None, cannot + error.what
+
+
+def _columns_of_test(table: FeatureTable, parts: Parts, columns: Sequence[str]) -> "pd.DataFrame":
+    """Columns of the source on the test rows."""
+    from tierra.data.frames import to_frame
+    from tierra.data.split import slice_columns
+    from tierra.store.tables import read_table
+
+    joined = to_frame(read_table(open_workspace().objects, table.joined))
+    return slice_columns(joined.iloc[_rows_of(parts.test)], columns)
+
+
+def _rows_of(part: TableRef) -> "np.ndarray":
+    """The places of a part's rows in the joined table."""
+    from tierra.store.tables import read_table
+
+    return read_table(open_workspace().objects, part, [ROW]).column(ROW).to_numpy()
 
 
 def _load(fitted: ObjectRef) -> Any:
@@ -165,37 +240,16 @@ def _load(fitted: ObjectRef) -> Any:
     return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
 
 
-def _read(part: TableRef) -> "tuple[pd.DataFrame, np.ndarray]":
-    """A part's features and its target."""
+def _read(part: TableRef, labels: Labels) -> "Examples":
+    """A part's features, target and weights."""
     from tierra.data.frames import to_frame
+    from tierra.model.examples import Examples
     from tierra.store.tables import read_table
 
     frame = to_frame(read_table(open_workspace().objects, part))
-    return frame.drop(columns=[TARGET, DAY, ROW]), frame[TARGET].to_numpy()
-
-
-def _measure_champion(
-    project: Project, champion: Champion, table: FeatureTable, parts: Parts, target: "np.ndarray"
-) -> dict[str, float] | None:
-    """The champion on the test rows; None, with a warning, when it cannot read today's tables any more."""
-    from tierra.errors import DataRejected, Misconfigured
-    from tierra.model.training import measure
-    from tierra.serving import champion_features, judged_alike
-    from tierra.store.tables import read_table
-
-    workspace = open_workspace()
-    model = workspace.registry().load(champion)
-    try:
-        if judged_alike(project, champion):
-            return measure(model, _read(parts.test)[0], target)
-        numbers = read_table(workspace.objects, parts.test, [ROW]).column(ROW).to_numpy()
-        joined = read_table(workspace.objects, table.joined)
-        return measure(model, champion_features(workspace, project, champion, joined).iloc[numbers], target)
-    except (DataRejected, Misconfigured) as error:
-        if error.code == "code-differs":
-            raise
-        note(warning=f"champion version {champion.version} cannot read today's tables: {error.what}")
-        return None
+    weight = frame[WEIGHT].to_numpy() if WEIGHT in frame else None
+    table = frame.drop(columns=[name for name in BESIDE if name in frame])
+    return Examples(table, frame[TARGET].to_numpy(), labels, weight)
 
 
 def _trained(
@@ -207,11 +261,14 @@ def _trained(
         project=project.project,
         outcome=outcome,
         reason=reason,
+        task=release.labels.task,
+        metric=project.gate.measure,
         verdict=verdict or release.verdict,
-        champion=Served(version=champion.version, candidate=release.candidate, metrics=release.metrics),
-        rule=Served(candidate="rule", metrics=scores.rule_metrics),
-        best=Served(candidate=scores.best, metrics=scores.best_metrics),
+        champion=Served(version=champion.version, candidate=release.candidate, metrics=release.metrics,
+                        intervals=release.intervals),
+        rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),
+        best=Served(candidate=scores.best, metrics=scores.best_metrics, intervals=scores.best_intervals),
         rows=release.rows,
         model_sha256=release.model_sha256,
         datasets=release.datasets,
-    )
+    )  # fmt: skip

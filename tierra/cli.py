@@ -81,7 +81,7 @@ def try_(
 ) -> None:
     """Train and judge on a sample, in seconds; nothing is kept."""
     with _errors():
-        from tierra.console import metrics_table, out, print_json, progress
+        from tierra.console import print_json, progress, show_trial
         from tierra.trial import try_project
         from tierra.workspace import open_workspace
 
@@ -91,10 +91,7 @@ def try_(
         if as_json:
             print_json(trial.model_dump_json(indent=1))
             return
-        best = {trial.scores.best: trial.scores.best_metrics, "rule": trial.scores.rule_metrics}
-        out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
-        out.print(metrics_table(best, f"on {trial.scores.rows:,} test rows"))
-        out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {'; '.join(trial.verdict.reasons)}")
+        show_trial(trial)
 
 
 @app.command()

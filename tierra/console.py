@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,8 +11,12 @@ from rich.table import Table
 
 from tierra.errors import TierraError
 from tierra.journal import Entry, watching
-from tierra.model.spec import METRICS
+from tierra.model.gate import Intervals, shown
+from tierra.model.spec import heading
 from tierra.outcomes import Scored, Trained
+
+if TYPE_CHECKING:
+    from tierra.trial import Trial
 
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
@@ -47,12 +51,28 @@ def show_trained(end: Trained) -> None:
     """A training run's end: champion, metrics beside the rule's, verdict."""
     out.print(f"\n[bold]{end.project}: {end.outcome}[/], {escape(end.reason)}")
     out.print(f"champion  version {end.champion.version}, {end.champion.candidate}")
-    rows = {f"champion ({end.champion.candidate})": end.champion.metrics, "the rule": end.rule.metrics}
+    rows = {f"champion ({end.champion.candidate})": end.champion, "the rule": end.rule}
     if end.best.candidate != end.champion.candidate or end.best.metrics != end.champion.metrics:
-        rows[f"best now ({end.best.candidate})"] = end.best.metrics
-    out.print(metrics_table(rows, f"on {end.rows['test']:,} test rows"))
+        rows[f"best now ({end.best.candidate})"] = end.best
+    metrics, intervals = (
+        {name: getattr(each, kind) for name, each in rows.items()} for kind in ("metrics", "intervals")
+    )
+    out.print(metrics_table(metrics, f"on {end.rows['test']:,} test rows, with 95 % intervals", intervals))
     out.print(f"verdict   {'passed' if end.verdict.passed else 'not passed'}: {escape('; '.join(end.verdict.reasons))}")
     out.print(f"receipt   {end.receipt}")
+
+
+def show_trial(trial: "Trial") -> None:
+    """What a trial found: features and how they are prepared, metrics, verdict."""
+    classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
+    out.print(f"[bold]{trial.project}[/]: {trial.task}{escape(classes)}, judged by {heading(trial.metric)}")
+    out.print(pairs(trial.treatments))
+    out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
+    scores = trial.scores
+    best = {scores.best: scores.best_metrics, "rule": scores.rule_metrics}
+    intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
+    out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
+    out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {escape('; '.join(trial.verdict.reasons))}")
 
 
 def show_scored(end: Scored) -> None:
@@ -71,12 +91,20 @@ def show_scored(end: Scored) -> None:
     out.print(f"receipt   {end.receipt}")
 
 
-def metrics_table(rows: Mapping[str, Mapping[str, float]], title: str = "") -> Table:
-    """Metrics by model."""
-    table = _table("", *METRICS.values())
+def metrics_table(
+    rows: Mapping[str, Mapping[str, float]], title: str = "", intervals: Mapping[str, Intervals] | None = None
+) -> Table:
+    """Metrics by model, each with its interval below where there is one."""
+    names = list(dict.fromkeys(metric for metrics in rows.values() for metric in metrics))
+    table = _table("", *(heading(name) for name in names))
     table.title, table.title_justify, table.title_style = title, "left", "dim"
-    for name, metrics in rows.items():
-        table.add_row(name, *(f"{metrics[metric]:.4f}" for metric in METRICS))
+    for model, metrics in rows.items():
+        table.add_row(model, *(shown(metrics[name]) if name in metrics else "" for name in names))
+        known = (intervals or {}).get(model)
+        if known:
+            table.add_row(
+                "", *(f"[dim]{' to '.join(map(shown, known[name]))}[/]" if name in known else "" for name in names)
+            )
     return table
 
 

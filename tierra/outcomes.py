@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from tierra.errors import DataRejected, TierraError
 from tierra.model.gate import Verdict
+from tierra.spec import Task
 from tierra.store.predictions import Manifest
 
 
@@ -19,6 +20,7 @@ class Served(_Outcome):
     version: str | None = None
     candidate: str
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class Trained(_Outcome):
@@ -27,6 +29,8 @@ class Trained(_Outcome):
     project: str
     outcome: Literal["Promoted", "KeptChampion"]
     reason: str
+    task: Task = "binary"
+    metric: str = ""
     verdict: Verdict
     champion: Served
     rule: Served
@@ -52,6 +56,7 @@ class PartitionScored(_Outcome):
     stale: bool = False
     unseen: dict[str, int] = {}
     histogram: tuple[int, ...] = ()
+    decided: dict[str, int] = {}
     code: str = ""
     reason: str = ""
 
@@ -122,6 +127,7 @@ def scored_from(
     stale: bool = False,
     unseen: dict[str, int] | None = None,
     histogram: tuple[int, ...] = (),
+    decided: dict[str, int] | None = None,
 ) -> PartitionScored:
     """The outcome of a partition that has a manifest."""
     return PartitionScored(
@@ -130,6 +136,7 @@ def scored_from(
         stale=stale,
         unseen=unseen or {},
         histogram=histogram,
+        decided=decided or {},
         **manifest.model_dump(include={"partition", "rows_in", "rows_scored", "rows_quarantined", "model_version",
                                        "generation", "inputs"}),
     )  # fmt: skip

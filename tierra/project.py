@@ -1,58 +1,19 @@
-"""The project file as a typed, frozen object. It only composes the rooms' own specs."""
+"""The project: its file as a typed, frozen object, and what follows from it."""
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
-from tierra.data.expectations import ROW, TABLE, required_arguments
+from tierra.cross_checks import check_names, check_task
 from tierra.data.recipe import Recipe
-from tierra.data.spec import Contract, Join, Source, Split
+from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import Misconfigured
-from tierra.model.spec import DEFAULT_CANDIDATES, Average, Candidate, Card, Gate, Model, RateBy, Rule
-from tierra.spec import FUNCTION, Column, FunctionName, Name, Spec
-from tierra.store.spec import Score
+from tierra.model.spec import Average, RateBy, Rule, default_candidates
+from tierra.project_file import ProjectFile
+from tierra.spec import FUNCTION, Task
 from tierra.yaml_file import Lines, read_yaml
-
-
-class Schedule(Spec):
-    """When the deployments run: cron lines in a time zone."""
-
-    timezone: str = "UTC"
-    score: str | None = Field(None, pattern=r"^(\S+\s+){4}\S+$", description="Cron of the scoring run")
-    train: str | None = Field(None, pattern=r"^(\S+\s+){4}\S+$", description="Cron of the training run")
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("a time zone such as Europe/Madrid") from None
-        return value
-
-
-class ProjectFile(Spec):
-    """What a project file may say."""
-
-    format: Literal[1] = 1
-    project: Name
-    card: Card = Card()
-    sources: dict[Name, Source] = Field(min_length=1, description="Tables by name; the first holds the rows to score")
-    joins: Annotated[tuple[Join, ...], BeforeValidator(tuple)] = ()
-    contract: Contract = Contract()
-    prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
-    features: FunctionName | Annotated[tuple[Column, ...], BeforeValidator(tuple)] | None = None
-    target: Column = Field(description="A column, or a function of the rows as file:name")
-    positive: str | int | bool | None = Field(None, description="The value of the target to predict")
-    split: Split = Split()
-    candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] = DEFAULT_CANDIDATES
-    gate: Gate = Gate()
-    score: Score = Score()
-    schedule: Schedule = Schedule()
 
 
 class Project(ProjectFile):
@@ -71,7 +32,7 @@ class Project(ProjectFile):
         return next(iter(self.sources))
 
     @property
-    def source(self) -> Source:
+    def main_source(self) -> Source:
         """The first source."""
         return self.sources[self.main]
 
@@ -81,19 +42,29 @@ class Project(ProjectFile):
         return self.score.sink.dataset or self.project
 
     @property
-    def split_column(self) -> str | None:
-        """The date column the split cuts along."""
-        return self.split.column or self.source.partition_by
-
-    @property
     def training_window(self) -> Window:
         """The days of the first source that are read for training."""
-        return Window(end=self.split.until) if self.source.partition_by else EVERYTHING
+        return Window(end=self.split.until) if self.main_source.partition_by else EVERYTHING
 
     @property
     def rule(self) -> Rule:
         """The baseline: the one declared, else the base rate."""
-        return next((each for each in self.candidates if isinstance(each, Rule)), Rule(rule="base_rate"))
+        return next((each for each in self.candidates or () if isinstance(each, Rule)), Rule(rule="base_rate"))
+
+    def for_task(self, task: Task) -> "Project":
+        """The project with what the task decides: its gate's metric, and candidates in the order they are fitted.
+
+        Raises Misconfigured where the project file does not fit the task found in the target.
+        """
+
+        def refuse(code: str, what: str, *path: int | str) -> None:
+            raise Misconfigured(code, f"{self.file}: {'.'.join(map(str, path))}: {what}")
+
+        check_task(self, task, refuse)
+        models = [each for each in self.candidates or default_candidates(task) if not isinstance(each, Rule)]
+        # Averages last: their members must be fitted before them.
+        ordered = (self.rule, *sorted(models, key=lambda each: isinstance(each, Average)))
+        return self.model_copy(update={"task": task, "gate": self.gate.of(task), "candidates": ordered})
 
     @property
     def target_column(self) -> str:
@@ -104,8 +75,9 @@ class Project(ProjectFile):
     def functions(self) -> dict[str, str]:
         """The project's own functions by the role they play."""
         feature = self.features if isinstance(self.features, str) else None
-        target = self.target if FUNCTION.match(self.target) else None
-        roles = {"prepare": self.prepare, "features": feature, "target": target, "rule": self.rule.function}
+        named = {"target": self.target, "weight": self.weight or ""}
+        roles = {"prepare": self.prepare, "features": feature, "rule": self.rule.function}
+        roles |= {role: name for role, name in named.items() if FUNCTION.match(name)}
         return {role: name for role, name in roles.items() if name}
 
     @property
@@ -118,19 +90,22 @@ class Project(ProjectFile):
             functions=self.functions,
             columns=self.features if isinstance(self.features, tuple) else (),
             rate_by=rule.rate_by if isinstance(rule, RateBy) else (),
-            key=self.source.key,
-            dates=self.split_column,
-            partition_by=self.source.partition_by,
-            history=self.source.history,
+            key=self.main_source.key,
+            dates=self.split.column if self.split.by == "time" else None,
+            unit=None if self.split.by == "time" else self.split.column or "",
+            partition_by=self.main_source.partition_by,
+            history=self.main_source.history,
             withheld=self.withheld,
+            task=self.task,
             positive=self.positive,
+            weight=self.weight,
         )
 
     @property
     def withheld(self) -> tuple[str, ...]:
-        """Columns no feature may be made of: known later, or the target itself."""
-        target = () if FUNCTION.match(self.target) else (self.target,)
-        return tuple(dict.fromkeys((*self.source.known_later, *target)))
+        """Columns no feature may be made of: known later, the target itself, or the rows' weight."""
+        columns = [name for name in (self.target, self.weight) if name and not FUNCTION.match(name)]
+        return tuple(dict.fromkeys((*self.main_source.known_later, *columns)))
 
 
 def find_project(project: str, projects: Path) -> Path:
@@ -156,8 +131,10 @@ def load_project(project: str, projects: Path = Path("projects")) -> Project:
         said = ProjectFile.model_validate(data)
     except ValidationError as error:
         raise _explain(file, lines, error) from None
-    spec = Project.model_construct(**dict(said), file=file)
-    _check_names(spec, file, lines)
+    first = next(iter(said.sources.values()))
+    settled = {**dict(said), "split": said.split.settled(first.partition_by), "file": file}
+    spec = Project.model_construct(said.model_fields_set, **settled)
+    check_names(spec, lambda code, what, *path: _refuse(code, what, file, lines, path))
     return spec
 
 
@@ -174,9 +151,13 @@ def _explain(file: Path, lines: Lines, error: ValidationError) -> Misconfigured:
     else:
         said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         what, code = f"should be {said}" if "Input should" in first["msg"] else said, "value-invalid"
-        code = "metric-unknown" if path == ("gate", "metric") else code
+        code = "metric-unknown" if path[:1] == ("metrics",) or path == ("gate", "metric") else code
     more = f" (and {len(others)} more)" if others else ""
     return Misconfigured(code, f"{_where(file, lines, path)}: {what}{more}")
+
+
+def _refuse(code: str, what: str, file: Path, lines: Lines, path: tuple[int | str, ...]) -> None:
+    raise Misconfigured(code, f"{_where(file, lines, path)}: {what}")
 
 
 def _path(loc: tuple[int | str, ...], lines: Lines) -> tuple[int | str, ...]:
@@ -191,64 +172,3 @@ def _path(loc: tuple[int | str, ...], lines: Lines) -> tuple[int | str, ...]:
 def _where(file: Path, lines: Lines, path: tuple[int | str, ...]) -> str:
     dotted = ".".join(str(step) for step in path)
     return f"{file}:{lines.get(path, 1)}" + (f": {dotted}" if dotted else "")
-
-
-def _check_names(spec: Project, file: Path, lines: Lines) -> None:
-    """Every name in the file that speaks of another part of it."""
-
-    def refuse(code: str, what: str, *path: int | str) -> None:
-        raise Misconfigured(code, f"{_where(file, lines, path)}: {what}")
-
-    def declared(name: str, known: Any, *path: int | str) -> None:
-        if name not in known:
-            refuse("name-undeclared", f"'{name}' is not declared (declared: {', '.join(known)})", *path)
-
-    for name, source in spec.sources.items():
-        if name != spec.main and (source.history or source.known_later):
-            refuse("columns-conflict", f"history and known_later belong to the first source, {spec.main}",
-                   "sources", name)  # fmt: skip
-    for index, join in enumerate(spec.joins):
-        declared(join.right, spec.sources, "joins", index, "right")
-        if join.left != spec.main or join.right == spec.main:
-            refuse("name-undeclared", f"joins start at the first source, {spec.main}", "joins", index, "left")
-    for index, each in enumerate(spec.contract.expectations):
-        _check_expectation(each, spec, lambda code, what, *key, i=index: refuse(
-            code, what, "contract", "expectations", i, *key))  # fmt: skip
-    _check_features(spec, refuse)
-    names = [each.name for each in spec.candidates if isinstance(each, Model)]
-    for index, candidate in enumerate(spec.candidates):
-        for member in candidate.average if isinstance(candidate, Average) else ():
-            declared(member, names, "candidates", index)
-    every = [each.name for each in spec.candidates]
-    if twice := sorted({name for name in every if every.count(name) > 1}):
-        refuse("value-invalid", f"more than one candidate is called {twice[0]}", "candidates")
-    if not spec.split_column:
-        refuse("key-missing", f"state `split.column`, or `partition_by` on {spec.main}", "split")
-
-
-def _check_expectation(each: Any, spec: Project, refuse: Any) -> None:
-    required = required_arguments(each.type)
-    if required is None:
-        near = difflib.get_close_matches(each.type, [*ROW, *TABLE], 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        refuse("expectation-unknown", f"'{each.type}' ({hint}known: {', '.join([*ROW, *TABLE])})", "type")
-    if missing := [name for name in required or () if name not in each.arguments]:
-        refuse("expectation-invalid", f"{each.type} needs {', '.join(missing)}", "type")
-    if each.table and each.table not in spec.sources:
-        refuse("name-undeclared", f"'{each.table}' is not a source (sources: {', '.join(spec.sources)})", "table")
-    if each.type in TABLE and each.on_fail == "quarantine":
-        refuse("expectation-invalid", f"{each.type} speaks of the whole table: use stop or warn", "on_fail")
-
-
-def _check_features(spec: Project, refuse: Any) -> None:
-    listed = spec.features if isinstance(spec.features, tuple) else ()
-    forbidden = {**dict.fromkeys(spec.source.key, "the key"), **dict.fromkeys(spec.source.known_later, "known later")}
-    forbidden[spec.target_column] = "the target"
-    rate_by = spec.rule.rule.rate_by if isinstance(spec.rule.rule, RateBy) else ()
-    for place, columns in (("features", listed), ("candidates", rate_by)):
-        for column in columns:
-            if column in forbidden:
-                refuse("features-forbidden", f"'{column}' is {forbidden[column]}", place)
-
-
-__all__ = ["Project", "Schedule", "find_project", "list_projects", "load_project"]

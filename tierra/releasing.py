@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from tierra.data.code import load_code
+from tierra.data.labels import Labels
 from tierra.model.gate import Scores, Verdict
 from tierra.model.release import Release
 from tierra.project import Project
 from tierra.store.memo import LIBRARIES, code_version, digest
 
 # All of a project file that decides a training's result.
-JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "positive", "split", "candidates", "gate",
-          "card"}  # fmt: skip
+JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task", "positive", "weight", "split",
+          "preprocessing", "candidates", "gate", "card"}  # fmt: skip
 
 
 def make_release(
@@ -19,6 +20,7 @@ def make_release(
     *,
     datasets: Mapping[str, str],
     types: Mapping[str, str],
+    labels: Labels,
     features: Sequence[str],
     rows: Mapping[str, int],
     scores: Scores,
@@ -38,6 +40,8 @@ def make_release(
         model_sha256="",
         metrics=scores.rule_metrics if verdict.winner == "rule" else scores.best_metrics,
         rule_metrics=scores.rule_metrics,
+        intervals=scores.rule_intervals if verdict.winner == "rule" else scores.best_intervals,
+        labels=labels,
         verdict=verdict,
         code=dict(code),
         project_file=project.file.read_text(),

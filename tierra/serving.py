@@ -36,6 +36,7 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> S
         recipe=serving_recipe(champion),
         features=champion.release.features,
         types=champion.release.types,
+        labels=champion.release.labels,
         columns=project.score.columns,
     )
 
@@ -80,7 +81,10 @@ def as_judged(project: Project, champion: Champion) -> Project:
         name: project.sources[name].model_copy(update={key: getattr(source, key) for key in MAKES_FEATURES})
         for name, source in judged.sources.items()
     }
-    kept = {name: getattr(judged, name) for name in ("joins", "prepare", "features", "target", "candidates")}
+    kept = {
+        name: getattr(judged, name)
+        for name in ("joins", "prepare", "features", "target", "weight", "split", "candidates")
+    }
     return project.model_copy(update={"sources": sources, **kept})
 
 

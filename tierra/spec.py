@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
@@ -52,7 +52,12 @@ def _function(value: Any) -> Any:
 
 
 def _cut(value: Any) -> Any:
-    return value if isinstance(value, date) else _days(value)
+    if isinstance(value, date) or (isinstance(value, str) and re.search(r"[dw]\s*$", value)):
+        return value if isinstance(value, date) else _days(value)
+    try:
+        return _share(value)
+    except ValueError:
+        raise ValueError("a length such as 30d, a date, or a share such as 20%") from None
 
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -62,6 +67,10 @@ SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d")]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 FunctionName = Annotated[str, BeforeValidator(_function)]
+# A number of days is whole, a share of the rows is not: 30 is 30d, 0.2 is 20%.
 Cut = Annotated[
-    date | int, BeforeValidator(_cut), PlainSerializer(lambda cut: f"{cut}d" if isinstance(cut, int) else cut)
+    date | int | Annotated[float, Field(gt=0, lt=1)],
+    BeforeValidator(_cut),
+    PlainSerializer(lambda cut: f"{cut}d" if isinstance(cut, int) else f"{cut:.6g}" if isinstance(cut, float) else cut),
 ]
+Task = Literal["binary", "multiclass", "regression"]

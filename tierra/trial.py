@@ -12,17 +12,20 @@ from pydantic import BaseModel
 
 from tierra.data.code import load_code
 from tierra.data.contract import Findings, check_rows, check_table, uphold
-from tierra.data.features import build_training_features, check_row_wise, make_target
+from tierra.data.features import build_training_features, check_row_wise
 from tierra.data.frames import settle_types, to_frame
 from tierra.data.joins import join_tables
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
-from tierra.data.split import days_of, split_by_time
+from tierra.data.split import PARTS, slice_columns, split_rows, unit_of
+from tierra.data.target import make_target, make_weight
 from tierra.data.window import EVERYTHING
 from tierra.journal import at_station, note
+from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict, judge
 from tierra.project import Project
 from tierra.settings import Settings
+from tierra.spec import Task
 from tierra.store.objects import MemoryObjects
 from tierra.store.tables import read_table
 
@@ -33,8 +36,13 @@ class Trial(BaseModel):
     """What a trial found."""
 
     project: str
+    task: Task
+    classes: tuple[str, ...]
+    metric: str
     rows: dict[str, int]
     features: list[str]
+    treatments: dict[str, str]
+    candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
     scores: Scores
     verdict: Verdict
@@ -50,11 +58,11 @@ def try_project(project: Project, settings: Settings, rows: int | None) -> Trial
     with at_station("validate"):
         clean = {name: _validate(project, name, table) for name, table in tables.items()}
     with at_station("features"):
-        features, target, parts = _features(project, clean)
+        settled, parts, source = _split(project, clean)
     with at_station("fit"):
-        models = _fit(project, features, target, parts)
+        models = _fit(settled, parts)
     with at_station("judge"):
-        return _judge(project, models, features, target, parts)
+        return _judge(settled, models, parts, source)
 
 
 def _pull(project: Project, settings: Settings, rows: int | None) -> dict[str, pa.Table]:
@@ -84,49 +92,57 @@ def _validate(project: Project, name: str, table: pa.Table) -> pa.Table:
     return clean
 
 
-def _features(project: Project, tables: dict[str, pa.Table]) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+def _split(project: Project, tables: dict[str, pa.Table]) -> tuple[Project, dict[str, Examples], pd.DataFrame]:
+    """The project as its task settles it, its three parts, and the source's rows of the test part."""
     recipe, code = project.recipe, load_code(project.folder, project.functions)
     rows = to_frame(settle_types(join_tables(tables[project.main], tables, project.joins)))
-    target = make_target(recipe, code, rows)
+    target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)
-    features = build_training_features(recipe, code, rows)
-    return features, target, split_by_time(days_of(rows, recipe.dates), target, project.split)
+    table = build_training_features(recipe, code, rows)
+    weight = make_weight(recipe, code, rows)
+    part_of = split_rows(unit_of(rows, recipe), target, project.split, labels)
+
+    def part(name: str) -> Examples:
+        inside = (part_of == name).to_numpy(bool)
+        weights = None if weight is None else weight[inside].to_numpy()
+        return Examples(table[inside].reset_index(drop=True), target[inside].to_numpy(), labels, weights)
+
+    return project.for_task(labels.task), {name: part(name) for name in PARTS}, rows[part_of == "test"]
 
 
-def _fit(project: Project, features: pd.DataFrame, target: pd.Series, parts: pd.Series) -> dict[str, Any]:
-    from tierra.model.candidates import fit_candidate
-    from tierra.model.training import in_order, tune_threshold
+def _fit(project: Project, parts: dict[str, Examples]) -> dict[str, Any]:
+    from tierra.model.candidates import check_types, fit_candidate
+    from tierra.model.training import tune
 
     fitted: dict[str, Any] = {}
-    train, later = parts == "train", parts == "validation"
-    for candidate in in_order([project.rule, *(each for each in project.candidates if each != project.rule)]):
-        fitted[candidate.name] = fit_candidate(candidate, features[train], target[train].to_numpy(), fitted)
-    return {
-        name: tune_threshold(model, features[later], target[later].to_numpy(), project.card.cost)
-        for name, model in fitted.items()
-    }
+    for candidate in project.candidates or ():
+        check_types(candidate, parts["train"], project.preprocessing)
+        fitted[candidate.name] = fit_candidate(candidate, parts["train"], fitted, project.preprocessing)
+    return {name: tune(model, parts["validation"], project.card.cost) for name, model in fitted.items()}
 
 
-def _judge(
-    project: Project, models: dict[str, Any], features: pd.DataFrame, target: pd.Series, parts: pd.Series
-) -> Trial:
-    from tierra.model.training import choose_candidate, measure
+def _judge(project: Project, models: dict[str, Any], parts: dict[str, Examples], source: pd.DataFrame) -> Trial:
+    from tierra.model.comparing import compare_models
+    from tierra.model.preprocessing import describe, infer_treatments
+    from tierra.model.training import choose_candidate, measure, scorers_of
 
-    def measured(name: str, part: str) -> dict[str, float]:
-        return measure(models[name], features[parts == part], target[parts == part].to_numpy())
-
-    validation = {name: measured(name, "validation") for name in models}
+    labels, test = parts["test"].labels, parts["test"]
+    scorers = scorers_of(labels, project.gate, project.metrics)
+    validation = {name: measure(model, parts["validation"], scorers) for name, model in models.items()}
     best = choose_candidate(validation, project.gate)
-    scores = Scores(
-        rows=int((parts == "test").sum()),
-        best=best,
-        best_metrics=measured(best, "test"),
-        rule_metrics=measured("rule", "test"),
-    )
+    slices = slice_columns(source, project.slices)
+    rivals = {best: (models[best], test), "rule": (models["rule"], test)}
+    scores = compare_models(best, rivals, project.gate.measure, scorers, slices, explain=False).scores
+    treatments = infer_treatments(parts["train"].features, project.preprocessing)
     return Trial(
         project=project.project,
-        rows={str(part): int(rows) for part, rows in parts.value_counts().items()},
-        features=list(features.columns),
+        task=labels.task,
+        classes=labels.classes,
+        metric=project.gate.measure,
+        rows={name: len(part.target) for name, part in parts.items()},
+        features=list(test.features.columns),
+        treatments={name: describe(each) for name, each in treatments.items()},
+        candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=validation,
         scores=scores,
         verdict=judge(scores, project.gate),

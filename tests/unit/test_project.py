@@ -35,7 +35,7 @@ def test_a_minimal_file_has_a_default_for_everything_else(tmp_path: Path) -> Non
     assert (project.gate.metric, project.gate.beat_champion_by) == ("roc_auc", 0.0)
     assert (project.split.validation, project.split.test) == (30, 30)
     assert project.score.columns == ("probability", "decision")
-    assert (project.dataset, project.main, project.source.key) == ("rides", "rides", ())
+    assert (project.dataset, project.main, project.main_source.key) == ("rides", "rides", ())
     assert project.schedule.score is None
 
 

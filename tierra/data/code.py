@@ -12,7 +12,9 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-from tierra.errors import Misconfigured
+import pandas as pd
+
+from tierra.errors import DataRejected, Misconfigured, TierraError
 
 # Loading changes sys.path and sys.modules for a moment: one thread at a time.
 _lock = RLock()
@@ -88,6 +90,26 @@ def _import(file: Path, name: str) -> ModuleType:
     except Exception as error:  # a user's file may raise anything while it is imported
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         raise Misconfigured("code-invalid", f"{file}{line}: {type(error).__name__}: {error}") from error
+
+
+def call_function(name: str, function: Callable[..., Any], *frames: pd.DataFrame) -> Any:
+    """Call a user's function on shallow copies, so that it cannot change the caller's frames."""
+    try:
+        return function(*(frame.copy(deep=False) for frame in frames))
+    except TierraError:
+        raise
+    except Exception as error:  # whatever a user's function raises is one line to its owner
+        line = _line_of(error, function)
+        raise DataRejected("function-failed", f"{name}{line}: {type(error).__name__}: {error}") from error
+
+
+def _line_of(error: Exception, function: Callable[..., Any]) -> str:
+    trace, line = error.__traceback__, ""
+    while trace:
+        if trace.tb_frame.f_code.co_filename == function.__code__.co_filename:
+            line = f" (line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return line
 
 
 @contextmanager

@@ -1,18 +1,19 @@
 """Features: the project's `prepare` and `features`, called the same way in training and scoring."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tierra.data.code import ProjectCode
+from tierra.data.code import ProjectCode, call_function
 from tierra.data.recipe import Recipe
-from tierra.errors import DataRejected, Misconfigured, TierraError
-from tierra.journal import note
+from tierra.data.snapshot import ROW_NUMBER
+from tierra.errors import DataRejected, Misconfigured
 
 RULE = "rule__"
+CALENDAR = ("year", "month", "day", "weekday", "hour")
 ROWS_CHECKED = 64
 
 
@@ -72,49 +73,14 @@ def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> Non
             raise DataRejected("features-not-row-wise", f"{name}: '{column}' of a row depends on its neighbours")
 
 
-def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.Series:
-    """The target as 1.0, 0.0, or NaN where there is no label yet. Raises DataRejected."""
-    function = code["target"]
-    if function is not None:
-        values = _call(recipe.target, function, rows)
-        if not isinstance(values, pd.Series | np.ndarray) or len(values) != len(rows):
-            raise DataRejected("function-result", f"{recipe.target} returned no value for each of {len(rows):,} rows")
-        series = pd.Series(np.asarray(values), index=rows.index)
-    elif recipe.target in rows.columns:
-        series = rows[recipe.target]
-    else:
-        there = ", ".join(rows.columns)
-        raise DataRejected("target-missing", f"target '{recipe.target}' is not a column (there: {there})")
-    return _as_binary(series, recipe)
-
-
-def _as_binary(series: pd.Series, recipe: Recipe) -> pd.Series:
-    present = series.dropna()
-    values = sorted(present.unique().tolist(), key=str)
-    positive = recipe.positive if recipe.positive is not None else _positive(values)
-    if len(values) > 2 or (values and positive is None):
-        shown = ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")
-        raise DataRejected("target-not-binary", f"target '{recipe.target}' has {len(values)} values: {shown}")
-    if len(values) < 2:
-        raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {values}")
-    if positive not in values:
-        raise Misconfigured("value-invalid", f"positive: {positive!r} is not a value of the target: {values}")
-    return (series == positive).astype(float).where(series.notna())
-
-
-def _positive(values: list[Any]) -> Any:
-    for value in values:
-        if str(value).strip().lower() in {"1", "1.0", "true", "yes", "y", "t"}:
-            return value
-    return None
-
-
 def _prepare(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     function = code["prepare"]
     if function is None:
         return rows
     rows, history = rows.reset_index(drop=True), history.reset_index(drop=True)
-    prepared = _frame(recipe.functions["prepare"], _call(recipe.functions["prepare"], function, rows, history), rows)
+    prepared = _frame(
+        recipe.functions["prepare"], call_function(recipe.functions["prepare"], function, rows, history), rows
+    )
     for column in recipe.key:
         if column not in prepared or not prepared[column].equals(rows[column]):
             raise DataRejected(
@@ -127,17 +93,18 @@ def _features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.D
     function = code["features"]
     if function is not None:
         name = recipe.functions["features"]
-        chosen = _frame(name, _call(name, function, prepared), prepared)
+        chosen = _frame(name, call_function(name, function, prepared), prepared)
     else:
         chosen = _choose_columns(recipe, prepared)
     forbidden = {**dict.fromkeys(recipe.withheld, "known later"), **dict.fromkeys(recipe.key, "the key")}
     forbidden[recipe.target_column] = "the target"
+    forbidden |= {recipe.weight: "the weight"} if recipe.weight else {}
     for column in chosen.columns:
         if column in forbidden:
             raise Misconfigured("features-forbidden", f"features: '{column}' is {forbidden[column]}")
     if not len(chosen.columns):
         raise DataRejected("features-none", "no features are left")
-    return pd.DataFrame({str(name): _plain(name, chosen[name]) for name in chosen.columns})
+    return pd.DataFrame({made: values for name in chosen for made, values in _plain(str(name), chosen[name])})
 
 
 def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
@@ -147,10 +114,8 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
             there = ", ".join(prepared.columns)
             raise DataRejected("column-missing", f"features: no column '{missing[0]}' (there: {there})")
         return prepared[list(recipe.columns)]
-    left_out = {*recipe.key, recipe.partition_by, recipe.dates, "row_number"}
-    dates = prepared.select_dtypes(["datetime", "datetimetz"]).columns
-    note(**{"features left out": ", ".join(sorted({*dates, *recipe.key} & set(prepared.columns)))})
-    return prepared.drop(columns=[name for name in prepared.columns if name in left_out or name in dates])
+    left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit, ROW_NUMBER}
+    return prepared.drop(columns=[name for name in prepared.columns if name in left_out])
 
 
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
@@ -164,32 +129,22 @@ def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> 
     if function is None:
         return pd.DataFrame(index=prepared.index)
     rule = recipe.functions["rule"]
-    values = np.asarray(_call(rule, function, prepared))
+    values = np.asarray(call_function(rule, function, prepared))
     if values.shape != (len(prepared),):
         raise DataRejected("function-result", f"{rule} returned no value for each of {len(prepared):,} rows")
-    if not ((values >= 0) & (values <= 1)).all():
-        raise DataRejected("rule-range", f"{rule} returned values outside 0 and 1")
-    return pd.DataFrame({RULE + "probability": values.astype(float)}, index=prepared.index)
+    return pd.DataFrame({RULE + "value": _numbers(rule, values)}, index=prepared.index)
 
 
-def _call(name: str, function: Callable[..., Any], *frames: pd.DataFrame) -> Any:
-    """Call a user's function on shallow copies, so that it cannot change the caller's frames."""
+def _numbers(name: str, values: np.ndarray) -> np.ndarray:
     try:
-        return function(*(frame.copy(deep=False) for frame in frames))
-    except TierraError:
-        raise
-    except Exception as error:  # whatever a user's function raises is one line to its owner
-        line = _line_of(error, function)
-        raise DataRejected("function-failed", f"{name}{line}: {type(error).__name__}: {error}") from error
-
-
-def _line_of(error: Exception, function: Callable[..., Any]) -> str:
-    trace, line = error.__traceback__, ""
-    while trace:
-        if trace.tb_frame.f_code.co_filename == function.__code__.co_filename:
-            line = f" (line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return line
+        numbers = values.astype(float)
+    except (TypeError, ValueError):
+        raise DataRejected("function-result", f"{name} returned {values.dtype}, not numbers") from None
+    if not np.isfinite(numbers).all():
+        raise DataRejected(
+            "function-result", f"{name} returned no finite number in {np.sum(~np.isfinite(numbers)):,} rows"
+        )
+    return numbers
 
 
 def _frame(name: str, result: Any, rows: pd.DataFrame) -> pd.DataFrame:
@@ -200,16 +155,20 @@ def _frame(name: str, result: Any, rows: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def _plain(name: Any, values: pd.Series) -> pd.Series:
-    """A feature as float64 or text."""
+def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
+    """A feature as float64 or text; dates as their calendar parts, lengths of time as seconds."""
     kind = values.dtype
+    if pd.api.types.is_timedelta64_dtype(kind):
+        return [(name, values.dt.total_seconds())]
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        return [(f"{name}_{part}", getattr(values.dt, part).astype("float64")) for part in CALENDAR]
+    if pd.api.types.is_complex_dtype(kind):
+        raise DataRejected("features-type", f"feature '{name}' is {kind}")
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
         numbers = values.astype("float64")
-        return numbers.where(np.isfinite(numbers))
-    if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
-        raise DataRejected("features-type", f"feature '{name}' is {kind}")
+        return [(name, numbers.where(np.isfinite(numbers)))]
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
-        return values.astype("str").where(values.notna())
+        return [(name, values.astype("str").where(values.notna()))]
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 

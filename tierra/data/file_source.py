@@ -28,7 +28,8 @@ class FileReader:
         self._source = source
         self._file = folder / source.path
         if not self._file.is_file():
-            raise Misconfigured("file-missing", f"source {name}: no file {self._file}")
+            demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
+            raise Misconfigured("file-missing", f"source {name}: no file {self._file}{demo}")
 
     def columns(self) -> list[str]:
         """The names of all its columns."""

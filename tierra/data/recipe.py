@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tierra.spec import Task
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -20,4 +22,8 @@ class Recipe:
     partition_by: str | None = None
     history: int = 0
     withheld: tuple[str, ...] = ()
+    task: Task | None = None
+    weight: str | None = None
+    # The column whose values a split keeps together; empty for whole rows, None where days are.
+    unit: str | None = None
     positive: str | int | bool | None = None

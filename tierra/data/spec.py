@@ -33,8 +33,8 @@ class _Source(Spec):
 class SqlSource(_Source):
     """A table or a query of a database named in the settings."""
 
-    kind: Literal["sql"]
-    connection: Name
+    kind: Literal["sql"] = Field(description="A database")
+    connection: Name = Field(description="Its URL is the setting TIERRA_CONNECTIONS__<NAME>__URL")
     table: str | None = Field(None, min_length=1, description="Table, or schema.table")
     query: str | None = Field(None, min_length=1, description="A single SELECT, instead of `table`")
 
@@ -48,7 +48,7 @@ class SqlSource(_Source):
 class FileSource(_Source):
     """A CSV or Parquet file, relative to the project's folder."""
 
-    kind: Literal["file"]
+    kind: Literal["file"] = Field(description="A file")
     path: str = Field(min_length=1, description="Path of a .csv, .csv.gz or .parquet file")
 
 
@@ -58,10 +58,12 @@ Source = Annotated[SqlSource | FileSource, Field(discriminator="kind")]
 class Join(Spec):
     """How one table's rows find their match in another."""
 
-    left: Name
-    right: Name
-    on: SomeColumns
-    cardinality: Literal["many_to_one", "one_to_one"] = "many_to_one"
+    left: Name = Field(description="The first source")
+    right: Name = Field(description="Another source")
+    on: SomeColumns = Field(description="Columns of the same name in both; unique on the right")
+    cardinality: Literal["many_to_one", "one_to_one"] = Field(
+        "many_to_one", description="Whether several left rows may have the same match"
+    )
     max_orphans: Share = Field(0.0, description="Largest share of left rows without a match")
     prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Put before the right side's columns")
 
@@ -71,10 +73,12 @@ class Expectation(Spec):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str
+    type: str = Field(description="The expectation's name")
     table: Name | None = Field(None, description="The table it speaks of; the first source when not stated")
-    column: Column | None = None
-    on_fail: Literal["stop", "quarantine", "warn"] = "stop"
+    column: Column | None = Field(None, description="The column it speaks of")
+    on_fail: Literal["stop", "quarantine", "warn"] = Field(
+        "stop", description="Reject the data, set the rows aside with their reasons, or note it on the receipt"
+    )
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -85,8 +89,13 @@ class Expectation(Spec):
 class Contract(Spec):
     """What the data promises, and how many rows may break it."""
 
-    quarantine_budget: Share = 0.01
-    expectations: Annotated[tuple[Expectation, ...], BeforeValidator(tuple)] = ()
+    quarantine_budget: Share = Field(0.01, description="Largest share of a table's rows that may be set aside")
+    expectations: Annotated[tuple[Expectation, ...], BeforeValidator(tuple)] = Field(
+        (), description="Great Expectations expectations, each with what follows when rows fail it"
+    )
+    leaks: Literal["warn", "stop"] = Field(
+        "warn", description="What follows when one feature alone tells the target almost perfectly"
+    )
 
     def of(self, table: str, main: str) -> tuple[Expectation, ...]:
         """The expectations that speak of one table."""
@@ -102,10 +111,38 @@ class Contract(Spec):
 
 
 class Split(Spec):
-    """Time, cut back from the newest label: train, then validation, then test."""
+    """How labelled rows are parted into training, validation and test."""
 
-    by: Literal["time"] = "time"
-    column: Column | None = Field(None, description="The date column; `partition_by` when not stated")
-    validation: Cut = Field(30, description="Length as 30d, or the first date of the part")
-    test: Cut = Field(30, description="Length as 30d, or the first date of the part")
-    until: date | None = Field(None, description="Rows from this date on are not used for training")
+    by: Literal["time", "random", "stratified", "group"] | None = Field(
+        None, description="`time` where there is a date column, else `stratified` by the target, when not stated"
+    )
+    column: Column | None = Field(
+        None, description="The date column of `time` (`partition_by` when not stated), or the column of `group`"
+    )
+    validation: Cut | None = Field(None, description="Size as 30d, 20% or the first date of the part; 30d or 20%")
+    test: Cut | None = Field(None, description="Size as 30d, 20% or the first date of the part; 30d or 20%")
+    until: date | None = Field(None, description="Rows from this date on are not used for training; `time` only")
+    seed: int = Field(0, ge=0, description="Which of all random splits is taken")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Split":
+        if self.by == "group" and not self.column:
+            raise ValueError("a split by group needs `column`")
+        if self.by in ("random", "stratified") and self.column:
+            raise ValueError(f"a {self.by} split takes no `column`")
+        if self.by not in (None, "time") and self.until:
+            raise ValueError("`until` needs a split by time")
+        shares = [each for each in (self.validation, self.test) if each is not None]
+        if self.by not in (None, "time") and not all(isinstance(each, float) for each in shares):
+            raise ValueError(f"a {self.by} split has shares such as 20%")
+        return self
+
+    def settled(self, partition_by: str | None) -> "Split":
+        """The split with its defaults filled in, for a source partitioned by a column or not."""
+        by = self.by or ("time" if self.column or partition_by else "stratified")
+        size: int | float = 30 if by == "time" else 0.2
+        column = self.column or (partition_by if by == "time" else None)
+        sizes = {"validation": self.validation or size, "test": self.test or size}
+        # Constructed, so that what the file states stays apart from what it leaves to defaults.
+        settled = {**dict(self), "by": by, "column": column, **sizes}
+        return Split.model_construct(self.model_fields_set, **settled)

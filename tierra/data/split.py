@@ -1,14 +1,25 @@
-"""Splitting by time, back from the newest label."""
+"""Splitting labelled rows into training, validation and test.
 
+By time, the parts follow each other, back from the newest label. Otherwise rows go
+where the digest of their content puts them, so that equal rows are always on one
+side, and a row stays there when the table grows.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 
+from tierra.data.labels import Labels
+from tierra.data.recipe import Recipe
+from tierra.data.snapshot import ROW_NUMBER
 from tierra.data.spec import Split
 from tierra.errors import DataRejected
 
 PARTS = ("train", "validation", "test")
+TENTHS = 10
 
 
 @dataclass(frozen=True)
@@ -20,46 +31,42 @@ class Cuts:
     end: date
 
 
-def find_cuts(newest: date, split: Split) -> Cuts:
-    """Where to cut, counted back from the newest label or at the stated dates."""
-    end = newest + timedelta(1)
-    test = split.test if isinstance(split.test, date) else end - timedelta(split.test)
-    validation = split.validation if isinstance(split.validation, date) else test - timedelta(split.validation)
-    return Cuts(validation, test, end)
+def unit_of(rows: pd.DataFrame, recipe: Recipe) -> pd.Series:
+    """What the split works on, row by row: its day, or the digest of what must stay together.
+
+    That is the row's group, or all of its columns but the key. Raises DataRejected
+    when the column is missing or, for a split by time, holds no dates.
+    """
+    if recipe.unit is None:
+        return days_of(rows, recipe.dates)
+    if recipe.unit and recipe.unit not in rows:
+        raise DataRejected("column-missing", f"split: no column '{recipe.unit}' (there: {', '.join(rows.columns)})")
+    content = rows.drop(columns=[name for name in (*recipe.key, ROW_NUMBER) if name in rows])
+    whole = pd.util.hash_pandas_object(content, index=False)
+    if recipe.unit:  # a row of no group is a group of its own
+        group = pd.util.hash_pandas_object(rows[recipe.unit].astype("str"), index=False)
+        whole = group.where(rows[recipe.unit].notna(), whole)
+    return pd.Series(whole.to_numpy("uint64").view("int64"), index=rows.index)
 
 
-def split_by_time(days: pd.Series, target: pd.Series, split: Split) -> pd.Series:
+def split_rows(units: pd.Series, target: pd.Series, split: Split, labels: Labels) -> pd.Series:
     """The part of each row: train, validation, test, or missing where it has no label.
 
-    Rows of one day are never parted, so identical rows are on one side. Raises
-    DataRejected when a part is empty or sees one class only.
+    `units` are as `unit_of` gives them. Raises DataRejected when a part is empty or
+    sees one class only.
     """
-    if not pd.api.types.is_datetime64_any_dtype(days):
-        raise DataRejected("split-column", f"split: '{days.name}' holds {days.dtype}, not dates")
-    usable = target.notna() & days.notna()
-    if split.until:
-        usable &= days < _at(split.until, days)
-    if not usable.any():
-        raise DataRejected("split-empty", "split: no row has a label")
-    cuts = find_cuts(days[usable].max().date(), split)
-    parts = pd.Series("train", index=days.index, dtype="str")
-    parts = parts.mask(days >= _at(cuts.validation, days), "validation").mask(days >= _at(cuts.test, days), "test")
-    parts = parts.where(usable)
+    by_time = split.by == "time"
+    parts = _by_time(units, target, split) if by_time else _by_digest(units, target, split, labels)
     for part in PARTS:
-        _check(part, target[parts == part], cuts)
+        _check(part, target[parts == part], labels)
     return parts
 
 
-def _at(day: date, days: pd.Series) -> pd.Timestamp:
-    return pd.Timestamp(day, tz=days.dt.tz)
-
-
-def _check(part: str, target: pd.Series, cuts: Cuts) -> None:
-    if target.empty:
-        said = f"validation from {cuts.validation}, test from {cuts.test} to {cuts.end - timedelta(1)}"
-        raise DataRejected("split-empty", f"split: the {part} part has no labelled rows ({said})")
-    if target.nunique() < 2:
-        raise DataRejected("target-one-class", f"split: the {part} part has one class only, in {len(target):,} rows")
+def find_cuts(days: pd.Series, split: Split) -> Cuts:
+    """Where to cut these days: back from the newest, at the stated dates, or at shares of the rows."""
+    end = days.max().date() + timedelta(1)
+    test = _first_day(split.test, end, days)
+    return Cuts(_first_day(split.validation, test, days), test, end)
 
 
 def days_of(rows: pd.DataFrame, column: str | None) -> pd.Series:
@@ -70,3 +77,93 @@ def days_of(rows: pd.DataFrame, column: str | None) -> pd.Series:
     if not pd.api.types.is_datetime64_any_dtype(rows[column]):
         raise DataRejected("split-column", f"split: '{column}' holds {rows[column].dtype}, not dates")
     return rows[column]
+
+
+def slice_columns(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The columns metrics are reported by. Raises DataRejected when one is missing."""
+    if missing := [name for name in names if name not in rows]:
+        raise DataRejected("column-missing", f"slices: no column '{missing[0]}' (there: {', '.join(rows.columns)})")
+    return rows[list(names)].reset_index(drop=True)
+
+
+def _first_day(size: date | int | float | None, end: date, days: pd.Series) -> date:
+    match size:
+        case date():
+            return size
+        case int():
+            return end - timedelta(size)
+        case _:  # a share of all rows, in whole days
+            assert isinstance(size, float)
+            before = np.sort(days[days < _at(end, days)].to_numpy())
+            rows = min(round(size * len(days)), len(before))
+            return pd.Timestamp(before[-rows]).date() if rows else end
+
+
+def _by_time(days: pd.Series, target: pd.Series, split: Split) -> pd.Series:
+    """Rows of one day are never parted."""
+    usable = target.notna() & days.notna()
+    if split.until:
+        usable &= days < _at(split.until, days)
+    if not usable.any():
+        raise DataRejected("split-empty", "split: no row has a label")
+    cuts = find_cuts(days[usable], split)
+    parts = pd.Series("train", index=days.index, dtype="str")
+    parts = parts.mask(days >= _at(cuts.validation, days), "validation").mask(days >= _at(cuts.test, days), "test")
+    parts = parts.where(usable)
+    if missing := [part for part in PARTS if not (parts == part).any()]:
+        said = f"validation from {cuts.validation}, test from {cuts.test} to {cuts.end - timedelta(1)}"
+        raise DataRejected("split-empty", f"split: the {missing[0]} part has no labelled rows ({said})")
+    return parts
+
+
+def _by_digest(units: pd.Series, target: pd.Series, split: Split, labels: Labels) -> pd.Series:
+    """Whole units to a part, in the order of their digests; within each stratum when stratified."""
+    usable = target.notna()
+    table = pd.DataFrame({"place": _shuffled(units[usable], split.seed)})
+    table["stratum"] = _strata(target[usable], labels) if split.by == "stratified" else 0
+    units_of = table.groupby("place").agg(stratum=("stratum", "first"), rows=("stratum", "size"))
+    shares = [each for each in (split.validation, split.test) if isinstance(each, float)]
+    part = pd.concat(
+        [_cut(stratum["rows"], *shares) for _, stratum in units_of.groupby("stratum")] or [units_of["rows"]]
+    )
+    return table["place"].map(part).reindex(units.index).astype("str")
+
+
+def _shuffled(units: pd.Series, seed: int) -> np.ndarray:
+    """Digests in another order for another seed: the finaliser of SplitMix64."""
+    start = 0x9E3779B97F4A7C15 * (seed + 1) % 2**64
+    mixed = units.to_numpy("int64").view("uint64") + np.uint64(start)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _strata(target: pd.Series, labels: Labels) -> np.ndarray:
+    """The classes, or the tenths of a number."""
+    if labels.task != "regression":
+        return target.to_numpy()
+    return pd.qcut(target.rank(method="first"), min(TENTHS, len(target)), labels=False).to_numpy()
+
+
+def _cut(rows: pd.Series, validation: float, test: float) -> pd.Series:
+    """Units in order to test, validation and training, by their rows; each gets one where there are enough."""
+    middle = (rows.cumsum() - rows / 2) / rows.sum()
+    part = pd.Series("train", index=rows.index, dtype="str").mask(middle < test + validation, "validation")
+    part = part.mask(middle < test, "test")
+    for name, place in (("test", 0), ("validation", 1)):
+        if len(rows) >= len(PARTS) and not (part == name).any():
+            part.iloc[place] = name
+    if len(rows) and not (part == "train").any():
+        part.iloc[-1] = "train"
+    return part
+
+
+def _at(day: date, days: pd.Series) -> pd.Timestamp:
+    return pd.Timestamp(day, tz=days.dt.tz)
+
+
+def _check(part: str, target: pd.Series, labels: Labels) -> None:
+    if target.empty:
+        raise DataRejected("split-empty", f"split: the {part} part has no labelled rows")
+    if labels.task != "regression" and target.nunique() < 2:
+        raise DataRejected("target-one-class", f"split: the {part} part has one class only, in {len(target):,} rows")

@@ -6,6 +6,7 @@ refused before it is trained.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
+from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
 
 ALLOWED_TYPES = frozenset(
@@ -21,13 +23,21 @@ ALLOWED_TYPES = frozenset(
         "numpy.dtype",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.tree._tree.Tree",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "tierra.model.preprocessing.Fences",
         "tierra.model.rules.Averaged",
+        "tierra.model.rules.AveragedValue",
         "tierra.model.rules.ColumnRule",
+        "tierra.model.rules.ColumnValue",
+        "tierra.model.rules.MeanRule",
         "tierra.model.rules.RateRule",
     }
 )
 ROWS_ALONE = 40
 TOLERANCE = 1e-12
+DIGITS = 12
 
 
 def with_threshold(model: BaseEstimator, threshold: float) -> FixedThresholdClassifier:
@@ -45,8 +55,15 @@ def dump_model(model: BaseEstimator) -> bytes:
 
     data: bytes = dumps(model)
     if strangers := _strangers(data):
-        raise Misconfigured("types-not-allowed", f"{type(model).__name__} holds {', '.join(sorted(strangers))}")
+        allowed = ", ".join(sorted(name.rpartition(".")[2] for name in ALLOWED_TYPES))
+        held = ", ".join(sorted(strangers))
+        raise Misconfigured("types-not-allowed", f"{_name(model)} holds {held} (beside plain ones, allowed: {allowed})")
     return data
+
+
+def _name(model: BaseEstimator) -> str:
+    """The estimator's class; of a pipeline, its last step's."""
+    return type(getattr(model, "steps", [("", model)])[-1][1]).__name__
 
 
 def load_model(data: bytes, sha256: str, where: str) -> Any:
@@ -63,35 +80,63 @@ def load_model(data: bytes, sha256: str, where: str) -> Any:
     raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(strangers))}")
 
 
-def predict(model: Any, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of the target and the decision, one each a row."""
-    probability = np.asarray(model.predict_proba(table)[:, 1])
-    return probability, (probability >= model.threshold).astype(np.int8)
+@dataclass(frozen=True)
+class Predictions:
+    """What a served model says of each row.
+
+    `scores` is the probability of the class to predict, shape (rows,); of several
+    classes the probability of each, shape (rows, classes); or the predicted number.
+    `decision` is 0 or 1, the code of the likeliest class, or the number again.
+    """
+
+    scores: np.ndarray
+    decision: np.ndarray
 
 
-def check_agreement(model: Any, table: pd.DataFrame) -> None:
+def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
+    """What a served model says of these rows."""
+    if labels.task == "regression":
+        values = np.asarray(model.predict(table), float)
+        return Predictions(values, values)
+    probability = np.asarray(model.predict_proba(table))
+    if labels.task == "binary":
+        return Predictions(probability[:, 1], (probability[:, 1] >= model.threshold).astype(np.int8))
+    every = np.zeros((len(table), len(labels.classes)))
+    every[:, np.asarray(model.classes_, int)] = probability  # a class that training never saw has none
+    return Predictions(every, every.round(DIGITS).argmax(axis=1))
+
+
+def inner_model(model: Any) -> Any:
+    """The fitted model inside a served one."""
+    return model.estimator.estimator if isinstance(model, FixedThresholdClassifier) else model
+
+
+def check_agreement(model: Any, table: pd.DataFrame, labels: Labels) -> None:
     """Raise Broken unless the model's dump, shuffled rows and single rows all agree.
 
-    Same decision, and probabilities within 1e-12 relative.
+    Same decision, and scores within 1e-12 of their size.
     """
-    probability, decision = predict(model, table)
+    said = predict(model, table, labels)
     data = dump_model(model)
     again = load_model(data, hashlib.sha256(data).hexdigest(), "round trip")
-    _compare("the round trip", predict(again, table), probability, decision, exact=True)
+    number = labels.task == "regression"
+    _compare("the round trip", predict(again, table, labels), said, number, exact=True)
     order = np.random.default_rng(0).permutation(len(table))
-    _compare("row order", predict(model, table.iloc[order]), probability[order], decision[order])
-    alone = [predict(model, table.iloc[[row]]) for row in range(min(len(table), ROWS_ALONE))]
-    singles = tuple(np.concatenate(values) for values in zip(*alone, strict=True))
-    _compare("a row alone", singles, probability[: len(alone)], decision[: len(alone)])
+    shuffled = Predictions(said.scores[order], said.decision[order])
+    _compare("row order", predict(model, table.iloc[order], labels), shuffled, number)
+    alone = [predict(model, table.iloc[[row]], labels) for row in range(min(len(table), ROWS_ALONE))]
+    singles = Predictions(*(np.concatenate([getattr(one, name) for one in alone]) for name in ("scores", "decision")))
+    _compare("a row alone", singles, Predictions(said.scores[: len(alone)], said.decision[: len(alone)]), number)
 
 
-def _compare(
-    what: str, found: tuple[np.ndarray, ...], probability: np.ndarray, decision: np.ndarray, exact: bool = False
-) -> None:
+def _compare(what: str, found: Predictions, said: Predictions, number: bool, exact: bool = False) -> None:
     tolerance = 0.0 if exact else TOLERANCE
-    close = np.allclose(found[0], probability, rtol=tolerance, atol=0)
-    if not close or not (found[1] == decision).all():
-        worst = float(np.max(np.abs(found[0] - probability)))
+    # Probabilities are compared to their own size; a number near 0 is a difference of larger ones.
+    size = float(np.abs(said.scores).max(initial=0.0)) if number else 0.0
+    close = np.allclose(found.scores, said.scores, rtol=tolerance, atol=tolerance * size)
+    same = number or bool((found.decision == said.decision).all())
+    if not (close and same):
+        worst = float(np.max(np.abs(found.scores - said.scores)))
         raise Broken("agreement-broken", f"{what} changes predictions, by up to {worst:.3g}")
 
 

@@ -1,8 +1,10 @@
 """The gate: what must be beaten, and a verdict with every reason."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from tierra.model.spec import LOWER_IS_BETTER, Gate
+from tierra.model.spec import LOWER_IS_BETTER, Gate, heading
+
+Intervals = dict[str, tuple[float, float]]
 
 
 class Scores(BaseModel):
@@ -16,6 +18,11 @@ class Scores(BaseModel):
     rule_metrics: dict[str, float]
     champion_metrics: dict[str, float] | None = None
     champion_version: str | None = None
+    best_intervals: Intervals = {}
+    rule_intervals: Intervals = {}
+    champion_intervals: Intervals = {}
+    over_rule: tuple[float, float] | None = Field(None, description="95 % interval of best less rule, paired")
+    over_champion: tuple[float, float] | None = Field(None, description="95 % interval of best less champion, paired")
 
 
 class Verdict(BaseModel):
@@ -41,17 +48,17 @@ def judge(scores: Scores, gate: Gate) -> Verdict:
     The rule is the challenger when no model beats it by the margin. Beating the
     champion means strictly greater than the margin.
     """
-    over_rule = advantage(gate.metric, scores.best_metrics, scores.rule_metrics)
+    over_rule = advantage(gate.measure, scores.best_metrics, scores.rule_metrics)
     beats_rule = over_rule > 0 and over_rule >= gate.beat_rule_by
     winner, metrics = (scores.best, scores.best_metrics) if beats_rule else ("rule", scores.rule_metrics)
-    reasons = [_reason(gate.metric, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
+    reasons = [_reason(gate.measure, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
                        gate.beat_rule_by, beats_rule)]  # fmt: skip
     promote = True
     if scores.champion_metrics:
-        promote = advantage(gate.metric, metrics, scores.champion_metrics) > gate.beat_champion_by
+        promote = advantage(gate.measure, metrics, scores.champion_metrics) > gate.beat_champion_by
         champion = f"champion version {scores.champion_version}"
         reasons.append(
-            _reason(gate.metric, winner, metrics, champion, scores.champion_metrics, gate.beat_champion_by, promote)
+            _reason(gate.measure, winner, metrics, champion, scores.champion_metrics, gate.beat_champion_by, promote)
         )
     return Verdict(passed=beats_rule and promote, winner=winner, promote=promote, reasons=tuple(reasons))
 
@@ -60,4 +67,9 @@ def _reason(
     metric: str, name: str, ours: dict[str, float], other: str, theirs: dict[str, float], margin: float, beats: bool
 ) -> str:
     verb, by = "beats" if beats else "does not beat", f" by {margin:g} or more" if margin else ""
-    return f"{name} {verb} {other}{by}: {metric} {ours[metric]:.4f} against {theirs[metric]:.4f}"
+    return f"{name} {verb} {other}{by}: {heading(metric)} {shown(ours[metric])} against {shown(theirs[metric])}"
+
+
+def shown(value: float) -> str:
+    """A metric as people read it: four decimals, or four significant digits of a large number."""
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"

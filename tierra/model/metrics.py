@@ -1,23 +1,151 @@
-"""Metrics of a binary classifier's probabilities, and the decision threshold."""
+"""Metrics of a task, each computed for many weightings of the rows at once.
+
+One weighting gives the metric itself; a thousand random ones give its bootstrap
+interval, by the same code.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
-from sklearn import metrics as sk
 
+from tierra.data.labels import Labels
+from tierra.model.artifact import Predictions
 from tierra.model.spec import Costs
 
 CLIP = 1e-7
+TINY = 1e-30
+Metrics = dict[str, np.ndarray]
+Weighing = Callable[[np.ndarray], Metrics]
 
 
-def compute_metrics(target: np.ndarray, probability: np.ndarray, decision: np.ndarray) -> dict[str, float]:
-    """Every metric of the project file by name. Log loss clips probabilities to [1e-7, 1 - 1e-7]."""
-    return {
-        "roc_auc": float(sk.roc_auc_score(target, probability)),
-        "average_precision": float(sk.average_precision_score(target, probability)),
-        "log_loss": float(sk.log_loss(target, np.clip(probability, CLIP, 1 - CLIP))),
-        "brier": float(sk.brier_score_loss(target, probability)),
-        "accuracy": float(sk.accuracy_score(target, decision)),
-        "f1": float(sk.f1_score(target, decision, zero_division=0)),
-    }
+def compute_metrics(
+    target: np.ndarray, said: Predictions, labels: Labels, weight: np.ndarray | None = None
+) -> dict[str, float]:
+    """Every metric of the task by name. Log loss clips probabilities to [1e-7, 1 - 1e-7]."""
+    weights = (np.ones(len(target)) if weight is None else weight.astype(float))[None, :]
+    return {name: float(values[0]) for name, values in weigh(target, said, labels)(weights).items()}
+
+
+def weigh(target: np.ndarray, said: Predictions, labels: Labels) -> Weighing:
+    """The task's metrics as a function of row weights of shape (draws, rows)."""
+    match labels.task:
+        case "binary":
+            return _binary(target, said)
+        case "multiclass":
+            return _multiclass(target.astype(int), said, len(labels.classes))
+        case _:
+            return _regression(target, said.scores)
+
+
+def _binary(target: np.ndarray, said: Predictions) -> Weighing:
+    ranked = _ranking(target, said.scores)
+    yes, decided = target == 1, said.decision == 1
+    right = np.clip(np.where(yes, said.scores, 1 - said.scores), CLIP, 1 - CLIP)
+    sums = np.column_stack([-np.log(right), (said.scores - target) ** 2, decided == yes, decided & yes, decided, yes])
+
+    def metrics(weights: np.ndarray) -> Metrics:
+        total = weights.sum(axis=1)
+        loss, brier, correct, hits, alarms, cases = _summed(weights, sums)
+        area, precision = ranked(weights)
+        return {
+            "roc_auc": area,
+            "average_precision": precision,
+            "log_loss": loss / total,
+            "brier": brier / total,
+            "accuracy": correct / total,
+            "f1": _share(2 * hits, alarms + cases),
+        }
+
+    return metrics
+
+
+def _multiclass(target: np.ndarray, said: Predictions, classes: int) -> Weighing:
+    codes = np.arange(classes)
+    actual, decided = target[:, None] == codes, said.decision[:, None] == codes
+    right = np.clip(said.scores[np.arange(len(target)), target], CLIP, 1 - CLIP)
+    sums = np.column_stack([-np.log(right), said.decision == target, actual & decided, decided, actual])
+    areas = [
+        _ranking(actual[:, code], said.scores[:, code]) for code in codes if 0 < actual[:, code].sum() < len(target)
+    ]
+
+    def metrics(weights: np.ndarray) -> Metrics:
+        total, summed = weights.sum(axis=1), _summed(weights, sums)
+        hits, alarms, cases = summed[2:].reshape(3, classes, -1)
+        present = cases > 0
+        return {
+            "log_loss": summed[0] / total,
+            "roc_auc": np.nanmean([area(weights)[0] for area in areas] or [np.full(len(total), np.nan)], axis=0),
+            "accuracy": summed[1] / total,
+            "balanced_accuracy": _mean(_share(hits, cases), present),
+            "f1": _mean(_share(2 * hits, alarms + cases), present | (alarms > 0)),
+        }
+
+    return metrics
+
+
+def _regression(target: np.ndarray, predicted: np.ndarray) -> Weighing:
+    error, centred = predicted - target, target - target.mean()
+    order = np.argsort(np.abs(error), kind="stable")
+    sums = np.column_stack([error**2, np.abs(error), centred, centred**2])
+
+    def metrics(weights: np.ndarray) -> Metrics:
+        total = weights.sum(axis=1)
+        squared, absolute, first, second = _summed(weights, sums)
+        return {
+            "rmse": np.sqrt(squared / total),
+            "mae": absolute / total,
+            "median_error": _median(np.abs(error)[order], weights[:, order]),
+            "r2": 1 - _share(squared, second - first**2 / total, np.nan),
+        }
+
+    return metrics
+
+
+def _ranking(target: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Area under the ROC curve and average precision; ties count half in the one, together in the other."""
+    order = np.argsort(-scores, kind="stable")
+    yes, ranked = target[order] == 1, scores[order]
+    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    tied = len(starts) < len(order)
+
+    def areas(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        every = np.take(weights, order, axis=1)
+        new_hits = every * yes.astype(every.dtype)
+        if tied:
+            every, new_hits = (np.add.reduceat(each, starts, axis=1) for each in (every, new_hits))
+        hits, called = np.cumsum(new_hits, axis=1), np.cumsum(every, axis=1)
+        positives, negatives = hits[:, -1], called[:, -1] - hits[:, -1]
+        area = np.einsum("ij,ij->i", every - new_hits, hits - new_hits / 2)
+        precision = np.einsum("ij,ij->i", new_hits, hits / np.maximum(called, TINY))
+        return _share(area, positives * negatives, np.nan), _share(precision, positives, np.nan)
+
+    return areas
+
+
+def _summed(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The weighted sum of each column, shape (columns, draws)."""
+    summed: np.ndarray = (weights @ columns.astype(weights.dtype)).T
+    return summed
+
+
+def _share(part: np.ndarray, whole: np.ndarray, nothing: float = 0.0) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(part), nothing, dtype=np.asarray(part).dtype), where=whole > 0)
+
+
+def _mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The mean over classes that are there, shape (draws,)."""
+    mean: np.ndarray = (values * present).sum(axis=0) / present.sum(axis=0)
+    return mean
+
+
+def _median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted median of sorted values: the midpoint where the weight is halved exactly."""
+    below = np.cumsum(weights, axis=1)
+    half = below[:, -1:] / 2
+    low, high = (below < half).sum(axis=1), (below <= half).sum(axis=1)
+    last = len(values) - 1
+    middle: np.ndarray = (values[np.minimum(low, last)] + values[np.minimum(high, last)]) / 2
+    return middle
 
 
 def choose_threshold(target: np.ndarray, probability: np.ndarray, costs: Costs | None) -> float:

@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.model.gate import Verdict
+from tierra.data.labels import Labels
+from tierra.model.gate import Intervals, Verdict
 from tierra.store.memo import digest
 
 
@@ -17,6 +18,8 @@ class Release(BaseModel):
     model_sha256: str
     metrics: dict[str, float]
     rule_metrics: dict[str, float]
+    intervals: Intervals = {}
+    labels: Labels = Labels()
     verdict: Verdict
     code: dict[str, str]
     project_file: str

@@ -12,9 +12,10 @@ import pyarrow as pa
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
 from tierra.data.frames import align_types, empty_table, to_frame
+from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
-from tierra.model.artifact import predict
+from tierra.model.artifact import Predictions, predict
 from tierra.model.candidates import unseen_categories
 
 BINS = 20
@@ -29,19 +30,29 @@ class Scorer:
     recipe: Recipe
     features: tuple[str, ...]
     types: dict[str, str]
-    columns: tuple[str, ...] = ("probability", "decision")
+    labels: Labels = field(default_factory=Labels)
+    columns: tuple[str, ...] | None = None
     unseen: Counter[str] = field(default_factory=Counter)
+    decided: Counter[str] = field(default_factory=Counter)
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
         """One prediction a row, beside the row's key. Raises Misconfigured when features moved."""
         table = self.features_of(rows, history)
-        probability, decision = predict(self.model, table)
+        said = predict(self.model, table, self.labels)
         self.unseen.update(unseen_categories(self.model, table))
-        self.histogram = self.histogram + histogram_of(probability)
-        scores = {"probability": pa.array(probability), "decision": pa.array(decision)}
-        kept = {name: scores[name] for name in self.columns}
+        self._count(said)
+        kept = published(said, self.labels, self.columns)
         return pa.table({**{name: rows.column(name) for name in key}, **kept})
+
+    def _count(self, said: Predictions) -> None:
+        if self.labels.task == "binary":
+            self.histogram = self.histogram + histogram_of(said.scores)
+        if self.labels.task != "regression":
+            codes, counts = np.unique(said.decision, return_counts=True)
+            self.decided.update(
+                {self.labels.classes[code]: int(rows) for code, rows in zip(codes, counts, strict=True)}
+            )
 
     def features_of(self, rows: pa.Table, history: pd.DataFrame) -> pd.DataFrame:
         """The features of joined rows, as the model was trained on them."""
@@ -58,6 +69,23 @@ def select_features(table: pd.DataFrame, features: Sequence[str]) -> pd.DataFram
     if missing := [name for name in features if name not in table]:
         raise Misconfigured("features-changed", f"the champion needs '{missing[0]}', which is not made any more")
     return table[list(features)]
+
+
+def published(said: Predictions, labels: Labels, columns: tuple[str, ...] | None) -> dict[str, pa.Array]:
+    """The columns that are published: of the task's, those asked for.
+
+    Of two classes `probability` and `decision`; of several a `probability_<class>` each and
+    the name of the likeliest as `decision`; the `prediction` of a regression.
+    """
+    match labels.task:
+        case "regression":
+            made = {"prediction": pa.array(said.scores)}
+        case "binary":
+            made = {"probability": pa.array(said.scores), "decision": pa.array(said.decision)}
+        case _:
+            made = {f"probability_{name}": pa.array(said.scores[:, code]) for code, name in enumerate(labels.classes)}
+            made["decision"] = pa.array(np.array(labels.classes)[said.decision], pa.string())
+    return {name: values for name, values in made.items() if columns is None or name.partition("_")[0] in columns}
 
 
 def histogram_of(probability: np.ndarray) -> np.ndarray:

@@ -1,29 +1,63 @@
-"""What a project file says about its model: candidates and the gate."""
+"""What a project file says about its model: candidates, preprocessing and the gate."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from tierra.spec import FUNCTION, SomeColumns, Spec
+from tierra.model.scorers import SCORERS
+from tierra.spec import FUNCTION, Column, Name, Share, SomeColumns, Spec, Task
 
-Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1"]
-# How each is called in tables that people read.
-METRICS: dict[Metric, str] = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "avg precision",
-    "log_loss": "log loss",
-    "brier": "Brier",
-    "accuracy": "accuracy",
-    "f1": "F1",
+# The metrics of each task by convention, the gate's first, and how each is called in tables that people read.
+METRICS: dict[Task, dict[str, str]] = {
+    "binary": {
+        "roc_auc": "ROC AUC",
+        "average_precision": "avg precision",
+        "log_loss": "log loss",
+        "brier": "Brier",
+        "accuracy": "accuracy",
+        "f1": "F1",
+    },
+    "multiclass": {
+        "log_loss": "log loss",
+        "roc_auc": "ROC AUC, one against the rest",
+        "accuracy": "accuracy",
+        "balanced_accuracy": "balanced accuracy",
+        "f1": "F1, mean of classes",
+    },
+    "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "mape": "MAPE", "r2": "R²"},
 }
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier"})
-ModelName = Literal["logistic", "hist_gradient_boosting"]
+EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape"})
+OURS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
+
+
+def heading(metric: str) -> str:
+    """How a metric is called in tables that people read."""
+    return next((names[metric] for names in METRICS.values() if metric in names), metric.replace("_", " "))
+
+
+def _metric(value: Any) -> Any:
+    if value is None or value in EVERY_METRIC or value in SCORERS:
+        return value
+    known = ", ".join(EVERY_METRIC)
+    raise ValueError(f"one of {known}, or a scorer of scikit-learn such as neg_mean_squared_error")
+
+
+def _model(value: Any) -> Any:
+    path = str(value).split(".")
+    if value in OURS or (len(path) >= 3 and path[0] == "sklearn" and all(part.isidentifier() for part in path)):
+        return value
+    raise ValueError(f"one of {', '.join(OURS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
+
+
+Metric = Annotated[str, BeforeValidator(_metric)]
+ModelName = Annotated[str, BeforeValidator(_model)]
 
 
 class RateBy(Spec):
-    """The training rate of the target in each group of these columns."""
+    """The training rate of the target in each group of these columns; its mean, in a regression."""
 
-    rate_by: SomeColumns
+    rate_by: SomeColumns = Field(description="Columns that form the groups")
 
 
 def _rule(value: Any) -> Any:
@@ -37,7 +71,9 @@ def _rule(value: Any) -> Any:
 class Rule(Spec):
     """The baseline: what one would do without a model."""
 
-    rule: Annotated[RateBy | str, BeforeValidator(_rule)]
+    rule: Annotated[RateBy | str, BeforeValidator(_rule)] = Field(
+        description="`base_rate`, `{rate_by: columns}`, or a function of the rows as file:name"
+    )
 
     @property
     def name(self) -> str:
@@ -50,27 +86,29 @@ class Rule(Spec):
         return self.rule if isinstance(self.rule, str) and self.rule != "base_rate" else None
 
 
+def _by_class(value: Any) -> Any:
+    return {str(name): float(weight) for name, weight in value.items()} if isinstance(value, dict) else value
+
+
 class Model(Spec):
     """A scikit-learn model with Tierra's preprocessing."""
 
-    model: ModelName
+    model: ModelName = Field(description="One of Tierra's by name, or any scikit-learn estimator by import path")
+    name: Name = Field(
+        default_factory=lambda said: str(said.get("model", "")).rpartition(".")[2].lower(),
+        description="How the candidate is called; the model's name when not stated",
+    )
     params: dict[str, Any] = Field(default_factory=dict, description="The estimator's own parameters")
-
-    @property
-    def name(self) -> str:
-        """How the candidate is called."""
-        return self.model
+    class_weight: Annotated[Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class)] = Field(
+        None, description="`balanced`, or a weight by class; over `params`"
+    )
 
 
 class Average(Spec):
-    """The plain mean of the probabilities of other candidates."""
+    """The plain mean of what other candidates predict."""
 
-    average: Annotated[SomeColumns, Field(min_length=2)]
-
-    @property
-    def name(self) -> str:
-        """How the candidate is called."""
-        return "average"
+    average: Annotated[SomeColumns, Field(min_length=2)] = Field(description="Names of the candidates")
+    name: Name = Field("average", description="How the candidate is called")
 
 
 def _kind(value: Any) -> str | None:
@@ -84,34 +122,85 @@ Candidate = Annotated[
         _kind, custom_error_type="candidate", custom_error_message="a candidate starts with rule, model or average"
     ),
 ]
-DEFAULT_CANDIDATES: tuple[Rule | Model | Average, ...] = (
-    Rule(rule="base_rate"),
-    Model(model="logistic"),
-    Model(model="hist_gradient_boosting"),
-    Average(average=("logistic", "hist_gradient_boosting")),
-)
+
+
+def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
+    """What is fitted when the project file names no candidates."""
+    linear = "ridge" if task == "regression" else "logistic"
+    return (
+        Rule(rule="base_rate"),
+        Model(model=linear),
+        Model(model="hist_gradient_boosting"),
+        Average(average=(linear, "hist_gradient_boosting")),
+    )
 
 
 class Gate(Spec):
     """By how much a model must beat the rule and the champion to serve."""
 
-    metric: Metric = "roc_auc"
-    beat_rule_by: float = Field(0.0, ge=0, le=1)
-    beat_champion_by: float = Field(0.0, ge=0, le=1)
+    metric: Metric | None = Field(None, description="What is compared; roc_auc, log_loss or rmse by the task")
+    beat_rule_by: float = Field(0.0, ge=0, description="Least advantage over the rule, in the metric's unit")
+    beat_champion_by: float = Field(0.0, ge=0, description="Advantage over the champion that must be exceeded")
+
+    @property
+    def measure(self) -> str:
+        """The metric of a gate that has one."""
+        assert self.metric
+        return self.metric
+
+    def of(self, task: Task) -> "Gate":
+        """The gate with the task's metric where none is stated."""
+        return self.model_copy(update={"metric": self.metric or next(iter(METRICS[task]))})
 
 
 class Costs(Spec):
     """What each kind of wrong decision costs; sets the decision threshold."""
 
-    false_alarm: float = Field(gt=0)
-    missed: float = Field(gt=0)
+    false_alarm: float = Field(gt=0, description="Cost of a yes that should have been a no")
+    missed: float = Field(gt=0, description="Cost of a no that should have been a yes")
 
 
 class Card(Spec):
     """The product design: what the model is for, for whom, at what cost."""
 
-    goal: str = "not stated"
-    owner: str = "not stated"
-    users: str = "not stated"
-    limits: str = "not stated"
-    cost: Costs | None = None
+    goal: str = Field("not stated", description="What the predictions are for")
+    owner: str = Field("not stated", description="Who answers for them")
+    users: str = Field("not stated", description="Who reads them, and how")
+    limits: str = Field("not stated", description="What they must not be used for")
+    cost: Costs | None = Field(None, description="Costs of wrong decisions; sets the threshold of a yes or no")
+
+
+Impute = Literal["mean", "median", "most_frequent", "none"]
+Scale = Literal["standard", "robust", "none"]
+Encode = Literal["one_hot", "ordinal", "target"]
+Outliers = Literal["keep", "clip", "flag"]
+
+
+class Treatment(Spec):
+    """How one feature is prepared; what is not stated is inferred."""
+
+    kind: Literal["number", "category", "left_out"] | None = Field(
+        None, description="What the feature is read as; inferred from its values when not stated"
+    )
+    impute: Impute | None = Field(None, description="What fills gaps in numbers; each gap is flagged too")
+    scale: Scale | None = Field(None, description="How numbers are scaled for models that need it")
+    encode: Encode | None = Field(None, description="How a category becomes numbers")
+    order: Annotated[tuple[str, ...], BeforeValidator(tuple)] = Field((), description="Its values from low to high")
+    outliers: Outliers | None = Field(None, description="Numbers far out: kept, clipped to the fence, or flagged")
+
+    @field_validator("order", mode="before")
+    @classmethod
+    def _texts(cls, values: Any) -> Any:
+        return tuple(str(value) for value in values)
+
+
+class Preprocessing(Spec):
+    """How features are prepared where nothing is said of a column."""
+
+    impute: Impute = Field("mean", description="What fills gaps in numbers")
+    scale: Scale = Field("standard", description="How numbers are scaled for models that need it")
+    outliers: Outliers = Field("keep", description="Numbers beyond Q1 - 3 IQR or Q3 + 3 IQR of training")
+    rare: int = Field(20, ge=1, description="Categories in fewer training rows than this, or than 1 %, are grouped")
+    most_categories: int = Field(200, ge=2, le=2000, description="Categories kept of one feature; the rest are grouped")
+    text: Share = Field(0.5, description="Text with more different values than this share of its rows is left out")
+    columns: dict[Column, Treatment] = Field(default_factory=dict, description="What is said of single features")

@@ -1,15 +1,16 @@
 """Choosing among fitted candidates, and measuring what may serve on the same rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from tierra.data.labels import Labels
+from tierra.errors import Misconfigured
 from tierra.model.artifact import predict, with_threshold
+from tierra.model.examples import Examples
 from tierra.model.gate import advantage
 from tierra.model.metrics import choose_threshold, compute_metrics
-from tierra.model.spec import Costs, Gate
+from tierra.model.scorers import SCORERS
+from tierra.model.spec import METRICS, Costs, Gate
 
 
 def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) -> str:
@@ -17,22 +18,38 @@ def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) 
     models = [name for name in validation if name != "rule"]
     best = models[0] if models else "rule"
     for name in models[1:]:
-        if advantage(gate.metric, dict(validation[name]), dict(validation[best])) > 0:
+        if advantage(gate.measure, dict(validation[name]), dict(validation[best])) > 0:
             best = name
     return best
 
 
-def tune_threshold(model: Any, table: pd.DataFrame, target: np.ndarray, costs: Costs | None) -> Any:
-    """The model with the threshold that is cheapest on these rows."""
-    return with_threshold(model, choose_threshold(target, model.predict_proba(table)[:, 1], costs))
+def tune(model: Any, later: Examples, costs: Costs | None) -> Any:
+    """The model as it will serve: of two classes, with the threshold that is cheapest on these rows."""
+    if later.labels.task != "binary":
+        return model
+    probability = predict(with_threshold(model, 0.5), later.table, later.labels).scores
+    return with_threshold(model, choose_threshold(later.target, probability, costs))
 
 
-def measure(model: Any, table: pd.DataFrame, target: np.ndarray) -> dict[str, float]:
-    """Every metric of a served model on labelled rows."""
-    return compute_metrics(target, *predict(model, table))
+def measure(model: Any, rows: Examples, scorers: Iterable[str] = ()) -> dict[str, float]:
+    """Every metric of the task, and the named scorers, of a served model on labelled rows."""
+    said = predict(model, rows.table, rows.labels)
+    metrics = compute_metrics(rows.target, said, rows.labels, rows.weight)
+    return metrics | {name: _scored(name, model, rows) for name in scorers if name not in metrics}
 
 
-def in_order(candidates: Sequence[Any]) -> list[Any]:
-    """The rule first, then models, then averages, whose members must be fitted before them."""
-    rank = {"Rule": 0, "Model": 1, "Average": 2}
-    return sorted(candidates, key=lambda candidate: rank[type(candidate).__name__])
+def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
+    """The scorers of scikit-learn to compute beside the task's own metrics."""
+    named = [gate.measure, *more]
+    return [name for name in dict.fromkeys(named) if name in SCORERS and name not in METRICS[labels.task]]
+
+
+def _scored(name: str, model: Any, rows: Examples) -> float:
+    from sklearn.metrics import get_scorer
+
+    weight = {} if rows.weight is None else {"sample_weight": rows.weight}
+    try:
+        return float(get_scorer(name)(model, rows.table, rows.target, **weight))
+    except Exception as error:  # a scorer may raise anything for a task or a model it does not fit
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise Misconfigured("metric-failed", f"scorer {name}: {said}") from error

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from tierra import __version__
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.journal import Journal
-from tierra.model.spec import METRICS
+from tierra.model.spec import heading
 from tierra.outcomes import PartitionScored, Scored, Trained, rejection
 from tierra.project import Project
 from tierra.workspace import Workspace, open_workspace
@@ -57,18 +57,24 @@ def _page(
         "trained": end if isinstance(end, Trained) else None,
         "scored": end if isinstance(end, Scored) else None,
         "histogram": _histogram(end),
-        "metric_names": METRICS,
-        "gate": project.gate if project else None,
+        "metric_names": {name: heading(name) for name in _metric_names(end)},
+        "gate": {"metric": end.metric} if isinstance(end, Trained) else None,
         "stations": _stations(journal),
         "seconds": journal.seconds,
         "warnings": journal.facts("warning"),
         "quarantine": journal.facts("quarantine"),
         "validation": next(iter(journal.facts("validation")), {}),
-        "test": next(iter(journal.facts("test")), {}),
+        "test": {
+            name: each.metrics for evaluations in journal.facts("evaluations")[:1] for name, each in evaluations.items()
+        },
         "facts": _facts(journal, end),
         "moment": moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "versions": {"tierra": __version__, "python": platform.python_version(), **_versions()},
     }
+
+
+def _metric_names(end: Trained | Scored | TierraError) -> list[str]:
+    return list(end.best.metrics) if isinstance(end, Trained) else []
 
 
 def _project(workspace: Workspace, name: str) -> Project | None:

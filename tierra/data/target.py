@@ -1,0 +1,132 @@
+"""The target: what is predicted, of which kind, and how much each row counts."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.code import ProjectCode, call_function
+from tierra.data.labels import Labels
+from tierra.data.recipe import Recipe
+from tierra.errors import DataRejected, Misconfigured
+from tierra.spec import Task
+
+FEW_VALUES = 20
+MOST_CLASSES = 100
+YES = {"1", "1.0", "true", "yes", "y", "t"}
+
+
+def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[pd.Series, Labels]:
+    """The target as numbers, NaN where there is no label yet, and what they mean.
+
+    Classes become codes from 0 in the order of their names. Raises DataRejected.
+    """
+    values = _column(recipe, code, "target", recipe.target, rows)
+    task = recipe.task or infer_task(values)
+    if task == "regression":
+        numbers = _numbers(values, recipe.target)
+        if numbers.nunique() < 2:
+            said = numbers.dropna().unique().tolist()
+            raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {said}")
+        return numbers, Labels(task=task, classes=())
+    texts = _texts(values)
+    classes = _classes(texts, values, task, recipe)
+    codes = texts.map({name: float(code) for code, name in enumerate(classes)})
+    return codes.astype("float64"), Labels(task=task, classes=classes)
+
+
+def make_weight(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.Series | None:
+    """How much each row counts; None when all count the same. Raises DataRejected."""
+    if recipe.weight is None:
+        return None
+    weight = _numbers(_column(recipe, code, "weight", recipe.weight, rows), recipe.weight, "weight-invalid")
+    if bad := int((~(weight >= 0)).sum()):
+        raise DataRejected("weight-invalid", f"weight '{recipe.weight}' is negative or missing in {bad:,} rows")
+    if not weight.sum() > 0:
+        raise DataRejected("weight-invalid", f"weight '{recipe.weight}' is 0 in every row")
+    return weight
+
+
+def infer_task(values: pd.Series) -> Task:
+    """What predicting these values is: few different ones are classes, other numbers a regression."""
+    present = values.dropna()
+    different = present.nunique()
+    numeric = pd.api.types.is_numeric_dtype(present.dtype) and not pd.api.types.is_bool_dtype(present.dtype)
+    whole = numeric and bool((present == np.floor(present)).all())
+    if different == 2 or (different < 2 and not numeric):
+        return "binary"
+    return "regression" if numeric and not (whole and 2 < different <= FEW_VALUES) else "multiclass"
+
+
+def _column(recipe: Recipe, code: ProjectCode, role: str, name: str, rows: pd.DataFrame) -> pd.Series:
+    function = code[role]
+    if function is not None:
+        values = call_function(name, function, rows)
+        if not isinstance(values, pd.Series | np.ndarray) or len(values) != len(rows):
+            raise DataRejected("function-result", f"{name} returned no value for each of {len(rows):,} rows")
+        return pd.Series(np.asarray(values), index=rows.index)
+    if name not in rows.columns:
+        there = ", ".join(rows.columns)
+        missing = "target-missing" if role == "target" else "column-missing"
+        raise DataRejected(missing, f"{role} '{name}' is not a column (there: {there})")
+    return rows[name]
+
+
+def _numbers(values: pd.Series, name: str, code: str = "target-not-numeric") -> pd.Series:
+    try:
+        numbers = values.astype("float64")
+    except (TypeError, ValueError):
+        shown = ", ".join(map(str, values.dropna().unique()[:3]))
+        raise DataRejected(code, f"'{name}' holds {values.dtype}, such as {shown}, not numbers") from None
+    if infinite := int(np.isinf(numbers).sum()):
+        raise DataRejected(code, f"'{name}' is infinite in {infinite:,} rows")
+    return numbers
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Class names: whole numbers without a decimal point, so that 1 and 1.0 are one class."""
+    names = {value: _name(value) for value in values.dropna().unique()}
+    return values.map(names).where(values.notna()).astype("str")
+
+
+def _name(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+
+
+def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) -> tuple[str, ...]:
+    """The classes in order: of two, the one to predict last. Raises DataRejected."""
+    present = values.dropna()
+    names = _sorted(texts.dropna().unique().tolist())
+    if len(names) < 2:
+        raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {names}")
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    if task == "binary" and len(names) > 2:
+        raise DataRejected("target-not-binary", f"target '{recipe.target}' has {len(names)} values: {shown}")
+    if len(names) > MOST_CLASSES or len(names) > max(len(present) // 2, 2):
+        said = f"{len(names):,} classes in {len(present):,} rows"
+        raise DataRejected("target-many-classes", f"target '{recipe.target}' has {said}: {shown}")
+    if task == "multiclass":
+        return tuple(names)
+    positive = _positive(names, recipe)
+    return (*(name for name in names if name != positive), positive)
+
+
+def _positive(names: list[str], recipe: Recipe) -> str:
+    """The class to predict: the one stated, else one that says yes, else the last in order."""
+    if recipe.positive is None:
+        return next((name for name in names if name.strip().lower() in YES), names[-1])
+    # A column of booleans with gaps is read as numbers.
+    said = [_name(recipe.positive), *([str(int(recipe.positive))] if isinstance(recipe.positive, bool) else [])]
+    if stated := next((name for name in said if name in names), None):
+        return stated
+    raise Misconfigured("value-invalid", f"positive: {recipe.positive!r} is not a value of the target: {names}")
+
+
+def _sorted(names: list[str]) -> list[str]:
+    def order(name: str) -> tuple[int, Any]:
+        try:
+            return (0, float(name))
+        except ValueError:
+            return (1, name)
+
+    return sorted(names, key=order)

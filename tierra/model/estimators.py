@@ -1,0 +1,117 @@
+"""Estimators: from a name in the project file to a scikit-learn object."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from tierra.data.labels import Labels
+from tierra.errors import Misconfigured
+from tierra.model.preprocessing import Needs
+from tierra.model.spec import Model
+
+SEED = 0
+FEW_IN_A_CLASS = 10
+CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
+    ("logistic", False): LogisticRegression,
+    ("ridge", True): Ridge,
+    ("hist_gradient_boosting", False): HistGradientBoostingClassifier,
+    ("hist_gradient_boosting", True): HistGradientBoostingRegressor,
+    ("random_forest", False): RandomForestClassifier,
+    ("random_forest", True): RandomForestRegressor,
+}
+# Trees that take numbers with gaps, and trees that take ordinals but no gaps; all others are given scaled numbers.
+WITH_GAPS = ("HistGradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree")
+TREES = ("GradientBoosting", "AdaBoost", "Bagging", "ExtraTree")
+
+
+def build_model(candidate: Model, labels: Labels, target: np.ndarray) -> BaseEstimator:
+    """The estimator with Tierra's defaults under the candidate's parameters. Raises Misconfigured.
+
+    The defaults of trees follow the training part's size.
+    """
+    cls = _class(candidate, labels)
+    stated = {**_weights(candidate, labels), **candidate.params}
+    try:
+        return cls(**{**_defaults(candidate.model, cls, target, labels), **stated})
+    except TypeError as error:
+        raise Misconfigured("fit-failed", f"candidate {candidate.name}: {error}") from None
+
+
+def needs_of(model: BaseEstimator) -> Needs:
+    """What a model asks of its preprocessing."""
+    name = type(model).__name__
+    return "numbers" if name.startswith(WITH_GAPS) else "ordinal" if name.startswith(TREES) else "scaled"
+
+
+def _class(candidate: Model, labels: Labels) -> type[BaseEstimator]:
+    number = labels.task == "regression"
+    found = CLASSES.get((candidate.model, number)) or _imported(candidate)
+    fits = is_regressor if number else is_classifier
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator) and _is(found, fits)):
+        raise Misconfigured(
+            "task-mismatch", f"candidate {candidate.name}: {candidate.model} cannot predict a {labels.task} target"
+        )
+    return found
+
+
+def _is(cls: Any, fits: Any) -> bool:
+    try:
+        return bool(fits(cls()))
+    except TypeError:  # an estimator made of other estimators
+        return False
+
+
+def _imported(candidate: Model) -> Any:
+    module, _, name = candidate.model.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        raise Misconfigured("model-unknown", f"candidate {candidate.name}: there is no {candidate.model}") from None
+
+
+def _weights(candidate: Model, labels: Labels) -> dict[str, Any]:
+    """`class_weight` by code. Raises Misconfigured when a class is not one of the target's."""
+    if not isinstance(candidate.class_weight, dict):
+        return {"class_weight": candidate.class_weight} if candidate.class_weight else {}
+    if strange := [name for name in candidate.class_weight if name not in labels.classes]:
+        known = ", ".join(labels.classes)
+        raise Misconfigured(
+            "value-invalid", f"candidate {candidate.name}: class_weight: '{strange[0]}' is no class ({known})"
+        )
+    return {"class_weight": {labels.classes.index(name): weight for name, weight in candidate.class_weight.items()}}
+
+
+def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: Labels) -> dict[str, Any]:
+    rows = len(target)
+    match name:
+        case "logistic":
+            return {"max_iter": 500, "C": 0.3}
+        case "ridge":
+            return {"alpha": 1.0}
+        case "random_forest":
+            return {"n_estimators": 200, "min_samples_leaf": max(1, min(20, rows // 500)), "random_state": SEED}
+        case "hist_gradient_boosting":
+            leaf = max(5, min(100, rows // 100))
+            early = (
+                {} if labels.task == "regression" or _smallest(target) >= FEW_IN_A_CLASS else {"early_stopping": False}
+            )
+            return {"learning_rate": 0.05, "max_iter": 200, "min_samples_leaf": leaf, "random_state": SEED, **early}
+        case _:
+            return {key: value for key, value in (("random_state", SEED), ("probability", True)) if _takes(cls, key)}
+
+
+def _smallest(target: np.ndarray) -> int:
+    return int(np.unique(target, return_counts=True)[1].min())
+
+
+def _takes(cls: type[BaseEstimator], parameter: str) -> bool:
+    return parameter in cls._get_param_names()

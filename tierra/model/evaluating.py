@@ -1,0 +1,155 @@
+"""Measuring a served model on the test rows, in all the ways a receipt shows."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.labels import Labels
+from tierra.model.artifact import Predictions, predict
+from tierra.model.bootstrap import draw_metrics, interval, intervals
+from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, Histogram, SliceScores
+from tierra.model.examples import Examples
+from tierra.model.metrics import Metrics, compute_metrics
+from tierra.model.training import measure
+
+POINTS = 100
+BINS = 20
+MOST_VALUES = 8
+LEAST_ROWS = 30
+SLICE_DRAWS = 200
+OTHERS = "all others"
+
+
+def evaluate(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> tuple[Evaluation, Metrics]:
+    """The metrics with their intervals, and the curves of the task; and the metrics of each bootstrap draw."""
+    said = predict(model, rows.table, rows.labels)
+    draws = draw_metrics(rows.target, said, rows.labels, rows.weight)
+    evaluation = Evaluation(
+        rows=len(rows.target),
+        metrics=measure(model, rows, scorers),
+        intervals=intervals(draws),
+        **_shapes(rows.target, said, rows.labels),
+    )
+    return evaluation, draws
+
+
+def score_slices(
+    columns: pd.DataFrame, rows: Examples, said: Predictions, rule: Predictions, metric: str
+) -> tuple[SliceScores, ...]:
+    """The metric on the rows of each value of each column; numbers in quarters."""
+    return tuple(
+        _score_slice(name, value, (values == value).to_numpy(), rows, said, rule, metric)
+        for name in columns
+        for values in [sliced(columns[name])]
+        for value in dict.fromkeys([*sorted(set(values) - {OTHERS}), *(set(values) & {OTHERS})])
+    )
+
+
+def sliced(values: pd.Series) -> pd.Series:
+    """The slice of each row: one of the most frequent values, or one of four ranges of a number."""
+    numeric = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+    if numeric and values.nunique() > MOST_VALUES:
+        edges = np.unique(values.quantile([0, 0.25, 0.5, 0.75, 1]))
+        names = [f"{index + 1}: {low:,.6g} to {high:,.6g}" for index, (low, high) in enumerate(pairwise(edges))]
+        ranges = pd.cut(values, edges, labels=names, include_lowest=True)
+        return ranges.astype("str").where(values.notna(), "missing")
+    texts = values.astype("str").where(values.notna(), "missing")
+    often = texts.value_counts().index[:MOST_VALUES]
+    return texts.where(texts.isin(often), OTHERS)
+
+
+def histogram(values: np.ndarray, labels: Labels) -> Histogram:
+    """How scores are distributed: probabilities from 0 to 1, numbers over their own range."""
+    span = (0.0, 1.0) if labels.task != "regression" else None
+    counts, edges = np.histogram(values[np.isfinite(values)], bins=BINS, range=span)
+    return Histogram(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))
+
+
+def _score_slice(
+    column: str, value: str, inside: np.ndarray, rows: Examples, said: Predictions, rule: Predictions, metric: str
+) -> SliceScores:
+    ours, theirs = (Predictions(each.scores[inside], each.decision[inside]) for each in (said, rule))
+    target, weight = rows.target[inside], None if rows.weight is None else rows.weight[inside]
+    count = int(inside.sum())
+    if count < LEAST_ROWS or (rows.labels.task != "regression" and len(np.unique(target)) < 2):
+        return SliceScores(column=column, value=value, rows=count)
+    draws = draw_metrics(target, ours, rows.labels, weight, SLICE_DRAWS)
+    if metric not in draws:
+        return SliceScores(column=column, value=value, rows=count)
+    scores = [compute_metrics(target, each, rows.labels, weight)[metric] for each in (ours, theirs)]
+    return SliceScores(
+        column=column, value=value, rows=count, score=_finite(scores[0]), interval=interval(draws[metric]),
+        rule=_finite(scores[1]),
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _shapes(target: np.ndarray, said: Predictions, labels: Labels) -> Mapping[str, Any]:
+    """The drawings of a task."""
+    if labels.task == "regression":
+        error = said.scores - target
+        return {"residuals": histogram(error, labels), "residuals_by_prediction": _band(said.scores, error),
+                "scores": histogram(said.scores, labels)}  # fmt: skip
+    confusion = _confusion(target, said, labels)
+    classes = {"classes": labels.classes, "confusion": confusion, "per_class": _per_class(confusion, labels)}
+    if labels.task == "multiclass":
+        return classes
+    roc, precision = _curves(target, said.scores)
+    calibration = _calibration(target, said.scores)
+    return {**classes, "roc": roc, "precision_recall": precision, "calibration": calibration,
+            "scores": histogram(said.scores, labels)}  # fmt: skip
+
+
+def _confusion(target: np.ndarray, said: Predictions, labels: Labels) -> tuple[tuple[int, ...], ...]:
+    """Rows by actual class, then by decided class."""
+    size = len(labels.classes)
+    places = target.astype(int) * size + said.decision.astype(int)
+    counts = np.bincount(places, minlength=size * size).reshape(size, size)
+    return tuple(tuple(map(int, row)) for row in counts)
+
+
+def _per_class(confusion: tuple[tuple[int, ...], ...], labels: Labels) -> tuple[ClassScores, ...]:
+    counts = np.array(confusion, float)
+    hits, called, cases = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
+    precision, recall = hits / np.maximum(called, 1), hits / np.maximum(cases, 1)
+    f1 = 2 * hits / np.maximum(called + cases, 1)
+    return tuple(
+        ClassScores(name=name, rows=int(cases[code]), precision=precision[code], recall=recall[code], f1=f1[code])
+        for code, name in enumerate(labels.classes)
+    )
+
+
+def _curves(target: np.ndarray, scores: np.ndarray) -> tuple[Curve, Curve]:
+    """ROC, and precision by recall, thinned to a hundred points."""
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    false, true, _ = roc_curve(target, scores)
+    precision, recall, _ = precision_recall_curve(target, scores)
+    return _curve(false, true), _curve(recall[::-1], precision[::-1])
+
+
+def _curve(x: np.ndarray, y: np.ndarray) -> Curve:
+    kept = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
+    return Curve(x=tuple(x[kept].tolist()), y=tuple(y[kept].tolist()))
+
+
+def _calibration(target: np.ndarray, scores: np.ndarray) -> Curve:
+    """The share of cases among rows of like probability, in tenths of the rows."""
+    parts = np.array_split(np.argsort(scores, kind="stable"), min(10, len(scores)))
+    return Curve(x=tuple(float(scores[part].mean()) for part in parts),
+                 y=tuple(float(target[part].mean()) for part in parts))  # fmt: skip
+
+
+def _band(predicted: np.ndarray, error: np.ndarray) -> Band:
+    """The residuals' quartiles among rows of like prediction, in twentieths of the rows."""
+    parts = np.array_split(np.argsort(predicted, kind="stable"), min(BINS, len(predicted)))
+    quartiles = np.array([np.quantile(error[part], [0.25, 0.5, 0.75]) for part in parts])
+    x = tuple(float(predicted[part].mean()) for part in parts)
+    low, middle, high = (tuple(map(float, column)) for column in quartiles.T)
+    return Band(x=x, low=low, middle=middle, high=high)

@@ -1,0 +1,48 @@
+"""Labelled rows: what a model is fitted on, and what it is measured on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.features import RULE
+from tierra.data.labels import Labels
+
+ROWS_TRIED = 200
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One part of the feature table: features with the rule's columns, target, what it means, and weights."""
+
+    table: pd.DataFrame
+    target: np.ndarray
+    labels: Labels
+    weight: np.ndarray | None = None
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """The features alone."""
+        return self.table[[name for name in self.table.columns if not name.startswith(RULE)]]
+
+    def few(self) -> "Examples":
+        """Some rows of every class, or some rows of a regression."""
+        classes = [self.target == value for value in np.unique(self.target)]
+        every = [np.ones(len(self.target), bool)] if self.labels.task == "regression" else classes
+        few = np.concatenate([np.flatnonzero(rows)[:ROWS_TRIED] for rows in every])
+        return self._taken(few)
+
+    def some(self, rows: int, seed: int) -> "Examples":
+        """At most so many rows, drawn at random."""
+        if len(self.target) <= rows:
+            return self
+        return self._taken(np.sort(np.random.default_rng(seed).choice(len(self.target), rows, replace=False)))
+
+    def shuffled(self, feature: str, random: np.random.Generator) -> "Examples":
+        """The same rows with one feature's values in another order."""
+        values = self.table[feature].iloc[random.permutation(len(self.table))].set_axis(self.table.index)
+        return Examples(self.table.assign(**{feature: values}), self.target, self.labels, self.weight)
+
+    def _taken(self, places: np.ndarray) -> "Examples":
+        weight = None if self.weight is None else self.weight[places]
+        return Examples(self.table.iloc[places], self.target[places], self.labels, weight)

@@ -1,0 +1,73 @@
+"""What a project file may say. It only composes the rooms' own specs."""
+
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from tierra.data.spec import Contract, Join, Source, Split
+from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing
+from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
+from tierra.store.spec import Score
+
+
+class Schedule(Spec):
+    """When the deployments run: cron lines in a time zone."""
+
+    timezone: str = Field("UTC", description="Time zone of the cron lines, and of what today is")
+    score: str | None = Field(None, pattern=r"^(\S+\s+){4}\S+$", description="Cron of the scoring run")
+    train: str | None = Field(None, pattern=r"^(\S+\s+){4}\S+$", description="Cron of the training run")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("a time zone such as Europe/Madrid") from None
+        return value
+
+
+class ProjectFile(Spec):
+    """A use case: its data, its target, its model, and when it runs."""
+
+    format: Literal[1] = Field(1, description="The version of this format; there is one")
+    project: Name = Field(description="Name of the project, of its registered model and its receipts")
+    card: Card = Field(Card(), description="What the model is for")
+    source: str | None = Field(None, description="Path of a CSV or Parquet file: short for one source of that name")
+    sources: dict[Name, Source] = Field(min_length=1, description="Tables by name; the first holds the rows to score")
+    joins: Annotated[tuple[Join, ...], BeforeValidator(tuple)] = Field(
+        (), description="How the other tables are joined to the first"
+    )
+    contract: Contract = Field(Contract(), description="What the data must keep")
+    prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
+    features: FunctionName | Annotated[tuple[Column, ...], BeforeValidator(tuple)] | None = Field(
+        None, description="Function of the rows, or a list of columns; every usable column when not stated"
+    )
+    target: Column = Field(description="A column, or a function of the rows as file:name")
+    task: Task | None = Field(None, description="What is predicted; inferred from the target's values when not stated")
+    positive: str | int | bool | None = Field(None, description="The value of a binary target to predict")
+    weight: Column | None = Field(None, description="A column of row weights, or a function of the rows as file:name")
+    split: Split = Field(Split(), description="Training, validation and test")
+    preprocessing: Preprocessing = Field(Preprocessing(), description="How features become numbers")
+    candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] | None = Field(
+        None, description="What is fitted; by the task when not stated"
+    )
+    metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
+        (), description="Scorers of scikit-learn to report beside the task's own metrics"
+    )
+    slices: Columns = Field((), description="Columns by whose values the metric is reported, too")
+    gate: Gate = Field(Gate(), description="What must be beaten")
+    score: Score = Field(Score(), description="What is published, and when a day is due")
+    schedule: Schedule = Field(Schedule(), description="When the deployments run")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_file(cls, said: Any) -> Any:
+        """`source: file.csv` as the one source, called like the project."""
+        if not (isinstance(said, dict) and isinstance(said.get("source"), str)):
+            return said
+        if "sources" in said:
+            raise ValueError("give either `source` or `sources`")
+        rest = {name: value for name, value in said.items() if name != "source"}
+        return {**rest, "sources": {said.get("project", "rows"): {"kind": "file", "path": said["source"]}}}
