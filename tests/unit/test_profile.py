@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from tierra.data import counting
-from tierra.data.differences import Difference, compare_profiles
-from tierra.data.profile import ColumnProfile, Profile
+from tierra.data.differences import compare_profiles
+from tierra.data.profile import ColumnProfile, Difference, Profile
 from tierra.data.profiling import profile_table
 
 

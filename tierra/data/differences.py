@@ -2,14 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from tierra.data.profile import ColumnProfile, Profile
+from tierra.data.profile import ColumnProfile, Difference, Profile, Severity
 
-Severity = Literal["notable", "strong"]
 # Each: from which size on a difference is notable, and from which strong.
 MISSING_MOVED = (0.02, 0.10)  # of all rows, up or down
 UNSEEN_VALUES = (0.001, 0.05)  # of the rows that hold a value
@@ -19,18 +16,6 @@ BY_CHANCE = 3.09  # standard deviations: one in a thousand
 BINS = 10
 COMMON = 0.01
 FEW = 3
-
-
-class Difference(BaseModel):
-    """One thing that moved in one column, in a sentence."""
-
-    model_config = ConfigDict(frozen=True)
-
-    column: str
-    what: str
-    severity: Severity
-    psi: float | None = None
-    size: float = 0.0
 
 
 def compare_profiles(now: Profile, then: Profile, called: str = "training") -> tuple[Difference, ...]:

@@ -1,10 +1,11 @@
-"""What a table looks like: its columns one by one, as small values that are kept beside a model."""
+"""What a table looks like and what moved in it, as small values that are kept beside a model."""
 
 from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+Severity = Literal["notable", "strong"]
 Kind = Literal["number", "text", "boolean", "date"]
 
 
@@ -89,3 +90,13 @@ class Profile(_Profiled):
     def by_name(self) -> dict[str, ColumnProfile]:
         """The columns by their name."""
         return {each.name: each for each in self.columns}
+
+
+class Difference(_Profiled):
+    """One thing that moved in one column, in a sentence; the larger its size, the more it moved."""
+
+    column: str
+    what: str
+    severity: Severity
+    psi: float | None = None
+    size: float = 0.0
