@@ -5,10 +5,25 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from tierra.report.svg import WIDTH, Scale, box, figure, legend, line, mark, said, scale, short, text, ticks, x_axis
+from tierra.report.svg import (
+    WIDTH,
+    Scale,
+    alike,
+    box,
+    figure,
+    legend,
+    line,
+    mark,
+    said,
+    scale,
+    short,
+    text,
+    ticks,
+    x_axis,
+)
 
-LABELS, END, ROW = 124, WIDTH - 52, 22
-LETTERS = 20
+LABELS, END, ROW = 116, WIDTH - 50, 22
+LETTERS = 16
 CLASSES = 12
 HEATED = 20
 
@@ -25,45 +40,48 @@ class Measure:
     note: str = ""
 
 
-def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None = None, share: bool = False) -> Markup:
+def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None = None, share: bool = False,
+         width: float = WIDTH) -> Markup:  # fmt: skip
     """Horizontal bars from zero, with whiskers; the other value as a second, outlined bar."""
-    top = 22 if names else 6
-    x = _across(measures, zero=True)
+    top, labels, end = 22 if names else 6, width * LABELS / WIDTH, width - 52
+    x, show = _across(measures, labels, end, zero=True), _percent if share else alike([each.value for each in measures])
     body = legend(names, 0, 11, lines=False) if names else ""
     for index, each in enumerate(measures):
-        y, full = top + ROW * index, f"{each.label}: {said(each.value)}"
-        body += text(LABELS - 8, y + 15, short(each.label, LETTERS), "end", "name")
+        y, full = top + ROW * index, f"{each.label}: {show(each.value)}"
+        body += text(labels - 8, y + 15, short(each.label, int(labels / 7)), "end", "name")
         high = 8 if each.other is not None else 13
         body += box(min(x(0), x(each.value)), y + 4, max(abs(x(each.value) - x(0)), 0.8), high, "first", full)
         if each.other is not None:
             body += box(min(x(0), x(each.other)), y + 13, max(abs(x(each.other) - x(0)), 0.8), 6, "second outline",
-                        f"{each.label}: {said(each.other)}")  # fmt: skip
-        body += _whisker(each, x, y + 10.5)
-        body += text(WIDTH, y + 15, f"{100 * each.value:.1f} %" if share else said(each.value), "end", "value")
+                        f"{each.label}: {show(each.other)}")  # fmt: skip
+        body += _whisker(each, x, y + 10.5) + text(width, y + 15, show(each.value), "end", "value")
     height = top + ROW * len(measures)
-    return figure(title, _listed(measures), height + 4, body + line(x(0), top, x(0), height))
+    return figure(title, _listed(measures), height + 4, body + line(x(0), top, x(0), height), width)
 
 
 def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None = None) -> Markup:
     """One dot a line with the interval it may lie in, and a diamond for what it is compared with."""
-    top, x = 22 if names else 6, _across(measures, zero=False)
+    top, x = 22 if names else 6, _across(measures, LABELS, END, zero=False)
     bottom = top + ROW * len(measures)
-    body = mark(4, 7) + text(13, 11, names[0]) + mark(124, 7, 1) + text(133, 11, names[1]) if names else ""
+    body = mark(4, 7) + text(13, 11, names[0]) + mark(104, 7, 1) + text(113, 11, names[1]) if names else ""
     body += "".join(line(x(each), top, x(each), bottom, "grid") for each in _round(measures))
+    show = alike([each.value for each in measures])
     for index, each in enumerate(measures):
         y = top + ROW * index + 11
         body += text(LABELS - 8, y + 4, short(each.label, LETTERS), "end", "name") + _whisker(each, x, y)
         body += mark(x(each.other), y, 1, f"{each.label}: {said(each.other)}") if each.other is not None else ""
         body += mark(x(each.value), y, 0, f"{each.label}: {said(each.value)} {each.note}")
-        body += text(WIDTH, y + 4, said(each.value), "end", "value")
+        body += text(WIDTH, y + 4, show(each.value), "end", "value")
     return figure(title, _listed(measures), bottom + 22, body + x_axis(x, _round(measures), bottom))
 
 
 def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """How many rows of each class were decided to be which; the darker, the larger the class's share."""
     names = [short(str(name), 9) for name in names[:CLASSES]]
-    cell, left, top = min((WIDTH - 76) / max(len(names), 1), 84), 74, 34
-    high, body = min(cell, 44), text(left, 11, "decided →", kind="label") + text(0, 28, "actual ↓", kind="label")
+    cell, left, top = (WIDTH - 76) / max(len(names), 1), 74, 34
+    high, body = min(max(cell * 0.6, 22), 72), text(left, 11, "decided →", kind="label") + text(
+        0, 28, "actual ↓", kind="label"
+    )
     for column, name in enumerate(names):
         body += text(left + cell * (column + 0.5), 28, short(name, max(int(cell / 6), 2)), "middle", "name")
     for row, name in enumerate(names):
@@ -79,20 +97,20 @@ def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) ->
 
 def heat(title: str, names: Sequence[str], values: Sequence[Sequence[float | None]]) -> Markup:
     """Every pair of columns: blue with a plus goes together, orange with a minus against each other."""
-    names, cell, left, top = names[:HEATED], (WIDTH - 124) / max(min(len(names), HEATED), 1), 122, 18
+    names, cell, left, top = names[:HEATED], (WIDTH - 108) / max(min(len(names), HEATED) - 1, 1), 106, 18
     cell = min(cell, 34)
     body = "".join(
         text(left + cell * (index + 0.5), 13, index + 1, "middle", "small") for index in range(len(names) - 1)
     )  # fmt: skip
     for row, name in enumerate(names):
         y = top + cell * (row - 1)
-        body += text(left - 6, y + cell / 2 + 3.5, f"{short(name, 16)} {row + 1}", "end", "small") if row else ""
+        body += text(left - 6, y + cell / 2 + 3.5, f"{short(name, 14)} {row + 1}", "end", "small") if row else ""
         for column, value in enumerate(values[row][:row]):
             if value is not None:
                 full, against = f"{name} and {names[column]}: {value:.2f}", " against" if value < 0 else ""
                 body += _cell(left + cell * column, y, cell, cell, abs(value), full, against)
                 body += _sign(left + cell * (column + 0.5), y + cell / 2, value, cell)
-    first = text(left - 6, 13, f"{short(names[0], 16)} 1", "end", "small") if names else ""
+    first = text(left - 6, 13, f"{short(names[0], 14)} 1", "end", "small") if names else ""
     return figure(title, f"{len(names)} columns, each pair", top + cell * max(len(names) - 1, 0) + 4, first + body)
 
 
@@ -116,16 +134,20 @@ def timeline(title: str, stays: Sequence[tuple[str, float, float, bool]]) -> Mar
     return figure(title, f"{len(names)} stations in {end:.1f} seconds", bottom + 34, body + axis)
 
 
-def _across(measures: Sequence[Measure], zero: bool) -> Scale:
+def _across(measures: Sequence[Measure], start: float, end: float, zero: bool) -> Scale:
     values = [each for one in measures for each in (one.value, one.low, one.high, one.other) if each is not None]
     low, high = min([*values, *([0.0] if zero else [])]), max([*values, *([0.0] if zero else [])])
     edge = 0.0 if zero else (high - low) * 0.04
-    return scale(low - edge, high + edge, LABELS, END) if high > low else scale(low, low + (abs(low) or 1), LABELS, END)
+    return scale(low - edge, high + edge, start, end) if high > low else scale(low, low + (abs(low) or 1), start, end)
 
 
 def _round(measures: Sequence[Measure]) -> list[float]:
     values = [each for one in measures for each in (one.value, one.low, one.high, one.other) if each is not None]
     return ticks(min(values), max(values), 3)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _whisker(each: Measure, x: Scale, y: float) -> str:

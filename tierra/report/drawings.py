@@ -11,6 +11,7 @@ from tierra.model.evaluation import Evaluation, Histogram, SliceScores
 from tierra.report.charts import HEATED, Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import VALUES, distributions
 from tierra.report.plots import band, curves, histogram, sparkline
+from tierra.report.svg import SMALL
 
 MOST = 15
 SLICES = 24
@@ -132,7 +133,7 @@ def draw_column(now: ColumnProfile, then: ColumnProfile | None = None) -> Markup
     if not now.frequent:
         return None
     lines = [Measure(each.value or "(empty)", each.rows / max(now.present, 1)) for each in now.frequent[:VALUES]]
-    return bars(f"Most frequent values of {now.name}", lines, share=True)
+    return bars(f"Most frequent values of {now.name}", lines, share=True, width=SMALL)
 
 
 def draw_correlations(profile: Profile) -> list[Drawing]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from tierra.report.wording import amount, cell, heading, lower_is_better, number, shorten
+from tierra.report.wording import amount, brief, cell, heading, lower_is_better, number, shorten
 
 LARGEST = 2_000_000
 SHOWN = (200, 60, 15, 3)
@@ -17,7 +17,7 @@ def fill(template: str, values: dict[str, Any]) -> str:
         loader=PackageLoader("tierra.report"), autoescape=select_autoescape(["html"]), trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    words: tuple[Callable[..., Any], ...] = (amount, cell, heading, number, shorten)
+    words: tuple[Callable[..., Any], ...] = (amount, brief, cell, heading, number, shorten)
     environment.filters.update({each.__name__: each for each in words})
     environment.tests["lower_is_better"] = lower_is_better
     page = ""

@@ -16,7 +16,7 @@ from tierra.report import facts
 from tierra.report.filling import fill
 from tierra.report.index import NAME, Run, add_run, write_whole
 from tierra.report.profile_page import write_profile_page
-from tierra.report.sections import compared, sections
+from tierra.report.sections import compared, gate_metric, sections
 from tierra.report.wording import amount, heading, shorten
 from tierra.workspace import Workspace, open_workspace
 
@@ -108,7 +108,7 @@ def _figures(project: Project | None, journal: Journal, end: End) -> list[tuple[
     """The numbers that answer first, each with what it is."""
     whole = (f"{journal.seconds:,.1f} s", "whole run")
     if isinstance(end, Trained):
-        metric = project.gate.metric if project else next(iter(end.best.metrics), "")
+        metric = gate_metric(project, end)
         own, rule = end.champion.metrics.get(metric), end.rule.metrics.get(metric)
         served = (f"version {end.champion.version}", f"champion, {end.champion.candidate.replace('_', ' ')}")
         return [served, (amount(own), heading(metric)), (amount(rule), "the rule's"), whole]

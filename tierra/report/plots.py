@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from tierra.model.evaluation import Band, Curve, Histogram
 from tierra.report.svg import (
+    SMALL,
     WIDTH,
     Scale,
     box,
@@ -50,7 +51,7 @@ def histogram(
     outline = path(_outline(then, tops[1], x, y), "second stroke") if then else ""
     axes = y_axis(y, ticks(0, highest, 3) if highest else [], LEFT, RIGHT, "" if then else "share of rows", _percent)
     axes += line(LEFT, BOTTOM, RIGHT, BOTTOM) + x_axis(x, ticks(min(edges), max(edges)), BOTTOM, label)
-    key = legend(names, LEFT, 10, lines=False) if then else ""
+    key = legend(names, 0, 10, lines=False) if then else ""
     described = f"{sum(now.counts):,} rows from {said(now.edges[0])} to {said(now.edges[-1])}"
     return figure(title, described, HEIGHT, axes + "".join(bars) + outline + key)
 
@@ -70,7 +71,7 @@ def curves(
         points = [(x(a), y(b)) for a, b in [*zip(curve.x, curve.y, strict=False)][::-apart]]
         body += path(points, f"{('first', 'second', 'third')[index]} stroke")
         body += "".join(mark(*point, index) for point in points) if marked else ""
-    body += legend([name for name, _ in lines[:3]], LEFT, 10) if len(lines) > 1 else ""
+    body += legend([name for name, _ in lines[:3]], 0, 10) if len(lines) > 1 else ""
     described = f"{labels[1]} against {labels[0]} of {', '.join(name for name, _ in lines[:3])}"
     return figure(title, described, HEIGHT + 60, body)
 
@@ -95,14 +96,14 @@ def sparkline(
     """A distribution as small as a word, with what its ends are called; another as an outline."""
     tops = [_densities(each) for each in (now, then) if each]
     edges = [edge for each in (now, then) if each for edge in each.edges]
-    x, highest = scale(min(edges), max(edges), 0, WIDTH), max(max(each, default=0) for each in tops) or 1
+    x, highest = scale(min(edges), max(edges), 0, SMALL), max(max(each, default=0) for each in tops) or 1
     y = scale(0, highest, 72, 4)
     areas = zip(now.edges, now.edges[1:], tops[0], strict=False)
     body = "".join(box(x(a), y(top), x(b) - x(a) - 1, 72 - y(top), "first") for a, b, top in areas)
     body += path(_outline(then, tops[1], x, y), "second stroke") if then else ""
     low, high = ends or (said(min(edges)), said(max(edges)))
-    words = text(0, 88, low) + text(WIDTH, 88, high, "end")
-    return figure(title, f"from {low} to {high}", 92, body + line(0, 72, WIDTH, 72) + words)
+    words = text(0, 88, low) + text(SMALL, 88, high, "end")
+    return figure(title, f"from {low} to {high}", 92, body + line(0, 72, SMALL, 72) + words, SMALL)
 
 
 def _densities(values: Histogram) -> list[float]:

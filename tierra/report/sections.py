@@ -57,7 +57,7 @@ def sections(project: Project | None, journal: Journal, end: Trained | Scored | 
 
 def _trained(project: Project | None, journal: Journal, end: Trained) -> Iterator[Section]:
     measured, best = facts.evaluations(journal), end.best.candidate
-    models, metric = compared(journal, end), project.gate.metric if project else _first(end)
+    models, metric = compared(journal, end), gate_metric(project, end)
     own = measured.get(best) or measured.get("best") or Evaluation(rows=0, metrics={})
     rows, shown = end.rows.get("test", own.rows), {**measured, best: own}
     gate = {"metric": metric, "models": models, "verdict": end.verdict, "reason": end.reason}
@@ -67,13 +67,13 @@ def _trained(project: Project | None, journal: Journal, end: Trained) -> Iterato
     yield Section("test", f"On the same {rows:,} test rows", "metrics", metrics if models else None, "Test rows")
     yield Section("curves", "How it errs", "drawings", draw_evaluation(shown, best))
     yield Section("classes", "Class by class", "classes", own.per_class)
-    yield Section("importance", "What it looks at", "drawings", draw_importance(own, heading(metric)), "Importance")
+    looks = {"drawings": draw_importance(own, heading(metric)), "lines": _treatments(journal)}
+    yield Section("features", "What it looks at", "features", looks if any(looks.values()) else None, "Features")
     yield Section("slices", "Where it is better and worse", "drawings", draw_slices(own, heading(metric)), "Slices")
     candidates = facts.merged(journal, "validation")
     rows_there = end.rows.get("validation", 0)
     title = f"All candidates, on {rows_there:,} validation rows"
     yield Section("candidates", title, "candidates", _candidates(candidates, best), "Candidates")
-    yield Section("features", "What is done with each feature", "features", _treatments(journal), "Features")
     moved = facts.differences(journal, "differences")
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 
@@ -124,8 +124,10 @@ def _metrics(models: Sequence[Compared]) -> list[str]:
     return list(dict.fromkeys(name for each in models for name in each.metrics))
 
 
-def _first(end: Trained) -> str:
-    return next(iter(end.best.metrics), "")
+def gate_metric(project: Project | None, end: Trained) -> str:
+    """The metric the gate judged by, as far as it was measured; else the first that was."""
+    wanted = project.gate.metric if project else ""
+    return wanted if wanted in end.best.metrics else next(iter(end.best.metrics), "")
 
 
 def _candidates(candidates: dict[str, dict[str, float]], best: str) -> dict[str, Any] | None:
@@ -145,7 +147,7 @@ def _treatments(journal: Journal) -> list[dict[str, str]]:
 def _multiples(profile: Profile) -> dict[str, Any]:
     columns = [each for each in profile.columns if each.name not in profile.key]
     shown = [{"name": each.name, "note": _said(each), "svg": draw_column(each)} for each in columns[:MULTIPLES]]
-    return {"profile": profile, "columns": shown}
+    return {"profile": profile, "columns": shown, "of": len(columns)}
 
 
 def _said(column: ColumnProfile) -> str:

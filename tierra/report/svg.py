@@ -1,6 +1,6 @@
 """The pieces every drawing is made of: a frame, axes with round ticks, escaped text.
 
-Drawings are 360 units wide, a phone's width, so that their letters stay legible
+Drawings are 312 units wide, what a phone has room for, so that their letters stay legible
 there; colours are the page's CSS variables, so that light, dark and print work.
 """
 
@@ -9,19 +9,22 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
-WIDTH = 360
+WIDTH = 312
+SMALL = 210
 LONGEST = 240
 Scale = Callable[[float], float]
 # In the order they are drawn: a colour is never alone, a dash pattern goes with it.
 STYLES = ("first", "second", "third")
 
 
-def figure(title: str, described: str, height: float, body: str) -> Markup:
+def figure(title: str, described: str, height: float, body: str, width: float = WIDTH) -> Markup:
     """A drawing of this height, with a name and a description for those who do not see it."""
     title, described = short(title, LONGEST), short(described, 4 * LONGEST)
-    frame = Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>{}</svg>')
+    frame = Markup(
+        '<svg viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>{}</svg>'
+    )
     drawn = Markup(body)  # noqa: S704  every piece below escapes its words
-    return frame.format(WIDTH, height, f"{title}. {described}", title, described, drawn)
+    return frame.format(width, height, f"{title}. {described}", title, described, drawn)
 
 
 def text(x: float, y: float, words: object, anchor: str = "start", kind: str = "") -> str:
@@ -88,6 +91,15 @@ def said(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def alike(values: Sequence[float]) -> Callable[[float], str]:
+    """How to write numbers that stand under each other: as many places as the largest needs for three figures."""
+    top = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if not 1e-6 < top < 1e7:
+        return said
+    places = max(2 - math.floor(math.log10(top)), 0)
+    return lambda value: f"{value:,.{places}f}"
+
+
 def short(words: str, length: int) -> str:
     """Words cut to a length."""
     return words if len(words) <= length else words[: length - 1] + "…"
@@ -117,6 +129,6 @@ def legend(names: Sequence[str], x: float, y: float, lines: bool = True) -> str:
     for index, name in enumerate(names):
         swatch = line(x, y - 4, x + 18, y - 4, f"{STYLES[index]} stroke")
         body += swatch if lines or index else box(x, y - 9, 18, 9, STYLES[index])
-        body += text(x + 23, y, short(name, 24))
-        x += 35 + 6.2 * min(len(name), 24)
+        body += text(x + 23, y, short(name, 20))
+        x += 35 + 6.2 * min(len(name), 20)
     return body

@@ -3,6 +3,7 @@
 import math
 
 from tierra.model.spec import LOWER_IS_BETTER, METRICS
+from tierra.report.svg import said
 
 LONGEST = 2000
 
@@ -30,6 +31,13 @@ def amount(value: float | None) -> str:
 def number(value: float) -> str:
     """A count, thousands apart."""
     return f"{value:,}"
+
+
+def brief(value: float | str) -> str:
+    """A bound of a column: whole numbers whole, others in four figures, a midnight as its day."""
+    if isinstance(value, str):
+        return value.replace("T00:00:00.000000", "").replace(".000000", "")
+    return number(value) if isinstance(value, int) else said(value)
 
 
 def shorten(value: object, length: int = LONGEST) -> str:
