@@ -7,6 +7,7 @@ from tasks.pull import open_project, pull_partition, pull_side_tables
 from tasks.run import one_page, run_name
 from tasks.score import (
     as_judged,
+    compare_partition,
     find_champion,
     find_work,
     left_alone,
@@ -53,6 +54,7 @@ def score_partition(spec: Project, champion: Champion, sides: dict[str, TableRef
         step = next_step(work, published.inputs if published else None, joined.digest)
         if published and step != "publish":
             return left_alone(spec, published, report=step == "report")
+        compare_partition(spec, champion, pulled, work.partition)
         predicted = predict_partition(spec, champion, joined)
         return publish_partition(spec, champion, work, checked, joined, predicted)
     except DataRejected as error:

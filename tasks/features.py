@@ -1,6 +1,6 @@
 """Joining clean tables, building features, and splitting them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -79,6 +79,7 @@ def split_table(project: Project, table: FeatureTable) -> Parts:
     objects, inputs = open_workspace().objects, [table.features.sha256, table.labels, project.split]
     parts = remember(objects, "split", inputs, Parts, lambda: _split(project, table))
     note(**{f"{name} rows": rows for name, rows in parts.rows.items()})
+    note(differences=_differences(parts), **({} if project.split.by == "time" else {"seed": project.split.seed}))
     return parts
 
 
@@ -141,6 +142,17 @@ def _split(project: Project, table: FeatureTable) -> Parts:
         labels=table.labels,
         **{name: write_table(objects, "features/", part.schema, [part]) for name, part in parts.items()},
     )
+
+
+def _differences(parts: Parts) -> list[dict[str, Any]]:
+    """How validation and test differ from training, feature by feature."""
+    from tasks.profile import profile_of
+    from tierra.data.differences import compare_profiles
+
+    features = [name for name in parts.train.columns if name not in (UNIT, ROW, WEIGHT)]
+    profiles = {name: profile_of(name, getattr(parts, name), (), features) for name in PARTS}
+    moved = {name: compare_profiles(profiles[name], profiles["train"]) for name in PARTS[1:]}
+    return [{"part": name, **each.model_dump()} for name, found in moved.items() for each in found]
 
 
 def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.profile import profile_of
 from tasks.station import station
+from tierra.journal import note
 from tierra.project import Project
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
@@ -39,7 +41,9 @@ def pull_sources(project: Project) -> dict[str, TableRef]:
     from tierra.data.window import EVERYTHING
 
     windows = {project.main: project.training_window}
-    return {name: _snapshot(project, name, windows.get(name, EVERYTHING)) for name in project.sources}
+    snapshots = {name: _snapshot(project, name, windows.get(name, EVERYTHING)) for name in project.sources}
+    note(profiles={name: profile_of(name, ref, project.sources[name].key) for name, ref in snapshots.items()})
+    return snapshots
 
 
 @station

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from tasks.features import Joined
+from tasks.profile import compare_with_training, profile_of
+from tasks.pull import PartitionRows
 from tasks.station import station
 from tasks.validate import Checked
 from tierra.data.partitions import ALL, Work
 from tierra.errors import DataRejected
 from tierra.journal import note
+from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, scored_from
 from tierra.project import Project
@@ -31,7 +34,7 @@ class Predicted(BaseModel):
     part: TableRef
     unseen: dict[str, int]
     decided: dict[str, int] = {}
-    histogram: tuple[int, ...]
+    scores: Histogram | None = None
 
 
 @station
@@ -75,6 +78,15 @@ def as_judged(project: Project, champion: Champion) -> Project:
 
 
 @station
+def compare_partition(project: Project, champion: Champion, pulled: PartitionRows, partition: str) -> None:
+    """Note how the partition's rows differ from those the champion was trained on."""
+    profile = profile_of(f"{project.main} {partition}", pulled.rows, project.main_source.key)
+    moved = compare_with_training(profile, champion.release.profile)
+    note(profiles={profile.name: profile})
+    note(profile_differences=[{"partition": partition, **each.model_dump()} for each in moved])
+
+
+@station
 def predict_partition(project: Project, champion: Champion, joined: Joined) -> Predicted:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
     from tierra.store.memo import remember
@@ -83,6 +95,9 @@ def predict_partition(project: Project, champion: Champion, joined: Joined) -> P
     sink = open_workspace().sink(project)
     predicted = remember(sink, "predict", inputs, Predicted, lambda: _predict(project, champion, joined), intact=True)
     note(rows=predicted.part.rows, unseen=predicted.unseen)
+    release = champion.release
+    note(scores=predicted.scores, decided=predicted.decided)
+    note(training_scores=release.scores, training_decided=release.decided)
     return predicted
 
 
@@ -111,9 +126,7 @@ def publish_partition(
     if not ours:
         return scored_from(done, _location(project, done), "AlreadyPublished")
     stale = bool(work.generation) and not work.rescore
-    return scored_from(
-        done, _location(project, done), "Published", stale, predicted.unseen, predicted.histogram, predicted.decided
-    )
+    return scored_from(done, _location(project, done), "Published", stale, predicted.unseen)
 
 
 def published_manifest(project: Project, work: Work) -> Manifest | None:
@@ -161,5 +174,5 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
         part=part,
         unseen=dict(scorer.unseen),
         decided=dict(scorer.decided),
-        histogram=tuple(int(count) for count in scorer.histogram),
+        scores=scorer.scores,
     )

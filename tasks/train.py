@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.features import BESIDE, ROW, TARGET, WEIGHT, FeatureTable, Parts
 from tasks.station import station
 from tierra.data.labels import Labels
-from tierra.journal import note
+from tierra.journal import note, note_each
 from tierra.model.gate import Scores, Verdict
 from tierra.model.gate import judge as judge_scores
 from tierra.model.release import Champion
@@ -47,7 +47,8 @@ class Choice(BaseModel):
 
 @station
 def fit_candidates(project: Project, parts: Parts) -> list[Fitted]:
-    """Every candidate fitted on the training part, its threshold set on validation."""
+    """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
+    _find_leaks(project, parts)
     fitted: dict[str, Fitted] = {}
     for candidate in project.candidates or ():
         members = [fitted[name] for name in getattr(candidate, "average", ())]
@@ -82,7 +83,7 @@ def evaluate_models(project: Project, choice: Choice, table: FeatureTable, parts
                         lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
     note(evaluations=compared.evaluations)
     if compared.warning:
-        note(warning=compared.warning)
+        note_each(warning=compared.warning)
     version = champion.version if champion else None
     return compared.scores.model_copy(update={"champion_version": version})
 
@@ -127,6 +128,7 @@ def register_model(
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
     model, features = _load(winner), _read(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
+    release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
     new = registry.register(
         release, model, features, {name: (project.folder / name).read_bytes() for name in release.code}, params, metrics
     )
@@ -138,6 +140,19 @@ def _files(project: Project) -> dict[str, str]:
     from tierra.data.code import load_code
 
     return dict(load_code(project.folder, project.functions).files)
+
+
+def _looks(
+    project: Project, snapshots: dict[str, TableRef], model: Any, features: "pd.DataFrame", labels: Labels
+) -> dict[str, Any]:
+    """What scoring is compared with: the training data's profile, and what the model says of the test rows."""
+    from tasks.profile import keep_profile, profile_of
+    from tierra.model.artifact import predict
+    from tierra.model.scoring import distribution
+
+    scores, decided = distribution(predict(model, features, labels), labels)
+    profile = profile_of(project.main, snapshots[project.main], project.main_source.key)
+    return {"scores": scores, "decided": decided, "profile": keep_profile(profile)}
 
 
 def _fit_once(project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]) -> Fitted:
@@ -171,6 +186,17 @@ def _note_features(project: Project, parts: Parts) -> None:
     features = _read(parts.train, parts.labels).features
     treatments = infer_treatments(features, project.preprocessing)
     note(treatments={name: describe(each) for name, each in treatments.items()})
+
+
+def _find_leaks(project: Project, parts: Parts) -> None:
+    """Note what tells the target alone. Raises DataRejected where the contract says so."""
+    from tierra.errors import DataRejected
+    from tierra.model.leaks import find_leaks, say
+
+    found = say(find_leaks(_read(parts.train, parts.labels)))
+    note(leaks=found)
+    if found and project.contract.leaks == "stop":
+        raise DataRejected("leak-found", f"{project.project}: {'; '.join(found)}")
 
 
 def _compare(

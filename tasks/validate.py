@@ -7,13 +7,18 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.pull import PartitionRows
 from tasks.station import station
-from tierra.journal import note
+from tierra.data.quarantine import Reason, find_reasons
+from tierra.data.spec import Contract
+from tierra.errors import DataRejected
+from tierra.journal import note, note_each
 from tierra.project import Project
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from tierra.data.contract import Findings
 
 
 class Checked(BaseModel):
@@ -25,6 +30,7 @@ class Checked(BaseModel):
     quarantine: TableRef | None = None
     rows_in: int
     warnings: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def quarantined(self) -> int:
@@ -67,34 +73,48 @@ def _checked(
         lambda: _check(project, name, snapshot, ignore, lenient),
     )
     if checked.quarantine:
-        note(quarantine=objects.location(checked.quarantine.name))
+        note_each(quarantine=objects.location(checked.quarantine.name))
     for line in checked.warnings:
-        note(warning=line)
+        note_each(warning=line)
+    for reason in checked.reasons:
+        note_each(quarantine_reasons=reason.model_dump())
     return checked
 
 
 def _check(project: Project, name: str, snapshot: TableRef, ignore: Sequence[str], lenient: bool) -> Checked:
-    from tierra.data.contract import Findings, check_rows, check_table, uphold
+    from tierra.data.contract import Findings, check_rows, check_table
     from tierra.store.tables import read_batches, read_schema, write_table
 
     objects = open_workspace().objects
     contract = project.contract.dropping() if lenient else project.contract
     findings = Findings(name, contract.of(name, project.main))
     bad = [check_rows(batch, findings, ignore)[1] for batch in read_batches(objects, snapshot)]
-    quarantine = None if lenient else _keep(bad)
+    quarantine, reasons = (None, ()) if lenient else _keep(bad)
     if not lenient:
         check_table(read_batches(objects, snapshot), findings)
-        uphold(findings, contract)
+        _uphold(findings, contract, reasons)
     clean = snapshot
     if findings.quarantined:
         again = Findings(name, findings.expectations)
         good = (check_rows(batch, again, ignore)[0] for batch in read_batches(objects, snapshot))
         clean = write_table(objects, "snapshots/", read_schema(objects, snapshot), good)
     warnings = tuple(findings.failures("warn"))
-    return Checked(table=clean, quarantine=quarantine, rows_in=findings.rows, warnings=warnings)
+    return Checked(table=clean, quarantine=quarantine, rows_in=findings.rows, warnings=warnings, reasons=reasons)
 
 
-def _keep(bad: "list[pa.Table]") -> TableRef | None:
+def _uphold(findings: "Findings", contract: Contract, reasons: Sequence[Reason]) -> None:
+    """A page that says why a table is refused shows which rows, too."""
+    from tierra.data.contract import uphold
+
+    try:
+        uphold(findings, contract)
+    except DataRejected:
+        for reason in reasons:
+            note_each(quarantine_reasons=reason.model_dump())
+        raise
+
+
+def _keep(bad: "list[pa.Table]") -> tuple[TableRef | None, tuple[Reason, ...]]:
     """Quarantined rows with their reasons, kept even when the run then stops."""
     import pyarrow as pa
 
@@ -102,6 +122,6 @@ def _keep(bad: "list[pa.Table]") -> TableRef | None:
 
     table = pa.concat_tables(bad)
     if not table.num_rows:
-        return None
+        return None, ()
     objects = open_workspace().objects
-    return write_table(objects, "quarantine/", table.schema, [table])
+    return write_table(objects, "quarantine/", table.schema, [table]), find_reasons(table)

@@ -67,6 +67,10 @@ def show_trial(trial: "Trial") -> None:
     classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
     out.print(f"[bold]{trial.project}[/]: {trial.task}{escape(classes)}, judged by {heading(trial.metric)}")
     out.print(pairs(trial.treatments))
+    for line in trial.leaks:
+        out.print(f"[yellow]suspected leak[/] {escape(line)}")
+    for candidate in trial.candidates:
+        out.print(f"[dim]candidate[/] {escape(said(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
     scores = trial.scores
     best = {scores.best: scores.best_metrics, "rule": scores.rule_metrics}
@@ -89,6 +93,11 @@ def show_scored(end: Scored) -> None:
         if each.manifest:
             out.print(f"manifest  {each.manifest}")
     out.print(f"receipt   {end.receipt}")
+
+
+def said(candidate: Mapping[str, Any]) -> str:
+    """A candidate as a line of the project file."""
+    return ", ".join(f"{key}: {value}" for key, value in candidate.items() if value not in ({}, None))
 
 
 def metrics_table(

@@ -14,9 +14,10 @@ from typing import Any
 
 @dataclass
 class Entry:
-    """One station's stay: its name, how long it took, and what was noted there."""
+    """One station's stay: its name, seconds into the run, how long it took, and what was noted there."""
 
     station: str
+    started: float = 0.0
     seconds: float = 0.0
     reused: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
@@ -35,8 +36,9 @@ class Journal:
         return time.perf_counter() - self.started
 
     def facts(self, name: str) -> list[Any]:
-        """Every value noted under one name, in order."""
-        return [entry.facts[name] for entry in self.entries if name in entry.facts]
+        """Every value noted under one name, in order; those of `note_each` one by one."""
+        found = [entry.facts[name] for entry in self.entries if name in entry.facts]
+        return [each for value in found for each in (value if isinstance(value, list) else [value])]
 
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -69,6 +71,8 @@ def open_journal() -> Iterator[Journal]:
 def at_station(name: str) -> Iterator[Entry]:
     """Time the block as one station of the open journal, if there is one."""
     entry, started = Entry(name), time.perf_counter()
+    if journal := _journal.get():
+        entry.started = started - journal.started
     token, watcher = _entry.set(entry), _watcher.get()
     if watcher:
         watcher(entry, False)
@@ -87,6 +91,13 @@ def note(**facts: Any) -> None:
     """Add facts to the station the caller works in; nothing happens outside one."""
     if entry := _entry.get():
         entry.facts.update(facts)
+
+
+def note_each(**facts: Any) -> None:
+    """Add to the lists of facts of the station the caller works in, where one name has several values."""
+    if entry := _entry.get():
+        for name, value in facts.items():
+            entry.facts.setdefault(name, []).append(value)
 
 
 def note_reused() -> None:

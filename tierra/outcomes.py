@@ -55,8 +55,6 @@ class PartitionScored(_Outcome):
     inputs: str = ""
     stale: bool = False
     unseen: dict[str, int] = {}
-    histogram: tuple[int, ...] = ()
-    decided: dict[str, int] = {}
     code: str = ""
     reason: str = ""
 
@@ -126,8 +124,6 @@ def scored_from(
     outcome: Literal["Published", "AlreadyPublished", "Stale"],
     stale: bool = False,
     unseen: dict[str, int] | None = None,
-    histogram: tuple[int, ...] = (),
-    decided: dict[str, int] | None = None,
 ) -> PartitionScored:
     """The outcome of a partition that has a manifest."""
     return PartitionScored(
@@ -135,8 +131,6 @@ def scored_from(
         manifest=where,
         stale=stale,
         unseen=unseen or {},
-        histogram=histogram,
-        decided=decided or {},
         **manifest.model_dump(include={"partition", "rows_in", "rows_scored", "rows_quarantined", "model_version",
                                        "generation", "inputs"}),
     )  # fmt: skip

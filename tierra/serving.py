@@ -12,7 +12,7 @@ from tierra.data.frames import align_types, to_frame
 from tierra.data.recipe import Recipe
 from tierra.errors import Broken, Misconfigured, NoChampion
 from tierra.model.release import Champion
-from tierra.model.scoring import Scorer, select_features
+from tierra.model.scoring import PROBABILITIES, Scorer, select_features
 from tierra.project import Project, load_project
 from tierra.workspace import Workspace
 
@@ -30,6 +30,7 @@ def find_champion(workspace: Workspace, project: Project) -> Champion:
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> Scorer:
     """The champion ready to score, everything checked against its digests. Raises Broken."""
+    scores = champion.release.scores
     return Scorer(
         model=workspace.registry().load(champion),
         code=serving_code(workspace, project, champion),
@@ -38,6 +39,7 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> S
         types=champion.release.types,
         labels=champion.release.labels,
         columns=project.score.columns,
+        edges=scores.edges if scores else PROBABILITIES,
     )
 
 

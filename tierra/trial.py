@@ -20,6 +20,7 @@ from tierra.data.sources import open_source
 from tierra.data.split import PARTS, slice_columns, split_rows, unit_of
 from tierra.data.target import make_target, make_weight
 from tierra.data.window import EVERYTHING
+from tierra.errors import DataRejected
 from tierra.journal import at_station, note
 from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict, judge
@@ -42,6 +43,7 @@ class Trial(BaseModel):
     rows: dict[str, int]
     features: list[str]
     treatments: dict[str, str]
+    leaks: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
     scores: Scores
@@ -60,9 +62,10 @@ def try_project(project: Project, settings: Settings, rows: int | None) -> Trial
     with at_station("features"):
         settled, parts, source = _split(project, clean)
     with at_station("fit"):
+        leaks = _find_leaks(settled, parts["train"])
         models = _fit(settled, parts)
     with at_station("judge"):
-        return _judge(settled, models, parts, source)
+        return _judge(settled, models, parts, source).model_copy(update={"leaks": leaks})
 
 
 def _pull(project: Project, settings: Settings, rows: int | None) -> dict[str, pa.Table]:
@@ -108,6 +111,15 @@ def _split(project: Project, tables: dict[str, pa.Table]) -> tuple[Project, dict
         return Examples(table[inside].reset_index(drop=True), target[inside].to_numpy(), labels, weights)
 
     return project.for_task(labels.task), {name: part(name) for name in PARTS}, rows[part_of == "test"]
+
+
+def _find_leaks(project: Project, train: Examples) -> list[str]:
+    from tierra.model.leaks import find_leaks, say
+
+    found = say(find_leaks(train))
+    if found and project.contract.leaks == "stop":
+        raise DataRejected("leak-found", f"{project.project}: {'; '.join(found)}")
+    return found
 
 
 def _fit(project: Project, parts: dict[str, Examples]) -> dict[str, Any]:

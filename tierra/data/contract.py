@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 
 from tierra.data.expectations import COLUMN_ARGUMENTS, ROW
 from tierra.data.frames import to_frame
+from tierra.data.quarantine import REASON
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
-from tierra.journal import note
-
-REASON = "reason"
+from tierra.journal import note_each
 
 
 @dataclass
@@ -93,7 +92,7 @@ def uphold(findings: Findings, contract: Contract) -> None:
             f" budget {contract.quarantine_budget:.2%} ({why})",
         )
     for line in findings.failures("warn"):
-        note(warning=f"{findings.table}: {line}")
+        note_each(warning=f"{findings.table}: {line}")
 
 
 def _failing(batch: pa.Table, expectations: list[Expectation], table: str) -> list[np.ndarray]:

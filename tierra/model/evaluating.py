@@ -93,7 +93,7 @@ def _finite(value: float) -> float | None:
 def _shapes(target: np.ndarray, said: Predictions, labels: Labels) -> Mapping[str, Any]:
     """The drawings of a task."""
     if labels.task == "regression":
-        error = said.scores - target
+        error = target - said.scores
         return {"residuals": histogram(error, labels), "residuals_by_prediction": _band(said.scores, error),
                 "scores": histogram(said.scores, labels)}  # fmt: skip
     confusion = _confusion(target, said, labels)

@@ -74,12 +74,12 @@ def infer_treatments(table: pd.DataFrame, said: Preprocessing) -> dict[str, Trea
 def describe(treatment: Treatment) -> str:
     """A treatment in a few words."""
     if treatment.kind == "left_out":
-        return "left out"
+        return "left out: nothing to teach, or too many different values"
     if treatment.kind == "category":
         order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
-        return f"category, {(treatment.encode or '').replace('_', ' ')}{order}"
+        return f"category: {(treatment.encode or '').replace('_', ' ')}{order}"
     outliers = f", outliers {treatment.outliers}" if treatment.outliers != "keep" else ""
-    return f"number, gaps {treatment.impute}, scale {treatment.scale}{outliers}"
+    return f"number: gaps {treatment.impute}, scale {treatment.scale}{outliers}"
 
 
 def build_encoder(treatments: Mapping[str, Treatment], wanted: Wanted) -> ColumnTransformer:

@@ -3,8 +3,10 @@
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.labels import Labels
+from tierra.model.evaluation import Histogram
 from tierra.model.gate import Intervals, Verdict
 from tierra.store.memo import digest
+from tierra.store.refs import ObjectRef
 
 
 class Release(BaseModel):
@@ -20,6 +22,9 @@ class Release(BaseModel):
     rule_metrics: dict[str, float]
     intervals: Intervals = {}
     labels: Labels = Labels()
+    scores: Histogram | None = None
+    decided: dict[str, int] = {}
+    profile: ObjectRef | None = None
     verdict: Verdict
     code: dict[str, str]
     project_file: str

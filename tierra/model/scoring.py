@@ -17,8 +17,10 @@ from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
 from tierra.model.artifact import Predictions, predict
 from tierra.model.candidates import unseen_categories
+from tierra.model.evaluation import Histogram
 
 BINS = 20
+PROBABILITIES = tuple(place / BINS for place in range(BINS + 1))
 
 
 @dataclass
@@ -34,7 +36,8 @@ class Scorer:
     columns: tuple[str, ...] | None = None
     unseen: Counter[str] = field(default_factory=Counter)
     decided: Counter[str] = field(default_factory=Counter)
-    histogram: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    edges: tuple[float, ...] = PROBABILITIES
+    counts: np.ndarray | None = None
 
     def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
         """One prediction a row, beside the row's key. Raises Misconfigured when features moved."""
@@ -45,14 +48,16 @@ class Scorer:
         kept = published(said, self.labels, self.columns)
         return pa.table({**{name: rows.column(name) for name in key}, **kept})
 
+    @property
+    def scores(self) -> Histogram | None:
+        """How what was predicted is distributed; None for several classes."""
+        return None if self.counts is None else Histogram(edges=self.edges, counts=tuple(map(int, self.counts)))
+
     def _count(self, said: Predictions) -> None:
-        if self.labels.task == "binary":
-            self.histogram = self.histogram + histogram_of(said.scores)
-        if self.labels.task != "regression":
-            codes, counts = np.unique(said.decision, return_counts=True)
-            self.decided.update(
-                {self.labels.classes[code]: int(rows) for code, rows in zip(codes, counts, strict=True)}
-            )
+        scores, decided = distribution(said, self.labels, self.edges)
+        self.decided.update(decided)
+        if scores:
+            self.counts = np.array(scores.counts) + (0 if self.counts is None else self.counts)
 
     def features_of(self, rows: pa.Table, history: pd.DataFrame) -> pd.DataFrame:
         """The features of joined rows, as the model was trained on them."""
@@ -88,6 +93,21 @@ def published(said: Predictions, labels: Labels, columns: tuple[str, ...] | None
     return {name: values for name, values in made.items() if columns is None or name.partition("_")[0] in columns}
 
 
-def histogram_of(probability: np.ndarray) -> np.ndarray:
-    """How many probabilities fall in each of twenty equal bins."""
-    return np.histogram(probability, bins=BINS, range=(0.0, 1.0))[0]
+def distribution(
+    said: Predictions, labels: Labels, edges: tuple[float, ...] | None = None
+) -> tuple[Histogram | None, dict[str, int]]:
+    """How many scores lie between the edges, those beyond in the outer ones; and how many rows are decided how.
+
+    Without edges, probabilities lie between 0 and 1 and numbers are given twenty bins of their own.
+    """
+    decided: dict[str, int] = {}
+    if labels.task != "regression":
+        codes, counts = np.unique(said.decision, return_counts=True)
+        decided = {labels.classes[code]: int(rows) for code, rows in zip(codes, counts, strict=True)}
+    if labels.task == "multiclass":
+        return None, decided
+    if edges is None:
+        own = labels.task == "regression"
+        edges = tuple(map(float, np.histogram_bin_edges(said.scores, BINS))) if own else PROBABILITIES
+    counts = np.histogram(np.clip(said.scores, edges[0], edges[-1]), edges)[0]
+    return Histogram(edges=edges, counts=tuple(map(int, counts))), decided

@@ -7,74 +7,70 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from tierra import __version__
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.journal import Journal
-from tierra.model.spec import heading
-from tierra.outcomes import PartitionScored, Scored, Trained, rejection
+from tierra.outcomes import Scored, Trained, rejection
 from tierra.project import Project
+from tierra.report import facts
+from tierra.report.filling import fill
+from tierra.report.index import NAME, Run, add_run, write_whole
+from tierra.report.profile_page import write_profile_page
+from tierra.report.sections import compared, gate_metric, sections
+from tierra.report.wording import amount, heading, shorten
 from tierra.workspace import Workspace, open_workspace
 
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
 GOOD = ("Promoted", "Published")
 QUIET = ("KeptChampion", "AlreadyPublished", "NothingDue")
+End = Trained | Scored | TierraError
 
 
-def write_receipt(name: str, flow: str, journal: Journal, end: Trained | Scored | TierraError) -> tuple[Path, str]:
-    """Write the page of one run. Returns its file, and its short form in Markdown."""
-    workspace = open_workspace()
+def write_receipt(name: str, flow: str, journal: Journal, end: End) -> tuple[Path, str]:
+    """Write the page of one run, its tables' profiles, and the list of runs anew.
+
+    Returns the page's file, and its short form in Markdown.
+    """
+    workspace, moment = open_workspace(), datetime.now(UTC)
     project = _project(workspace, name)
-    moment = datetime.now(UTC)
-    page = _page(project, name, flow, journal, end, moment)
     called = project.project if project else "unknown"
     file = workspace.receipts(called) / f"{moment:%Y%m%dT%H%M%S}-{flow}-{uuid4().hex[:6]}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
-    environment = Environment(
-        loader=PackageLoader("tierra.report"), autoescape=select_autoescape(["html"]), trim_blocks=True,
-        lstrip_blocks=True,
+    values = _values(project, name, flow, journal, end, moment)
+    values["profiles"] = _write_profiles(file.parent, journal)
+    write_whole(file, fill("receipt.html", values))
+    run = Run(
+        moment=values["moment"], flow=flow, outcome=values["outcome"], mood=values["mood"],
+        sentence=shorten(values["sentence"], 400), rows=_rows(end), seconds=journal.seconds,
     )  # fmt: skip
-    environment.filters["number"] = _number
-    file.write_text(environment.get_template("receipt.html").render(page))
-    return file, environment.get_template("receipt.md").render(page | {"file": str(file)})
+    add_run(file, called, run)
+    return file, fill("receipt.md", values | {"file": str(file)})
 
 
-def _page(
-    project: Project | None, name: str, flow: str, journal: Journal, end: Trained | Scored | TierraError,
-    moment: datetime,
-) -> dict[str, Any]:  # fmt: skip
+def _values(
+    project: Project | None, name: str, flow: str, journal: Journal, end: End, moment: datetime
+) -> dict[str, Any]:
     error = end if isinstance(end, TierraError) else rejection(end) if isinstance(end, Scored) else None
-    title = end.outcome if isinstance(end, Trained | Scored) else type(end).__name__
+    outcome = end.outcome if isinstance(end, Trained | Scored) else type(end).__name__
     return {
         "project": project.project if project else name,
         "card": project.card if project else None,
         "flow": flow,
-        "title": title,
-        "mood": "good" if title in GOOD else "quiet" if title in QUIET else "bad",
+        "outcome": outcome,
+        "title": f"{flow} · {outcome}",
+        "mood": "good" if outcome in GOOD else "quiet" if outcome in QUIET else "bad",
         "sentence": _sentence(end, error),
         "error": error,
         "trained": end if isinstance(end, Trained) else None,
         "scored": end if isinstance(end, Scored) else None,
-        "histogram": _histogram(end),
-        "metric_names": {name: heading(name) for name in _metric_names(end)},
-        "gate": {"metric": end.metric} if isinstance(end, Trained) else None,
-        "stations": _stations(journal),
+        "models": compared(journal, end) if isinstance(end, Trained) else [],
+        "figures": _figures(project, journal, end),
+        "sections": sections(project, journal, end),
         "seconds": journal.seconds,
-        "warnings": journal.facts("warning"),
-        "quarantine": journal.facts("quarantine"),
-        "validation": next(iter(journal.facts("validation")), {}),
-        "test": {
-            name: each.metrics for evaluations in journal.facts("evaluations")[:1] for name, each in evaluations.items()
-        },
-        "facts": _facts(journal, end),
+        "index": NAME,
         "moment": moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "versions": {"tierra": __version__, "python": platform.python_version(), **_versions()},
     }
-
-
-def _metric_names(end: Trained | Scored | TierraError) -> list[str]:
-    return list(end.best.metrics) if isinstance(end, Trained) else []
 
 
 def _project(workspace: Workspace, name: str) -> Project | None:
@@ -84,7 +80,15 @@ def _project(workspace: Workspace, name: str) -> Project | None:
         return None
 
 
-def _sentence(end: Trained | Scored | TierraError, error: TierraError | None) -> str:
+def _write_profiles(folder: Path, journal: Journal) -> dict[str, str]:
+    """The pages of the run's tables, by table. Differences are told on the page of the first, the main one."""
+    moved, pages = facts.differences(journal, "profile_differences"), {}
+    for place, (table, profile) in enumerate(facts.profiles(journal).items()):
+        pages[table] = write_profile_page(profile, folder, moved if place == 0 else ()).name
+    return pages
+
+
+def _sentence(end: End, error: TierraError | None) -> str:
     if error:
         nothing = "Nothing was published and nothing changed. " if isinstance(error, DataRejected) else ""
         partly = isinstance(end, Scored) and any(each.outcome == "Published" for each in end.partitions)
@@ -100,40 +104,25 @@ def _sentence(end: Trained | Scored | TierraError, error: TierraError | None) ->
     return f"{end.rows_in:,} rows in, {end.rows_scored:,} scored, {end.rows_quarantined:,} quarantined."
 
 
-def _histogram(end: Trained | Scored | TierraError) -> list[dict[str, float]]:
-    """The distribution of published probabilities, as bars of a drawing 100 high."""
-    partitions: tuple[PartitionScored, ...] = end.partitions if isinstance(end, Scored) else ()
-    bins = [sum(column) for column in zip(*(each.histogram for each in partitions if each.histogram), strict=True)]
-    top = max(bins, default=0)
-    return [
-        {"from": index / len(bins), "to": (index + 1) / len(bins), "rows": rows, "height": 100 * rows / top}
-        for index, rows in enumerate(bins)
-        if top
-    ]
-
-
-def _stations(journal: Journal) -> list[dict[str, Any]]:
-    """One line a station, however often the run came by."""
-    stations: dict[str, dict[str, Any]] = {}
-    for entry in journal.entries:
-        line = stations.setdefault(entry.station, {"name": entry.station, "seconds": 0.0, "times": 0, "reused": 0})
-        line["seconds"] += entry.seconds
-        line["times"] += 1
-        line["reused"] += entry.reused
-    return list(stations.values())
-
-
-def _facts(journal: Journal, end: Trained | Scored | TierraError) -> dict[str, str]:
-    facts: dict[str, Any] = {}
-    for entry in journal.entries:
-        facts |= {name: value for name, value in entry.facts.items() if name.endswith((" rows", " sha256"))}
-        facts |= {name: value for name, value in entry.facts.items() if name.startswith("orphans ")}
-        facts |= {"rows without a label": entry.facts["unlabelled"]} if "unlabelled" in entry.facts else {}
+def _figures(project: Project | None, journal: Journal, end: End) -> list[tuple[str, str]]:
+    """The numbers that answer first, each with what it is."""
+    whole = (f"{journal.seconds:,.1f} s", "whole run")
     if isinstance(end, Trained):
-        facts["model sha256"] = end.model_sha256
+        metric = gate_metric(project, end)
+        own, rule = end.champion.metrics.get(metric), end.rule.metrics.get(metric)
+        served = (f"version {end.champion.version}", f"champion, {end.champion.candidate.replace('_', ' ')}")
+        return [served, (amount(own), heading(metric)), (amount(rule), "the rule's"), whole]
     if isinstance(end, Scored):
-        facts |= {f"{each.partition} rows sha256": each.inputs for each in end.partitions if each.inputs}
-    return {name: _number(value) if isinstance(value, int) else str(value) for name, value in facts.items()}
+        counts = [(f"{end.rows_in:,}", "rows in"), (f"{end.rows_scored:,}", "scored"),
+                  (f"{end.rows_quarantined:,}", "quarantined"), (f"{len(end.partitions):,}", "partitions")]  # fmt: skip
+        return [*counts, whole]
+    return [whole]
+
+
+def _rows(end: End) -> int | None:
+    if isinstance(end, Scored):
+        return end.rows_scored
+    return sum(end.rows.values()) if isinstance(end, Trained) else None
 
 
 def _versions() -> dict[str, str]:
@@ -145,7 +134,3 @@ def _version(name: str) -> str:
         return version(name)
     except ImportError:
         return "not installed"
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"

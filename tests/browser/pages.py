@@ -1,0 +1,292 @@
+"""Pages to look at, from made-up journals: every kind of run, and a nasty one."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from tests.builders import ride_spec, write_project
+from tierra.data.differences import compare_profiles
+from tierra.data.profile import Profile
+from tierra.data.profiling import profile_table
+from tierra.errors import DataRejected
+from tierra.journal import Entry, Journal
+from tierra.model.evaluation import (
+    Band,
+    ClassScores,
+    Curve,
+    Evaluation,
+    Histogram,
+    Importance,
+    SliceScores,
+)
+from tierra.model.gate import Verdict
+from tierra.outcomes import PartitionScored, Scored, Served, Trained, summarise
+from tierra.report.page import write_receipt
+from tierra.report.profile_page import write_profile_page
+
+ATTACK = "<script>document.title='owned'</script>"
+NASTY = [
+    ATTACK,
+    "\u202eenog",
+    "عمود \u200f نص",
+    "n" * 200,
+    "<img src=x onerror=document.title='owned'>",
+    "a|b\nc",
+    "'\"&",
+]
+
+
+def a_table(rows: int = 3000, shift: float = 0.0, seed: int = 0) -> pa.Table:
+    """Rides with numbers, texts, dates, gaps and outliers."""
+    random = np.random.default_rng(seed)
+    fare = random.gamma(2, 6, rows) + shift
+    fare[: rows // 50] *= 30
+    table = pd.DataFrame(
+        {
+            "ride_id": [f"r{number:06d}" for number in range(rows)],
+            "day": pd.date_range("2024-01-01", periods=rows, freq="h").floor("D"),
+            "passengers": random.integers(1, 7, rows),
+            "km": random.gamma(2, 3, rows) + shift,
+            "fare": fare,
+            "zone": random.choice(["north", "south", "harbour", "old town"], rows, p=[0.5, 0.3, 0.15, 0.05]),
+            "paid_by": random.choice([f"method {number}" for number in range(40)], rows),
+            "rain": np.where(random.random(rows) < 0.2, np.nan, random.random(rows).round(2)),
+            "constant": 1.0,
+        }
+    )
+    return pa.Table.from_pandas(table, preserve_index=False).append_column(
+        "airport", pa.array(random.random(rows) < 0.3)
+    )
+
+
+def a_profile(shift: float = 0.0, seed: int = 0) -> Profile:
+    """The profile of a_table()."""
+    return profile_table([a_table(shift=shift, seed=seed)], "rides", ["ride_id"])
+
+
+def a_nasty_profile(columns: int = 1000) -> Profile:
+    """A thousand columns, some with names and values that attack a page."""
+    random = np.random.default_rng(0)
+    made: dict[str, Any] = {name: random.choice(np.array(NASTY, object), 200) for name in NASTY}
+    made |= {
+        f"column {number} {'x' * (number % 200)}": random.normal(size=200) for number in range(columns - len(NASTY))
+    }
+    return profile_table([pa.table(made)], ATTACK, [])
+
+
+def curve(bend: float, points: int = 60) -> Curve:
+    """A line that bends away from the diagonal."""
+    x = np.linspace(0, 1, points)
+    return Curve(x=tuple(x), y=tuple(x**bend))
+
+
+def a_histogram(seed: int = 0, middle: float = 0.3) -> Histogram:
+    """Scores between 0 and 1."""
+    drawn = np.random.default_rng(seed).beta(6 * middle, 6 * (1 - middle), 4000)
+    counts, edges = np.histogram(drawn, 20, (0, 1))
+    return Histogram(edges=tuple(edges), counts=tuple(int(count) for count in counts))
+
+
+def slices(columns: list[str]) -> tuple[SliceScores, ...]:
+    """Four values a column, one without a score."""
+    return tuple(
+        SliceScores(column=column, value=value, rows=400 + 90 * index, score=0.68 + 0.03 * index, rule=0.63,
+                    interval=(0.64 + 0.03 * index, 0.72 + 0.03 * index))
+        for column in columns for index, value in enumerate(["north", "south", "harbour", "old town, by the sea"])
+    ) + (SliceScores(column=columns[0], value="nowhere", rows=2),)  # fmt: skip
+
+
+def importance(names: list[str]) -> tuple[Importance, ...]:
+    """Falling importances, the last one below zero."""
+    return tuple(
+        Importance(feature=name, mean=0.09 / (1 + index) - 0.012, spread=0.006) for index, name in enumerate(names)
+    )
+
+
+FEATURES = ["km", "hour", "zone", "rain", "paid_by", "passengers", "day_of_week", "minutes_since_last_ride"]
+
+
+def binary(better: float = 0.0) -> Evaluation:
+    """A classifier of two classes."""
+    metrics = {"roc_auc": 0.71 + better, "average_precision": 0.41 + better, "log_loss": 0.43 - better, "brier": 0.13,
+               "accuracy": 0.81, "f1": 0.3 + better}  # fmt: skip
+    return Evaluation(
+        rows=5000, metrics=metrics, intervals={name: (value - 0.012, value + 0.013) for name, value in metrics.items()},
+        classes=("no", "yes"), confusion=((3900, 310), (420, 370)), roc=curve(0.45 - better),
+        precision_recall=Curve(x=curve(1).x, y=tuple(0.9 - 0.6 * x for x in curve(1).x)),
+        calibration=Curve(x=(0.05, 0.15, 0.3, 0.5, 0.7, 0.9), y=(0.06, 0.13, 0.33, 0.47, 0.74, 0.86)),
+        scores=a_histogram(), slices=slices(["zone", "paid_by"]), importance=importance(FEATURES),
+    )  # fmt: skip
+
+
+def multiclass() -> Evaluation:
+    """A classifier of three classes."""
+    return Evaluation(
+        rows=900, metrics={"accuracy": 0.83, "f1_macro": 0.8, "log_loss": 0.51, "roc_auc_ovr": 0.93},
+        intervals={"accuracy": (0.81, 0.85)}, classes=("setosa", "versicolor", "virginica"),
+        confusion=((290, 8, 2), (12, 240, 48), (3, 79, 218)),
+        per_class=tuple(ClassScores(name=name, rows=300, precision=0.8, recall=0.82, f1=0.81)
+                        for name in ("setosa", "versicolor", "virginica")),
+        slices=slices(["site"]), importance=importance(FEATURES[:4]),
+    )  # fmt: skip
+
+
+def regression() -> Evaluation:
+    """A regressor of a price."""
+    counts, edges = np.histogram(np.random.default_rng(0).normal(0, 21_000, 4000), 30)
+    x = tuple(float(each) for each in np.linspace(60_000, 420_000, 12))
+    return Evaluation(
+        rows=4000, metrics={"rmse": 21034.5, "mae": 15002.1, "r2": 0.87, "mape": 0.0713},
+        intervals={"rmse": (20511.2, 21650.9)},
+        residuals=Histogram(edges=tuple(edges), counts=tuple(int(count) for count in counts)),
+        residuals_by_prediction=Band(x=x, low=tuple(-0.06 * each for each in x), middle=tuple(0.01 * each for each in x),
+                                     high=tuple(0.07 * each for each in x)),
+        slices=tuple(each.model_copy(update={"score": 21_000 + 900 * index, "rule": 30_000.0,
+                                             "interval": (19_500.0 + 900 * index, 22_800.0 + 900 * index)})
+                     for index, each in enumerate(slices(["district"])[:4])),
+        importance=importance(FEATURES[:5]),
+    )  # fmt: skip
+
+
+def entries(**facts: Any) -> list[Entry]:
+    """The stations of a run; the facts stand in the last one."""
+    names = ["open-project", "pull-sources", "validate-tables", "build-features", "split-table", "fit-candidates",
+             "choose-candidate", "evaluate-models", "judge", "register-model"]  # fmt: skip
+    made, clock = [], 0.0
+    for index, name in enumerate(names):
+        entry = Entry(name, 0.4 + 3.1 * (index % 4), reused=index == 2)
+        entry.started = clock  # type: ignore[attr-defined]
+        clock += entry.seconds
+        made.append(entry)
+    made[1].facts = {"rides rows": 55_589, "rides sha256": "ab12cd34ef56", "seed": 0}
+    made[-1].facts.update(facts)
+    return made
+
+
+def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = True) -> Trained:
+    """The end of a training run."""
+    reason = f"average beats the rule: {metric} {best.metrics[metric]:.4f} against {rule.metrics[metric]:.4f}"
+    return Trained(
+        project="rides", outcome="Promoted" if promoted else "KeptChampion", reason=reason,
+        verdict=Verdict(passed=promoted, winner="average", promote=promoted, reasons=(reason,)),
+        champion=Served(version="4", candidate="hist_gradient_boosting", metrics=best.metrics),
+        rule=Served(candidate="rule", metrics=rule.metrics), best=Served(candidate="average", metrics=best.metrics),
+        rows={"train": 20_000, "validation": 3000, "test": best.rows}, model_sha256="f" * 64,
+    )  # fmt: skip
+
+
+def train_facts(best: Evaluation, rule: Evaluation) -> dict[str, Any]:
+    """What a training run notes."""
+    now, then = a_profile(1.5, 1), a_profile()
+    moved = [{"part": "test", **each.model_dump()} for each in compare_profiles(now, then, "train")]
+    return {
+        "evaluations": {"average": best, "rule": rule, "champion": rule},
+        "validation": dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), best.metrics),
+        "treatments": {"km": "number: scaled", "zone": "category: one column a value", "day": "left out, a date"},
+        "differences": moved,
+        "leaks": ["'tip' alone separates the classes: ROC AUC 0.999 on the test rows"],
+        "profiles": {"rides": then, "zones": a_profile(seed=3)},
+        "quarantine_reasons": [
+            {"reason": "km not_be_null", "rows": 12, "examples": [{"ride_id": "r1", "km": "", "zone": "north"}] * 3},
+            {"reason": "fare between (min_value=0)", "rows": 3, "examples": []},
+        ],
+        "warning": "rides: 2 of 10,000 rows fail",
+    }  # fmt: skip
+
+
+def plain() -> Evaluation:
+    return binary(-0.06).model_copy(update={"importance": (), "slices": ()})
+
+
+def binary_run() -> tuple[Journal, Trained]:
+    best, rule = binary(), plain()
+    return Journal(entries(**train_facts(best, rule))), trained("roc_auc", best, rule)
+
+
+def multiclass_run() -> tuple[Journal, Trained]:
+    best = multiclass()
+    rule = best.model_copy(update={"metrics": dict.fromkeys(best.metrics, 0.6)})
+    return Journal(entries(**train_facts(best, rule))), trained("accuracy", best, rule, promoted=False)
+
+
+def regression_run() -> tuple[Journal, Trained]:
+    best = regression()
+    rule = best.model_copy(update={"metrics": {name: 1.4 * value for name, value in best.metrics.items()}})
+    return Journal(entries(**train_facts(best, rule))), trained("rmse", best, rule)
+
+
+def failed_run() -> tuple[Journal, DataRejected]:
+    what = "rides: 4,212 of 10,000 rows quarantined, 42.12 %, budget 1.00 % (km not_be_null: 4,212 of 10,000 rows fail)"
+    facts = train_facts(binary(), binary())
+    kept = {name: facts[name] for name in ("profiles", "quarantine_reasons")}
+    return Journal(entries(**kept)[:3]), DataRejected("budget-exceeded", what)
+
+
+def scoring_run() -> tuple[Journal, Scored]:
+    """Three days published, one stale, one rejected."""
+    days = [
+        PartitionScored(partition=f"2024-04-{day}", outcome="Published", rows_in=2040, rows_scored=2031, generation=1,
+                        rows_quarantined=9, model_version="4", inputs="0123456789abcdef", unseen={"zone": 3})
+        for day in (26, 27, 28)
+    ]  # fmt: skip
+    days.append(days[0].model_copy(update={"partition": "2024-03-02", "outcome": "Stale", "stale": True}))
+    reason = "2024-04-29: join zones: 61 % of rows have no match, max_orphans 20 %"
+    days.append(PartitionScored(partition="2024-04-29", outcome="Rejected", code="join-orphans", reason=reason))
+    moved = compare_profiles(a_profile(4.0, 1), a_profile())
+    notes = [{"scores": a_histogram(1, 0.45), "training_scores": a_histogram(), "decided": {"yes": 900, "no": 3000},
+              "training_decided": {"yes": 5000, "no": 20_000}}, {"scores": a_histogram(2, 0.45)}]  # fmt: skip
+    notes[1]["profile_differences"] = [{"partition": "2024-04-27", **each.model_dump()} for each in moved]
+    notes[1]["profiles"] = {"rides": a_profile(4.0, 1)}
+    journal = Journal([*entries(), *(Entry("score-rows", 1.0, facts=each) for each in notes)])
+    return journal, summarise("rides", days, asked=False)
+
+
+def nasty_run() -> tuple[Journal, Trained]:
+    """Everything hostile or huge at once."""
+    profile = a_nasty_profile()
+    names = [each.name for each in profile.columns]
+    best = binary().model_copy(update={
+        "importance": importance(names), "classes": (ATTACK, "n" * 300), "slices": slices(names[:40]),
+        "metrics": binary().metrics | {"<b>bold</b>": float("nan"), "x" * 300: float("inf")},
+    })  # fmt: skip
+    facts = train_facts(best, best) | {
+        "profiles": {ATTACK: profile},
+        "treatments": dict.fromkeys(names, ATTACK),
+        "differences": [{"part": ATTACK, "column": name, "what": ATTACK * 20, "severity": "strong"} for name in names],
+        "leaks": [ATTACK, "x" * 100_000],
+        "quarantine_reasons": [{"reason": ATTACK, "rows": 7, "examples": [dict.fromkeys(names, "y" * 5000)] * 5}] * 9,
+        "warning": "w" * 1_000_000,
+    }  # fmt: skip
+    end = trained("roc_auc", best, best).model_copy(update={"reason": ATTACK + "x" * 50_000})
+    return Journal(entries(**facts)), end
+
+
+RUNS: dict[str, Callable[[], tuple[Journal, Any]]] = {
+    "binary": binary_run, "multiclass": multiclass_run, "regression": regression_run, "failed": failed_run,
+    "scoring": scoring_run, "nasty": nasty_run,
+}  # fmt: skip
+GATES = {"binary": "roc_auc"}
+
+
+def write_pages(folder: Path) -> dict[str, Path]:
+    """One page of each kind, by name, in a workspace below `folder`; the environment must name it."""
+    if (folder / "projects").exists():
+        shutil.rmtree(folder / "projects")
+    write_project(folder / "projects" / "rides", yaml.safe_dump(ride_spec(card={"goal": "Tell who will tip"})))
+    pages = {}
+    for name, run in RUNS.items():
+        journal, end = run()
+        flow = "score" if isinstance(end, Scored) else "train"
+        pages[name], _ = write_receipt("rides", flow, journal, end)
+    receipts = pages["binary"].parent
+    moved = compare_profiles(a_profile(4.0, 1), a_profile())
+    pages["profile"] = write_profile_page(a_profile(4.0, 1), receipts, moved)
+    pages["nasty-profile"] = write_profile_page(a_nasty_profile(), receipts)
+    pages["index"] = receipts / "index.html"
+    return pages

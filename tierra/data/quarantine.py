@@ -1,0 +1,39 @@
+"""Quarantine: rows set aside, and why."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REASON = "reason"
+EXAMPLES = 5
+
+
+class Reason(BaseModel):
+    """Why rows were set aside, how many, and some of them as text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    rows: int
+    examples: tuple[dict[str, str], ...] = ()
+
+
+def find_reasons(quarantine: "pa.Table") -> tuple[Reason, ...]:
+    """The reasons of quarantined rows, the most frequent first; a row with two reasons counts for both."""
+    places: dict[str, list[int]] = {}
+    for place, reasons in enumerate(quarantine.column(REASON).to_pylist()):
+        for reason in reasons.split("; "):
+            places.setdefault(reason, []).append(place)
+    return tuple(
+        Reason(reason=reason, rows=len(rows), examples=tuple(_texts(quarantine, rows[:EXAMPLES])))
+        for reason, rows in sorted(places.items(), key=lambda each: -len(each[1]))
+    )
+
+
+def _texts(quarantine: "pa.Table", places: list[int]) -> Iterator[dict[str, str]]:
+    for row in quarantine.drop_columns([REASON]).take(places).to_pylist():
+        yield {name: "" if value is None else str(value) for name, value in row.items()}

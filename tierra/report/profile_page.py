@@ -1,0 +1,47 @@
+"""The page that shows a table column by column."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tierra.data.profile import ColumnProfile, Difference, Profile
+from tierra.report.drawings import draw_column, draw_correlations, strongest_pairs
+from tierra.report.filling import fill
+from tierra.report.index import write_whole
+
+DRAWN = 200
+
+
+def write_profile_page(
+    profile: Profile, folder: Path, differences: Iterable[Difference | Mapping[str, Any]] = ()
+) -> Path:
+    """Write the page of one table into a folder of receipts; the same content is written once. Returns its file."""
+    found = [each.model_dump() if isinstance(each, Difference) else dict(each) for each in differences]
+    content = fill("profile.html", _values(profile, found))
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", profile.name)[:40].strip("-") or "table"
+    file = folder / f"profile-{name}-{hashlib.sha256(content.encode(errors='replace')).hexdigest()[:12]}.html"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        write_whole(file, content)
+    return file
+
+
+def _values(profile: Profile, differences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    moved: dict[str, list[Mapping[str, Any]]] = {}
+    for each in differences:
+        moved.setdefault(str(each["column"]), []).append(each)
+    columns = sorted(profile.columns, key=lambda each: each.name not in moved)
+    return {
+        "title": "Profile",
+        "profile": profile,
+        "differences": sorted(differences, key=lambda each: each.get("severity") != "strong"),
+        "columns": [_column(profile, each, moved.get(each.name, ())) for each in columns[:DRAWN]],
+        "correlations": draw_correlations(profile),
+        "pairs": strongest_pairs(profile),
+    }
+
+
+def _column(profile: Profile, column: ColumnProfile, moved: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"of": column, "key": column.name in profile.key, "drawing": draw_column(column), "moved": moved}
