@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from tierra.spec import FUNCTION, SomeColumns, Spec
+from tierra.spec import AS_FUNCTION, FUNCTION, SomeColumns, Spec
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1"]
 # How each is called in tables that people read.
@@ -34,10 +34,13 @@ def _rule(value: Any) -> Any:
     raise ValueError("base_rate, rate_by with columns, or a function such as features:by_hand")
 
 
+AS_RULE = WithJsonSchema({"anyOf": [{"const": "base_rate"}, AS_FUNCTION]})
+
+
 class Rule(Spec):
     """The baseline: what one would do without a model."""
 
-    rule: Annotated[RateBy | str, BeforeValidator(_rule)]
+    rule: Annotated[RateBy | Annotated[str, AS_RULE], BeforeValidator(_rule)]
 
     @property
     def name(self) -> str:
