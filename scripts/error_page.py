@@ -66,6 +66,16 @@ def find_errors(file: Path) -> Iterator[Said]:
         yield from (Said(code, kind) for code in sorted(codes) for kind in sorted(open_kinds))
 
 
+def find_codes(file: Path) -> set[str]:
+    """Every code a source file writes where it makes an error, known or not."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    first = [call.args[0] for call in calls if _kind(call) and call.args]
+    choices = [
+        choice for each in first for choice in ([each.body, each.orelse] if isinstance(each, ast.IfExp) else [each])
+    ]
+    return {str(each.value) for each in choices if isinstance(each, ast.Constant)}
+
+
 def _kind(call: ast.Call) -> str:
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     return HANDED_ON.get(name, name if name in KINDS else "")

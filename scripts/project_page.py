@@ -47,7 +47,7 @@ class Reference:
         self.parts = {section.name: section for section in self.sections}
 
     def keys(self, top: str = "", caller: Callable[[], str] = str) -> str:
-        """The tables of all that lies under a top-level key, notes after the first; the top level when none is named."""
+        """The tables of what lies under a top-level key, notes after the first; the top level when none is named."""
         self.shown.add(top)
         whole, *parts = [section for section in self.sections if section.top == top]
         told = [self._table(whole)] if whole.path == top else []

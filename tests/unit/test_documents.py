@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field
 
 from scripts import render_docs
-from scripts.error_page import KINDS, ROOMS, find_errors, find_groups
+from scripts.error_page import KINDS, ROOMS, find_codes, find_errors, find_groups
 from scripts.project_page import Reference, find_undescribed, render_page
 from scripts.project_schema import make_schema
 from tests.conftest import ROOT
@@ -38,6 +38,18 @@ def test_every_code_is_raised_and_has_its_place_on_the_page(code: str) -> None:
     assert kinds
     assert kinds <= set(KINDS)
     assert ERRORS.count(f"\n### {code}\n") == 1
+
+
+def test_every_code_in_the_source_is_in_the_catalogue() -> None:
+    written = {code for room in ROOMS for file in (ROOT / room).rglob("*.py") for code in find_codes(file)}
+    assert len(written) > 50
+    assert written - set(REMEDIES) == set()
+
+
+def test_a_misspelt_code_is_found_in_either_branch_of_a_choice(tmp_path: Path) -> None:
+    file = tmp_path / "source.py"
+    file.write_text('raise Broken("store-faild" if x else "several", "what")\n')
+    assert find_codes(file) == {"store-faild", "several"}
 
 
 def test_every_code_lies_under_one_heading_of_the_catalogue() -> None:
