@@ -42,5 +42,5 @@ VOLUME /data
 USER 10001:10001
 # A worker is well while it polls its pool; any other command is well while it runs.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=90s --retries=3 \
-    CMD ! grep -q worker /proc/1/cmdline || python -m deployments.health
+    CMD ! tr '\0' ' ' < /proc/1/cmdline | grep -q 'worker start' || python -m deployments.health
 CMD ["prefect", "worker", "start", "--pool", "tierra", "--type", "process", "--with-healthcheck"]
