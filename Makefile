@@ -12,7 +12,7 @@ export POETRY_NO_INTERACTION := 1
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo test test-long check format render lock bench
+.PHONY: help install demo test test-long check format render lock bench wheel
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,7 @@ check: install ## linters, types, architecture, lock and rendered files
 	.venv/bin/lint-imports
 	$(POETRY_ENV) $(POETRY) check --lock
 	$(RUN) deployments.render --check
+	$(RUN) scripts.render_docs --check
 	@! grep -rnE '@logger\.catch\b(\(\)|$$)' tierra tasks flows deployments projects --include='*.py' || \
 		{ echo "logger.catch without reraise=True turns a failure into None"; exit 1; }
 
@@ -43,11 +44,17 @@ format: install ## put the code in its form
 	$(RUN) ruff check --fix --quiet .
 	$(RUN) black --quiet .
 
-render: install ## write prefect.yaml from the projects
+render: install ## write prefect.yaml, the schema of project files and the reference pages
 	$(RUN) deployments.render
+	$(RUN) scripts.render_docs
 
 bench: install ## print the measured figures
 	$(RUN) pytest -q -s -m "not long" tests/bench -p no:xdist -o python_files='bench_*.py'
+
+wheel: install ## build the library's wheel and use it in an empty environment
+	rm -rf dist
+	POETRY_VIRTUALENVS_CREATE=false $(POETRY) build --format wheel
+	$(RUN) scripts.check_wheel dist/*.whl
 
 lock: .poetry/installed ## resolve the dependencies anew
 	$(POETRY_ENV) $(POETRY) lock

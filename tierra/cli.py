@@ -30,17 +30,23 @@ def main() -> None:
     app()
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tierra {__version__}")
+        raise typer.Exit
+
+
+VERSION = typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, VERSION] = False,
 ) -> None:
     """What holds for every command."""
     set_defaults(QUIET | FOR_A_PERSON)
     _state["debug"] = debug
-    if version:
-        typer.echo(f"tierra {__version__}")
-        raise typer.Exit
 
 
 _state: dict[str, bool] = {"debug": False}
@@ -126,14 +132,23 @@ def predictions(
     project: PROJECT,
     partition: PARTITION = None,
     generation: Annotated[int | None, typer.Option(min=1, help="An older generation.")] = None,
-    format: Annotated[Literal["csv"], typer.Option(help="What to print.")] = "csv",
+    format: Annotated[Literal["csv", "json", "parquet"], typer.Option(help="What to write.")] = "csv",
+    output: Annotated[Path | None, typer.Option(help="A file, written whole or not at all; else print.")] = None,
 ) -> None:
-    """Print the published predictions of a partition."""
+    """Print the published predictions of a partition, or write them to a file."""
     with _errors():
         from tierra.data.partitions import ALL
-        from tierra.reading import read_predictions
+        from tierra.export import encode, write_whole
+        from tierra.reading import read_table
 
-        read_predictions(project, partition or ALL, generation=generation).to_csv(sys.stdout, index=False)
+        if format == "parquet" and not output and _prints_on_a_terminal():
+            raise Misconfigured("output-needed", "Parquet is not text and is not printed on a terminal")
+        data = encode(read_table(project, partition or ALL, generation), format)
+        write_whole(output, data) if output else typer.echo(data, nl=False)
+
+
+def _prints_on_a_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 @app.command()

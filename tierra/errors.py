@@ -40,6 +40,7 @@ REMEDIES: Final[dict[str, str]] = {
     "connection-unknown": "Set TIERRA_CONNECTIONS__<NAME>__URL in the environment or in .env",
     "connection-invalid": "Use an SQLAlchemy URL such as sqlite:///warehouse.db",
     "partition-invalid": "Give a date as YYYY-MM-DD",
+    "output-needed": "Give --output FILE, or pipe the output on",
     "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
     "demo-data-missing": "Install the demo group: poetry install --with demo",
@@ -104,6 +105,7 @@ REMEDIES: Final[dict[str, str]] = {
     "store-tampered": "Restore the object from its backup, or score again with --rescore",
     "partition-unpublished": "Score it first: tierra score",
     "snapshot-missing": "Run again; the object is built anew",
+    "export-failed": "Free space, correct permissions or name another file; nothing was written",
     "several": "See each line",
 }
 

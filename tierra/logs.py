@@ -1,4 +1,4 @@
-"""Log lines: on the console, in one rotating file a process, with secrets struck out."""
+"""Log lines: on the console, in rotating files of each process (all lines, and one a level), secrets struck out."""
 
 import os
 import sys
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 STRUCK_OUT = "****"
 CONSOLE = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
+LEVELS = ("DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {name}:{line} {message}"
+FILE_SIZE = "10 MB"
 _lock = Lock()
 _ready_for: list[Any] = []
 _person: list[bool] = []
@@ -35,7 +37,7 @@ def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None 
         logger.remove()
         logger.configure(patcher=_striker(settings.secrets()))
         _add_console(settings, forward)
-        _add_file(settings)
+        _add_files(settings)
         # Last, so that a thread that sees it finds the sinks complete.
         _ready_for[:] = [wanted]
 
@@ -62,16 +64,25 @@ def _forget_old_files(settings: Settings) -> None:
             file.unlink(missing_ok=True)
 
 
-def _add_file(settings: Settings) -> None:
+def _add_files(settings: Settings) -> None:
     _forget_old_files(settings)
+    _add_file(settings, f"tierra-{os.getpid()}.log")
+    for level in LEVELS:
+        _add_file(settings, f"tierra-{os.getpid()}.{level.lower()}.log", only=level)
+
+
+def _add_file(settings: Settings, name: str, only: str | None = None) -> None:
+    """A file made with its first line; several processes must not share one that rotates."""
     logger.add(
-        settings.root / "logs" / f"tierra-{os.getpid()}.log",
-        level="DEBUG",
+        settings.root / "logs" / name,
+        level=only or "DEBUG",
+        filter=(lambda record: record["level"].name == only) if only else None,
         format=FILE,
-        rotation="10 MB",
+        rotation=FILE_SIZE,
         retention=f"{settings.log_retention} days",
         diagnose=False,
         delay=True,
+        watch=True,  # a quiet level's file may be forgotten while its process lives
     )
 
 

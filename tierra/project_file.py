@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tierra.data.spec import Contract, Join, Source, Split
 from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing
@@ -28,8 +28,16 @@ class Schedule(Spec):
         return value
 
 
+def _source_or_sources(schema: dict[str, Any]) -> None:
+    schema["required"].remove("sources")
+    schema["anyOf"] = [{"required": ["sources"]}, {"required": ["source"]}]
+
+
 class ProjectFile(Spec):
     """A use case: its data, its target, its model, and when it runs."""
+
+    # For editors: either of the two; the validators say so to everyone else.
+    model_config = ConfigDict(json_schema_extra=_source_or_sources)
 
     format: Literal[1] = Field(1, description="The version of this format; there is one")
     project: Name = Field(description="Name of the project, of its registered model and its receipts")
@@ -41,7 +49,7 @@ class ProjectFile(Spec):
     )
     contract: Contract = Field(Contract(), description="What the data must keep")
     prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
-    features: FunctionName | Annotated[tuple[Column, ...], BeforeValidator(tuple)] | None = Field(
+    features: FunctionName | Columns | None = Field(
         None, description="Function of the rows, or a list of columns; every usable column when not stated"
     )
     target: Column = Field(description="A column, or a function of the rows as file:name")

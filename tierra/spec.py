@@ -4,8 +4,17 @@ import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 FUNCTION = re.compile(r"^[a-z_][a-z0-9_]*:[a-z_][a-z0-9_]*$")
@@ -60,17 +69,40 @@ def _cut(value: Any) -> Any:
         raise ValueError("a length such as 30d, a date, or a share such as 20%") from None
 
 
+class _OneOrMany:
+    """Shows editors that a list of one may be written without its brackets."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        many = handler(core)
+        least = many.pop("minLength", 0)  # what pydantic calls the least number of items behind a validator
+        many |= {"minItems": least} if least else {}
+        return many if least > 1 else {"title": "columns", "anyOf": [many["items"], many]}
+
+
+# What a person may write, for editors; the validators above decide.
+AS_DAYS = {"title": "days", "type": "string", "pattern": r"^\d{1,5}\s*[dw]$"}
+AS_SHARE = {
+    "title": "share",
+    "anyOf": [
+        {"type": "string", "pattern": r"^(100(\.0+)?|0?\d{1,2}(\.\d+)?)\s*%$"},
+        {"type": "number", "minimum": 0, "maximum": 1},
+    ],
+}
+AS_DATE = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+AS_FUNCTION = {"title": "function", "type": "string", "pattern": FUNCTION.pattern}
+
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(min_length=1, max_length=200)]
-Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed)]
-SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1)]
-Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d")]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
-FunctionName = Annotated[str, BeforeValidator(_function)]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), _OneOrMany()]
+SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrMany()]
+Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d"), WithJsonSchema(AS_DAYS)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(AS_SHARE)]
+FunctionName = Annotated[str, BeforeValidator(_function), WithJsonSchema(AS_FUNCTION)]
 # A number of days is whole, a share of the rows is not: 30 is 30d, 0.2 is 20%.
 Cut = Annotated[
     date | int | Annotated[float, Field(gt=0, lt=1)],
     BeforeValidator(_cut),
     PlainSerializer(lambda cut: f"{cut}d" if isinstance(cut, int) else f"{cut:.6g}" if isinstance(cut, float) else cut),
+    WithJsonSchema({"anyOf": [AS_DAYS, AS_DATE, AS_SHARE]}),
 ]
 Task = Literal["binary", "multiclass", "regression"]

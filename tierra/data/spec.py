@@ -3,8 +3,9 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from tierra.data.expectations import ROW, TABLE
 from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
@@ -73,7 +74,9 @@ class Expectation(Spec):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="The expectation's name")
+    type: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ROW, *TABLE]})] = Field(
+        description="The expectation's name"
+    )
     table: Name | None = Field(None, description="The table it speaks of; the first source when not stated")
     column: Column | None = Field(None, description="The column it speaks of")
     on_fail: Literal["stop", "quarantine", "warn"] = Field(

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
 
 from tierra.model.scorers import SCORERS
-from tierra.spec import FUNCTION, Column, Name, Share, SomeColumns, Spec, Task
+from tierra.spec import AS_FUNCTION, FUNCTION, Column, Name, Share, SomeColumns, Spec, Task
 
 # The metrics of each task by convention, the gate's first, and how each is called in tables that people read.
 METRICS: dict[Task, dict[str, str]] = {
@@ -24,10 +24,10 @@ METRICS: dict[Task, dict[str, str]] = {
         "balanced_accuracy": "balanced accuracy",
         "f1": "F1, mean of classes",
     },
-    "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "mape": "MAPE", "r2": "R²"},
+    "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "r2": "R²"},
 }
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error"})
 OURS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
 
 
@@ -50,8 +50,11 @@ def _model(value: Any) -> Any:
     raise ValueError(f"one of {', '.join(OURS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
 
 
-Metric = Annotated[str, BeforeValidator(_metric)]
-ModelName = Annotated[str, BeforeValidator(_model)]
+AS_METRIC = {"type": "string", "enum": [*EVERY_METRIC, *sorted(SCORERS - {*EVERY_METRIC})]}
+AS_MODEL = {"type": "string", "anyOf": [{"enum": list(OURS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
+AS_WEIGHTS = {"anyOf": [{"const": "balanced"}, {"type": "object", "additionalProperties": {"type": "number"}}]}
+Metric = Annotated[str, BeforeValidator(_metric), WithJsonSchema(AS_METRIC)]
+ModelName = Annotated[str, BeforeValidator(_model), WithJsonSchema(AS_MODEL)]
 
 
 class RateBy(Spec):
@@ -68,10 +71,13 @@ def _rule(value: Any) -> Any:
     raise ValueError("base_rate, rate_by with columns, or a function such as features:by_hand")
 
 
+AS_RULE = WithJsonSchema({"anyOf": [{"const": "base_rate"}, AS_FUNCTION]})
+
+
 class Rule(Spec):
     """The baseline: what one would do without a model."""
 
-    rule: Annotated[RateBy | str, BeforeValidator(_rule)] = Field(
+    rule: Annotated[RateBy | Annotated[str, AS_RULE], BeforeValidator(_rule)] = Field(
         description="`base_rate`, `{rate_by: columns}`, or a function of the rows as file:name"
     )
 
@@ -99,9 +105,9 @@ class Model(Spec):
         description="How the candidate is called; the model's name when not stated",
     )
     params: dict[str, Any] = Field(default_factory=dict, description="The estimator's own parameters")
-    class_weight: Annotated[Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class)] = Field(
-        None, description="`balanced`, or a weight by class; over `params`"
-    )
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class), WithJsonSchema(AS_WEIGHTS)
+    ] = Field(None, description="`balanced`, or a weight by class; over `params`")
 
 
 class Average(Spec):

@@ -1,0 +1,1 @@
+"""What the verbs of the Makefile and CI run beside the product."""

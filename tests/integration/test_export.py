@@ -1,0 +1,134 @@
+"""Published predictions in the formats of other tools: the same rows, and files written whole or not at all."""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from tests.builders import write_project
+from tierra import read_predictions
+from tierra.cli import app
+from tierra.errors import Broken
+from tierra.export import encode, write_whole
+from tierra.store import disk
+from tierra.store.local_objects import LocalObjects
+from tierra.store.predictions import Manifest, publish
+from tierra.store.tables import write_table
+
+DAY = "2024-04-29"
+TABLE = pa.table(
+    {
+        "ride_id": ["r1", "ñ,2", "r3"],
+        "day": [date(2024, 4, 29)] * 3,
+        "at": [datetime(2024, 4, 29, 3, tzinfo=UTC)] * 3,
+        "probability": [0.25, float("nan"), None],
+        "decision": [0, 1, 1],
+        "fare": [Decimal("1.20"), None, None],
+    }
+)
+RECORD = {"ride_id": "r1", "day": DAY, "at": "2024-04-29T03:00:00+00:00", "probability": 0.25, "decision": 0,
+          "fare": "1.20"}  # fmt: skip
+
+
+@pytest.fixture
+def published(workspace: Path) -> Path:
+    """A project with two generations of one day: the second is TABLE, the first its first row."""
+    write_project(workspace / "projects" / "rides")
+    sink = LocalObjects(workspace / "var" / "predictions")
+    for generation, table in enumerate((TABLE.slice(0, 1), TABLE)):
+        part = write_table(sink, "rides/parts/", table.schema, [table])
+        publish(sink, Manifest(dataset="rides", partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
+                               rows_in=part.rows, rows_scored=part.rows, rows_quarantined=0, parts=(part,)),
+                generation)  # fmt: skip
+    return workspace
+
+
+def run(*options: str) -> Any:
+    return CliRunner().invoke(app, ["predictions", "rides", "--partition", DAY, *options])
+
+
+READERS: dict[str, Callable[[bytes], list[str]]] = {
+    "csv": lambda data: pd.read_csv(io.BytesIO(data))["ride_id"].tolist(),
+    "json": lambda data: [record["ride_id"] for record in json.loads(data)],
+    "parquet": lambda data: pq.read_table(io.BytesIO(data))["ride_id"].to_pylist(),
+}
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_every_format_has_the_same_rows_printed_and_in_a_file(published: Path, format: str) -> None:
+    wanted = read_predictions("rides", DAY)["ride_id"].tolist()
+    assert wanted == ["r1", "ñ,2", "r3"]
+    piped, kept = run("--format", format), run("--format", format, "--output", "out.data")
+    assert (piped.exit_code, kept.exit_code, kept.stdout) == (0, 0, "")
+    assert READERS[format](piped.stdout_bytes) == wanted
+    assert READERS[format]((published / "out.data").read_bytes()) == wanted
+
+
+def test_an_older_generation_is_exported_when_it_is_named(published: Path) -> None:
+    assert READERS["json"](run("--format", "json", "--generation", "1").stdout_bytes) == ["r1"]
+
+
+def test_json_has_iso_dates_and_null_for_what_is_no_number() -> None:
+    records = json.loads(encode(TABLE, "json"))
+    assert records[0] == RECORD
+    assert [record["probability"] for record in records] == [0.25, None, None]
+    assert json.loads(encode(TABLE.slice(0, 0), "json")) == []
+
+
+def test_parquet_keeps_the_published_types() -> None:
+    first = TABLE.slice(0, 1)
+    assert pq.read_table(io.BytesIO(encode(first, "parquet"))).equals(first)
+
+
+def test_parquet_is_not_printed_on_a_terminal(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tierra import cli
+
+    monkeypatch.setattr(cli, "_prints_on_a_terminal", lambda: True)
+    refused = run("--format", "parquet")
+    assert (refused.exit_code, refused.stdout_bytes) == (2, b"")
+    assert refused.stderr.strip().endswith("[output-needed]")
+    assert len(refused.stderr.splitlines()) == 1
+    assert run("--format", "csv").exit_code == 0
+
+
+@pytest.mark.parametrize("call", ["create", "write", "sync", "rename"])
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    file = tmp_path / "out.csv"
+    file.write_text("as it was")
+    monkeypatch.setattr(disk, call, full)
+    with pytest.raises(Broken, match=r"out\.csv: No space left on device.*export-failed"):
+        write_whole(file, b"new")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("out.csv", "as it was")]
+
+
+@pytest.mark.parametrize("place", [".", "nowhere/out.csv", os.devnull])
+def test_a_place_that_cannot_hold_a_file_is_said_so(published: Path, place: str) -> None:
+    refused = run("--output", place)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.strip().endswith("[export-failed]")
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_the_version_is_printed_without_a_command() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.stdout.startswith("tierra ")) == (0, True)
