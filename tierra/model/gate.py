@@ -52,22 +52,27 @@ def judge(scores: Scores, gate: Gate) -> Verdict:
     beats_rule = over_rule > 0 and over_rule >= gate.beat_rule_by
     winner, metrics = (scores.best, scores.best_metrics) if beats_rule else ("rule", scores.rule_metrics)
     reasons = [_reason(gate.measure, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
-                       gate.beat_rule_by, beats_rule)]  # fmt: skip
+                       gate.beat_rule_by, beats_rule, scores.over_rule)]  # fmt: skip
     promote = True
     if scores.champion_metrics:
         promote = advantage(gate.measure, metrics, scores.champion_metrics) > gate.beat_champion_by
         champion = f"champion version {scores.champion_version}"
-        reasons.append(
-            _reason(gate.measure, winner, metrics, champion, scores.champion_metrics, gate.beat_champion_by, promote)
-        )
+        over = scores.over_champion if winner == scores.best else None
+        reasons.append(_reason(gate.measure, winner, metrics, champion, scores.champion_metrics,
+                               gate.beat_champion_by, promote, over))  # fmt: skip
     return Verdict(passed=beats_rule and promote, winner=winner, promote=promote, reasons=tuple(reasons))
 
 
 def _reason(
-    metric: str, name: str, ours: dict[str, float], other: str, theirs: dict[str, float], margin: float, beats: bool
-) -> str:
+    metric: str, name: str, ours: dict[str, float], other: str, theirs: dict[str, float], margin: float, beats: bool,
+    over: tuple[float, float] | None,
+) -> str:  # fmt: skip
     verb, by = "beats" if beats else "does not beat", f" by {margin:g} or more" if margin else ""
-    return f"{name} {verb} {other}{by}: {heading(metric)} {shown(ours[metric])} against {shown(theirs[metric])}"
+    said = f"{name} {verb} {other}{by}: {heading(metric)} {shown(ours[metric])} against {shown(theirs[metric])}"
+    if over is None:
+        return said
+    low, high = (-over[1], -over[0]) if metric in LOWER_IS_BETTER else over
+    return f"{said}, better by {shown(low)} to {shown(high)} (95 % interval)"
 
 
 def shown(value: float) -> str:
