@@ -94,7 +94,9 @@ def draw_project(seed: int) -> Drawn:
     return drawn
 
 
-def _said(task: str, features: dict[str, Any], kinds: list[str], drawn: Drawn, names: Any, dice: Dice) -> dict[str, Any]:
+def _said(
+    task: str, features: dict[str, Any], kinds: list[str], drawn: Drawn, names: Any, dice: Dice
+) -> dict[str, Any]:
     """What the project file says beside source and target: often nothing."""
     said: dict[str, Any] = {}
     if dice.by_chance(0.5):
@@ -178,7 +180,9 @@ def _target(task: str, signal: np.ndarray, rows: int, dice: Dice) -> pd.Series:
     values: Any = noisy * 100
     if task == "binary":
         yes = noisy > dice.one_of(0.0, 0.3)
-        values = dice.one_of(yes, yes.astype(int), yes.astype(float), np.where(yes, "yes", "no"), np.where(yes, "b", "a"))
+        values = dice.one_of(
+            yes, yes.astype(int), yes.astype(float), np.where(yes, "yes", "no"), np.where(yes, "b", "a")
+        )
     if task == "multiclass":
         codes = np.clip(np.round(noisy + 1), 0, 3).astype(int)
         values = dice.one_of(codes, np.array(["low", "middle", "high", "Ñ top"])[codes], codes * 1.0)

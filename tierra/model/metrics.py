@@ -79,7 +79,7 @@ def _multiclass(target: np.ndarray, said: Predictions, classes: int) -> Weighing
         present = cases > 0
         return {
             "log_loss": summed[0] / total,
-            "roc_auc": np.nanmean([area(weights)[0] for area in areas] or [np.full(len(total), np.nan)], axis=0),
+            "roc_auc": _present_mean([area(weights)[0] for area in areas], len(total)),
             "accuracy": summed[1] / total,
             "balanced_accuracy": _mean(_share(hits, cases), present),
             "f1": _mean(_share(2 * hits, alarms + cases), present | (alarms > 0)),
@@ -143,6 +143,12 @@ def _mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     """The mean over classes that are there, shape (draws,)."""
     mean: np.ndarray = (values * present).sum(axis=0) / present.sum(axis=0)
     return mean
+
+
+def _present_mean(values: list[np.ndarray], draws: int) -> np.ndarray:
+    """The mean of what is a number in each draw; NaN where nothing is."""
+    each = np.array(values).reshape(len(values), draws)
+    return _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0), np.nan)
 
 
 def _median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
