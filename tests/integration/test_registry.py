@@ -11,21 +11,25 @@ import pytest
 
 from tests.builders import ride_spec, rides, write_project
 from tierra.data.code import load_code
-from tierra.data.features import build_training_features, make_target
+from tierra.data.features import build_training_features
+from tierra.data.labels import Labels
+from tierra.data.target import make_target
 from tierra.errors import Broken, Misconfigured, NoChampion, TierraError
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.candidates import fit_candidate
+from tierra.model.examples import Examples
 from tierra.model.gate import Verdict
 from tierra.model.registry import ALIAS, Registry
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
-from tierra.model.training import tune_threshold
+from tierra.model.training import tune
 from tierra.project import Project
 from tierra.serving import find_champion, open_scorer
 from tierra.settings import Settings
 from tierra.store.memo import LIBRARIES
 from tierra.workspace import Workspace
 
+LABELS = Labels(classes=("no", "yes"))
 FEATURES = "def build(rows):\n    return rows[['km', 'zone', 'rain']].assign(wet=rows['rain'] * rows['km'])\n"
 
 
@@ -50,14 +54,16 @@ def fit_project(folder: Path) -> Fitted:
     project = Workspace(Settings(home=folder, projects=folder.parent)).project(folder.name)
     code, rows = load_code(folder, project.functions), rides(600)
     rows["day"] = pd.to_datetime(rows["day"])
-    table, target = build_training_features(project.recipe, code, rows), make_target(project.recipe, code, rows)
-    values = target.to_numpy(float)
-    model = tune_threshold(fit_candidate(Model(model="logistic"), table, values, {}), table, values, None)
+    table, (target, labels) = build_training_features(project.recipe, code, rows), make_target(
+        project.recipe, code, rows
+    )
+    examples = Examples(table, target.to_numpy(float), labels)
+    model = tune(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
     verdict = Verdict(passed=True, winner="logistic", promote=True, reasons=("because",))
     release = Release(
         project=project.project, candidate="logistic", inputs="inputs 1", model_sha256="", metrics={}, rule_metrics={},
         verdict=verdict, code=dict(code.files), project_file=project.file.read_text(), contract="c",
-        datasets={"rides": "d"}, types={}, features=tuple(table.columns), rows={"test": len(table)},
+        datasets={"rides": "d"}, types={}, features=tuple(table.columns), rows={"test": len(table)}, labels=labels,
         libraries={name: version(name) for name in LIBRARIES},
     )  # fmt: skip
     return Fitted(project, model, table, {name: (folder / name).read_bytes() for name in code.files}, release)
@@ -114,10 +120,10 @@ def test_a_registered_model_is_the_champion_and_predicts_bit_equal(registry: Reg
     champion = registry.champion("rides")
     assert told(champion) == told(made)
     assert (champion.version, champion.candidate) == ("1", "logistic")
-    served = predict(registry.load(champion), fitted.table)
-    for found, judged in zip(served, predict(fitted.model, fitted.table), strict=True):
-        assert np.array_equal(found, judged)
-    check_agreement(registry.load(champion), fitted.table.head(100))
+    served, judged = (predict(each, fitted.table, LABELS) for each in (registry.load(champion), fitted.model))
+    assert np.array_equal(served.scores, judged.scores)
+    assert np.array_equal(served.decision, judged.decision)
+    check_agreement(registry.load(champion), fitted.table.head(100), LABELS)
 
 
 def test_the_alias_and_the_tags_say_what_serves(registry: Registry, fitted: Fitted) -> None:
@@ -192,7 +198,8 @@ def test_a_crash_before_the_alias_serves_nothing_and_the_next_run_makes_one_vers
     assert made_before in ([], ["1"])
     assert bool(made_before) == (call == "set_registered_model_alias")
     assert np.array_equal(
-        predict(registry.load(registry.champion("rides")), fitted.table)[0], predict(fitted.model, fitted.table)[0]
+        predict(registry.load(registry.champion("rides")), fitted.table, LABELS).scores,
+        predict(fitted.model, fitted.table, LABELS).scores,
     )
 
 

@@ -9,9 +9,11 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from tests.builders import rides
+from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
 from tierra.model.artifact import check_agreement, load_model, predict, with_threshold
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
+from tierra.model.examples import Examples
 from tierra.model.metrics import compute_metrics
 from tierra.model.spec import Average, Model, RateBy, Rule
 
@@ -27,13 +29,14 @@ CANDIDATES: dict[str, Any] = {
 
 def a_table(rows: int = 1200, **changes: Any) -> tuple[pd.DataFrame, np.ndarray]:
     table = rides(rows)
-    features = table[["km", "rain", "zone"]].assign(rule__zone=table["zone"], rule__probability=0.4, **changes)
+    features = table[["km", "rain", "zone"]].assign(rule__zone=table["zone"], rule__value=0.4, **changes)
     return features, (table["tipped"] == "yes").to_numpy(float)
 
 
 def fit(name: str, table: pd.DataFrame, target: np.ndarray) -> Any:
     members = CANDIDATES[name].average if name == "average" else ()
-    return fit_candidate(CANDIDATES[name], table, target, {each: fit(each, table, target) for each in members})
+    fitted = {each: fit(each, table, target) for each in members}
+    return fit_candidate(CANDIDATES[name], Examples(table, target, Labels()), fitted)
 
 
 @pytest.fixture(params=CANDIDATES)
@@ -51,9 +54,9 @@ def test_each_candidate_predicts_a_probability_a_row(name: str) -> None:
 def test_a_model_reads_the_features_and_not_the_rules_columns() -> None:
     table, target = a_table()
     model = fit("logistic", table, target)
-    other = table.assign(rule__zone="A", rule__probability=0.9)
+    other = table.assign(rule__zone="A", rule__value=0.9)
     np.testing.assert_array_equal(model.predict_proba(table), model.predict_proba(other))
-    assert compute_metrics(target, *predict(with_threshold(model, 0.5), table))["roc_auc"] > 0.7
+    assert compute_metrics(target, predict(with_threshold(model, 0.5), table, Labels()), Labels())["roc_auc"] > 0.7
 
 
 def test_the_rate_of_a_group_is_its_training_rate_and_the_overall_one_where_unseen() -> None:
@@ -79,7 +82,7 @@ def test_the_same_rows_give_the_same_model_to_the_last_bit(name: str) -> None:
 def test_an_artifact_agrees_with_itself_written_shuffled_and_row_by_row(name: str) -> None:
     table, target = a_table()
     gaps = table.assign(km=table["km"].where(table.index % 7 > 0), zone=table["zone"].where(table.index % 5 > 0))
-    check_agreement(with_threshold(fit(name, gaps, target), 0.47), gaps.head(200))
+    check_agreement(with_threshold(fit(name, gaps, target), 0.47), gaps.head(200), Labels())
 
 
 def test_a_model_that_looks_at_other_rows_does_not_agree() -> None:
@@ -91,7 +94,7 @@ def test_a_model_that_looks_at_other_rows_does_not_agree() -> None:
             return np.column_stack([1 - share, share])
 
     with pytest.raises((Broken, Misconfigured)):
-        check_agreement(Ranked(), a_table()[0])
+        check_agreement(Ranked(), a_table()[0], Labels())
 
 
 @pytest.mark.parametrize("name", ["logistic", "hist_gradient_boosting", "average"])
@@ -119,7 +122,7 @@ def test_a_type_that_is_not_allowed_is_refused_before_training_and_before_loadin
     table, target = a_table(300)
     stranger = Model(model="logistic", params={"C": 1.0, "class_weight": _Strange({0: 1.0, 1: 2.0})})
     with pytest.raises(Misconfigured, match="types-not-allowed"):
-        check_types(stranger, table, target)
+        check_types(stranger, Examples(table, target, Labels()))
 
 
 def test_bytes_that_are_not_the_registered_ones_are_not_opened() -> None:
@@ -138,7 +141,7 @@ def test_a_tampered_artifact_with_a_fitting_digest_is_still_refused_for_its_type
 @pytest.mark.parametrize("params", [{"C": -1}, {"C": "many"}, {"depth": 3}])
 def test_parameters_a_model_does_not_take_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured, match=r"candidate logistic.*fit-failed"):
-        fit_candidate(Model(model="logistic", params=params), *a_table(300), {})
+        fit_candidate(Model(model="logistic", params=params), Examples(*a_table(300), Labels()), {})
 
 
 class _Strange(dict[Any, Any]):

@@ -9,8 +9,9 @@ import pytest
 
 from tests.builders import rides
 from tierra.data.code import ProjectCode
-from tierra.data.features import build_features, build_training_features, check_row_wise, feature_names, make_target
+from tierra.data.features import build_features, build_training_features, check_row_wise, feature_names
 from tierra.data.recipe import Recipe
+from tierra.data.target import make_target
 from tierra.errors import DataRejected, Misconfigured
 
 
@@ -157,10 +158,10 @@ def test_an_error_of_a_function_names_its_line() -> None:
 
 def test_a_target_is_one_zero_or_unknown() -> None:
     table = pd.DataFrame({"tipped": ["yes", "no", None]})
-    assert make_target(recipe(), code(), table).fillna(-1).tolist() == [1, 0, -1]
-    assert make_target(recipe(positive="no"), code(), table).fillna(-1).tolist() == [0, 1, -1]
+    assert make_target(recipe(), code(), table)[0].fillna(-1).tolist() == [1, 0, -1]
+    assert make_target(recipe(positive="no"), code(), table)[0].fillna(-1).tolist() == [0, 1, -1]
 
 
 @pytest.mark.parametrize("values", [[True, False], [1, 0], [1.0, 0.0], ["Y", "n"], ["TRUE", "FALSE"], ["1", "0"]])
 def test_the_usual_ways_to_write_yes_need_no_positive(values: list[Any]) -> None:
-    assert make_target(recipe(), code(), pd.DataFrame({"tipped": values})).tolist() == [1.0, 0.0]
+    assert make_target(recipe(), code(), pd.DataFrame({"tipped": values}))[0].tolist() == [1.0, 0.0]

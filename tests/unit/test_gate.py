@@ -24,7 +24,7 @@ def verdict(best: float, rule: float, champion: float | None = None, metric: str
 def test_the_first_model_has_no_champion_to_beat() -> None:
     found = verdict(0.8, 0.7, beat_rule_by=0.05)
     assert (found.passed, found.promote, found.winner) == (True, True, "logistic")
-    assert found.reasons == ("logistic beats the rule by 0.05 or more: roc_auc 0.8000 against 0.7000",)
+    assert found.reasons == ("logistic beats the rule by 0.05 or more: ROC AUC 0.8000 against 0.7000",)
 
 
 def test_the_rule_ships_when_nothing_beats_it() -> None:
@@ -43,7 +43,7 @@ def test_a_model_that_beats_the_rule_by_just_the_margin_passes() -> None:
 def test_an_equal_model_does_not_beat_the_champion() -> None:
     found = verdict(0.8, 0.7, champion=0.8)
     assert (found.passed, found.promote) == (False, False)
-    assert found.reasons[-1] == "logistic does not beat champion version 3: roc_auc 0.8000 against 0.8000"
+    assert found.reasons[-1] == "logistic does not beat champion version 3: ROC AUC 0.8000 against 0.8000"
 
 
 def test_a_model_must_beat_the_champion_by_more_than_the_margin() -> None:

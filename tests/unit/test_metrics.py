@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tierra.data.labels import Labels
+from tierra.model.artifact import Predictions
 from tierra.model.metrics import choose_threshold, compute_metrics
 from tierra.model.spec import Costs
 
@@ -11,7 +13,7 @@ SCORES = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.9])
 
 
 def test_metrics_of_scores_worked_out_by_hand() -> None:
-    found = compute_metrics(TARGET, SCORES, (SCORES >= 0.5).astype(int))
+    found = compute_metrics(TARGET, Predictions(SCORES, (SCORES >= 0.5).astype(int)), Labels())
     assert found["roc_auc"] == pytest.approx(8 / 9)
     assert found["brier"] == pytest.approx(np.mean((SCORES - TARGET) ** 2))
     assert found["accuracy"] == pytest.approx(4 / 6)
@@ -20,7 +22,7 @@ def test_metrics_of_scores_worked_out_by_hand() -> None:
 
 
 def test_a_certain_and_wrong_probability_has_a_finite_loss() -> None:
-    assert np.isfinite(compute_metrics(TARGET, 1 - TARGET, TARGET)["log_loss"])
+    assert np.isfinite(compute_metrics(TARGET, Predictions(1 - TARGET, TARGET), Labels())["log_loss"])
 
 
 def test_the_threshold_lies_midway_between_neighbouring_scores() -> None:

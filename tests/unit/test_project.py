@@ -31,10 +31,11 @@ def refusal(folder: Path, spec: dict[str, Any] | str) -> Misconfigured:
 
 def test_a_minimal_file_has_a_default_for_everything_else(tmp_path: Path) -> None:
     project = load(tmp_path, MINIMAL)
-    assert [each.name for each in project.candidates] == ["rule", "logistic", "hist_gradient_boosting", "average"]
-    assert (project.gate.metric, project.gate.beat_champion_by) == ("roc_auc", 0.0)
+    settled = project.for_task("binary")
+    assert [each.name for each in settled.candidates] == ["rule", "logistic", "hist_gradient_boosting", "average"]
+    assert (settled.gate.metric, settled.gate.beat_champion_by) == ("roc_auc", 0.0)
     assert (project.split.validation, project.split.test) == (30, 30)
-    assert project.score.columns == ("probability", "decision")
+    assert project.score.columns is None  # what is published follows the task
     assert (project.dataset, project.main, project.main_source.key) == ("rides", "rides", ())
     assert project.schedule.score is None
 
@@ -94,7 +95,7 @@ def test_a_line_in_a_list_of_candidates_is_found(tmp_path: Path) -> None:
         {"candidates": []},
         {"candidates": [{"model": "logistic"}, {"model": "logistic"}]},
         {"candidates": [{"rule": "base_rate"}, {"rule": {"rate_by": "zone"}}]},
-        {"candidates": [{"model": "random_forest"}]},
+        {"candidates": [{"model": "random_wood"}]},
         {"candidates": [{"estimator": "logistic"}]},
         {"card": {"cost": {"false_alarm": 0, "missed": 1}}},
         {"schedule": {"timezone": "Europe/Madird"}},

@@ -7,17 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tierra.data.labels import Labels
 from tierra.data.spec import Split
-from tierra.data.split import days_of, find_cuts, split_by_time
+from tierra.data.split import days_of, find_cuts, split_rows
 from tierra.errors import DataRejected
 
 DAYS = pd.Series(pd.date_range("2013-01-01", "2013-12-22").repeat(4), name="day")
 LABELS = pd.Series(np.resize([0.0, 1.0], len(DAYS)))
 
 
+def split_by_time(days: pd.Series, target: pd.Series, **rest: Any) -> pd.Series:
+    return split_rows(days, target, Split(**rest).settled("day"), Labels())
+
+
 def split(days: pd.Series = DAYS, target: pd.Series = LABELS, **rest: Any) -> dict[str, tuple[date, date]]:
     """The first and last day of each part."""
-    parts = split_by_time(days, target, Split(**rest))
+    parts = split_by_time(days, target, **rest)
     return {str(part): (of.min().date(), of.max().date()) for part, of in days.groupby(parts)}
 
 
@@ -42,22 +47,22 @@ def test_until_itself_is_not_used() -> None:
 def test_rows_without_a_label_are_in_no_part_and_move_no_cut() -> None:
     late = LABELS.where(DAYS < "2013-12-01")
     assert split(target=late)["test"] == (date(2013, 11, 1), date(2013, 11, 30))
-    assert split_by_time(DAYS, late, Split()).isna().sum() == (DAYS >= "2013-12-01").sum()
+    assert split_by_time(DAYS, late).isna().sum() == (DAYS >= "2013-12-01").sum()
 
 
 def test_a_row_without_a_date_is_in_no_part() -> None:
     gaps = DAYS.where(DAYS.index != 5)
-    assert pd.isna(split_by_time(gaps, LABELS, Split())[5])
+    assert pd.isna(split_by_time(gaps, LABELS)[5])
 
 
 def test_hours_of_a_day_in_its_time_zone_stay_on_one_side() -> None:
     hours = pd.Series(pd.date_range("2024-01-01", periods=24 * 120, freq="h", tz="America/New_York"), name="at")
-    parts = split_by_time(hours, pd.Series(np.resize([0.0, 1.0], len(hours))), Split())
+    parts = split_by_time(hours, pd.Series(np.resize([0.0, 1.0], len(hours))))
     assert parts.groupby(hours.dt.date).nunique().max() == 1
 
 
 def test_cuts_include_the_newest_day() -> None:
-    cuts = find_cuts(date(2024, 1, 31), Split(validation="7d", test="1d"))
+    cuts = find_cuts(pd.Series(pd.date_range("2024-01-01", "2024-01-31")), Split(validation="7d", test="1d"))
     assert (cuts.validation, cuts.test, cuts.end) == (date(2024, 1, 24), date(2024, 1, 31), date(2024, 2, 1))
 
 

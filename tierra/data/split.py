@@ -119,7 +119,7 @@ def _by_time(days: pd.Series, target: pd.Series, split: Split) -> pd.Series:
 def _by_digest(units: pd.Series, target: pd.Series, split: Split, labels: Labels) -> pd.Series:
     """Whole units to a part, in the order of their digests; within each stratum when stratified."""
     usable = target.notna()
-    table = pd.DataFrame({"place": _shuffled(units[usable], split.seed)})
+    table = pd.DataFrame({"place": _shuffled(units[usable], split.seed)}, index=units.index[usable])
     table["stratum"] = _strata(target[usable], labels) if split.by == "stratified" else 0
     units_of = table.groupby("place").agg(stratum=("stratum", "first"), rows=("stratum", "size"))
     shares = [each for each in (split.validation, split.test) if isinstance(each, float)]

@@ -79,15 +79,10 @@ def _score_slice(
     draws = draw_metrics(target, ours, rows.labels, weight, SLICE_DRAWS)
     if metric not in draws:
         return SliceScores(column=column, value=value, rows=count)
-    scores = [compute_metrics(target, each, rows.labels, weight)[metric] for each in (ours, theirs)]
+    score, baseline = (compute_metrics(target, each, rows.labels, weight).get(metric) for each in (ours, theirs))
     return SliceScores(
-        column=column, value=value, rows=count, score=_finite(scores[0]), interval=interval(draws[metric]),
-        rule=_finite(scores[1]),
-    )  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+        column=column, value=value, rows=count, score=score, interval=interval(draws[metric]), rule=baseline
+    )
 
 
 def _shapes(target: np.ndarray, said: Predictions, labels: Labels) -> Mapping[str, Any]:

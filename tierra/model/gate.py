@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tierra.errors import DataRejected
 from tierra.model.spec import LOWER_IS_BETTER, Gate, heading
 
 Intervals = dict[str, tuple[float, float]]
@@ -37,7 +38,9 @@ class Verdict(BaseModel):
 
 
 def advantage(metric: str, one: dict[str, float], other: dict[str, float]) -> float:
-    """By how much `one` is better than `other`; negative when worse."""
+    """By how much `one` is better than `other`; negative when worse. Raises DataRejected where there is no telling."""
+    if metric not in one or metric not in other:
+        raise DataRejected("metric-failed", f"{heading(metric)} is no number on these rows: too few, or all alike")
     difference = one[metric] - other[metric]
     return -difference if metric in LOWER_IS_BETTER else difference
 

@@ -23,6 +23,8 @@ def find_importance(model: Any, rows: Examples, metric: str, scorers: tuple[str,
     """Every feature, most important first: shuffled once each, and again while there is time."""
     few, random = rows.some(ROWS, SEED), np.random.default_rng(SEED)
     whole = measure(model, few, scorers)
+    if metric not in whole:
+        return ()
     losses: list[list[float]] = []
     ends = time.monotonic() + SECONDS
     while len(losses) < ROUNDS and (not losses or time.monotonic() < ends):

@@ -21,9 +21,14 @@ Weighing = Callable[[np.ndarray], Metrics]
 def compute_metrics(
     target: np.ndarray, said: Predictions, labels: Labels, weight: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Every metric of the task by name. Log loss clips probabilities to [1e-7, 1 - 1e-7]."""
+    """Every metric of the task that these rows have, by name. Log loss clips probabilities to [1e-7, 1 - 1e-7].
+
+    R² of one value, or the area under a curve of one class, is no number and is left out.
+    """
     weights = (np.ones(len(target)) if weight is None else weight.astype(float))[None, :]
-    return {name: float(values[0]) for name, values in weigh(target, said, labels)(weights).items()}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = {name: float(values[0]) for name, values in weigh(target, said, labels)(weights).items()}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def weigh(target: np.ndarray, said: Predictions, labels: Labels) -> Weighing:
@@ -74,7 +79,7 @@ def _multiclass(target: np.ndarray, said: Predictions, classes: int) -> Weighing
         present = cases > 0
         return {
             "log_loss": summed[0] / total,
-            "roc_auc": np.nanmean([area(weights)[0] for area in areas] or [np.full(len(total), np.nan)], axis=0),
+            "roc_auc": _present_mean([area(weights)[0] for area in areas], len(total)),
             "accuracy": summed[1] / total,
             "balanced_accuracy": _mean(_share(hits, cases), present),
             "f1": _mean(_share(2 * hits, alarms + cases), present | (alarms > 0)),
@@ -86,14 +91,16 @@ def _multiclass(target: np.ndarray, said: Predictions, classes: int) -> Weighing
 def _regression(target: np.ndarray, predicted: np.ndarray) -> Weighing:
     error, centred = predicted - target, target - target.mean()
     order = np.argsort(np.abs(error), kind="stable")
-    sums = np.column_stack([error**2, np.abs(error), centred, centred**2])
+    relative = np.abs(error) / np.maximum(np.abs(target), np.finfo(float).eps)
+    sums = np.column_stack([error**2, np.abs(error), relative, centred, centred**2])
 
     def metrics(weights: np.ndarray) -> Metrics:
         total = weights.sum(axis=1)
-        squared, absolute, first, second = _summed(weights, sums)
+        squared, absolute, shares, first, second = _summed(weights, sums)
         return {
             "rmse": np.sqrt(squared / total),
             "mae": absolute / total,
+            "mape": shares / total,
             "median_error": _median(np.abs(error)[order], weights[:, order]),
             "r2": 1 - _share(squared, second - first**2 / total, np.nan),
         }
@@ -136,6 +143,12 @@ def _mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     """The mean over classes that are there, shape (draws,)."""
     mean: np.ndarray = (values * present).sum(axis=0) / present.sum(axis=0)
     return mean
+
+
+def _present_mean(values: list[np.ndarray], draws: int) -> np.ndarray:
+    """The mean of what is a number in each draw; NaN where nothing is."""
+    each = np.array(values).reshape(len(values), draws)
+    return _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0), np.nan)
 
 
 def _median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

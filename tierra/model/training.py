@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.artifact import predict, with_threshold
@@ -35,7 +37,8 @@ def measure(model: Any, rows: Examples, scorers: Iterable[str] = ()) -> dict[str
     """Every metric of the task, and the named scorers, of a served model on labelled rows."""
     said = predict(model, rows.table, rows.labels)
     metrics = compute_metrics(rows.target, said, rows.labels, rows.weight)
-    return metrics | {name: _scored(name, model, rows) for name in scorers if name not in metrics}
+    scored = {name: _scored(name, model, rows) for name in scorers if name not in metrics}
+    return metrics | {name: value for name, value in scored.items() if np.isfinite(value)}
 
 
 def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
