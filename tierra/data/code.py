@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from types import ModuleType
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tierra.errors import DataRejected, Misconfigured, TierraError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Loading changes sys.path and sys.modules for a moment: one thread at a time.
 _lock = RLock()
@@ -92,7 +93,7 @@ def _import(file: Path, name: str) -> ModuleType:
         raise Misconfigured("code-invalid", f"{file}{line}: {type(error).__name__}: {error}") from error
 
 
-def call_function(name: str, function: Callable[..., Any], *frames: pd.DataFrame) -> Any:
+def call_function(name: str, function: Callable[..., Any], *frames: "pd.DataFrame") -> Any:
     """Call a user's function on shallow copies, so that it cannot change the caller's frames."""
     try:
         return function(*(frame.copy(deep=False) for frame in frames))

@@ -24,10 +24,10 @@ METRICS: dict[Task, dict[str, str]] = {
         "balanced_accuracy": "balanced accuracy",
         "f1": "F1, mean of classes",
     },
-    "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "r2": "R²"},
+    "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "mape": "MAPE", "r2": "R²"},
 }
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape"})
 OURS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
 
 
