@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from tierra.report.wording import amount, brief, cell, heading, lower_is_better, number, shorten
 
 LARGEST = 2_000_000
-SHOWN = (200, 60, 15, 3)
+SHOWN = (120, 40, 12, 3)
 
 
 def fill(template: str, values: dict[str, Any]) -> str:

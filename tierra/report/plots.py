@@ -53,7 +53,7 @@ def histogram(
     axes += line(LEFT, BOTTOM, RIGHT, BOTTOM) + x_axis(x, ticks(min(edges), max(edges)), BOTTOM, label)
     key = legend(names, 0, 10, lines=False) if then else ""
     described = f"{sum(now.counts):,} rows from {said(now.edges[0])} to {said(now.edges[-1])}"
-    return figure(title, described, HEIGHT, axes + "".join(bars) + outline + key)
+    return figure(title, described, HEIGHT if label else HEIGHT - 14, axes + "".join(bars) + outline + key)
 
 
 def curves(
