@@ -11,6 +11,7 @@ from tierra.report.svg import (
     alike,
     box,
     figure,
+    fit,
     legend,
     line,
     mark,
