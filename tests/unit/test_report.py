@@ -17,6 +17,7 @@ from tierra.data.profile import ColumnProfile
 from tierra.errors import Broken
 from tierra.journal import Journal
 from tierra.model.evaluation import Curve, Evaluation, Histogram
+from tierra.report import index
 from tierra.report.charts import Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import distributions
 from tierra.report.filling import LARGEST
@@ -219,3 +220,25 @@ def test_nothing_is_drawn_of_an_empty_evaluation() -> None:
     empty = Evaluation(rows=0, metrics={})
     assert draw_evaluation({"average": empty}, "average") == []
     assert (draw_importance(empty, "AUC"), draw_slices(empty, "AUC")) == ([], [])
+
+
+def test_a_run_that_ends_while_the_list_is_made_is_listed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, other = index._page, a_run(tmp_path, "20240102T000000-score-bbbbbb")
+
+    def slowly(project: str, files: list[Path]) -> str:
+        page = make(project, files)
+        other.with_suffix(".json").write_text(RUN.model_dump_json())
+        return page
+
+    monkeypatch.setattr(index, "_page", slowly)
+    listed = add_run(a_run(tmp_path, "20240101T000000-score-aaaaaa"), "rides", RUN).read_text()
+    assert other.name in listed
+
+
+def test_a_value_is_drawn_in_its_own_bin() -> None:
+    column = ColumnProfile(
+        name="x", type="int64", kind="number", rows=4, missing=0, distinct=2, quantiles=(0.0, 0.0, 0.0, 3.0)
+    )
+    found = distributions(column)
+    assert found is not None
+    assert (found[0].edges, found[0].counts) == ((-0.5, 0.5, 1.5, 2.5, 3.5), (3, 0, 0, 1))
