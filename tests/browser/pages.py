@@ -1,14 +1,13 @@
 """Pages to look at, from made-up journals: every kind of run, and a nasty one."""
 
-import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import yaml
 
 from tests.builders import ride_spec, write_project
 from tierra.data.differences import compare_profiles
@@ -65,11 +64,13 @@ def a_table(rows: int = 3000, shift: float = 0.0, seed: int = 0) -> pa.Table:
     )
 
 
+@cache
 def a_profile(shift: float = 0.0, seed: int = 0) -> Profile:
     """The profile of a_table()."""
     return profile_table([a_table(shift=shift, seed=seed)], "rides", ["ride_id"])
 
 
+@cache
 def a_nasty_profile(columns: int = 1000) -> Profile:
     """A thousand columns, some with names and values that attack a page."""
     random = np.random.default_rng(0)
@@ -94,19 +95,20 @@ def a_histogram(seed: int = 0, middle: float = 0.3) -> Histogram:
 
 
 def slices(columns: list[str]) -> tuple[SliceScores, ...]:
-    """Four values a column, one without a score."""
-    return tuple(
+    """Four values a column, and one without a score."""
+    values = ["north", "south", "harbour", "old town, by the sea"]
+    scored = [
         SliceScores(column=column, value=value, rows=400 + 90 * index, score=0.68 + 0.03 * index, rule=0.63,
                     interval=(0.64 + 0.03 * index, 0.72 + 0.03 * index))
-        for column in columns for index, value in enumerate(["north", "south", "harbour", "old town, by the sea"])
-    ) + (SliceScores(column=columns[0], value="nowhere", rows=2),)  # fmt: skip
+        for column in columns for index, value in enumerate(values)
+    ]  # fmt: skip
+    return (*scored, SliceScores(column=columns[0], value="nowhere", rows=2))
 
 
 def importance(names: list[str]) -> tuple[Importance, ...]:
     """Falling importances, the last one below zero."""
-    return tuple(
-        Importance(feature=name, mean=0.09 / (1 + index) - 0.012, spread=0.006) for index, name in enumerate(names)
-    )
+    ranked = enumerate(names)
+    return tuple(Importance(feature=name, mean=0.09 / (1 + index) - 0.012, spread=0.006) for index, name in ranked)
 
 
 FEATURES = ["km", "hour", "zone", "rain", "paid_by", "passengers", "day_of_week", "minutes_since_last_ride"]
@@ -145,8 +147,8 @@ def regression() -> Evaluation:
         rows=4000, metrics={"rmse": 21034.5, "mae": 15002.1, "r2": 0.87, "mape": 0.0713},
         intervals={"rmse": (20511.2, 21650.9)},
         residuals=Histogram(edges=tuple(edges), counts=tuple(int(count) for count in counts)),
-        residuals_by_prediction=Band(x=x, low=tuple(-0.06 * each for each in x), middle=tuple(0.01 * each for each in x),
-                                     high=tuple(0.07 * each for each in x)),
+        residuals_by_prediction=Band(x=x, low=tuple(-0.06 * each for each in x), high=tuple(0.07 * each for each in x),
+                                     middle=tuple(0.01 * each for each in x)),
         slices=tuple(each.model_copy(update={"score": 21_000 + 900 * index, "rule": 30_000.0,
                                              "interval": (19_500.0 + 900 * index, 22_800.0 + 900 * index)})
                      for index, each in enumerate(slices(["district"])[:4])),
@@ -242,7 +244,7 @@ def scoring_run() -> tuple[Journal, Scored]:
     notes = [{"scores": a_histogram(1, 0.45), "training_scores": a_histogram(), "decided": {"yes": 900, "no": 3000},
               "training_decided": {"yes": 5000, "no": 20_000}}, {"scores": a_histogram(2, 0.45)}]  # fmt: skip
     notes[1]["profile_differences"] = [{"partition": "2024-04-27", **each.model_dump()} for each in moved]
-    notes[1]["profiles"] = {"rides": a_profile(4.0, 1)}
+    notes[1] |= {"profiles": {"rides": a_profile(4.0, 1)}, "training_profiles": {"rides": a_profile()}}
     journal = Journal([*entries(), *(Entry("score-rows", 1.0, facts=each) for each in notes)])
     return journal, summarise("rides", days, asked=False)
 
@@ -271,14 +273,11 @@ RUNS: dict[str, Callable[[], tuple[Journal, Any]]] = {
     "binary": binary_run, "multiclass": multiclass_run, "regression": regression_run, "failed": failed_run,
     "scoring": scoring_run, "nasty": nasty_run,
 }  # fmt: skip
-GATES = {"binary": "roc_auc"}
 
 
 def write_pages(folder: Path) -> dict[str, Path]:
     """One page of each kind, by name, in a workspace below `folder`; the environment must name it."""
-    if (folder / "projects").exists():
-        shutil.rmtree(folder / "projects")
-    write_project(folder / "projects" / "rides", yaml.safe_dump(ride_spec(card={"goal": "Tell who will tip"})))
+    write_project(folder / "projects" / "rides", ride_spec(card={"goal": "Tell who will tip"}))
     pages = {}
     for name, run in RUNS.items():
         journal, end = run()
@@ -286,7 +285,7 @@ def write_pages(folder: Path) -> dict[str, Path]:
         pages[name], _ = write_receipt("rides", flow, journal, end)
     receipts = pages["binary"].parent
     moved = compare_profiles(a_profile(4.0, 1), a_profile())
-    pages["profile"] = write_profile_page(a_profile(4.0, 1), receipts, moved)
+    pages["profile"] = write_profile_page(a_profile(4.0, 1), receipts, moved, a_profile())
     pages["nasty-profile"] = write_profile_page(a_nasty_profile(), receipts)
     pages["index"] = receipts / "index.html"
     return pages

@@ -11,6 +11,7 @@ from tierra.report.svg import (
     alike,
     box,
     figure,
+    fit,
     legend,
     line,
     mark,
@@ -23,7 +24,6 @@ from tierra.report.svg import (
 )
 
 LABELS, END, ROW = 116, WIDTH - 50, 22
-LETTERS = 16
 CLASSES = 12
 HEATED = 20
 
@@ -48,7 +48,7 @@ def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
     body = legend(names, 0, 11, lines=False) if names else ""
     for index, each in enumerate(measures):
         y, full = top + ROW * index, f"{each.label}: {show(each.value)}"
-        body += text(labels - 8, y + 15, short(each.label, int(labels / 7)), "end", "name")
+        body += text(labels - 8, y + 15, fit(each.label, labels - 8), "end", "name")
         high = 8 if each.other is not None else 13
         body += box(min(x(0), x(each.value)), y + 4, max(abs(x(each.value) - x(0)), 0.8), high, "first", full)
         if each.other is not None:
@@ -68,7 +68,7 @@ def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
     show = alike([each.value for each in measures])
     for index, each in enumerate(measures):
         y = top + ROW * index + 11
-        body += text(LABELS - 8, y + 4, short(each.label, LETTERS), "end", "name") + _whisker(each, x, y)
+        body += text(LABELS - 8, y + 4, fit(each.label, LABELS - 8), "end", "name") + _whisker(each, x, y)
         body += mark(x(each.other), y, 1, f"{each.label}: {said(each.other)}") if each.other is not None else ""
         body += mark(x(each.value), y, 0, f"{each.label}: {said(each.value)} {each.note}")
         body += text(WIDTH, y + 4, show(each.value), "end", "value")
@@ -77,16 +77,16 @@ def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
 
 def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """How many rows of each class were decided to be which; the darker, the larger the class's share."""
-    names = [short(str(name), 9) for name in names[:CLASSES]]
+    names = [str(name) for name in names[:CLASSES]]
     cell, left, top = (WIDTH - 76) / max(len(names), 1), 74, 34
     high, body = min(max(cell * 0.6, 22), 72), text(left, 11, "decided →", kind="label") + text(
         0, 28, "actual ↓", kind="label"
     )
     for column, name in enumerate(names):
-        body += text(left + cell * (column + 0.5), 28, short(name, max(int(cell / 6), 2)), "middle", "name")
+        body += text(left + cell * (column + 0.5), 28, fit(name, cell - 4), "middle", "name")
     for row, name in enumerate(names):
         y, total = top + high * row, sum(counts[row]) or 1
-        body += text(left - 6, y + high / 2 + 4, name, "end", "name")
+        body += text(left - 6, y + high / 2 + 4, fit(name, left - 8), "end", "name")
         for column, rows in enumerate(counts[row][: len(names)]):
             full = f"{name} decided {names[column]}: {rows:,} rows, {100 * rows / total:.1f} %"
             body += _cell(left + cell * column, y, cell, high, rows / total, full)
@@ -104,13 +104,15 @@ def heat(title: str, names: Sequence[str], values: Sequence[Sequence[float | Non
     )  # fmt: skip
     for row, name in enumerate(names):
         y = top + cell * (row - 1)
-        body += text(left - 6, y + cell / 2 + 3.5, f"{short(name, 14)} {row + 1}", "end", "small") if row else ""
+        body += (
+            text(left - 6, y + cell / 2 + 3.5, f"{fit(name, left - 24, 9.5)} {row + 1}", "end", "small") if row else ""
+        )
         for column, value in enumerate(values[row][:row]):
             if value is not None:
                 full, against = f"{name} and {names[column]}: {value:.2f}", " against" if value < 0 else ""
                 body += _cell(left + cell * column, y, cell, cell, abs(value), full, against)
                 body += _sign(left + cell * (column + 0.5), y + cell / 2, value, cell)
-    first = text(left - 6, 13, f"{short(names[0], 14)} 1", "end", "small") if names else ""
+    first = text(left - 6, 13, f"{fit(names[0], left - 24, 9.5)} 1", "end", "small") if names else ""
     return figure(title, f"{len(names)} columns, each pair", top + cell * max(len(names) - 1, 0) + 4, first + body)
 
 
@@ -128,7 +130,7 @@ def timeline(title: str, stays: Sequence[tuple[str, float, float, bool]]) -> Mar
         )
     for index, name in enumerate(names):
         total = sum(seconds for each, _, seconds, _ in stays if each == name)
-        body += text(LABELS - 8, 20 + 20 * index, short(name.replace("-", " "), LETTERS), "end", "name")
+        body += text(LABELS - 8, 20 + 20 * index, fit(name.replace("-", " "), LABELS - 8), "end", "name")
         body += text(WIDTH, 20 + 20 * index, f"{total:.2f} s", "end", "value")
     axis = x_axis(x, ticks(0, end), bottom, "seconds after the start")
     return figure(title, f"{len(names)} stations in {end:.1f} seconds", bottom + 34, body + axis)

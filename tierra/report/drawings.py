@@ -126,13 +126,22 @@ def draw_decided(now: Mapping[str, int], then: Mapping[str, int]) -> list[Drawin
 
 def draw_column(now: ColumnProfile, then: ColumnProfile | None = None) -> Markup | None:
     """A column's distribution: a histogram of numbers and dates, bars of the most frequent values of a text."""
+    then = then if then and then.kind == now.kind else None
     if now.kind in ("number", "date"):
         found = distributions(now, then)
         ends = (str(now.minimum)[:10], str(now.maximum)[:10]) if now.kind == "date" else None
         return sparkline(f"Distribution of {now.name}", *found, ends) if found else None
     if not now.frequent:
         return None
-    lines = [Measure(each.value or "(empty)", each.rows / max(now.present, 1)) for each in now.frequent[:VALUES]]
+    before = {each.value: each.rows / max(then.present, 1) for each in then.frequent} if then else None
+    lines = [
+        Measure(
+            each.value or "(empty)",
+            each.rows / max(now.present, 1),
+            other=before.get(each.value, 0.0) if before else None,
+        )
+        for each in now.frequent[:VALUES]
+    ]
     return bars(f"Most frequent values of {now.name}", lines, share=True, width=SMALL)
 
 

@@ -29,9 +29,9 @@ def evaluations(journal: Journal) -> dict[str, Evaluation]:
     return {name: Evaluation.model_validate(each) for name, each in merged(journal, "evaluations").items()}
 
 
-def profiles(journal: Journal) -> dict[str, Profile]:
+def profiles(journal: Journal, name: str = "profiles") -> dict[str, Profile]:
     """The profile of each table."""
-    return {name: Profile.model_validate(each) for name, each in merged(journal, "profiles").items()}
+    return {table: Profile.model_validate(each) for table, each in merged(journal, name).items()}
 
 
 def differences(journal: Journal, name: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Filling the templates of pages."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -8,11 +9,21 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from tierra.report.wording import amount, brief, cell, heading, lower_is_better, number, shorten
 
 LARGEST = 2_000_000
-SHOWN = (200, 60, 15, 3)
+SHOWN = (120, 40, 12, 3)
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
     """A page from its template, with as many lines of each table as keep it under two megabytes."""
+    page = ""
+    for shown in SHOWN:
+        page = _environment().get_template(template).render({**values, "shown": shown})
+        if len(page.encode(errors="replace")) < LARGEST:
+            break
+    return page
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tierra.report"), autoescape=select_autoescape(["html"]), trim_blocks=True,
         lstrip_blocks=True,
@@ -20,9 +31,4 @@ def fill(template: str, values: dict[str, Any]) -> str:
     words: tuple[Callable[..., Any], ...] = (amount, brief, cell, heading, number, shorten)
     environment.filters.update({each.__name__: each for each in words})
     environment.tests["lower_is_better"] = lower_is_better
-    page = ""
-    for shown in SHOWN:
-        page = environment.get_template(template).render({**values, "shown": shown})
-        if len(page.encode(errors="replace")) < LARGEST:
-            break
-    return page
+    return environment

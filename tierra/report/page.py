@@ -83,8 +83,9 @@ def _project(workspace: Workspace, name: str) -> Project | None:
 def _write_profiles(folder: Path, journal: Journal) -> dict[str, str]:
     """The pages of the run's tables, by table. Differences are told on the page of the first, the main one."""
     moved, pages = facts.differences(journal, "profile_differences"), {}
+    before = facts.profiles(journal, "training_profiles")
     for place, (table, profile) in enumerate(facts.profiles(journal).items()):
-        pages[table] = write_profile_page(profile, folder, moved if place == 0 else ()).name
+        pages[table] = write_profile_page(profile, folder, moved if place == 0 else (), before.get(table)).name
     return pages
 
 

@@ -26,6 +26,8 @@ from tierra.report.svg import (
 LEFT, RIGHT, TOP, BOTTOM = 44, WIDTH - 12, 24, 196
 HEIGHT = BOTTOM + 34
 POINTS = 300
+# A bin as narrow as floats allow must not be infinitely high.
+TALLEST = 1e9
 
 
 def histogram(
@@ -53,7 +55,7 @@ def histogram(
     axes += line(LEFT, BOTTOM, RIGHT, BOTTOM) + x_axis(x, ticks(min(edges), max(edges)), BOTTOM, label)
     key = legend(names, 0, 10, lines=False) if then else ""
     described = f"{sum(now.counts):,} rows from {said(now.edges[0])} to {said(now.edges[-1])}"
-    return figure(title, described, HEIGHT, axes + "".join(bars) + outline + key)
+    return figure(title, described, HEIGHT if label else HEIGHT - 14, axes + "".join(bars) + outline + key)
 
 
 def curves(
@@ -111,7 +113,7 @@ def _densities(values: Histogram) -> list[float]:
     total, reach = sum(values.counts) or 1, (values.edges[-1] - values.edges[0]) / max(len(values.counts), 1)
     widths = [high - low for low, high in zip(values.edges, values.edges[1:], strict=False)]
     return [
-        count / total * (reach / width if width > 0 else 1)
+        count / total * (min(reach / width, TALLEST) if width > 0 else 1)
         for count, width in zip(values.counts, widths, strict=False)
     ]  # fmt: skip
 

@@ -15,11 +15,15 @@ DRAWN = 200
 
 
 def write_profile_page(
-    profile: Profile, folder: Path, differences: Iterable[Difference | Mapping[str, Any]] = ()
-) -> Path:
-    """Write the page of one table into a folder of receipts; the same content is written once. Returns its file."""
+    profile: Profile, folder: Path, differences: Iterable[Difference | Mapping[str, Any]] = (),
+    beside: Profile | None = None,
+) -> Path:  # fmt: skip
+    """Write the page of one table into a folder of receipts; the same content is written once. Returns its file.
+
+    `beside` is the champion's training profile, outlined behind each distribution.
+    """
     found = [each.model_dump() if isinstance(each, Difference) else dict(each) for each in differences]
-    content = fill("profile.html", _values(profile, found))
+    content = fill("profile.html", _values(profile, found, beside))
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", profile.name)[:40].strip("-") or "table"
     file = folder / f"profile-{name}-{hashlib.sha256(content.encode(errors='replace')).hexdigest()[:12]}.html"
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +32,9 @@ def write_profile_page(
     return file
 
 
-def _values(profile: Profile, differences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _values(
+    profile: Profile, differences: Sequence[Mapping[str, Any]], beside: Profile | None
+) -> dict[str, Any]:  # fmt: skip
     moved: dict[str, list[Mapping[str, Any]]] = {}
     for each in differences:
         moved.setdefault(str(each["column"]), []).append(each)
@@ -36,12 +42,16 @@ def _values(profile: Profile, differences: Sequence[Mapping[str, Any]]) -> dict[
     return {
         "title": "Profile",
         "profile": profile,
+        "beside": beside,
         "differences": sorted(differences, key=lambda each: each.get("severity") != "strong"),
-        "columns": [_column(profile, each, moved.get(each.name, ())) for each in columns[:DRAWN]],
+        "columns": [_column(profile, each, moved.get(each.name, ()), beside) for each in columns[:DRAWN]],
         "correlations": draw_correlations(profile),
         "pairs": strongest_pairs(profile),
     }
 
 
-def _column(profile: Profile, column: ColumnProfile, moved: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"of": column, "key": column.name in profile.key, "drawing": draw_column(column), "moved": moved}
+def _column(
+    profile: Profile, column: ColumnProfile, moved: Sequence[Mapping[str, Any]], beside: Profile | None
+) -> dict[str, Any]:  # fmt: skip
+    then = beside.by_name.get(column.name) if beside else None
+    return {"of": column, "key": column.name in profile.key, "drawing": draw_column(column, then), "moved": moved}

@@ -93,7 +93,13 @@ def _data(journal: Journal, project: Project | None) -> Iterator[Section]:
     profiles = facts.profiles(journal)
     main = profiles.get(project.main if project else "") or next(iter(profiles.values()), None)
     title = f"The data: {main.name}" if main else "The data"
-    yield Section("data", title, "profile", _multiples(main) if main else None, "Data")
+    yield Section(
+        "data",
+        title,
+        "profile",
+        _multiples(main, facts.profiles(journal, "training_profiles").get(main.name)) if main else None,
+        "Data",
+    )
     reasons = facts.listed(journal, "quarantine_reasons")
     yield Section("quarantine", "Quarantined rows", "quarantine", reasons, "Quarantine")
     noticed = facts.listed(journal, "warning")
@@ -144,10 +150,14 @@ def _treatments(journal: Journal) -> list[dict[str, str]]:
     return lines
 
 
-def _multiples(profile: Profile) -> dict[str, Any]:
+def _multiples(profile: Profile, then: Profile | None) -> dict[str, Any]:
     columns = [each for each in profile.columns if each.name not in profile.key]
-    shown = [{"name": each.name, "note": _said(each), "svg": draw_column(each)} for each in columns[:MULTIPLES]]
-    return {"profile": profile, "columns": shown, "of": len(columns)}
+    before = then.by_name if then else {}
+    shown = [
+        {"name": each.name, "note": _said(each), "svg": draw_column(each, before.get(each.name))}
+        for each in columns[:MULTIPLES]
+    ]
+    return {"profile": profile, "columns": shown, "of": len(columns), "beside": then}
 
 
 def _said(column: ColumnProfile) -> str:

@@ -13,6 +13,7 @@ WIDTH = 312
 SMALL = 210
 LONGEST = 240
 Scale = Callable[[float], float]
+_WIDTHS = ((1.0, "mwMW@%"), (0.86, "<>=+~#OQDNGHUC&"), (0.72, "ABEFKPRSTVXYZL"), (0.4, "iljI.,:;'|! ()[]/-\"ft"))
 # In the order they are drawn: a colour is never alone, a dash pattern goes with it.
 STYLES = ("first", "second", "third")
 
@@ -105,6 +106,16 @@ def short(words: str, length: int) -> str:
     return words if len(words) <= length else words[: length - 1] + "…"
 
 
+def fit(words: str, room: float, size: float = 11) -> str:
+    """Words cut to a width, measured by the widest of the usual sans-serif letters."""
+    room, taken = room / size, 0.0
+    for index, letter in enumerate(words):
+        taken += next((width for width, letters in _WIDTHS if letter in letters), 0.64 if letter.isascii() else 1.0)
+        if taken > room:
+            return words[: max(index - 1, 1)] + "…"
+    return words
+
+
 def x_axis(
     place: Scale, values: Sequence[float], y: float, label: str = "", show: Callable[[float], str] = said
 ) -> str:
@@ -129,6 +140,6 @@ def legend(names: Sequence[str], x: float, y: float, lines: bool = True) -> str:
     for index, name in enumerate(names):
         swatch = line(x, y - 4, x + 18, y - 4, f"{STYLES[index]} stroke")
         body += swatch if lines or index else box(x, y - 9, 18, 9, STYLES[index])
-        body += text(x + 23, y, short(name, 20))
+        body += text(x + 23, y, fit(name, 120))
         x += 35 + 6.2 * min(len(name), 20)
     return body
