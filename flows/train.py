@@ -26,6 +26,6 @@ def train(project: str) -> Trained:
     parts = split_table(spec, table)
     fitted = fit_candidates(spec, parts)
     choice = choose_candidate(spec, fitted)
-    scores = evaluate_models(spec, choice, table, parts)
+    scores = evaluate_models(spec, snapshots, choice, table, parts)
     verdict = judge(spec, scores)
     return register_model(spec, snapshots, table, parts, choice, scores, verdict)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tierra.journal import note_each
+from tierra.journal import note, note_each
 from tierra.store.refs import ObjectRef, TableRef
 from tierra.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from tierra.data.profile import Difference, Profile
+    from tierra.data.profile import Profile
 
 
 def profile_of(name: str, table: TableRef, key: Sequence[str], columns: Sequence[str] | None = None) -> "Profile":
@@ -31,17 +31,23 @@ def keep_profile(profile: "Profile") -> ObjectRef:
     return ObjectRef(name=draft.name, sha256=draft.sha256)
 
 
-def compare_with_training(profile: "Profile", training: ObjectRef | None) -> "tuple[Difference, ...]":
-    """What moved since the champion's training; nothing, and a line that says so, when its profile is gone."""
+def note_beside_training(profile: "Profile", training: ObjectRef | None, partition: str) -> None:
+    """Note a partition's profile, and how it differs from the rows the champion was trained on.
+
+    A line says so when the profile of those is gone.
+    """
     from tierra.data.differences import compare_profiles
     from tierra.data.profile import Profile
 
+    note(profiles={profile.name: profile})
     if training is None:
-        return ()
+        return
     try:
         then = Profile.model_validate_json(open_workspace().objects.read(training.name))
     except FileNotFoundError:
         note_each(warning=f"the profile of the champion's training data is gone: {training.name}")
-        return ()
-    known = tuple(each for each in then.columns if each.name in profile.by_name)
-    return compare_profiles(profile, then.model_copy(update={"columns": known}))
+        return
+    known = then.model_copy(update={"columns": tuple(each for each in then.columns if each.name in profile.by_name)})
+    moved = compare_profiles(profile, known)
+    note(training_profiles={profile.name: known})
+    note(profile_differences=[{"partition": partition, **each.model_dump()} for each in moved])

@@ -62,8 +62,9 @@ def _with_page(
 ) -> Trained | Scored | TierraError:
     try:
         receipt, short = write_receipt(project, flow, journal, end)
-    except OSError as error:  # a full disk must not turn what was published into a failure
-        logger.error("no receipt could be written: {}", error)
+    # Neither a full disk nor a page that cannot be drawn turns what was published into a failure.
+    except Exception:  # noqa: BLE001
+        logger.exception("no receipt could be written")
         return end
     logger.info("receipt: {}", receipt)
     create_markdown_artifact(short, key=f"{flow}-receipt", description=f"{flow} {project}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from tasks.features import Joined
-from tasks.profile import compare_with_training, profile_of
+from tasks.profile import note_beside_training, profile_of
 from tasks.pull import PartitionRows
 from tasks.station import station
 from tasks.validate import Checked
@@ -81,9 +81,7 @@ def as_judged(project: Project, champion: Champion) -> Project:
 def compare_partition(project: Project, champion: Champion, pulled: PartitionRows, partition: str) -> None:
     """Note how the partition's rows differ from those the champion was trained on."""
     profile = profile_of(f"{project.main} {partition}", pulled.rows, project.main_source.key)
-    moved = compare_with_training(profile, champion.release.profile)
-    note(profiles={profile.name: profile})
-    note(profile_differences=[{"partition": partition, **each.model_dump()} for each in moved])
+    note_beside_training(profile, champion.release.profile, partition)
 
 
 @station

@@ -70,22 +70,30 @@ def choose_candidate(project: Project, fitted: list[Fitted]) -> Choice:
 
 
 @station
-def evaluate_models(project: Project, choice: Choice, table: FeatureTable, parts: Parts) -> Scores:
-    """Metrics of the best, the rule and the champion on the same test rows, with their intervals."""
+def evaluate_models(
+    project: Project, snapshots: dict[str, TableRef], choice: Choice, table: FeatureTable, parts: Parts
+) -> Scores:
+    """Metrics of the best, the rule and the champion on the same test rows, with their intervals.
+
+    A champion of the same inputs is the best itself.
+    """
     from tierra.model.comparing import Compared
+    from tierra.releasing import training_inputs
     from tierra.store.memo import remember
 
     workspace = open_workspace()
     champion = workspace.registry().champion(project.project)
+    if champion and champion.release.inputs == training_inputs(project, _digests(snapshots)):
+        champion = None
     wanted = [project.gate.metric, project.metrics, project.slices]
     inputs = [parts.test.sha256, table.joined.sha256, choice, champion, wanted, _files(project)]
-    compared = remember(workspace.objects, "evaluate", inputs, Compared,
-                        lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
+    compared = remember(
+        workspace.objects, "evaluate", inputs, Compared, lambda: _compare(project, choice, table, parts, champion)
+    )
     note(evaluations=compared.evaluations)
     if compared.warning:
         note_each(warning=compared.warning)
-    version = champion.version if champion else None
-    return compared.scores.model_copy(update={"champion_version": version})
+    return compared.scores.model_copy(update={"champion_version": champion.version if champion else None})
 
 
 @station
@@ -110,7 +118,7 @@ def register_model(
     winner = choice.rule if verdict.winner == "rule" else choice.best
     release = make_release(
         project,
-        datasets={name: ref.sha256 for name, ref in snapshots.items()},
+        datasets=_digests(snapshots),
         types=table.joined.columns,
         labels=parts.labels,
         features=[name for name in parts.train.columns if name not in BESIDE],
@@ -133,6 +141,10 @@ def register_model(
         release, model, features, {name: (project.folder / name).read_bytes() for name in release.code}, params, metrics
     )
     return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
+
+
+def _digests(snapshots: dict[str, TableRef]) -> dict[str, str]:
+    return {name: ref.sha256 for name, ref in snapshots.items()}
 
 
 def _files(project: Project) -> dict[str, str]:

@@ -15,6 +15,13 @@ JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task
           "preprocessing", "candidates", "gate", "card"}  # fmt: skip
 
 
+def training_inputs(project: Project, datasets: Mapping[str, str]) -> str:
+    """Digest of all that decides a training's result: data, project file, the project's code and ours."""
+    judged = project.model_dump(mode="json", include=JUDGED)
+    code = load_code(project.folder, project.functions).files
+    return digest([datasets, judged, code, code_version()])
+
+
 def make_release(
     project: Project,
     *,
@@ -32,11 +39,10 @@ def make_release(
     `rows` the sizes of the parts. The model's own digest is set when it is stored.
     """
     code = load_code(project.folder, project.functions).files
-    judged = project.model_dump(mode="json", include=JUDGED)
     return Release(
         project=project.project,
         candidate=verdict.winner,
-        inputs=digest([datasets, judged, code, code_version()]),
+        inputs=training_inputs(project, datasets),
         model_sha256="",
         metrics=scores.rule_metrics if verdict.winner == "rule" else scores.best_metrics,
         rule_metrics=scores.rule_metrics,

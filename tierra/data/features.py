@@ -13,7 +13,7 @@ from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
 
 RULE = "rule__"
-CALENDAR = ("year", "month", "day", "weekday", "hour")
+CALENDAR = ("year", "month", "day", "day_of_week", "hour")
 ROWS_CHECKED = 64
 
 

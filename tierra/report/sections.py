@@ -23,6 +23,7 @@ from tierra.report.drawings import (
 from tierra.report.wording import heading
 
 MULTIPLES = 24
+NAMED = 40
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,15 @@ def _candidates(candidates: dict[str, dict[str, float]], best: str) -> dict[str,
 
 
 def _treatments(journal: Journal) -> list[dict[str, str]]:
-    """Feature, kind and treatment; "kind: treatment" in one text is parted at the colon."""
-    lines = []
+    """Features that are prepared alike, together; "kind: treatment" in one text is parted at the colon."""
+    alike: dict[str, list[str]] = {}
     for feature, treatment in facts.merged(journal, "treatments").items():
-        kind, colon, rest = str(treatment).partition(": ")
-        lines.append({"feature": feature, "kind": kind if colon else "", "treatment": rest if colon else kind})
+        alike.setdefault(str(treatment), []).append(feature)
+    lines = []
+    for said, features in sorted(alike.items(), key=lambda each: -len(each[1])):
+        kind, colon, rest = said.partition(": ")
+        named = ", ".join(features[:NAMED]) + (f" and {len(features) - NAMED:,} more" if len(features) > NAMED else "")
+        lines.append({"feature": named, "kind": kind if colon else "", "treatment": rest if colon else kind})
     return lines
 
 
