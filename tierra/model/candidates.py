@@ -82,7 +82,7 @@ def _fit_rule(candidate: Rule, examples: Examples) -> BaseEstimator:
         columns = [RULE + name for name in candidate.rule.rate_by] if isinstance(candidate.rule, RateBy) else []
         rule = MeanRule(columns) if number else RateRule(columns)
         return rule.fit(examples.table, _codes(examples), examples.weight)
-    return (ColumnValue() if number else ColumnRule()).fit(examples.table, examples.target)
+    return (ColumnValue() if number else ColumnRule(function=candidate.function)).fit(examples.table, examples.target)
 
 
 def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:
