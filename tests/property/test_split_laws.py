@@ -14,7 +14,7 @@ from tierra.data.spec import Split
 from tierra.data.split import PARTS, split_rows, unit_of
 from tierra.errors import DataRejected
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=25, deadline=None)
 NUMBER = Labels(task="regression", classes=())
 THREE = Labels(task="multiclass", classes=("a", "b", "c"))
 SHUFFLED = ("random", "stratified", "group")
@@ -120,7 +120,7 @@ def test_another_seed_is_another_split() -> None:
 @pytest.mark.parametrize("by", SHUFFLED)
 @pytest.mark.parametrize("rows", range(1, 11))
 def test_tiny_tables_are_split_or_refused(rows: int, by: str, labels: Labels) -> None:
-    for seed in range(20):
+    for seed in range(4):
         table = a_table(seed, rows, unlabelled=0.2)
         try:
             parts = part(table, by, labels)
