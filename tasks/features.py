@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.station import station
 from tierra.data.labels import Labels
+from tierra.data.recipe import ROW, TARGET, UNIT, WEIGHT
 from tierra.journal import note
 from tierra.project import Project
 from tierra.store.refs import TableRef
@@ -14,8 +15,6 @@ from tierra.workspace import open_workspace
 if TYPE_CHECKING:
     from tierra.data.joins import Joiner
 
-TARGET, UNIT, ROW, WEIGHT = "__target__", "__unit__", "__row__", "__weight__"
-BESIDE = (TARGET, UNIT, ROW, WEIGHT)
 PARTS = ("train", "validation", "test")
 
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.features import BESIDE, ROW, TARGET, WEIGHT, FeatureTable, Parts
+from tasks.features import FeatureTable, Parts
 from tasks.station import station
 from tierra.data.labels import Labels
+from tierra.data.recipe import BESIDE, ROW, TARGET, WEIGHT
 from tierra.journal import note, note_each
 from tierra.model.gate import Scores, Verdict
 from tierra.model.gate import judge as judge_scores

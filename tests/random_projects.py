@@ -11,11 +11,11 @@ import yaml
 LONGEST = 200
 MOST_ROWS = 100_000
 NAMES = [
-    "target", "index", "level_0", "row_number", "rule__x", "rule__value", "__target__", "__unit__", "__row__",
-    "__weight__", "class", "lambda", "None", "nan", "true", "0", "1.5", "señal", "温度", "Ünïcödé 🌍", "two words",
-    "it's", 'say "x"', "a,b", "a.b", "a:b", " padded ", "x" * LONGEST, "probability", "decision", "prediction",
-    "weight", "name", "values", "size", "day_year", "day_month", "km", "kind", "columns", "dtype", "{x}", "%s",
-    "[x]", "<b>x</b>", "a\tb", "rows", "count", "stratum", "place",
+    "target", "index", "level_0", "row_number", "rule__x", "__target__", "class", "lambda", "None", "nan", "true",
+    "0", "1.5", "señal", "温度", "Ünïcödé 🌍", "two words", "it's", 'say "x"', "a,b", "a.b", "a:b", " padded ",
+    "x" * LONGEST, "probability", "decision", "prediction", "weight", "name", "values", "size", "day_year",
+    "day_month", "km", "kind", "columns", "dtype", "{x}", "%s", "[x]", "<b>x</b>", "a\tb", "a\nb", "rows", "count",
+    "stratum", "place", "-", "model", "x\u0301", "\u202ertl", "?", "#x", "sha256", "Id", "ID", "id ", "É", "e", "inf",
 ]  # fmt: skip
 KINDS = ("number", "integer", "boolean", "text", "date", "timestamp", "mixed", "constant", "empty", "wide", "many")
 TASKS = ("binary", "multiclass", "regression")
@@ -128,8 +128,12 @@ def _split(features: dict[str, Any], drawn: Drawn, dice: Dice) -> dict[str, Any]
 
 
 def _preprocessing(features: dict[str, Any], kinds: list[str], dice: Dice) -> dict[str, Any]:
-    said = {"impute": dice.one_of("mean", "median", "most_frequent"), "scale": dice.one_of("standard", "robust", "none"),
-            "outliers": dice.one_of("keep", "clip", "flag"), "rare": dice.one_of(1, 20, 500)}  # fmt: skip
+    said = {
+        "impute": dice.one_of("mean", "median", "most_frequent"),
+        "scale": dice.one_of("standard", "robust", "none"),
+        "outliers": dice.one_of("keep", "clip", "flag"),
+        "rare": dice.one_of(1, 20, 500),
+    }
     name, kind = dice.one_of(*zip(features, kinds, strict=True))
     stated = [{"kind": "left_out"}, {"encode": "target"}, {"encode": "ordinal"}, {"encode": "one_hot"}]
     if kind in ("number", "integer", "wide"):

@@ -1,6 +1,7 @@
 """Every name in a project file that speaks of another part of it."""
 
 import difflib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,10 @@ def check_task(spec: "Project", task: Task, refuse: Refuse) -> None:
     for column in spec.score.columns or ():
         if (column == "prediction") != (task == "regression"):
             unfit(f"there is no {column} to publish", "score", "columns")
+    published = {"regression": "prediction", "binary": "probability|decision", "multiclass": "probability_.*|decision"}
+    for name in spec.main_source.key:
+        if re.fullmatch(published[task], name):
+            refuse("columns-conflict", f"key '{name}' is called like a column that is published", "sources", spec.main)
     if spec.card.cost and task != "binary":
         unfit("costs of false alarms and misses need a yes or no", "card", "cost")
     if spec.positive is not None and task != "binary":

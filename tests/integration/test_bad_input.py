@@ -210,6 +210,11 @@ MISTAKES = [
     on_try("weight-invalid", "text", "'zone'", spec=ride_spec(weight="zone", candidates=[NEITHER[0]])),
     on_try("leak-found", "a-copy", "'copy' alone tells the target", spec=ride_spec(contract={"leaks": "stop"}),
            table=lambda: rides().assign(copy=lambda rows: rows["tipped"] == "yes")),
+    on_try("columns-conflict", "calendar", "'at_year'", exit=2,
+           table=lambda: rides().assign(at=lambda rows: rows["day"], at_year=2024)),
+    on_try("columns-conflict", "key-and-published", "'probability'", exit=2,
+           spec=ride_spec(sources=ride_source(key="probability")),
+           table=lambda: rides().rename(columns={"ride_id": "probability"})),
     on_try("target-one-class", "all-tipped", "'tipped'", table=lambda: rides().assign(tipped="yes")),
     on_try("target-one-class", "in-the-test-part", "test part",
            table=lambda: rides().assign(

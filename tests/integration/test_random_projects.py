@@ -57,9 +57,9 @@ def _score(drawn: Drawn) -> Drew:
 
 def _what_is_wrong(drawn: Drawn, day: str | None, end: Any) -> str:
     """Every row that came in is published once under its key, or set aside."""
-    rows = (
-        drawn.table if day is None else drawn.table[pd.to_datetime(drawn.table[drawn.day]).dt.date.astype(str) == day]
-    )
+    rows = drawn.table
+    if drawn.day:
+        rows = rows[pd.to_datetime(rows[drawn.day]).dt.strftime("%Y-%m-%d") == day]
     project = open_workspace().project(drawn.name)
     found = read_published(open_workspace().sink(project), project.dataset, end.partition).to_pandas()
     if not len(rows) == end.rows_in == end.rows_scored + end.rows_quarantined == len(found) + end.rows_quarantined:
@@ -81,9 +81,8 @@ def run_projects(seeds: range, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     ends = [run_project(draw_project(seed), folder) for seed in seeds]
     for end, count in Counter(each.end for each in ends).most_common():
         print(f"{count:4} of {len(ends)}  {end}")
-    assert not (bad := [each for each in ends if each.wrong]), "\n".join(
-        f"seed {each.seed}: {each.wrong}" for each in bad
-    )
+    bad = [f"seed {each.seed}: {each.wrong}" for each in ends if each.wrong]
+    assert not bad, "\n".join(bad)
     assert np.mean([each.end == TRAINED for each in ends]) >= LEAST_TRAINED
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tierra.data.code import ProjectCode, call_function
-from tierra.data.recipe import Recipe
+from tierra.data.recipe import BESIDE, Recipe
 from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
 
@@ -104,7 +104,17 @@ def _features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.D
             raise Misconfigured("features-forbidden", f"features: '{column}' is {forbidden[column]}")
     if not len(chosen.columns):
         raise DataRejected("features-none", "no features are left")
-    return pd.DataFrame({made: values for name in chosen for made, values in _plain(str(name), chosen[name])})
+    made = [each for name in chosen for each in _plain(str(name), chosen[name])]
+    _check_names([name for name, _ in made])
+    return pd.DataFrame(dict(made))
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if name.startswith(RULE) or name in BESIDE:
+            raise Misconfigured("name-reserved", f"features: '{name}' is a name that Tierra uses itself")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise Misconfigured("columns-conflict", f"features: '{twice[0]}' would be there twice")
 
 
 def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:

@@ -103,5 +103,7 @@ def digest_rows(batches: Iterable[pa.Table]) -> str:
         sha.update(str(fresh.schema).encode())
         for column in fresh.columns:
             for chunk in column.chunks:
-                sha.update(pa.record_batch([pc.take(chunk, pa.array(range(len(chunk))))], names=["c"]).serialize())
+                sha.update(
+                    pa.record_batch([pc.take(chunk, pa.array(range(len(chunk)), pa.int64()))], names=["c"]).serialize()
+                )
     return sha.hexdigest()

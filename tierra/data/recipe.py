@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 from tierra.spec import Task
 
+# Columns that stand beside the features in the feature table.
+TARGET, UNIT, ROW, WEIGHT = "__target__", "__unit__", "__row__", "__weight__"
+BESIDE = (TARGET, UNIT, ROW, WEIGHT)
+
 
 @dataclass(frozen=True)
 class Recipe:

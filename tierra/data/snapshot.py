@@ -37,6 +37,10 @@ def take_snapshot(objects: Objects, source: Source, reader: SourceReader, window
         table = _spool(Path(folder) / "spool.arrow", source, reader, columns, window)
         if not table.num_rows:
             raise DataRejected("source-empty", f"{reader.where}: no rows{_said(window)}")
+        if not source.key and ROW_NUMBER in columns:
+            raise DataRejected(
+                "name-reserved", f"{reader.where}: '{ROW_NUMBER}' numbers the rows of a source without `key`"
+            )
         _check_partition(source, reader, table.schema)
         return write_table(objects, "snapshots/", _final_schema(source, table.schema), _sorted(source, reader, table))
 

@@ -138,6 +138,10 @@ class Split(Spec):
         shares = [each for each in (self.validation, self.test) if each is not None]
         if self.by not in (None, "time") and not all(isinstance(each, float) for each in shares):
             raise ValueError(f"a {self.by} split has shares such as 20%")
+        unstated = 0.2 if self.by not in (None, "time") else 0.0
+        stated = [unstated if each is None else each for each in (self.validation, self.test)]
+        if sum(each for each in stated if isinstance(each, float)) >= 1:
+            raise ValueError("validation and test leave no rows for training")
         return self
 
     def settled(self, partition_by: str | None) -> "Split":

@@ -119,13 +119,13 @@ def _by_time(days: pd.Series, target: pd.Series, split: Split) -> pd.Series:
 def _by_digest(units: pd.Series, target: pd.Series, split: Split, labels: Labels) -> pd.Series:
     """Whole units to a part, in the order of their digests; within each stratum when stratified."""
     usable = target.notna()
+    if not usable.any():
+        raise DataRejected("split-empty", "split: no row has a label")
     table = pd.DataFrame({"place": _shuffled(units[usable], split.seed)}, index=units.index[usable])
     table["stratum"] = _strata(target[usable], labels) if split.by == "stratified" else 0
     units_of = table.groupby("place").agg(stratum=("stratum", "first"), rows=("stratum", "size"))
     shares = [each for each in (split.validation, split.test) if isinstance(each, float)]
-    part = pd.concat(
-        [_cut(stratum["rows"], *shares) for _, stratum in units_of.groupby("stratum")] or [units_of["rows"]]
-    )
+    part = pd.concat([_cut(stratum["rows"], *shares) for _, stratum in units_of.groupby("stratum")])
     return table["place"].map(part).reindex(units.index).astype("str")
 
 
@@ -153,7 +153,7 @@ def _cut(rows: pd.Series, validation: float, test: float) -> pd.Series:
     for name, place in (("test", 0), ("validation", 1)):
         if len(rows) >= len(PARTS) and not (part == name).any():
             part.iloc[place] = name
-    if len(rows) and not (part == "train").any():
+    if not (part == "train").any():
         part.iloc[-1] = "train"
     return part
 

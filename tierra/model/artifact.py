@@ -94,7 +94,10 @@ class Predictions:
 
 
 def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
-    """What a served model says of these rows."""
+    """What a served model says of these rows; of none, nothing."""
+    if table.empty:
+        shape = (0, len(labels.classes)) if labels.task == "multiclass" else (0,)
+        return Predictions(np.zeros(shape), np.zeros(0, float if labels.task == "regression" else np.int8))
     if labels.task == "regression":
         values = np.asarray(model.predict(table), float)
         return Predictions(values, values)

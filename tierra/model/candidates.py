@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
-from tierra.errors import DataRejected, Misconfigured, TierraError
+from tierra.errors import Misconfigured, TierraError
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
@@ -82,10 +82,7 @@ def _fit_rule(candidate: Rule, examples: Examples) -> BaseEstimator:
         columns = [RULE + name for name in candidate.rule.rate_by] if isinstance(candidate.rule, RateBy) else []
         rule = MeanRule(columns) if number else RateRule(columns)
         return rule.fit(examples.table, _codes(examples), examples.weight)
-    values = examples.table[RULE + "value"]
-    if not number and not values.between(0, 1).all():
-        raise DataRejected("rule-range", f"{candidate.rule} returned probabilities outside 0 and 1")
-    return (ColumnValue() if number else ColumnRule()).fit(examples.table, examples.target)
+    return (ColumnValue() if number else ColumnRule(function=candidate.function)).fit(examples.table, examples.target)
 
 
 def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:

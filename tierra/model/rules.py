@@ -80,8 +80,9 @@ class MeanRule(RegressorMixin, BaseEstimator):
 class ColumnRule(ClassifierMixin, BaseEstimator):
     """A probability the project's own function worked out, passed through."""
 
-    def __init__(self, column: str = "rule__value") -> None:
+    def __init__(self, column: str = "rule__value", function: str | None = None) -> None:
         self.column = column
+        self.function = function
 
     def fit(self, table: pd.DataFrame, target: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Nothing to learn."""
@@ -92,7 +93,7 @@ class ColumnRule(ClassifierMixin, BaseEstimator):
         """Probabilities of both classes, shape (rows, 2). Raises DataRejected outside 0 and 1."""
         values = table[self.column].to_numpy(float)
         if not ((values >= 0) & (values <= 1)).all():
-            raise DataRejected("rule-range", "the rule's function returned probabilities outside 0 and 1")
+            raise DataRejected("rule-range", f"{self.function or 'the rule'} returned probabilities outside 0 and 1")
         return np.column_stack([1 - values, values])
 
     def predict(self, table: pd.DataFrame) -> np.ndarray:
