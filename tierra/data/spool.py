@@ -40,7 +40,7 @@ class Spool:
         return pa.unify_schemas([segment.schema for segment in self._segments], promote_options="permissive")
 
     def in_order(self) -> Iterator[pa.Table]:
-        """All rows, sorted, in tables of about one run. Raises ArrowInvalid when a value does not fit its widest type."""
+        """All rows, sorted, in tables of about one run. Raises ArrowInvalid when a value does not fit there."""
         self._write_runs(at_least=1)
         places, firsts = self._pieces()
         order = pc.sort_indices(firsts, sort_keys=self._ascending()).to_pylist() if places else []
