@@ -38,7 +38,7 @@ class Served:
         """Read, encode, predict and write, as the score flow does."""
         none, key = self.scorer.history_frame(None), self.project.source.key
         scored = (self.scorer.score(batch, none, key) for batch in read_batches(self.objects, self.rows))
-        return write_batches(self.objects, "parts/", scored)
+        return write_batches(self.objects, "parts/", scored, repeating=False)
 
     def features(self) -> pd.DataFrame:
         """All features in memory."""
@@ -54,7 +54,9 @@ def serve(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
 
     def made(candidate: str, rows: int) -> Served:
-        installation.state(candidates=[{"rule": "base_rate"}, MODEL if candidate == MODEL["model"] else {"model": candidate}])
+        installation.state(
+            candidates=[{"rule": "base_rate"}, MODEL if candidate == MODEL["model"] else {"model": candidate}]
+        )
         write_rides(tmp_path / "train.parquet", 20_000)
         installation.train(tmp_path / "train.parquet")
         write_rides(tmp_path / "rows.parquet", rows)

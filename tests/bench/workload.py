@@ -125,5 +125,3 @@ class _Restored:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder)
         self._copy.rename(self._folder)
-
-
