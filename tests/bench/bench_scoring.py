@@ -54,9 +54,8 @@ def serve(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
 
     def made(candidate: str, rows: int) -> Served:
-        installation.state(
-            candidates=[{"rule": "base_rate"}, MODEL if candidate == MODEL["model"] else {"model": candidate}]
-        )
+        served = MODEL if candidate == MODEL["model"] else {"model": candidate}
+        installation.state(candidates=[{"rule": "base_rate"}, served])
         write_rides(tmp_path / "train.parquet", 20_000)
         installation.train(tmp_path / "train.parquet")
         write_rides(tmp_path / "rows.parquet", rows)

@@ -82,6 +82,5 @@ def show(title: str, costs: Mapping[str, Cost], **also: Mapping[str, str]) -> No
     print(f"\n{title}\n  {'':38} {'cpu s':>8} {'wall s':>8} {'peak MB':>8}  {'  '.join(also)}")
     for name, cost in costs.items():
         peak = f"{cost.peak:8.0f}" if cost.peak else f"{'':8}"
-        print(
-            f"  {name:38} {cost.cpu:8.2f} {cost.wall:8.2f} {peak}  {'  '.join(each.get(name, '') for each in also.values())}"
-        )
+        beside = "  ".join(each.get(name, "") for each in also.values())
+        print(f"  {name:38} {cost.cpu:8.2f} {cost.wall:8.2f} {peak}  {beside}")
