@@ -119,7 +119,7 @@ class _Restored:
 
     def __enter__(self) -> None:
         self._folder.mkdir(exist_ok=True)
-        shutil.copytree(self._folder, self._copy, copy_function=os.link)
+        shutil.copytree(self._folder, self._copy)
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder)
