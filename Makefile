@@ -6,13 +6,15 @@ POETRY_VERSION := 2.5.1
 POETRY := .poetry/bin/poetry
 RUN := .venv/bin/python -m
 WORKERS ?= 2
+# One after the other: figures taken side by side must not disturb each other.
+BENCH := $(RUN) pytest -q -s -p no:xdist -o python_files='bench_*.py' -o timeout=7200
 export POETRY_VIRTUALENVS_IN_PROJECT := true
 export POETRY_NO_INTERACTION := 1
 # Poetry asks for each release's JSON, which not every package index serves; through
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo test test-long check format render lock bench wheel
+.PHONY: help install demo test test-long check format render lock bench bench-long bench-peers wheel
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,7 +51,13 @@ render: install ## write prefect.yaml, the schema of project files and the refer
 	$(RUN) scripts.render_docs
 
 bench: install ## print the measured figures
-	$(RUN) pytest -q -s -m "not long" tests/bench -p no:xdist -o python_files='bench_*.py'
+	$(BENCH) -m "not long" tests/bench
+
+bench-long: install ## the figures that take minutes each: 20 million rows, and the peers
+	$(BENCH) -m long tests/bench
+
+bench-peers: install ## Kedro, Dagster and Metaflow beside Tierra, each in a venv below var/peers
+	$(BENCH) tests/bench/bench_peers.py
 
 wheel: install ## build the library's wheel and use it in an empty environment
 	rm -rf dist

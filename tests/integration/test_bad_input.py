@@ -196,7 +196,8 @@ MISTAKES = [
            spec=expecting("expect_column_values_to_be_between", column="zone", max_value=9)),
     # target and split
     on_try("target-missing", "column", "'tip'", spec=ride_spec(target="tip")),
-    on_try("target-not-binary", "zones", "4 values", spec=ride_spec(target="zone", task="binary", candidates=[NEITHER[0]])),
+    on_try("target-not-binary", "zones", "4 values",
+           spec=ride_spec(target="zone", task="binary", candidates=[NEITHER[0]])),
     on_try("target-not-numeric", "zones", "'zone'", "such as", spec=ride_spec(
         target="zone", task="regression", gate={}, candidates=[{"model": "ridge"}])),
     on_try("target-many-classes", "an-id", "2,400 classes in 2,400 rows",
@@ -210,6 +211,9 @@ MISTAKES = [
     on_try("weight-invalid", "text", "'zone'", spec=ride_spec(weight="zone", candidates=[NEITHER[0]])),
     on_try("leak-found", "a-copy", "'copy' alone tells the target", spec=ride_spec(contract={"leaks": "stop"}),
            table=lambda: rides().assign(copy=lambda rows: rows["tipped"] == "yes")),
+    on_try("name-reserved", "of-the-rule", "'rule__x'", exit=2, table=lambda: rides().assign(rule__x=1.0)),
+    on_try("name-reserved", "numbered-rows", "'row_number'", spec=ride_spec(sources=ride_source(key=None)),
+           table=lambda: rides().assign(row_number=1)),
     on_try("columns-conflict", "calendar", "'at_year'", exit=2,
            table=lambda: rides().assign(at=lambda rows: rows["day"], at_year=2024)),
     on_try("columns-conflict", "key-and-published", "'probability'", exit=2,

@@ -26,7 +26,7 @@ from tierra.store.tables import read_table
 few = settings(max_examples=60, deadline=None)
 FIRST = date(2024, 1, 1)
 texts = some.none() | some.text("abÑ ", max_size=3)
-numbers = some.none() | some.floats(-9, 9, width=16)
+numbers = some.none() | some.floats(-9, 9, width=16).map(lambda value: value + 0.0)  # no minus zero
 
 
 class Pieces:

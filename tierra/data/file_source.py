@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected, Misconfigured
 
 INFERRED_FROM_BYTES = 16 * 1024 * 1024
+BYTES_AHEAD = 1024 * 1024
 
 
 class FileReader:
@@ -59,18 +61,34 @@ class FileReader:
     def _opened(self) -> Any:
         try:
             if self._file.suffix == ".parquet":
-                return pq.ParquetFile(self._file)
-            return self._csv({name: TYPES[kind] for name, kind in self._source.types.items()})
+                # Else a whole file is read ahead, or at least a whole row group of it.
+                return pq.ParquetFile(self._file, pre_buffer=False, buffer_size=BYTES_AHEAD)
+            return self._csv(self._file, self._inferred, BYTES_AHEAD)
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
             said = self._said(error)
             if "conversion error" in said:
                 raise DataRejected("column-type", f"{self.where}: {said}") from None
             raise Misconfigured("file-invalid", f"{self.where}: {said}") from None
 
-    def _csv(self, types: dict[str, pa.DataType]) -> csv.CSVStreamingReader:
+    @cached_property
+    def _inferred(self) -> dict[str, pa.DataType]:
+        """The declared types, and those that the first values of the other columns have."""
+        declared = {name: TYPES[kind] for name, kind in self._source.types.items()}
+        with self._start(declared) as file:
+            return {field.name: field.type for field in file.schema}
+
+    def _start(self, types: dict[str, pa.DataType]) -> csv.CSVStreamingReader:
+        """The file's first bytes, to the end of a line."""
+        with pa.input_stream(str(self._file)) as file:
+            start = file.read(INFERRED_FROM_BYTES)
+        lines = start[: start.rfind(b"\n") + 1] if len(start) == INFERRED_FROM_BYTES else start
+        return self._csv(pa.BufferReader(lines or start), types, INFERRED_FROM_BYTES)
+
+    def _csv(self, file: Any, types: dict[str, pa.DataType], block: int) -> csv.CSVStreamingReader:
+        # The reader keeps up to 32 blocks ahead in memory.
         return csv.open_csv(
-            self._file,
-            read_options=csv.ReadOptions(block_size=INFERRED_FROM_BYTES),
+            file,
+            read_options=csv.ReadOptions(block_size=block),
             convert_options=csv.ConvertOptions(
                 column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
             ),
@@ -80,7 +98,7 @@ class FileReader:
         """The error's first line, with a column's name in the place of its number."""
         said = str(error).splitlines()[0]
         if number := re.search(r"CSV column #(\d+)", said):
-            with self._csv({}) as file:
+            with self._start({}) as file:
                 said = said.replace(number[0], f"column '{file.schema.names[int(number[1])]}'")
         return said
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -103,7 +104,5 @@ def digest_rows(batches: Iterable[pa.Table]) -> str:
         sha.update(str(fresh.schema).encode())
         for column in fresh.columns:
             for chunk in column.chunks:
-                sha.update(
-                    pa.record_batch([pc.take(chunk, pa.array(range(len(chunk)), pa.int64()))], names=["c"]).serialize()
-                )
+                sha.update(pa.record_batch([pc.take(chunk, pa.array(np.arange(len(chunk))))], names=["c"]).serialize())
     return sha.hexdigest()

@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 from tierra.data.frames import cast_table, plain_schema
 from tierra.data.sources import SourceReader, wanted_columns
 from tierra.data.spec import Source
+from tierra.data.spool import Spool
 from tierra.data.window import Window
 from tierra.errors import DataRejected
 from tierra.journal import note
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
-from tierra.store.tables import ROWS_A_GROUP, write_table
+from tierra.store.tables import write_table
 
 ROW_NUMBER = "row_number"
 
@@ -27,88 +28,97 @@ def key_of(source: Source) -> tuple[str, ...]:
 
 
 def take_snapshot(objects: Objects, source: Source, reader: SourceReader, window: Window) -> TableRef:
-    """Read a source's rows of a window into the store.
+    """Read a source's rows of a window into the store, never all of them in memory.
 
-    Batches are spooled to a temporary Arrow file, sorted through a memory map and
-    written as Parquet. Raises DataRejected on empty sources, null or repeated keys.
+    Rows are spooled to a temporary folder, sorted there and written as Parquet.
+    Raises DataRejected on empty sources, null or repeated keys.
     """
     columns = wanted_columns(source, reader)
+    if not source.key and ROW_NUMBER in columns:
+        raise DataRejected(
+            "name-reserved", f"{reader.where}: '{ROW_NUMBER}' numbers the rows of a source without `key`"
+        )
     with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
-        table = _spool(Path(folder) / "spool.arrow", source, reader, columns, window)
-        if not table.num_rows:
-            raise DataRejected("source-empty", f"{reader.where}: no rows{_said(window)}")
-        if not source.key and ROW_NUMBER in columns:
-            raise DataRejected(
-                "name-reserved", f"{reader.where}: '{ROW_NUMBER}' numbers the rows of a source without `key`"
-            )
-        _check_partition(source, reader, table.schema)
-        return write_table(objects, "snapshots/", _final_schema(source, table.schema), _sorted(source, reader, table))
+        spool = _filled(Spool(Path(folder), source.key or columns), source, reader, columns, window)
+        schema = _final_schema(spool, source, reader)
+        rows = _with_keys_checked(reader, spool, source.key) if source.key else _numbered(spool)
+        try:
+            return write_table(objects, "snapshots/", schema, rows)
+        except pa.ArrowInvalid as error:
+            raise _of_two_types(reader, error) from None
 
 
-def _spool(path: Path, source: Source, reader: SourceReader, columns: list[str], window: Window) -> pa.Table:
-    """All batches in one memory-mapped table; a column that widens on the way is widened throughout."""
-    files: list[tuple[Path, pa.Schema]] = []
-    schema: pa.Schema | None = None
-    writer: pa.RecordBatchFileWriter | None = None
+def _filled(spool: Spool, source: Source, reader: SourceReader, columns: list[str], window: Window) -> Spool:
+    """The spool with every batch in it. Raises DataRejected when there are no rows, or rows without a key."""
+    gaps = dict.fromkeys(source.key, 0)
     for batch in reader.batches(columns, window):
-        kinds = plain_schema(batch.schema, source.types, reader.where)
-        if writer is None or kinds != schema:
-            if writer:
-                writer.close()
-            schema = kinds
-            files.append((path.with_suffix(f".{len(files)}"), schema))
-            writer = pa.ipc.new_file(str(files[-1][0]), schema)
-        writer.write_table(cast_table(batch, kinds, reader.where))
-    if writer is None:
-        return pa.table({column: pa.array([], pa.string()) for column in columns})
-    writer.close()
-    tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file, _ in files]
-    return tables[0] if len(tables) == 1 else _widened(tables, reader)
+        table = cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
+        gaps = {name: count + _gaps(table.column(name)) for name, count in gaps.items()}
+        spool.add(table if source.key else _without_signed_zeros(table))
+    if not spool.rows:
+        raise DataRejected("source-empty", f"{reader.where}: no rows{_said(window)}")
+    for name, rows in gaps.items():
+        if rows:
+            raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
+    return spool
 
 
-def _widened(tables: list[pa.Table], reader: SourceReader) -> pa.Table:
+def _gaps(column: pa.ChunkedArray) -> int:
+    """Nulls and NaN, which is nobody's key either."""
+    floats = pa.types.is_floating(column.type)
+    return column.null_count + (pc.sum(pc.is_nan(column)).as_py() or 0 if floats else 0)
+
+
+def _without_signed_zeros(table: pa.Table) -> pa.Table:
+    """Minus zero as zero: equal to a sort, their order would be that of arrival."""
+    columns = [pc.add(each, 0.0) if pa.types.is_floating(each.type) else each for each in table.columns]
+    return pa.table(columns, schema=table.schema)
+
+
+def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Schema:
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataRejected("column-type", f"{reader.where}: {str(error).splitlines()[0]}") from None
-
-
-def _check_partition(source: Source, reader: SourceReader, schema: pa.Schema) -> None:
+        schema = spool.schema()
+    except pa.ArrowTypeError as error:
+        raise _of_two_types(reader, error) from None
     column = source.partition_by
     if column and not pa.types.is_temporal(schema.field(column).type):
         kind = schema.field(column).type
         raise DataRejected("column-type", f"{reader.where}: '{column}' is {kind}, not a date")
-
-
-def _final_schema(source: Source, schema: pa.Schema) -> pa.Schema:
     return schema if source.key else schema.append(pa.field(ROW_NUMBER, pa.int64()))
 
 
-def _sorted(source: Source, reader: SourceReader, table: pa.Table) -> Iterator[pa.Table]:
-    keys = table.select(list(source.key or table.column_names))
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]).to_numpy()
-    if source.key:
-        _check_keys(reader, keys, order)
-    in_order = bool((np.diff(order.astype(np.int64)) == 1).all())
-    for start in range(0, table.num_rows, ROWS_A_GROUP):
-        rows = order[start : start + ROWS_A_GROUP]
-        piece = table.slice(start, ROWS_A_GROUP) if in_order else table.take(pa.array(rows))
-        numbers = pa.array(np.arange(start, start + len(rows)))
-        yield piece if source.key else piece.append_column(ROW_NUMBER, numbers)
+def _of_two_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected:
+    return DataRejected("column-type", f"{reader.where}: {str(error).splitlines()[0]}")
 
 
-def _check_keys(reader: SourceReader, keys: pa.Table, order: np.ndarray) -> None:
-    for name in keys.column_names:
-        if nulls := keys.column(name).null_count:
-            raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {nulls:,} rows")
-    same = np.ones(max(len(order) - 1, 0), bool)
-    for name in keys.column_names:
-        values = keys.column(name).take(pa.array(order))
-        same &= pc.equal(values.slice(1), values.slice(0, len(values) - 1)).to_numpy()
-    if repeated := int(same.sum()):
-        example = keys.slice(int(order[int(same.argmax())]), 1).to_pylist()[0]
+def _numbered(spool: Spool) -> Iterator[pa.Table]:
+    start = 0
+    for rows in spool.in_order():
+        yield rows.append_column(ROW_NUMBER, pa.array(np.arange(start, start + rows.num_rows)))
+        start += rows.num_rows
+
+
+def _with_keys_checked(reader: SourceReader, spool: Spool, key: tuple[str, ...]) -> Iterator[pa.Table]:
+    """The rows in order. Raises DataRejected at their end when some repeat a key."""
+    repeated, example, last = 0, None, spool.schema().empty_table().select(key)
+    for rows in spool.in_order():
+        keys = pa.concat_tables([last, rows.select(key)])
+        same = _repeats(keys)
+        if example is None and same.any():
+            example = keys.slice(int(same.argmax()), 1).to_pylist()[0]
+        repeated, last = repeated + int(same.sum()), keys.slice(keys.num_rows - 1)
+        yield rows
+    if example is not None:
         shown = ", ".join(f"{name}={value}" for name, value in example.items())
         raise DataRejected("keys-duplicate", f"{reader.where}: {repeated:,} rows repeat a key, such as {shown}")
+
+
+def _repeats(keys: pa.Table) -> np.ndarray:
+    """For each row but the last, whether the next has the same key."""
+    same = np.ones(max(keys.num_rows - 1, 0), bool)
+    for column in keys.columns:
+        same &= pc.equal(column.slice(1), column.slice(0, len(same))).to_numpy()
+    return same
 
 
 def _said(window: Window) -> str:

@@ -1,0 +1,21 @@
+"""One MLflow run with its model, once MLflow is warm."""
+
+from itertools import count
+from pathlib import Path
+
+from tests.bench.measure import here, interleaved, show
+from tests.integration.test_registry import fit_project
+from tierra.model.registry import Registry
+
+LIMIT = 1.0
+
+
+def test_a_run_and_its_model_are_registered_within_a_second(tmp_path: Path) -> None:
+    fitted, registry, numbers = fit_project(tmp_path / "rides"), Registry(tmp_path / "var"), count()
+    fitted.register(registry, "the first")
+    costs = interleaved(
+        {"run, model, version, alias": lambda: here(lambda: fitted.register(registry, f"inputs {next(numbers)}"))}
+    )
+    show(f"MLflow, warm (goal {LIMIT:.0f} s)", costs)
+    assert registry.champion("rides").version == "6"  # type: ignore[union-attr]
+    assert costs["run, model, version, alias"].wall <= LIMIT
