@@ -7,7 +7,7 @@ import pytest
 from tests.bench.measure import Cost, interleaved, python, show
 from tests.bench.workload import MODEL, Installation, write_rides
 
-FEW, MANY = 40_000, 240_000
+FEW, MANY = 100_000, 600_000
 ROUNDS = 3
 FIXED_CPU_SECONDS = 5.0
 COST_OF_A_ROW = 1.1

@@ -29,6 +29,8 @@ def log_model(root: Path, file: Path) -> None:
     table = pd.read_parquet(file, columns=["km", "rain", "wind"]).head(1_000)
     model = LogisticRegression().fit(table, table["km"] > table["rain"] * 9)
     mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
+    if not mlflow.get_experiment_by_name("plain"):
+        mlflow.create_experiment("plain", artifact_location=(root / "plain").as_uri())
     mlflow.set_experiment("plain")
     with mlflow.start_run():
         mlflow.log_metrics({"roc_auc": 0.5})
