@@ -103,18 +103,24 @@ def said(candidate: Mapping[str, Any]) -> str:
 def metrics_table(
     rows: Mapping[str, Mapping[str, float]], title: str = "", intervals: Mapping[str, Intervals] | None = None
 ) -> Table:
-    """Metrics by model, each with its interval below where there is one."""
-    names = list(dict.fromkeys(metric for metrics in rows.values() for metric in metrics))
-    table = _table("", *(heading(name) for name in names))
+    """A metric a row, a model a column, each with its interval beside it where there is one."""
+    known, table = intervals or {}, Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.title, table.title_justify, table.title_style = title, "left", "dim"
-    for model, metrics in rows.items():
-        table.add_row(model, *(shown(metrics[name]) if name in metrics else "" for name in names))
-        known = (intervals or {}).get(model)
-        if known:
-            table.add_row(
-                "", *(f"[dim]{' to '.join(map(shown, known[name]))}[/]" if name in known else "" for name in names)
-            )
+    table.add_column("")
+    for model in rows:
+        table.add_column(model, justify="right")
+        if model in known:
+            table.add_column("")
+    for name in dict.fromkeys(metric for metrics in rows.values() for metric in metrics):
+        table.add_row(heading(name), *_row(name, rows, known))
     return table
+
+
+def _row(name: str, rows: Mapping[str, Mapping[str, float]], known: Mapping[str, Intervals]) -> Iterator[str]:
+    for model, metrics in rows.items():
+        yield shown(metrics[name]) if name in metrics else ""
+        if model in known:
+            yield f"[dim]{' to '.join(map(shown, known[model][name]))}[/]" if name in known[model] else ""
 
 
 def pairs(rows: Mapping[str, Any]) -> Table:

@@ -42,8 +42,9 @@ def multiclass(random: np.random.Generator, rows: int, absent: int | None = None
 
 
 def regression(random: np.random.Generator, rows: int) -> tuple[np.ndarray, Predictions]:
-    target = random.normal(5, 3, rows).round(1)
-    predicted = (target + random.normal(size=rows)).round(1)
+    digits = int(random.integers(1, 9))  # few digits for ties, many for a median between two values
+    target = random.normal(5, 3, rows).round(digits)
+    predicted = (target + random.normal(size=rows)).round(digits)
     return target, Predictions(predicted, predicted)
 
 

@@ -13,7 +13,7 @@ from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
 
 RULE = "rule__"
-CALENDAR = ("year", "month", "day", "day_of_week", "hour")
+CALENDAR = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
 ROWS_CHECKED = 64
 
 
@@ -171,7 +171,7 @@ def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
     if pd.api.types.is_timedelta64_dtype(kind):
         return [(name, values.dt.total_seconds())]
     if pd.api.types.is_datetime64_any_dtype(kind):
-        return [(f"{name}_{part}", getattr(values.dt, part).astype("float64")) for part in CALENDAR]
+        return [(f"{name}_{part}", getattr(values.dt, kind).astype("float64")) for part, kind in CALENDAR.items()]
     if pd.api.types.is_complex_dtype(kind):
         raise DataRejected("features-type", f"feature '{name}' is {kind}")
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):

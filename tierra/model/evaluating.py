@@ -53,7 +53,7 @@ def sliced(values: pd.Series) -> pd.Series:
     numeric = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
     if numeric and values.nunique() > MOST_VALUES:
         edges = np.unique(values.quantile([0, 0.25, 0.5, 0.75, 1]))
-        names = [f"{index + 1}: {low:,.6g} to {high:,.6g}" for index, (low, high) in enumerate(pairwise(edges))]
+        names = [f"{index + 1}: {low:.6g} to {high:.6g}" for index, (low, high) in enumerate(pairwise(edges))]
         ranges = pd.cut(values, edges, labels=names, include_lowest=True)
         return ranges.astype("str").where(values.notna(), "missing")
     texts = values.astype("str").where(values.notna(), "missing")

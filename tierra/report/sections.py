@@ -20,7 +20,7 @@ from tierra.report.drawings import (
     draw_slices,
     draw_stations,
 )
-from tierra.report.wording import heading
+from tierra.report.wording import heading, shorten
 
 MULTIPLES = 24
 NAMED = 40
@@ -143,16 +143,18 @@ def _candidates(candidates: dict[str, dict[str, float]], best: str) -> dict[str,
 
 
 def _treatments(journal: Journal) -> list[dict[str, str]]:
-    """Features that are prepared alike, together; "kind: treatment" in one text is parted at the colon."""
+    """What is done with features, and with which: those that are prepared alike stand together."""
     alike: dict[str, list[str]] = {}
     for feature, treatment in facts.merged(journal, "treatments").items():
         alike.setdefault(str(treatment), []).append(feature)
-    lines = []
-    for said, features in sorted(alike.items(), key=lambda each: -len(each[1])):
-        kind, colon, rest = said.partition(": ")
-        named = ", ".join(features[:NAMED]) + (f" and {len(features) - NAMED:,} more" if len(features) > NAMED else "")
-        lines.append({"feature": named, "kind": kind if colon else "", "treatment": rest if colon else kind})
-    return lines
+    return [
+        {"treatment": said, "features": ", ".join(shorten(each, 60) for each in features[:NAMED]) + _rest(features)}
+        for said, features in sorted(alike.items(), key=lambda each: -len(each[1]))
+    ]
+
+
+def _rest(features: list[str]) -> str:
+    return f" and {len(features) - NAMED:,} more" if len(features) > NAMED else ""
 
 
 def _multiples(profile: Profile, then: Profile | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def amount(value: float | None) -> str:
     size = abs(value)
     if size >= 1e12 or 0 < size < 1e-4:
         return f"{value:.4g}"
-    return f"{value:,.4f}" if size < 10 else f"{value:,.2f}" if size < 10_000 else f"{value:,.0f}"
+    return f"{value:,.4f}" if size < 10 else f"{value:,.2f}" if size < 1_000 else f"{value:,.0f}"
 
 
 def number(value: float) -> str:
