@@ -45,7 +45,7 @@ def rdata(package: str, name: str, rows: int) -> Callable[[], pd.DataFrame]:
     return load
 
 
-NUMBER, CATEGORY = "number, gaps mean, scale standard", "category, one hot"
+NUMBER, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
 DATA = {
     "iris": Data(sklearn_data("iris"), "target", "multiclass", "log_loss", {"petal width (cm)": NUMBER}),
     "wine": Data(sklearn_data("wine"), "target", "multiclass", "log_loss", {"alcohol": NUMBER}),

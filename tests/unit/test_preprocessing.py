@@ -209,10 +209,10 @@ def test_an_outlier_storm_stays_near_only_where_it_is_clipped(outliers: str) -> 
     ("treatment", "words"),
     [
         (Treatment(kind="left_out"), "left out"),
-        (Treatment(kind="category", encode="one_hot"), "category, one hot"),
+        (Treatment(kind="category", encode="one_hot"), "category: one hot"),
         (Treatment(kind="category", encode="ordinal", order=("a", "b")), "category, ordinal in order a, b"),
         (Treatment(kind="number", impute="median", scale="robust", outliers="clip"),
-         "number, gaps median, scale robust, outliers clip"),
+         "number: gaps median, scale robust, outliers clip"),
     ],
 )  # fmt: skip
 def test_a_treatment_is_said_in_a_few_words(treatment: Treatment, words: str) -> None:
