@@ -78,7 +78,9 @@ def evaluate_models(project: Project, choice: Choice, table: FeatureTable, parts
     workspace = open_workspace()
     champion = workspace.registry().champion(project.project)
     wanted = [project.gate.metric, project.metrics, project.slices]
-    inputs = [parts.test.sha256, table.joined.sha256, choice, champion, wanted, _files(project)]
+    # The champion by what it is, not by the folder its files were fetched to, a new one each time.
+    served = [champion.version, champion.release] if champion else None
+    inputs = [parts.test.sha256, table.joined.sha256, choice, served, wanted, _files(project)]
     compared = remember(workspace.objects, "evaluate", inputs, Compared,
                         lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
     note(evaluations=compared.evaluations)
