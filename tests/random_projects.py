@@ -109,7 +109,7 @@ def _said(
     if dice.by_chance(0.6):
         said["split"] = _split(features, drawn, dice)
     if dice.by_chance(0.5):
-        said["preprocessing"] = _preprocessing(features, kinds, dice)
+        said["preprocessing"] = _preprocessing(features, kinds, said.get("split", {}).get("column"), dice)
     if dice.by_chance(0.8):
         said["candidates"] = _candidates(task, features, dice)
     if dice.by_chance(0.3):
@@ -122,12 +122,12 @@ def _said(
 def _split(features: dict[str, Any], drawn: Drawn, dice: Dice) -> dict[str, Any]:
     if drawn.day and dice.by_chance(0.6):
         return {"by": "time", "validation": "20%", "test": dice.one_of("20%", "10d")}
-    by = dice.one_of("random", "stratified", "stratified", "group")
+    by = dice.one_of("random", "stratified", *(["group"] if len(features) > 3 else []))
     shares = {"validation": dice.one_of("10%", "25%"), "test": "30%", "seed": int(dice.random.integers(9))}
     return {"by": by, **shares, **({"column": dice.one_of(*features)} if by == "group" else {})}
 
 
-def _preprocessing(features: dict[str, Any], kinds: list[str], dice: Dice) -> dict[str, Any]:
+def _preprocessing(features: dict[str, Any], kinds: list[str], group: str | None, dice: Dice) -> dict[str, Any]:
     said = {
         "impute": dice.one_of("mean", "median", "most_frequent"),
         "scale": dice.one_of("standard", "robust", "none"),
@@ -135,10 +135,12 @@ def _preprocessing(features: dict[str, Any], kinds: list[str], dice: Dice) -> di
         "rare": dice.one_of(1, 20, 500),
     }
     name, kind = dice.one_of(*zip(features, kinds, strict=True))
-    left_out = [{"kind": "left_out"}] if len(features) > 1 else []
+    left_out = [{"kind": "left_out"}] if kinds.count("number") > 1 else []
     stated = [*left_out, {"encode": "target"}, {"encode": "ordinal"}, {"encode": "one_hot"}]
     if kind in ("number", "integer", "wide"):
         stated = [{"kind": "number"}, {"outliers": "clip"}, {"impute": "median", "scale": "robust"}, *stated]
+    if name == group:  # the groups of a split are no feature
+        return said
     dated = kind in ("date", "timestamp", "mixed") or (kind == "text" and dice.by_chance(0.5))
     return said | ({} if dated else {"columns": {name: dice.one_of(*stated)}})
 
