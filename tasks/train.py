@@ -87,10 +87,11 @@ def evaluate_models(
     if champion and champion.release.inputs == training_inputs(project, _digests(snapshots)):
         champion = None
     wanted = [project.gate.metric, project.metrics, project.slices]
-    inputs = [parts.test.sha256, table.joined.sha256, choice, champion, wanted, _files(project)]
-    compared = remember(
-        workspace.objects, "evaluate", inputs, Compared, lambda: _compare(project, choice, table, parts, champion)
-    )
+    # The champion by what it is, not by the folder its files were fetched to, a new one each time.
+    served = [champion.version, champion.release] if champion else None
+    inputs = [parts.test.sha256, table.joined.sha256, choice, served, wanted, _files(project)]
+    compared = remember(workspace.objects, "evaluate", inputs, Compared,
+                        lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
     note(evaluations=compared.evaluations)
     if compared.warning:
         note_each(warning=compared.warning)

@@ -11,7 +11,7 @@ import yaml
 LONGEST = 200
 MOST_ROWS = 100_000
 NAMES = [
-    "target", "index", "level_0", "row_number", "rule__x", "__target__", "class", "lambda", "None", "nan", "true",
+    "target", "index", "level_0", "row_number", "rule__x", "class", "lambda", "None", "nan", "true",
     "0", "1.5", "señal", "温度", "Ünïcödé 🌍", "two words", "it's", 'say "x"', "a,b", "a.b", "a:b", " padded ",
     "x" * LONGEST, "probability", "decision", "prediction", "weight", "name", "values", "size", "day_year",
     "day_month", "km", "kind", "columns", "dtype", "{x}", "%s", "[x]", "<b>x</b>", "a\tb", "a\nb", "rows", "count",
@@ -109,11 +109,11 @@ def _said(
     if dice.by_chance(0.6):
         said["split"] = _split(features, drawn, dice)
     if dice.by_chance(0.5):
-        said["preprocessing"] = _preprocessing(features, kinds, dice)
+        said["preprocessing"] = _preprocessing(features, kinds, said.get("split", {}).get("column"), dice)
     if dice.by_chance(0.8):
         said["candidates"] = _candidates(task, features, dice)
     if dice.by_chance(0.3):
-        column = dice.one_of(*features)
+        column = next(iter(features))
         keep = {"type": "expect_column_values_to_not_be_null", "column": column, "on_fail": "quarantine"}
         said["contract"] = {"quarantine_budget": "100%", "expectations": [keep]}
     return said
@@ -122,12 +122,12 @@ def _said(
 def _split(features: dict[str, Any], drawn: Drawn, dice: Dice) -> dict[str, Any]:
     if drawn.day and dice.by_chance(0.6):
         return {"by": "time", "validation": "20%", "test": dice.one_of("20%", "10d")}
-    by = dice.one_of("random", "stratified", "group")
+    by = dice.one_of("random", "stratified", *(["group"] if len(features) > 3 else []))
     shares = {"validation": dice.one_of("10%", "25%"), "test": "30%", "seed": int(dice.random.integers(9))}
     return {"by": by, **shares, **({"column": dice.one_of(*features)} if by == "group" else {})}
 
 
-def _preprocessing(features: dict[str, Any], kinds: list[str], dice: Dice) -> dict[str, Any]:
+def _preprocessing(features: dict[str, Any], kinds: list[str], group: str | None, dice: Dice) -> dict[str, Any]:
     said = {
         "impute": dice.one_of("mean", "median", "most_frequent"),
         "scale": dice.one_of("standard", "robust", "none"),
@@ -135,9 +135,12 @@ def _preprocessing(features: dict[str, Any], kinds: list[str], dice: Dice) -> di
         "rare": dice.one_of(1, 20, 500),
     }
     name, kind = dice.one_of(*zip(features, kinds, strict=True))
-    stated = [{"kind": "left_out"}, {"encode": "target"}, {"encode": "ordinal"}, {"encode": "one_hot"}]
+    left_out = [{"kind": "left_out"}] if kinds.count("number") > 1 else []
+    stated = [*left_out, {"encode": "target"}, {"encode": "ordinal"}, {"encode": "one_hot"}]
     if kind in ("number", "integer", "wide"):
         stated = [{"kind": "number"}, {"outliers": "clip"}, {"impute": "median", "scale": "robust"}, *stated]
+    if name == group:  # the groups of a split are no feature
+        return said
     dated = kind in ("date", "timestamp", "mixed") or (kind == "text" and dice.by_chance(0.5))
     return said | ({} if dated else {"columns": {name: dice.one_of(*stated)}})
 
