@@ -2,10 +2,13 @@
 
 from prefect import flow
 
-from tasks.features import build_features, split_table
+from tasks.evaluate import evaluate_models, judge
+from tasks.features import build_features
+from tasks.fit import choose_candidate, fit_candidates
+from tasks.parts import split_table
 from tasks.pull import open_project, pull_sources
+from tasks.register import register_model
 from tasks.run import one_page, run_name
-from tasks.train import choose_candidate, evaluate_models, fit_candidates, judge, register_model
 from tasks.validate import validate_tables
 from tierra.outcomes import Trained
 

@@ -1,6 +1,6 @@
 """Joining clean tables, building features, and splitting them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,8 +15,6 @@ from tierra.workspace import open_workspace
 if TYPE_CHECKING:
     from tierra.data.joins import Joiner
 
-PARTS = ("train", "validation", "test")
-
 
 class FeatureTable(BaseModel):
     """The joined rows, and their features with target, weight, row number and unit of the split beside them."""
@@ -27,22 +25,6 @@ class FeatureTable(BaseModel):
     features: TableRef
     labels: Labels
     unlabelled: int
-
-
-class Parts(BaseModel):
-    """The three parts of the feature table, and what their targets mean."""
-
-    model_config = ConfigDict(frozen=True)
-
-    labels: Labels
-    train: TableRef
-    validation: TableRef
-    test: TableRef
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Rows by part."""
-        return {name: getattr(self, name).rows for name in PARTS}
 
 
 class Joined(BaseModel):
@@ -68,18 +50,6 @@ def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTabl
     made = remember(objects, "features", inputs, FeatureTable, lambda: _build(project, tables))
     note(rows=made.features.rows, unlabelled=made.unlabelled, labels=made.labels.model_dump())
     return made
-
-
-@station
-def split_table(project: Project, table: FeatureTable) -> Parts:
-    """Train, validation and test: by time, at random, by class or by group."""
-    from tierra.store.memo import remember
-
-    objects, inputs = open_workspace().objects, [table.features.sha256, table.labels, project.split]
-    parts = remember(objects, "split", inputs, Parts, lambda: _split(project, table))
-    note(**{f"{name} rows": rows for name, rows in parts.rows.items()})
-    note(differences=_differences(parts), **({} if project.split.by == "time" else {"seed": project.split.seed}))
-    return parts
 
 
 @station
@@ -123,35 +93,6 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
         labels=labels,
         unlabelled=int(target.isna().sum()),
     )
-
-
-def _split(project: Project, table: FeatureTable) -> Parts:
-    import pyarrow as pa
-
-    from tierra.data.frames import to_frame
-    from tierra.data.split import split_rows
-    from tierra.store.tables import read_table, write_table
-
-    objects = open_workspace().objects
-    whole = read_table(objects, table.features)
-    frame = to_frame(whole.select([UNIT, TARGET]))
-    part_of = split_rows(frame[UNIT], frame[TARGET], project.split, table.labels)
-    parts = {name: whole.filter(pa.array(part_of == name)) for name in PARTS}
-    return Parts(
-        labels=table.labels,
-        **{name: write_table(objects, "features/", part.schema, [part]) for name, part in parts.items()},
-    )
-
-
-def _differences(parts: Parts) -> list[dict[str, Any]]:
-    """How validation and test differ from training, feature by feature."""
-    from tasks.profile import profile_of
-    from tierra.data.differences import compare_profiles
-
-    features = [name for name in parts.train.columns if name not in (UNIT, ROW, WEIGHT)]
-    profiles = {name: profile_of(name, getattr(parts, name), (), features) for name in PARTS}
-    moved = {name: compare_profiles(profiles[name], profiles["train"]) for name in PARTS[1:]}
-    return [{"part": name, **each.model_dump()} for name, found in moved.items() for each in found]
 
 
 def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:

@@ -89,3 +89,8 @@ def _snapshot(project: Project, name: str, window: "Window") -> TableRef:
     ref = take_snapshot(workspace.objects, source, reader, window)
     note_rows(name, ref)
     return ref
+
+
+def digests_of(snapshots: dict[str, TableRef]) -> dict[str, str]:
+    """The digests of snapshots by source."""
+    return {name: ref.sha256 for name, ref in snapshots.items()}

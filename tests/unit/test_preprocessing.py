@@ -172,7 +172,7 @@ def test_without_a_feature_left_there_is_nothing_to_fit() -> None:
 
 def test_dates_are_their_calendar_parts_and_booleans_are_numbers() -> None:
     rows = pd.DataFrame({"at": pd.to_datetime(["2024-02-29 23:30", None]), "wet": [True, False],
-                         "gap": [True, None], "took": pd.to_timedelta(["90s", "1d"])})  # fmt: skip
+                         "gap": [True, None], "took": pd.to_timedelta(["90s", "1D"])})  # fmt: skip
     made = build_features(Recipe(target="y", target_column="y"), _NOTHING, rows, rows.iloc[:0])
     assert made.filter(like="at_").iloc[0].to_dict() == {
         "at_year": 2024, "at_month": 2, "at_day": 29, "at_weekday": 3, "at_hour": 23
@@ -208,9 +208,9 @@ def test_an_outlier_storm_stays_near_only_where_it_is_clipped(outliers: str) -> 
 @pytest.mark.parametrize(
     ("treatment", "words"),
     [
-        (Treatment(kind="left_out"), "left out"),
+        (Treatment(kind="left_out"), "left out: nothing to teach, or too many different values"),
         (Treatment(kind="category", encode="one_hot"), "category: one hot"),
-        (Treatment(kind="category", encode="ordinal", order=("a", "b")), "category, ordinal in order a, b"),
+        (Treatment(kind="category", encode="ordinal", order=("a", "b")), "category: ordinal in order a, b"),
         (Treatment(kind="number", impute="median", scale="robust", outliers="clip"),
          "number: gaps median, scale robust, outliers clip"),
     ],

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler, TargetEncoder
 
@@ -21,6 +22,7 @@ RARE_SHARE = 0.01
 FEW_TEXTS = 50
 CLOSE = 3
 SEED = 0
+FOLDS = 5
 Needs = Literal["numbers", "scaled", "ordinal"]
 
 
@@ -175,7 +177,9 @@ def _encoder(each: Treatment, wanted: Wanted, columns: int) -> Any:
         return OrdinalEncoder(categories=[list(each.order)] * columns, **unknown)
     if each.encode == "target":
         kinds = {"regression": "continuous"}
-        return TargetEncoder(target_type=kinds.get(wanted.task, wanted.task), random_state=SEED)
+        folds = KFold if wanted.task == "regression" else StratifiedKFold
+        folded = folds(FOLDS, shuffle=True, random_state=SEED)
+        return TargetEncoder(target_type=kinds.get(wanted.task, wanted.task), cv=folded)
     if each.encode == "ordinal" or wanted.needs != "scaled":
         return OrdinalEncoder(**unknown, encoded_missing_value=-2, **grouped)
     return OneHotEncoder(handle_unknown="infrequent_if_exist", **grouped)

@@ -1,0 +1,97 @@
+"""Registering what won, or keeping what serves."""
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.features import FeatureTable
+from tasks.fit import Choice, load_fitted
+from tasks.parts import Parts, read_part
+from tasks.profile import keep_profile, profile_of
+from tasks.pull import digests_of
+from tasks.station import station
+from tierra.data.labels import Labels
+from tierra.data.recipe import BESIDE
+from tierra.journal import note
+from tierra.model.gate import Scores, Verdict
+from tierra.model.release import Champion
+from tierra.outcomes import Served, Trained
+from tierra.project import Project
+from tierra.store.refs import TableRef
+from tierra.workspace import open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS_COMPARED = 500
+
+
+@station
+def register_model(
+    project: Project, snapshots: dict[str, TableRef], table: FeatureTable, parts: Parts, choice: Choice,
+    scores: Scores, verdict: Verdict,
+) -> Trained:  # fmt: skip
+    """Register the winner as champion, or keep the one that serves."""
+    from tierra.model.artifact import check_agreement
+    from tierra.releasing import make_release
+
+    registry = open_workspace().registry()
+    champion = registry.champion(project.project)
+    winner = choice.rule if verdict.winner == "rule" else choice.best
+    release = make_release(
+        project,
+        datasets=digests_of(snapshots),
+        types=table.joined.columns,
+        labels=parts.labels,
+        features=[name for name in parts.train.columns if name not in BESIDE],
+        rows=parts.rows,
+        scores=scores,
+        verdict=verdict,
+    )
+    if champion and champion.release.inputs == release.inputs:
+        return _trained(project, "KeptChampion", f"same inputs as version {champion.version}", scores, champion)
+    params = {"candidate": winner.candidate, "gate.metric": project.gate.metric, "rows": parts.rows}
+    metrics = {f"test.{name}": value for name, value in release.metrics.items()}
+    metrics |= {f"rule.{name}": value for name, value in release.rule_metrics.items()}
+    if champion and not verdict.promote:
+        registry.record(release, params, metrics)
+        return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
+    model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
+    check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
+    release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
+    new = registry.register(
+        release, model, features, {name: (project.folder / name).read_bytes() for name in release.code}, params, metrics
+    )
+    return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
+
+
+def _looks(
+    project: Project, snapshots: dict[str, TableRef], model: Any, features: "pd.DataFrame", labels: Labels
+) -> dict[str, Any]:
+    """What scoring is compared with: the training data's profile, and what the model says of the test rows."""
+    from tierra.model.artifact import predict
+    from tierra.model.scoring import distribution
+
+    scores, decided = distribution(predict(model, features, labels), labels)
+    profile = profile_of(project.main, snapshots[project.main], project.main_source.key)
+    return {"scores": scores, "decided": decided, "profile": keep_profile(profile)}
+
+
+def _trained(
+    project: Project, outcome: Any, reason: str, scores: Scores, champion: Champion, verdict: Verdict | None = None
+) -> Trained:
+    release = champion.release
+    note(datasets={name: sha256[:12] for name, sha256 in release.datasets.items()})
+    return Trained(
+        project=project.project,
+        outcome=outcome,
+        reason=reason,
+        task=release.labels.task,
+        metric=project.gate.measure,
+        verdict=verdict or release.verdict,
+        champion=Served(version=champion.version, candidate=release.candidate, metrics=release.metrics,
+                        intervals=release.intervals),
+        rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),
+        best=Served(candidate=scores.best, metrics=scores.best_metrics, intervals=scores.best_intervals),
+        rows=release.rows,
+        model_sha256=release.model_sha256,
+        datasets=release.datasets,
+    )  # fmt: skip
