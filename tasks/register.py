@@ -48,18 +48,14 @@ def register_model(
     )
     if champion and champion.release.inputs == release.inputs:
         return _trained(project, "KeptChampion", f"same inputs as version {champion.version}", scores, champion)
-    params = {"candidate": winner.candidate, "gate.metric": project.gate.metric, "rows": parts.rows}
-    metrics = {f"test.{name}": value for name, value in release.metrics.items()}
-    metrics |= {f"rule.{name}": value for name, value in release.rule_metrics.items()}
     if champion and not verdict.promote:
-        registry.record(release, params, metrics)
+        registry.record(release)
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
     model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
     release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
-    new = registry.register(
-        release, model, features, {name: (project.folder / name).read_bytes() for name in release.code}, params, metrics
-    )
+    code = {name: (project.folder / name).read_bytes() for name in release.code}
+    new = registry.register(release, model, features, code)
     return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
 
 

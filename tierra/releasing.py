@@ -44,6 +44,7 @@ def make_release(
         candidate=verdict.winner,
         inputs=training_inputs(project, datasets),
         model_sha256="",
+        metric=project.gate.metric or "",
         metrics=scores.rule_metrics if verdict.winner == "rule" else scores.best_metrics,
         rule_metrics=scores.rule_metrics,
         intervals=scores.rule_intervals if verdict.winner == "rule" else scores.best_intervals,

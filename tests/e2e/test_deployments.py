@@ -71,7 +71,7 @@ def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
         yield environment
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)  # a worker waits for the run it is in
         log.close()
 
 

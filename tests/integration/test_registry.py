@@ -45,7 +45,7 @@ class Fitted:
 
     def register(self, registry: Registry, inputs: str = "inputs 1") -> Champion:
         release = self.release.model_copy(update={"inputs": inputs})
-        return registry.register(release, self.model, self.table, self.code, {"C": 0.3}, {"test.roc_auc": 0.8})
+        return registry.register(release, self.model, self.table, self.code)
 
 
 def fit_project(folder: Path) -> Fitted:
@@ -171,7 +171,7 @@ def test_other_inputs_are_a_version_of_their_own_and_move_the_alias(registry: Re
 
 def test_a_run_that_did_not_win_is_recorded_once_and_serves_nothing(registry: Registry, fitted: Fitted) -> None:
     for _ in range(2):
-        registry.record(fitted.release, {"C": 1}, {"test.roc_auc": 0.5})
+        registry.record(fitted.release)
     assert registry.count_runs("rides") == 1
     assert registry.champion("rides") is None
 

@@ -46,13 +46,14 @@ def rdata(package: str, name: str, rows: int) -> Callable[[], pd.DataFrame]:
 
 
 NUMBER, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
+LEFT_OUT = "left out: nothing to teach, or too many different values"
 DATA = {
     "iris": Data(sklearn_data("iris"), "target", "multiclass", "log_loss", {"petal width (cm)": NUMBER}),
     "wine": Data(sklearn_data("wine"), "target", "multiclass", "log_loss", {"alcohol": NUMBER}),
     "breast_cancer": Data(sklearn_data("breast_cancer"), "target", "binary", "roc_auc", {"mean radius": NUMBER}),
     "diabetes": Data(sklearn_data("diabetes"), "target", "regression", "rmse", {"bmi": NUMBER}),
     "penguins": Data(rdata("modeldata", "penguins", 400), "species", "multiclass", "log_loss",
-                     {"island": CATEGORY, "sex": CATEGORY, "body_mass_g": NUMBER, "rownames": "left out"}),
+                     {"island": CATEGORY, "sex": CATEGORY, "body_mass_g": NUMBER, "rownames": LEFT_OUT}),
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ ALLOWED_TYPES = frozenset(
         "sklearn.tree._tree.Tree",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "tierra.model.preprocessing.Fences",
         "tierra.model.rules.Averaged",

@@ -78,42 +78,26 @@ class Registry:
         with _answering():
             return len(self._client.search_runs([self._experiment(project)], max_results=50_000))
 
-    def record(self, release: Release, params: dict[str, Any], metrics: dict[str, float]) -> None:
+    def record(self, release: Release) -> None:
         """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs."""
         with _answering():
             if not self._runs(release):
-                with self._run(release, params, metrics):
+                with self._run(release):
                     pass
 
-    def register(
-        self,
-        release: Release,
-        model: Any,
-        sample: pd.DataFrame,
-        code: dict[str, bytes],
-        params: dict[str, Any],
-        metrics: dict[str, float],
-    ) -> Champion:
+    def register(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> Champion:
         """Register a model with its release and make it the champion.
 
         The alias moves last. A version left by a run that died before that is
         taken up again, not made twice.
         """
         with _answering():
-            version = self._version(release) or self._create(release, model, sample, code, params, metrics)
+            version = self._version(release) or self._create(release, model, sample, code)
             self._client.set_registered_model_alias(release.project, ALIAS, version.version)
             return self._opened(version)
 
-    def _create(
-        self,
-        release: Release,
-        model: Any,
-        sample: pd.DataFrame,
-        code: dict[str, bytes],
-        params: dict[str, Any],
-        metrics: dict[str, float],
-    ) -> ModelVersion:
-        with self._run(release, params, metrics) as run:
+    def _create(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> ModelVersion:
+        with self._run(release) as run:
             signature = mlflow.models.infer_signature(sample.head(SIGNATURE_ROWS), model.predict(sample.head(2)))
             if not signature.inputs or list(signature.inputs.input_names()) != list(sample.columns):
                 raise Broken("signature-missing", f"{release.project}: MLflow made no signature of the features")
@@ -151,12 +135,13 @@ class Registry:
         return self._client.create_model_version(release.project, model_uri, run_id, tags=tags)
 
     @contextmanager
-    def _run(self, release: Release, params: dict[str, Any], metrics: dict[str, float]) -> Iterator[Any]:
+    def _run(self, release: Release) -> Iterator[Any]:
         tags = {"inputs": release.inputs, "candidate": release.candidate, "verdict": release.verdict.model_dump_json()}
         tags |= {f"dataset.{name}": sha256 for name, sha256 in release.datasets.items()}
         with mlflow.start_run(experiment_id=self._experiment(release.project), run_name=release.candidate, tags=tags):
-            mlflow.log_params(params)
-            mlflow.log_metrics(metrics)
+            mlflow.log_params({"candidate": release.candidate, "gate.metric": release.metric, "rows": release.rows})
+            mlflow.log_metrics({f"test.{name}": value for name, value in release.metrics.items()})
+            mlflow.log_metrics({f"rule.{name}": value for name, value in release.rule_metrics.items()})
             yield mlflow.active_run()
 
     def _experiment(self, project: str) -> str:

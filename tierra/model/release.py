@@ -18,6 +18,7 @@ class Release(BaseModel):
     candidate: str
     inputs: str
     model_sha256: str
+    metric: str = ""
     metrics: dict[str, float]
     rule_metrics: dict[str, float]
     intervals: Intervals = {}
