@@ -90,11 +90,9 @@ def _fit(project: Project, candidate: "Rule | Model | Average", parts: Parts, me
 
 def _note_features(project: Project, parts: Parts) -> None:
     """What preprocessing does with each feature."""
-    from tierra.model.preprocessing import describe, infer_treatments
+    from tierra.model.preprocessing import describe_features
 
-    features = read_part(parts.train, parts.labels).features
-    treatments = infer_treatments(features, project.preprocessing)
-    note(treatments={name: describe(each) for name, each in treatments.items()})
+    note(treatments=describe_features(read_part(parts.train, parts.labels).features, project.preprocessing))
 
 
 def _find_leaks(project: Project, parts: Parts) -> None:

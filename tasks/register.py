@@ -64,7 +64,7 @@ def _looks(
 ) -> dict[str, Any]:
     """What scoring is compared with: the training data's profile, and what the model says of the test rows."""
     from tierra.model.artifact import predict
-    from tierra.model.scoring import distribution
+    from tierra.model.distributions import distribution
 
     scores, decided = distribution(predict(model, features, labels), labels)
     profile = profile_of(project.main, snapshots[project.main], project.main_source.key)

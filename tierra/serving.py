@@ -11,8 +11,9 @@ from tierra.data.features import build_training_features
 from tierra.data.frames import align_types, to_frame
 from tierra.data.recipe import Recipe
 from tierra.errors import Broken, Misconfigured, NoChampion
+from tierra.model.distributions import PROBABILITIES
 from tierra.model.release import Champion
-from tierra.model.scoring import PROBABILITIES, Scorer, select_features
+from tierra.model.scoring import Scorer, select_features
 from tierra.project import Project, load_project
 from tierra.workspace import Workspace
 

@@ -135,7 +135,7 @@ def _fit(project: Project, parts: dict[str, Examples]) -> dict[str, Any]:
 
 def _judge(project: Project, models: dict[str, Any], parts: dict[str, Examples], source: pd.DataFrame) -> Trial:
     from tierra.model.comparing import compare_models
-    from tierra.model.preprocessing import describe, infer_treatments
+    from tierra.model.preprocessing import describe_features
     from tierra.model.training import choose_candidate, measure, scorers_of
 
     labels, test = parts["test"].labels, parts["test"]
@@ -145,7 +145,6 @@ def _judge(project: Project, models: dict[str, Any], parts: dict[str, Examples],
     slices = slice_columns(source, project.slices)
     rivals = {best: (models[best], test), "rule": (models["rule"], test)}
     scores = compare_models(best, rivals, project.gate.measure, scorers, slices, explain=False).scores
-    treatments = infer_treatments(parts["train"].features, project.preprocessing)
     return Trial(
         project=project.project,
         task=labels.task,
@@ -153,7 +152,7 @@ def _judge(project: Project, models: dict[str, Any], parts: dict[str, Examples],
         metric=project.gate.measure,
         rows={name: len(part.target) for name, part in parts.items()},
         features=list(test.features.columns),
-        treatments={name: describe(each) for name, each in treatments.items()},
+        treatments=describe_features(parts["train"].features, project.preprocessing),
         candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=validation,
         scores=scores,

@@ -46,7 +46,7 @@ def rdata(package: str, name: str, rows: int) -> Callable[[], pd.DataFrame]:
 
 
 NUMBER, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
-LEFT_OUT = "left out: nothing to teach, or too many different values"
+LEFT_OUT = "left out: numbers the rows"
 DATA = {
     "iris": Data(sklearn_data("iris"), "target", "multiclass", "log_loss", {"petal width (cm)": NUMBER}),
     "wine": Data(sklearn_data("wine"), "target", "multiclass", "log_loss", {"alcohol": NUMBER}),

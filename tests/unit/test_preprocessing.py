@@ -14,7 +14,7 @@ from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
 from tierra.data.recipe import Recipe
 from tierra.errors import DataRejected, Misconfigured
-from tierra.model.preprocessing import Fences, Needs, Wanted, build_encoder, describe, infer_treatments
+from tierra.model.preprocessing import Fences, Needs, Wanted, build_encoder, infer_treatments
 from tierra.model.spec import Preprocessing, Treatment
 
 ROWS = 400
@@ -205,15 +205,23 @@ def test_an_outlier_storm_stays_near_only_where_it_is_clipped(outliers: str) -> 
     assert (np.abs(storm).max() <= np.abs(calm).max() + 10) == (outliers == "clip")
 
 
-@pytest.mark.parametrize(
-    ("treatment", "words"),
-    [
-        (Treatment(kind="left_out"), "left out: nothing to teach, or too many different values"),
-        (Treatment(kind="category", encode="one_hot"), "category: one hot"),
-        (Treatment(kind="category", encode="ordinal", order=("a", "b")), "category: ordinal in order a, b"),
-        (Treatment(kind="number", impute="median", scale="robust", outliers="clip"),
-         "number: gaps median, scale robust, outliers clip"),
-    ],
-)  # fmt: skip
-def test_a_treatment_is_said_in_a_few_words(treatment: Treatment, words: str) -> None:
-    assert describe(treatment) == words
+def test_a_treatment_is_said_in_a_few_words_and_why_a_feature_is_left_out() -> None:
+    rows = 200
+    table = pd.DataFrame({
+        "km": np.linspace(0, 1, rows), "zone": ["A", "B"] * 100, "grade": ["a", "b"] * 100, "dull": "x",
+        "note": [f"note {row}" for row in range(rows)], "number": np.arange(rows, dtype=float), "empty": np.nan,
+    })  # fmt: skip
+    columns = {
+        "km": Treatment(impute="median", scale="robust", outliers="clip"),
+        "grade": Treatment(order=("a", "b")),
+        "dull": Treatment(kind="left_out"),
+    }
+    assert describe_features(table, Preprocessing(columns=columns)) == {
+        "km": "number: gaps median, scale robust, outliers clip",
+        "zone": "category: one hot",
+        "grade": "category: ordinal in order a, b",
+        "dull": "left out: so stated",
+        "note": "left out: text that is different in most rows",
+        "number": "left out: numbers the rows",
+        "empty": "left out: no value in training",
+    }

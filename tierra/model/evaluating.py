@@ -10,7 +10,8 @@ import pandas as pd
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, predict
 from tierra.model.bootstrap import draw_metrics, interval, intervals
-from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, Histogram, SliceScores
+from tierra.model.distributions import count_between, distribution, edges_of
+from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, SliceScores
 from tierra.model.examples import Examples
 from tierra.model.metrics import Metrics, compute_metrics
 from tierra.model.training import measure
@@ -61,13 +62,6 @@ def sliced(values: pd.Series) -> pd.Series:
     return texts.where(texts.isin(often), OTHERS)
 
 
-def histogram(values: np.ndarray, labels: Labels) -> Histogram:
-    """How scores are distributed: probabilities from 0 to 1, numbers over their own range."""
-    span = (0.0, 1.0) if labels.task != "regression" else None
-    counts, edges = np.histogram(values[np.isfinite(values)], bins=BINS, range=span)
-    return Histogram(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))
-
-
 def _score_slice(
     column: str, value: str, inside: np.ndarray, rows: Examples, said: Predictions, rule: Predictions, metric: str
 ) -> SliceScores:
@@ -87,10 +81,11 @@ def _score_slice(
 
 def _shapes(target: np.ndarray, said: Predictions, labels: Labels) -> Mapping[str, Any]:
     """The drawings of a task."""
+    scores, _ = distribution(said, labels)
     if labels.task == "regression":
         error = target - said.scores
-        return {"residuals": histogram(error, labels), "residuals_by_prediction": _band(said.scores, error),
-                "scores": histogram(said.scores, labels)}  # fmt: skip
+        spread = count_between(error, edges_of(error))
+        return {"residuals": spread, "residuals_by_prediction": _band(said.scores, error), "scores": scores}
     confusion = _confusion(target, said, labels)
     classes = {"classes": labels.classes, "confusion": confusion, "per_class": _per_class(confusion, labels)}
     if labels.task == "multiclass":
@@ -98,7 +93,7 @@ def _shapes(target: np.ndarray, said: Predictions, labels: Labels) -> Mapping[st
     roc, precision = _curves(target, said.scores)
     calibration = _calibration(target, said.scores)
     return {**classes, "roc": roc, "precision_recall": precision, "calibration": calibration,
-            "scores": histogram(said.scores, labels)}  # fmt: skip
+            "scores": scores}  # fmt: skip
 
 
 def _confusion(target: np.ndarray, said: Predictions, labels: Labels) -> tuple[tuple[int, ...], ...]:

@@ -73,10 +73,16 @@ def infer_treatments(table: pd.DataFrame, said: Preprocessing) -> dict[str, Trea
     return {name: _treatment(table[name], said, said.columns.get(name, Treatment())) for name in table}
 
 
-def describe(treatment: Treatment) -> str:
-    """A treatment in a few words."""
+def describe_features(table: pd.DataFrame, said: Preprocessing) -> dict[str, str]:
+    """What is done with each feature of the training part, in a few words."""
+    treatments = infer_treatments(table, said)
+    return {name: describe(each, table[name], said) for name, each in treatments.items()}
+
+
+def describe(treatment: Treatment, values: pd.Series, said: Preprocessing) -> str:
+    """A treatment of these values in a few words."""
     if treatment.kind == "left_out":
-        return "left out: nothing to teach, or too many different values"
+        return f"left out: {_why_left_out(values, said)}"
     if treatment.kind == "category":
         order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
         return f"category: {(treatment.encode or '').replace('_', ' ')}{order}"
@@ -134,6 +140,14 @@ def _kind(values: pd.Series, said: Preprocessing) -> Literal["number", "category
         return "left_out" if _numbers_rows(present) else "number"
     different = present.nunique()
     return "left_out" if different > FEW_TEXTS and different > said.text * len(present) else "category"
+
+
+def _why_left_out(values: pd.Series, said: Preprocessing) -> str:
+    if said.columns.get(str(values.name), Treatment()).kind:
+        return "so stated"
+    if values.notna().sum() == 0:
+        return "no value in training"
+    return "numbers the rows" if values.dtype.kind == "f" else "text that is different in most rows"
 
 
 def _numbers_rows(present: pd.Series) -> bool:

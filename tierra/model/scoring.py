@@ -17,10 +17,8 @@ from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
 from tierra.model.artifact import Predictions, predict
 from tierra.model.candidates import unseen_categories
+from tierra.model.distributions import PROBABILITIES, distribution
 from tierra.model.evaluation import Histogram
-
-BINS = 20
-PROBABILITIES = tuple(place / BINS for place in range(BINS + 1))
 
 
 @dataclass
@@ -91,23 +89,3 @@ def published(said: Predictions, labels: Labels, columns: tuple[str, ...] | None
             made = {f"probability_{name}": pa.array(said.scores[:, code]) for code, name in enumerate(labels.classes)}
             made["decision"] = pa.array(np.array(labels.classes)[said.decision], pa.string())
     return {name: values for name, values in made.items() if columns is None or name.partition("_")[0] in columns}
-
-
-def distribution(
-    said: Predictions, labels: Labels, edges: tuple[float, ...] | None = None
-) -> tuple[Histogram | None, dict[str, int]]:
-    """How many scores lie between the edges, those beyond in the outer ones; and how many rows are decided how.
-
-    Without edges, probabilities lie between 0 and 1 and numbers are given twenty bins of their own.
-    """
-    decided: dict[str, int] = {}
-    if labels.task != "regression":
-        codes, counts = np.unique(said.decision, return_counts=True)
-        decided = {labels.classes[code]: int(rows) for code, rows in zip(codes, counts, strict=True)}
-    if labels.task == "multiclass":
-        return None, decided
-    if edges is None:
-        own = labels.task == "regression"
-        edges = tuple(map(float, np.histogram_bin_edges(said.scores, BINS))) if own else PROBABILITIES
-    counts = np.histogram(np.clip(said.scores, edges[0], edges[-1]), edges)[0]
-    return Histogram(edges=edges, counts=tuple(map(int, counts))), decided

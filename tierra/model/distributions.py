@@ -1,0 +1,39 @@
+"""How what a model says is distributed, in bins that later rows can be counted into."""
+
+import numpy as np
+
+from tierra.data.labels import Labels
+from tierra.model.artifact import Predictions
+from tierra.model.evaluation import Histogram
+
+BINS = 20
+PROBABILITIES = tuple(place / BINS for place in range(BINS + 1))
+
+
+def distribution(
+    said: Predictions, labels: Labels, edges: tuple[float, ...] | None = None
+) -> tuple[Histogram | None, dict[str, int]]:
+    """How many scores lie between the edges, those beyond in the outer ones; and how many rows are decided how.
+
+    Without edges, probabilities lie between 0 and 1 and numbers are given twenty bins of their own.
+    Several classes have no one score, and a number is not decided.
+    """
+    decided: dict[str, int] = {}
+    if labels.task != "regression":
+        codes, rows = np.unique(said.decision, return_counts=True)
+        decided = {labels.classes[code]: int(count) for code, count in zip(codes, rows, strict=True)}
+    if labels.task == "multiclass":
+        return None, decided
+    own = labels.task == "regression"
+    return count_between(said.scores, edges or (edges_of(said.scores) if own else PROBABILITIES)), decided
+
+
+def edges_of(values: np.ndarray) -> tuple[float, ...]:
+    """The edges of twenty bins over the range of the values."""
+    return tuple(map(float, np.histogram_bin_edges(values, BINS)))
+
+
+def count_between(values: np.ndarray, edges: tuple[float, ...]) -> Histogram:
+    """How many values lie between neighbouring edges, those beyond in the outer bins."""
+    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
+    return Histogram(edges=edges, counts=tuple(map(int, counts)))
