@@ -14,7 +14,7 @@ from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
 from tierra.data.recipe import Recipe
 from tierra.errors import DataRejected, Misconfigured
-from tierra.model.preprocessing import Fences, Needs, Wanted, build_encoder, infer_treatments
+from tierra.model.preprocessing import Fences, Needs, Wanted, build_encoder, describe_features, infer_treatments
 from tierra.model.spec import Preprocessing, Treatment
 
 ROWS = 400
