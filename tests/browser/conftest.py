@@ -14,9 +14,13 @@ QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Debian's Chromium, else the one Playwright brought; the tests that need it are left out without one."""
+    """Debian's Chromium, else the one Playwright brought; the tests that need it are left out without one.
+
+    It ends with its module: while Playwright runs, an event loop runs in this thread, and Prefect asked
+    for a result would answer with a coroutine.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
     with playwright.sync_playwright() as driver:
         own = driver.chromium.executable_path

@@ -57,6 +57,16 @@ def pool(prefect_server: str) -> str:
     return prefect_server
 
 
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a worker, which may wait for ever when it is asked to while a run is being handed out."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(30)
+
+
 @pytest.fixture
 def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     environment = {
@@ -70,8 +80,7 @@ def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     try:
         yield environment
     finally:
-        process.terminate()
-        process.wait(120)  # a worker waits for the run it is in
+        end(process)
         log.close()
 
 
