@@ -15,7 +15,6 @@ from tasks.run_log import set_up_run_logs
 from tierra.errors import TierraError
 from tierra.journal import Journal, open_journal
 from tierra.outcomes import Scored, Trained, rejection
-from tierra.report.page import write_receipt
 
 P = ParamSpec("P")
 
@@ -60,6 +59,8 @@ def as_state(end: Trained | Scored | TierraError) -> State[Any]:
 def _with_page(
     project: str, flow: str, journal: Journal, end: Trained | Scored | TierraError
 ) -> Trained | Scored | TierraError:
+    from tierra.report.page import write_receipt
+
     try:
         receipt, short = write_receipt(project, flow, journal, end)
     # Neither a full disk nor a page that cannot be drawn turns what was published into a failure.
