@@ -38,7 +38,7 @@ class Served:
 
     def batch_by_batch(self) -> TableRef:
         """Read, encode, predict and write, as the score flow does."""
-        none, key = self.scorer.history_frame(None), self.project.source.key
+        none, key = self.scorer.history_frame(None), self.project.main_source.key
         scored = (self.scorer.score(batch, none, key) for batch in read_batches(self.objects, self.rows))
         return write_batches(self.objects, "parts/", scored, repeating=False)
 
@@ -64,8 +64,8 @@ def serve(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         installation.take(tmp_path / "rows.parquet")
         workspace, objects = Workspace(load_settings()), LocalObjects(tmp_path / "store")
         project = workspace.project("rides")
-        reader = open_source("rides", project.source, project.folder, workspace.settings)
-        ref = take_snapshot(objects, project.source, reader, EVERYTHING)
+        reader = open_source("rides", project.main_source, project.folder, workspace.settings)
+        ref = take_snapshot(objects, project.main_source, reader, EVERYTHING)
         return Served(open_scorer(workspace, project, find_champion(workspace, project)), project, objects, ref)
 
     return made
