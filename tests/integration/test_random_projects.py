@@ -91,6 +91,7 @@ def test_twenty_random_projects_train_and_score_or_are_refused(tmp_path: Path, m
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_two_hundred_random_projects_train_and_score_or_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
