@@ -27,10 +27,10 @@ class Examples:
 
     def few(self) -> "Examples":
         """Some rows of every class, or some rows of a regression."""
-        classes = [self.target == value for value in np.unique(self.target)]
-        every = [np.ones(len(self.target), bool)] if self.labels.task == "regression" else classes
-        few = np.concatenate([np.flatnonzero(rows)[:ROWS_TRIED] for rows in every])
-        return self._taken(few)
+        if self.labels.task == "regression":
+            return self._taken(np.arange(min(len(self.target), ROWS_TRIED)))
+        classes = [np.flatnonzero(self.target == value)[:ROWS_TRIED] for value in np.unique(self.target)]
+        return self._taken(np.concatenate(classes))
 
     def some(self, rows: int, seed: int) -> "Examples":
         """At most so many rows, drawn at random."""

@@ -28,7 +28,7 @@ def find_importance(model: Any, rows: Examples, metric: str, scorers: tuple[str,
     losses: list[list[float]] = []
     ends = time.monotonic() + SECONDS
     while len(losses) < ROUNDS and (not losses or time.monotonic() < ends):
-        shuffled = [few.shuffled(feature, random) for feature in few.features]
+        shuffled = (few.shuffled(feature, random) for feature in few.features)
         losses.append([advantage(metric, whole, measure(model, each, scorers)) for each in shuffled])
     means, spreads = np.mean(losses, axis=0), np.std(losses, axis=0)
     found = zip(few.features, means.tolist(), spreads.tolist(), strict=True)

@@ -23,8 +23,9 @@ def find_leaks(rows: Examples) -> dict[str, float]:
     few = rows.some(ROWS, SEED)
     if len(few.target) < LEAST_ROWS:
         return {}
+    features = few.features
     half = np.random.default_rng(SEED).permutation(len(few.target)) % 2 == 0
-    told = {name: _told(_ranges(few.features[name]), few.target, half, few.labels.task) for name in few.features}
+    told = {name: _told(_ranges(features[name]), few.target, half, few.labels.task) for name in features}
     return {name: told for name, told in told.items() if told >= ALMOST}
 
 
