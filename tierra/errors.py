@@ -45,6 +45,11 @@ REMEDIES: Final[dict[str, str]] = {
     "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
     "demo-data-missing": "Install the demo group: poetry install --with demo",
+    # the Prefect server
+    "server-unknown": "Run `make up`, or set PREFECT_API_URL to the address of a server",
+    "server-unavailable": "Check that the server runs and that PREFECT_API_URL names it",
+    "alert-unknown": "Create the block in the UI, or correct TIERRA_ALERT_BLOCK",
+    "schedule-parameter": "Correct the schedule's `parameters`",
     # sources
     "file-missing": "Put the file there, or correct `path`",
     "file-invalid": "Give a CSV or Parquet file that opens",
