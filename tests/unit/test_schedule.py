@@ -55,7 +55,9 @@ def test_the_longest_gap_is_that_between_two_runs_of_any_schedule(said: Any, gap
 
 
 def test_a_day_with_its_clock_set_back_is_the_longest() -> None:
-    assert longest_gap(times("0 3 * * *", "America/New_York"), datetime(2026, 10, 20, tzinfo=UTC)) == timedelta(hours=25)
+    assert longest_gap(times("0 3 * * *", "America/New_York"), datetime(2026, 10, 20, tzinfo=UTC)) == timedelta(
+        hours=25
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,4 +97,6 @@ def test_an_interval_counts_from_a_midnight_of_its_zone() -> None:
 
 
 def test_runs_give_a_sign_of_life_as_often_as_the_settings_say() -> None:
-    assert Deployment("score", "rides", "", heartbeat_seconds=30).environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert (
+        Deployment("score", "rides", "", heartbeat_seconds=30).environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    )
