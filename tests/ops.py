@@ -149,10 +149,14 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     process.wait(10)
 
 
-def members(session: int) -> list[int]:
-    """The processes of a session."""
-    listed = subprocess.run(["ps", "-e", "-o", "pid=,sid="], capture_output=True, text=True, check=True).stdout
-    return [int(pid) for pid, sid in (line.split() for line in listed.splitlines()) if int(sid) == session]
+def members(root: int) -> list[int]:
+    """A process and all that it started, and what those started."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,sid="], capture_output=True, text=True, check=True).stdout
+    rows = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    found = {root} | {pid for pid, _, session in rows if session == root}
+    while more := {pid for pid, parent, _ in rows if parent in found} - found:
+        found |= more
+    return sorted(found)
 
 
 @contextmanager
