@@ -64,3 +64,7 @@ def _show(url: str, changes: list[Change], standing: Standing, wanted: Wanted) -
         out.print(f"[bold yellow]off[/]      {name}: {len(schedules)} schedule(s) switched off in the UI, kept so")
     if not (wanted.webhook or wanted.block):
         out.print("[bold yellow]no alert[/] nobody is told of failures: set TIERRA_ALERT_WEBHOOK or TIERRA_ALERT_BLOCK")
+
+
+if __name__ == "__main__":
+    deploy()
