@@ -33,8 +33,8 @@ class Page:
 
     @classmethod
     def crashed(cls) -> "Page":
-        """A run was killed each time it was started."""
-        return cls._of_run("flow.name ~ ' crashed each time'", f"'given up after several starts. ' ~ {REASON}")
+        """A run was killed each time it was started, or could not be started."""
+        return cls._of_run("flow.name ~ ' crashed and is given up'", REASON)
 
     @classmethod
     def overdue(cls, deployment: Deployment, longest: timedelta) -> "Page":

@@ -20,6 +20,8 @@ from deployments.plan import POOL, TAG, Deployment
 PREFIX = "tierra: "
 SILENT_BEATS = 3
 TO_START = timedelta(minutes=5)
+# A worker that is handed a run back while it still clears up after it dies of it (Prefect 3.8.8, with --limit).
+BREATH = timedelta(seconds=15)
 ONE_INCIDENT = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 EVERY_RUN = {"prefect.flow-run.*"}
@@ -27,7 +29,8 @@ OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TA
 SCHEDULED = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.auto-scheduled"}
 RUN, DEPLOYMENT = "prefect.resource.id", "related:deployment:prefect.resource.id"
 # The server counts how often a run started: it is started again twice. The patterns are the server's.
-STARTED_TWICE_AT_MOST, STARTED_MORE_OFTEN, NEVER_STARTED = ["1", "2"], ["[3-9]", "[1-9]?*"], ["0"]
+STARTED_TWICE_AT_MOST, NEVER_OR_MORE_OFTEN = ["1", "2"], ["0", "[3-9]", "[1-9]?*"]
+NEVER_STARTED = {"prefect.state-name": "NeverStarted"}
 
 
 def plan_automations(
@@ -54,32 +57,34 @@ def find_the_stuck() -> AutomationCore:
     """A run that a worker took and never started has crashed: its worker died in between."""
     trigger = _absence({"prefect.flow-run.Pending"}, TO_START)
     message = f"A worker took it {TO_START.total_seconds() / 60:.0f} minutes ago and never started it"
-    return _automation("a run that never starts has crashed", trigger, [_to(StateType.CRASHED, "Crashed", message)])
+    return _automation(
+        "a run that never starts has crashed", trigger, [_to(StateType.CRASHED, "NeverStarted", message)]
+    )
 
 
 def start_again() -> AutomationCore:
     """A crashed run is started again, twice at most: what always dies must not loop."""
-    trigger = _presence(crashed(STARTED_TWICE_AT_MOST))
+    trigger = _later(crashed(STARTED_TWICE_AT_MOST))
     return _automation("a crashed run starts again", trigger, [_again("started again after a crash")])
 
 
 def start_again_once() -> AutomationCore:
-    """A run that crashed before it started is handed out once more a day."""
-    trigger = _presence(crashed(NEVER_STARTED), for_each=RUN, within=A_DAY)
+    """A run that was never started is handed out once more a day."""
+    trigger = _presence(NEVER_STARTED, for_each=RUN, within=A_DAY)
     return _automation("a run that never started starts again", trigger, [_again("handed out again")])
 
 
 def crashed(run_count: list[str]) -> dict[str, Any]:
     """The crashes of runs that were started so often."""
-    return {"prefect.state-type": "CRASHED", "prefect.run-count": run_count}
+    return {"prefect.state-name": "Crashed", "prefect.run-count": run_count}
 
 
 def _of_all(alert: Alert) -> list[AutomationCore]:
     failed = {"prefect.state-type": "FAILED", "prefect.state-name": "!InvalidCall"}
     pages = [
         ("a run failed", _presence(failed, for_each=DEPLOYMENT, within=ONE_INCIDENT), Page.failed()),
-        ("a run keeps crashing", _presence(crashed(STARTED_MORE_OFTEN)), Page.crashed()),
-        ("a run cannot start", _presence(crashed(NEVER_STARTED), for_each=RUN, within=A_DAY, count=2), Page.crashed()),
+        ("a crashed run is given up", _presence(crashed(NEVER_OR_MORE_OFTEN)), Page.crashed()),
+        ("a run cannot start", _presence(NEVER_STARTED, for_each=RUN, within=A_DAY, count=2), Page.crashed()),
         ("no worker", _no_worker(), Page.no_worker()),
         ("a deployment is paused", _paused(), Page.paused()),
     ]
@@ -130,6 +135,14 @@ def _absence(
     return EventTrigger(
         after=after, expect=EVERY_RUN, match=match or {}, match_related=_of(deployment) if deployment else [OURS],
         for_each=set() if deployment else {RUN}, posture=Posture.Proactive, threshold=1, within=within,
+    )  # fmt: skip
+
+
+def _later(match: dict[str, Any]) -> EventTrigger:
+    """A breath after something happened to a run of ours: nothing that is never expected comes in between."""
+    return EventTrigger(
+        after=EVERY_RUN, expect={"tierra.never"}, match=match, match_related=[OURS], for_each={RUN},
+        posture=Posture.Proactive, threshold=1, within=BREATH,
     )  # fmt: skip
 
 

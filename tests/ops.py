@@ -21,12 +21,6 @@ from tests.conftest import ROOT, free_port, wait_until_healthy
 
 T = TypeVar("T")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-# What must not take minutes in a test: how soon the server sees that a worker is gone.
-QUICK = {
-    "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "2",
-    "PREFECT_SERVER_SERVICES_FOREMAN_INACTIVITY_HEARTBEAT_MULTIPLE": "2",
-    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
-}
 
 
 @dataclass
@@ -117,12 +111,12 @@ def until(what: str, seconds: float, ready: Callable[[], T]) -> T:
 
 @contextmanager
 def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
-    """A Prefect server on a free port with our quick settings; everything started by it ends with it."""
+    """A Prefect server on a free port; everything started by it ends with it."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     ours = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": url, "PREFECT_UI_URL": url[:-4],
             "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects")}  # fmt: skip
-    ops = Ops(url, folder, {**ours, **QUICK, **environment})
+    ops = Ops(url, folder, {**ours, **environment})
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     try:
         server = ops._start(command, ROOT, "server", {})

@@ -22,7 +22,7 @@ NIGHTLY = {"timezone": "Europe/Madrid", "score": ["0 3 * * *", {"every": "6h", "
 
 @pytest.fixture(scope="module")
 def ops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
-    with a_server(tmp_path_factory.mktemp("deploy")) as server:
+    with a_server(tmp_path_factory.mktemp("deploy"), PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="5") as server:
         yield server
 
 
