@@ -20,7 +20,7 @@ from deployments.plan import POOL, TAG, Deployment
 PREFIX = "tierra: "
 SILENT_BEATS = 3
 TO_START = timedelta(minutes=5)
-# A worker that is handed a run back while it still clears up after it dies of it (Prefect 3.8.8, with --limit).
+# Time for a worker to clear up: with --limit, Prefect 3.8.8 can die of a run that is handed back before.
 BREATH = timedelta(seconds=15)
 ONE_INCIDENT = timedelta(hours=1)
 A_DAY = timedelta(days=1)

@@ -32,10 +32,9 @@ class Ops:
     environment: dict[str, str]
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
-    def worker(self, limit: int = 10, **environment: str) -> "subprocess.Popen[bytes]":
+    def worker(self, **environment: str) -> "subprocess.Popen[bytes]":
         """Start a worker of our pool, in a session of its own so that a test can kill it with its runs."""
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tierra"]
-        command += ["--name", uuid4().hex[:8], "--limit", str(limit)]
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tierra", "--name", uuid4().hex[:8]]
         return self._start(command, ROOT, f"worker-{len(self.processes)}", environment)
 
     def _start(self, command: list[str], folder: Path, name: str, more: dict[str, str]) -> "subprocess.Popen[bytes]":

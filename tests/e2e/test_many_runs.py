@@ -98,7 +98,9 @@ def watch(folder: Path, count: int, **environment: str) -> None:
         made = datetime.now(UTC)
         for number in range(count):
             schedule(ops, f"score/{names[number % 10]}", made)
-        worker = ops.worker(limit=50)
+        at_once = {"concurrency_limit": 50}
+        httpx.patch(f"{ops.url}/work_pools/tierra", json=at_once, timeout=30).raise_for_status()
+        worker = ops.worker()
         listed = [f"score/{name}" for name in names]
         until("all runs ended", 3000, lambda: all_ended(ops, count, *listed))
         time.sleep(100)  # three signs of life that do not come raise the alarm
