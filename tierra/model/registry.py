@@ -4,6 +4,7 @@ MLflow's own loader trusts the list of types inside the artifact, so it is never
 used: files are fetched, checked against the registered digests and loaded by us.
 """
 
+import atexit
 import hashlib
 import json
 import logging
@@ -11,23 +12,28 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tierra.errors import Broken, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.model.artifact import ALLOWED_TYPES, load_model
 from tierra.model.release import Champion, Release
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Stations are retried, and say so; MLflow's own retries take minutes in silence.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
+from sqlalchemy.exc import SQLAlchemyError
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 ALIAS = "champion"
@@ -38,10 +44,12 @@ RELEASE = "release"
 class Registry:
     """Models, their releases and the champion of each project."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, uri: str | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
-        self._artifacts = root / "mlflow-artifacts"
-        self._uri = f"sqlite:///{root / 'mlflow.db'}"
+        self._uri = uri or f"sqlite:///{root / 'mlflow.db'}"
+        self._remote = self._uri.startswith(("http://", "https://"))
+        # A server keeps the files of models itself; a database does not.
+        self._artifacts = None if self._remote else root / "mlflow-artifacts"
         with _answering():
             mlflow.set_tracking_uri(self._uri)
             self._client = MlflowClient(self._uri, self._uri)
@@ -146,7 +154,7 @@ class Registry:
 
     def _experiment(self, project: str) -> str:
         found = self._client.get_experiment_by_name(project)
-        location = (self._artifacts / project).as_uri()
+        location = (self._artifacts / project).as_uri() if self._artifacts else None
         return str(found.experiment_id if found else self._client.create_experiment(project, location))
 
     def _runs(self, release: Release) -> list[Any]:
@@ -173,11 +181,22 @@ class Registry:
         )
 
     def _folder(self, uri: str, what: str) -> Path:
+        place = tempfile.mkdtemp(dir=_fetched()) if self._remote else None
         try:
-            return Path(mlflow.artifacts.download_artifacts(uri, tracking_uri=self._uri))
+            return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place, tracking_uri=self._uri))
         except (MlflowException, OSError) as error:
+            with _answering():  # a server that is away has not lost the file
+                self._client.search_experiments(max_results=1)
             said = str(error).splitlines()[0]
             raise Broken("artifact-missing", f"{what} at {uri}: {said}") from None
+
+
+@cache
+def _fetched() -> str:
+    """A folder for files fetched from a server; it goes when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="tierra-")
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def _log_release(release: Release, code: dict[str, bytes]) -> None:
@@ -206,5 +225,7 @@ def _answering() -> Iterator[None]:
         yield
     except TierraError:
         raise
-    except MlflowException as error:
+    except (ImportError, UnsupportedModelRegistryStoreURIException) as error:
+        raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {str(error).splitlines()[0]}") from None
+    except (MlflowException, SQLAlchemyError) as error:
         raise Unavailable("registry-unavailable", f"registry: {str(error).splitlines()[0]}") from error
