@@ -25,6 +25,7 @@ from tierra.model.release import Champion, Release
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 # Stations are retried, and say so; MLflow's own retries take minutes in silence.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
@@ -46,6 +47,8 @@ class Registry:
 
     def __init__(self, root: Path, uri: str | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
+        if uri and "://" not in uri:  # MLflow would take it for a folder
+            raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {uri} is no address")
         self._uri = uri or f"sqlite:///{root / 'mlflow.db'}"
         self._remote = self._uri.startswith(("http://", "https://"))
         # A server keeps the files of models itself; a database does not.
@@ -120,9 +123,9 @@ class Registry:
             file = self._folder(info.model_uri, "the model") / "model.skops"
             final = release.model_copy(update={"model_sha256": hashlib.sha256(_bytes(file)).hexdigest()})
             _log_release(final, code)
-            return self._named(final, info.model_uri, run.info.run_id)
+            return self._named(final, info, run.info.run_id)
 
-    def _named(self, release: Release, model_uri: str, run_id: str) -> ModelVersion:
+    def _named(self, release: Release, info: Any, run_id: str) -> ModelVersion:
         text = release.model_dump_json()
         tags = {
             "inputs": release.inputs,
@@ -131,7 +134,7 @@ class Registry:
             "verdict.reasons": " | ".join(release.verdict.reasons),
             "model_sha256": release.model_sha256,
             "release_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "model_uri": model_uri,
+            "model_uri": info.model_uri,
             **{f"code.{name}": sha256 for name, sha256 in release.code.items()},
             "contract": release.contract,
         }
@@ -140,7 +143,9 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        return self._client.create_model_version(release.project, model_uri, run_id, tags=tags)
+        return self._client.create_model_version(
+            release.project, info.model_uri, run_id, tags=tags, model_id=info.model_id
+        )
 
     @contextmanager
     def _run(self, release: Release) -> Iterator[Any]:
