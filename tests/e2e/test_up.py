@@ -14,8 +14,6 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.plan import load_projects, plan
-from deployments.render import render
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import free_port
 from tests.e2e.checkout import make_checkout
@@ -103,21 +101,14 @@ def make_up(folder: Path, **environment: str) -> Up:
         PREFECT_SERVER_API_AUTH_STRING=SECRET,
         **environment,
     )
-    (folder / "prefect.yaml").write_text(render(plan(load_projects(folder / "projects"))))
     return Up(folder, checkout.environment)
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up = make_up(tmp_path_factory.mktemp("up"))
-    up.start()
-    try:
-        up.wait_until_healthy()
+    with running(up):
         yield up
-    finally:
-        if up.process.poll() is None:
-            up.stop()
-    assert up.left() == []
 
 
 def test_every_page_that_is_named_answers(up: Up) -> None:
@@ -239,5 +230,6 @@ def running(up: Up) -> Iterator[None]:
         up.wait_until_healthy()
         yield
     finally:
-        up.stop()
+        if up.process.poll() is None:
+            up.stop()
     assert up.left() == []
