@@ -41,6 +41,7 @@ REMEDIES: Final[dict[str, str]] = {
     "connection-unknown": "Set TIERRA_CONNECTIONS__<NAME>__URL in the environment or in .env",
     "connection-invalid": "Use an SQLAlchemy URL such as sqlite:///warehouse.db",
     "partition-invalid": "Give a date as YYYY-MM-DD",
+    "server-unknown": "Start one with make up, or set PREFECT_API_URL",
     "output-needed": "Give --output FILE, or pipe the output on",
     "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",

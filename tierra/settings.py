@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     run_registered_code: bool = Field(
         True, description="Score with the code stored beside the champion; else local files must equal it"
     )
+    mlflow_uri: str | None = Field(None, description="Tracking URI of the registry; SQLite in the home when empty")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
     log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 

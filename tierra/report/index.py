@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +27,12 @@ class Run(BaseModel):
     sentence: str = Field(max_length=2000)
     rows: int | None = None
     seconds: float
+    retries: int = 0
+    quarantined: int | None = None
+    model_version: str = ""
+    error: str = ""
+    flow_run_id: str = ""
+    ended: datetime | None = None
 
 
 def add_run(receipt: Path, project: str, run: Run) -> Path:
@@ -40,6 +47,11 @@ def add_run(receipt: Path, project: str, run: Run) -> Path:
         write_whole(index, _page(project, there))
         listed = there
     return index
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """The runs remembered in a folder of receipts, newest first; what is not ours is passed over."""
+    return [run for file in _files(folder) for _, run in _read(file)]
 
 
 def write_whole(file: Path, content: str) -> None:

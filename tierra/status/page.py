@@ -1,0 +1,23 @@
+"""The status as a page of Markdown, to be read in ten seconds: the worst first, then the table."""
+
+from tierra.report.filling import fill
+from tierra.status.facts import Status
+from tierra.status.table import COLUMNS, cells, told
+
+WORDS = {"red": "🔴 RED", "amber": "🟠 AMBER", "green": "🟢 green"}
+
+
+def headline(status: Status) -> str:
+    """The whole in one line."""
+    needing = list(dict.fromkeys(line.subject for line in told(status)))
+    if not needing:
+        return f"{WORDS['green']}: all {len(status.flows)} flows and the installation are well"
+    return f"{WORDS[status.level]}: {', '.join(needing[:5])}{' and more' if len(needing) > 5 else ''}"
+
+
+def write_page(status: Status) -> str:
+    """The page."""
+    rows = [[WORDS[flow.level], *cells(flow, status.moment)] for flow in status.flows]
+    values = {"status": status, "headline": headline(status), "words": WORDS, "told": told(status),
+              "names": ("", *(name for name, _ in COLUMNS)), "rows": rows}  # fmt: skip
+    return fill("status.md", values)
