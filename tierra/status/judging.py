@@ -17,6 +17,7 @@ LATENESS = timedelta(hours=1)
 PATIENCE = timedelta(minutes=5)
 # What a run may take before it is called slow, as a multiple of the slow ones before.
 SLOW, LEAST_SLOW = 3, timedelta(minutes=30)
+PAUSED, OFF = "PAUSED", "SCHEDULE OFF"
 ORDER: dict[Level, int] = {"red": 0, "amber": 1, "green": 2}
 
 Found = tuple[Level, str] | None
@@ -90,9 +91,9 @@ def _slow(facts: FlowFacts, now: datetime) -> Found:
 
 def _off(facts: FlowFacts, now: datetime) -> Found:
     if facts.paused:
-        return "amber", "PAUSED: nothing runs by itself"
+        return "amber", f"{PAUSED}: nothing runs by itself"
     if facts.switched_off:
-        return "amber", f"SCHEDULE OFF: {', '.join(facts.switched_off)}"
+        return "amber", f"{OFF}: {', '.join(facts.switched_off)}"
     return None
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tierra.status.facts import Alarm, FlowStatus, Status
-from tierra.status.judging import ORDER
+from tierra.status.judging import OFF, ORDER, PAUSED
 from tierra.status.seen import Level
 from tierra.status.words import ago, ahead, length
 
@@ -36,9 +36,11 @@ def show_status(status: Status) -> RenderableType:
 def told(status: Status) -> list[Alarm]:
     """What is said in lines of its own: alarms, unwell parts and every flow that is not green, the worst first."""
     unwell = [Alarm(level=each.level, subject=each.name, what=each.what) for each in status.health]
+    subjects = {alarm.subject for alarm in status.alarms}
     flows = [
-        Alarm(level=each.level, subject=each.name, what="; ".join(each.reasons), link=each.link if each.error else "")
+        Alarm(level=each.level, subject=each.name, what="; ".join(reasons), link=each.link if each.error else "")
         for each in status.flows
+        if (reasons := [why for why in each.reasons if each.name not in subjects or not why.startswith((PAUSED, OFF))])
     ]
     lines = [line for line in (*status.alarms, *unwell, *flows) if line.level != "green"]
     return sorted(lines, key=lambda line: ORDER[line.level])
