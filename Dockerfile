@@ -22,6 +22,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     TIERRA_HOME=/data \
+    PREFECT_LOCAL_STORAGE_PATH=/data/results \
     DO_NOT_TRACK=true \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     MLFLOW_DISABLE_TELEMETRY=true \
@@ -29,7 +30,8 @@ ENV PATH=/app/.venv/bin:$PATH \
     OMP_WAIT_POLICY=PASSIVE
 RUN groupadd --gid 10001 tierra \
     && useradd --uid 10001 --gid 10001 --create-home tierra \
-    && install --directory --owner=tierra --group=tierra /data
+    && install --directory --owner=tierra --group=tierra /data /data/receipts \
+    && install --directory --owner=tierra --group=tierra --mode=700 /data/results
 WORKDIR /app
 COPY --from=build /app/.venv .venv
 COPY pyproject.toml prefect.yaml README.md LICENSE ./

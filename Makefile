@@ -14,7 +14,7 @@ export POETRY_NO_INTERACTION := 1
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo test test-long check format render lock bench bench-long bench-peers wheel
+.PHONY: help install demo up test test-long check format render lock bench bench-long bench-peers wheel
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ install: .venv/installed ## make .venv with everything in poetry.lock
 
 demo: install ## load real data, train, score three days, show where it all lies
 	.venv/bin/tierra demo
+
+up: install ## Prefect, MLflow, receipts, deployments and a worker, until Ctrl-C
+	@$(RUN) deployments.up
 
 test: install ## unit, property, integration and end-to-end tests
 	$(RUN) pytest -q -m "not long" -n $(WORKERS) --dist loadscope

@@ -39,7 +39,11 @@ class Settings(BaseSettings):
     run_registered_code: bool = Field(
         True, description="Score with the code stored beside the champion; else local files must equal it"
     )
-    mlflow_uri: str | None = Field(None, description="Tracking URI of the registry; SQLite in the home when empty")
+    mlflow_uri: SecretStr | None = Field(
+        None, description="Registry: postgresql+psycopg://... or http://mlflow:5000; a SQLite file in home if empty"
+    )
+    mlflow_url: str | None = Field(None, description="Address of the MLflow pages, for links")
+    receipts_url: str | None = Field(None, description="Address at which the folder of receipts is served, for links")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
     log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 
@@ -59,9 +63,15 @@ class Settings(BaseSettings):
             raise Misconfigured("connection-unknown", f"connection '{name}' is not set (set: {known})")
         return self.connections[name].url.get_secret_value()
 
+    def registry_uri(self) -> str | None:
+        """The registry's address, secret included; None for the one in `home`."""
+        return self.mlflow_uri.get_secret_value() if self.mlflow_uri else None
+
     def secrets(self) -> list[str]:
-        """What must never be written anywhere: the connections' URLs and their passwords."""
+        """What must never be written anywhere: the URLs of connections, and the passwords in URLs."""
         urls = [connection.url.get_secret_value() for connection in self.connections.values()]
+        # An address without a password is no secret, and lines that name it should stay readable.
+        urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
         return [secret for url in urls for secret in (url, _password(url)) if secret]
 
 

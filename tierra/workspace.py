@@ -32,7 +32,7 @@ class Workspace:
         """The registry of models."""
         from tierra.model.registry import Registry
 
-        return Registry(self.settings.root)
+        return Registry(self.settings.root, self.settings.registry_uri())
 
     def receipts(self, project: str) -> Path:
         """The folder of a project's receipts."""

@@ -1,5 +1,12 @@
-"""The registry on a real MLflow store: one version a set of inputs, the alias last, nothing served unchecked."""
+"""The registry on a real MLflow store: one version a set of inputs, the alias last, nothing served unchecked.
 
+Each promise holds over the embedded store and over a server by its address.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -10,11 +17,13 @@ import pandas as pd
 import pytest
 
 from tests.builders import ride_spec, rides, write_project
+from tests.conftest import free_port
+from tests.servers import run_mlflow
 from tierra.data.code import load_code
 from tierra.data.features import build_training_features
 from tierra.data.labels import Labels
 from tierra.data.target import make_target
-from tierra.errors import Broken, Misconfigured, NoChampion, TierraError
+from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.candidates import fit_candidate
 from tierra.model.examples import Examples
@@ -75,17 +84,51 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 
 @pytest.fixture(scope="module")
-def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: its migrations take seconds, so they run once."""
     folder = tmp_path_factory.mktemp("empty")
     assert Registry(folder).champion("rides") is None
-    return (folder / "mlflow.db").read_bytes()
+    return folder / "mlflow.db"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A real MLflow server, which can forget everything between two tests."""
+
+    folder: Path
+    address: str
+    empty: Path
+
+    def forget(self) -> None:
+        with closing(sqlite3.connect(self.empty)) as empty, closing(sqlite3.connect(self.folder / "mlflow.db")) as ours:
+            empty.backup(ours)
+        shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(mlflow_database, folder / "mlflow.db")
+    with run_mlflow(folder, f"sqlite:///{folder / 'mlflow.db'}") as address:
+        yield Server(folder, address, mlflow_database)
+
+
+@pytest.fixture(params=["embedded", "server"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path, mlflow_database: Path) -> Workspace:
+    if request.param == "embedded":
+        shutil.copy(mlflow_database, tmp_path / "mlflow.db")
+        return Workspace(Settings(home=tmp_path, run_registered_code=True))
+    server: Server = request.getfixturevalue("mlflow_server")
+    server.forget()
+    return Workspace(Settings(home=tmp_path, mlflow_uri=server.address, run_registered_code=True))
 
 
 @pytest.fixture
-def installation(tmp_path: Path, mlflow_database: bytes) -> Workspace:
-    (tmp_path / "mlflow.db").write_bytes(mlflow_database)
-    return Workspace(Settings(home=tmp_path, run_registered_code=True))
+def files(installation: Workspace, request: pytest.FixtureRequest) -> Path:
+    """The folder that holds the files of registered models."""
+    if installation.settings.mlflow_uri:
+        return request.getfixturevalue("mlflow_server").folder / "artifacts"
+    return installation.settings.root / "mlflow-artifacts"
 
 
 @pytest.fixture
@@ -102,9 +145,9 @@ def versions_of(registry: Registry) -> list[str]:
     return [str(each.version) for each in registry._client.search_model_versions("name = 'rides'")]
 
 
-def file_of(registry: Registry, champion: Champion, name: str) -> Path:
+def file_of(files: Path, name: str) -> Path:
     """The registered file of that name on the disk."""
-    found = list(registry._artifacts.rglob(name))
+    found = list(files.rglob(name))
     assert len(found) == 1
     return found[0]
 
@@ -245,11 +288,11 @@ def serve(installation: Workspace, project: Project) -> Any:
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
 )
 def test_what_was_changed_in_the_registry_does_not_serve(
-    installation: Workspace, registry: Registry, fitted: Fitted, name: str, damage: Any, code: str
+    installation: Workspace, registry: Registry, fitted: Fitted, files: Path, name: str, damage: Any, code: str
 ) -> None:
-    champion = fitted.register(registry)
+    fitted.register(registry)
     serve(installation, fitted.project)
-    damage(file_of(registry, champion, name))
+    damage(file_of(files, name))
     with pytest.raises(TierraError) as caught:
         serve(installation, fitted.project)
     assert caught.value.code == code
@@ -259,9 +302,10 @@ def test_what_was_changed_in_the_registry_does_not_serve(
 
 @pytest.mark.parametrize("name", ["pandas.py", "numpy/__init__.py", "helper.py"])
 def test_a_file_added_to_the_registered_code_does_not_run(
-    installation: Workspace, registry: Registry, fitted: Fitted, name: str, tmp_path: Path
+    installation: Workspace, registry: Registry, fitted: Fitted, files: Path, name: str, tmp_path: Path
 ) -> None:
-    added = file_of(registry, fitted.register(registry), "features.py").parent / name
+    fitted.register(registry)
+    added = file_of(files, "features.py").parent / name
     added.parent.mkdir(exist_ok=True)
     added.write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
     with pytest.raises(Broken, match="code-mismatch"):
@@ -270,7 +314,7 @@ def test_a_file_added_to_the_registered_code_does_not_run(
 
 
 def forbid_registered_code(installation: Workspace) -> Workspace:
-    return Workspace(Settings(home=installation.settings.home, run_registered_code=False))
+    return Workspace(installation.settings.model_copy(update={"run_registered_code": False}))
 
 
 def copied_project(fitted: Fitted, folder: Path) -> Project:
@@ -309,3 +353,23 @@ def test_editing_the_local_file_changes_nothing_when_registered_code_runs(
     project = copied_project(fitted, tmp_path / "local")
     (project.folder / "features.py").write_text("def build(rows):\n    raise RuntimeError('edited')\n")
     assert serve(installation, project).code.files == fitted.release.code
+
+
+def test_a_server_that_is_away_is_unavailable_and_has_lost_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="registry-unavailable"):
+        Registry(tmp_path, f"http://127.0.0.1:{free_port()}").champion("rides")
+
+
+@pytest.mark.parametrize("address", ["postgresql://ops:hunter2@localhost/mlflow", "ftp://localhost", "mlflow"])
+def test_an_address_that_cannot_be_a_registry_is_refused_without_its_password(tmp_path: Path, address: str) -> None:
+    with pytest.raises(Misconfigured, match=r"TIERRA_MLFLOW_URI.*registry-address") as caught:
+        Registry(tmp_path, address).champion("rides")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_registry_on_postgresql_serves_what_was_registered(postgres_url: str, fitted: Fitted, tmp_path: Path) -> None:
+    uri = postgres_url.replace("postgresql:", "postgresql+psycopg:")
+    installation = Workspace(Settings(home=tmp_path, mlflow_uri=uri))
+    made = fitted.register(installation.registry())
+    assert told(installation.registry().champion("rides")) == told(made)
+    serve(installation, fitted.project)

@@ -4,6 +4,7 @@ MLflow's own loader trusts the list of types inside the artifact, so it is never
 used: files are fetched, checked against the registered digests and loaded by us.
 """
 
+import atexit
 import hashlib
 import json
 import logging
@@ -11,23 +12,29 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tierra.errors import Broken, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.model.artifact import ALLOWED_TYPES, load_model
 from tierra.model.release import Champion, Release
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Stations are retried, and say so; MLflow's own retries take minutes in silence.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
+from sqlalchemy.exc import SQLAlchemyError
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 ALIAS = "champion"
@@ -38,10 +45,14 @@ RELEASE = "release"
 class Registry:
     """Models, their releases and the champion of each project."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, uri: str | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
-        self._artifacts = root / "mlflow-artifacts"
-        self._uri = f"sqlite:///{root / 'mlflow.db'}"
+        if uri and "://" not in uri:  # MLflow would take it for a folder
+            raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {uri} is no address")
+        self._uri = uri or f"sqlite:///{root / 'mlflow.db'}"
+        self._remote = self._uri.startswith(("http://", "https://"))
+        # A server keeps the files of models itself; a database does not.
+        self._artifacts = None if self._remote else root / "mlflow-artifacts"
         with _answering():
             mlflow.set_tracking_uri(self._uri)
             self._client = MlflowClient(self._uri, self._uri)
@@ -112,9 +123,9 @@ class Registry:
             file = self._folder(info.model_uri, "the model") / "model.skops"
             final = release.model_copy(update={"model_sha256": hashlib.sha256(_bytes(file)).hexdigest()})
             _log_release(final, code)
-            return self._named(final, info.model_uri, run.info.run_id)
+            return self._named(final, info, run.info.run_id)
 
-    def _named(self, release: Release, model_uri: str, run_id: str) -> ModelVersion:
+    def _named(self, release: Release, info: Any, run_id: str) -> ModelVersion:
         text = release.model_dump_json()
         tags = {
             "inputs": release.inputs,
@@ -123,7 +134,7 @@ class Registry:
             "verdict.reasons": " | ".join(release.verdict.reasons),
             "model_sha256": release.model_sha256,
             "release_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "model_uri": model_uri,
+            "model_uri": info.model_uri,
             **{f"code.{name}": sha256 for name, sha256 in release.code.items()},
             "contract": release.contract,
         }
@@ -132,7 +143,9 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        return self._client.create_model_version(release.project, model_uri, run_id, tags=tags)
+        return self._client.create_model_version(
+            release.project, info.model_uri, run_id, tags=tags, model_id=info.model_id
+        )
 
     @contextmanager
     def _run(self, release: Release) -> Iterator[Any]:
@@ -146,7 +159,7 @@ class Registry:
 
     def _experiment(self, project: str) -> str:
         found = self._client.get_experiment_by_name(project)
-        location = (self._artifacts / project).as_uri()
+        location = (self._artifacts / project).as_uri() if self._artifacts else None
         return str(found.experiment_id if found else self._client.create_experiment(project, location))
 
     def _runs(self, release: Release) -> list[Any]:
@@ -173,11 +186,22 @@ class Registry:
         )
 
     def _folder(self, uri: str, what: str) -> Path:
+        place = tempfile.mkdtemp(dir=_fetched()) if self._remote else None
         try:
-            return Path(mlflow.artifacts.download_artifacts(uri, tracking_uri=self._uri))
+            return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place, tracking_uri=self._uri))
         except (MlflowException, OSError) as error:
+            with _answering():  # a server that is away has not lost the file
+                self._client.search_experiments(max_results=1)
             said = str(error).splitlines()[0]
             raise Broken("artifact-missing", f"{what} at {uri}: {said}") from None
+
+
+@cache
+def _fetched() -> str:
+    """A folder for files fetched from a server; it goes when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="tierra-")
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def _log_release(release: Release, code: dict[str, bytes]) -> None:
@@ -206,5 +230,7 @@ def _answering() -> Iterator[None]:
         yield
     except TierraError:
         raise
-    except MlflowException as error:
+    except (ImportError, UnsupportedModelRegistryStoreURIException) as error:
+        raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {str(error).splitlines()[0]}") from None
+    except (MlflowException, SQLAlchemyError) as error:
         raise Unavailable("registry-unavailable", f"registry: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,163 @@
+"""Where `make up` listens, and the environment its services share."""
+
+import os
+import socket
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tierra.environment import QUIET
+from tierra.errors import Misconfigured
+from tierra.settings import Settings
+
+MLFLOW_URL = "http://127.0.0.1:5000"
+RECEIPTS_URL = "http://127.0.0.1:4300"
+
+
+class Server(BaseSettings):
+    """What Prefect's own variables say about its server."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PREFECT_SERVER_API_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address the server binds to")
+    port: int = Field(4200, ge=1, le=65535, description="Port of the server and its pages")
+    auth_string: SecretStr | None = Field(None, description="user:password that every call must give")
+
+    @property
+    def address(self) -> str:
+        """How this machine reaches it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call of the API must carry."""
+        if self.auth_string is None:
+            return {}
+        return {"Authorization": "Basic " + b64encode(self.auth_string.get_secret_value().encode()).decode()}
+
+
+def load_server() -> Server:
+    """The server's settings. Raises Misconfigured, also when others could reach it and nothing protects it."""
+    try:
+        server = Server()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = f"PREFECT_SERVER_API_{str(first['loc'][0]).upper()}"
+        raise Misconfigured("settings-invalid", f"{variable}: {first['msg'].lower()}") from None
+    if server.auth_string and ":" not in server.auth_string.get_secret_value():
+        raise Misconfigured("settings-invalid", "PREFECT_SERVER_API_AUTH_STRING: should be user:password")
+    if not server.auth_string and not is_loopback(server.host):
+        raise Misconfigured("auth-missing", f"the server would answer everybody who reaches {server.host}")
+    return server
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where each service answers; None when `make up` does not start it, and where links lead all the same."""
+
+    pages: str
+    mlflow: str | None
+    receipts: str | None
+    mlflow_link: str
+    receipts_link: str
+
+    @property
+    def api(self) -> str:
+        """What PREFECT_API_URL is."""
+        return f"{self.pages}/api"
+
+    def ports(self) -> Iterator[tuple[str, str, int]]:
+        """What is started here, the variable that moves it, and its port."""
+        yield "the Prefect server", "PREFECT_SERVER_API_PORT", port_of(self.pages)
+        if self.mlflow:
+            yield "MLflow", "TIERRA_MLFLOW_URL", port_of(self.mlflow)
+        if self.receipts:
+            yield "the server of receipts", "TIERRA_RECEIPTS_URL", port_of(self.receipts)
+
+
+def plan_addresses(settings: Settings, server: Server) -> Addresses:
+    """Pages elsewhere stay elsewhere; those on this machine are started at the address that links to them."""
+    registry = urlsplit(settings.registry_uri() or "")
+    remote = registry.scheme in ("http", "https")
+    mlflow = settings.mlflow_url or (_without_password(registry) if remote else MLFLOW_URL)
+    receipts = settings.receipts_url or RECEIPTS_URL
+    return Addresses(
+        pages=server.address,
+        mlflow=mlflow if not remote and is_loopback(urlsplit(mlflow).hostname) else None,
+        receipts=receipts if is_loopback(urlsplit(receipts).hostname) else None,
+        mlflow_link=mlflow,
+        receipts_link=receipts,
+    )
+
+
+def check_ports(addresses: Addresses, server: Server) -> None:
+    """Raises Misconfigured on a port that something else listens on, naming the variable that changes it."""
+    for name, variable, port in addresses.ports():
+        host = server.host if variable.startswith("PREFECT") else "127.0.0.1"
+        try:
+            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+                pass
+        except OSError as error:
+            what = f"{name} cannot listen on {host}:{port} ({variable}): {error.strerror}"
+            raise Misconfigured("port-taken", what) from None
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def make_environment(settings: Settings, server: Server, addresses: Addresses) -> dict[str, str]:
+    """What every service has in its environment: settings that may be set otherwise, and those that may not."""
+    defaults = {
+        **QUIET,
+        "PYTHONUNBUFFERED": "1",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # ten processes that nothing here uses
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{server.address},http://localhost:{server.port}",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_UI_API_URL": addresses.api,
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "PREFECT_UI_URL": addresses.pages,
+        "PREFECT_LOCAL_STORAGE_PATH": str(settings.root / "results"),
+        "TIERRA_MLFLOW_URL": addresses.mlflow_link,
+        "TIERRA_RECEIPTS_URL": addresses.receipts_link,
+    }
+    ours = {
+        "TIERRA_HOME": str(settings.root),
+        "TIERRA_PROJECTS": str(settings.projects.expanduser().resolve()),
+        "PREFECT_HOME": str(settings.root / "prefect"),
+        "PREFECT_API_URL": addresses.api,
+        "PREFECT_SERVER_API_HOST": server.host,
+        "PREFECT_SERVER_API_PORT": str(server.port),
+    }
+    if server.auth_string:
+        secret = server.auth_string.get_secret_value()
+        ours |= {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
+    return {**defaults, **os.environ, **ours}
+
+
+def port_of(address: str) -> int:
+    """The port an address names, or its scheme's."""
+    parts = urlsplit(address)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _without_password(parts: SplitResult) -> str:
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,210 @@
+"""`make up` with its real servers, behind a password: healthy, useful, and gone without a trace."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.plan import load_projects, plan
+from deployments.render import render
+from tests.builders import CLOCK, ride_spec, rides, write_project
+from tests.conftest import free_port
+from tests.e2e.checkout import make_checkout
+from tests.servers import answers, until
+
+SECRET = "ops:canary-5f1e"
+HEALTHY = "Ctrl-C stops everything"
+SCHEDULE = {"timezone": "Europe/Madrid", "score": "0 3 * * *"}
+
+
+@dataclass
+class Up:
+    """`make up` in a checkout of its own, in a session as a terminal makes one."""
+
+    folder: Path
+    environment: dict[str, str]
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "var"
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PREFECT_SERVER_API_PORT']}"
+
+    @property
+    def printed(self) -> str:
+        return (self.folder / "printed").read_text()
+
+    def start(self) -> None:
+        with (self.folder / "printed").open("wb") as printed:
+            self.process = self.spawn(stdout=printed, stderr=printed, start_new_session=True)
+
+    def spawn(self, **options: Any) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "deployments.up"]
+        return subprocess.Popen(command, cwd=self.folder, env={**os.environ, **self.environment}, **options)
+
+    def wait_until_healthy(self) -> None:
+        until("healthy", 300, lambda: HEALTHY in self.printed or self.process.poll() is not None)
+        assert HEALTHY in self.printed, self.printed
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        os.killpg(self.process.pid, number)
+        return self.process.wait(120)
+
+    def left(self) -> list[str]:
+        """The command lines of processes that know this home."""
+        return [command for command, variables in processes() if f"TIERRA_HOME={self.home}" in variables]
+
+    def get(self, path: str, secret: str = SECRET) -> httpx.Response:
+        user, _, password = secret.partition(":")
+        return httpx.get(f"{self.address}/api/{path}", auth=(user, password), timeout=30)
+
+    def prefect(self, *arguments: str) -> str:
+        secret = {"PREFECT_API_URL": f"{self.address}/api", "PREFECT_API_AUTH_STRING": SECRET}
+        environment = {**os.environ, **secret, "PREFECT_HOME": str(self.folder / "client")}
+        command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def processes() -> Iterator[tuple[str, list[str]]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, variables = (folder / "cmdline").read_text(), (folder / "environ").read_text()
+        except (OSError, UnicodeDecodeError):
+            continue
+        yield command.replace("\0", " "), variables.split("\0")
+
+
+def make_up(folder: Path, **environment: str) -> Up:
+    write_project(folder / "projects" / "rides", ride_spec(schedule=SCHEDULE), rides())
+    checkout = make_checkout(
+        folder,
+        TIERRA_HOME=str(folder / "var"),
+        TIERRA_PROJECTS=str(folder / "projects"),
+        TIERRA_CLOCK=CLOCK,
+        TIERRA_MLFLOW_URL=f"http://127.0.0.1:{free_port()}",
+        TIERRA_RECEIPTS_URL=f"http://127.0.0.1:{free_port()}",
+        PREFECT_SERVER_API_PORT=str(free_port()),
+        PREFECT_SERVER_API_AUTH_STRING=SECRET,
+        **environment,
+    )
+    (folder / "prefect.yaml").write_text(render(plan(load_projects(folder / "projects"))))
+    return Up(folder, checkout.environment)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    house = make_up(tmp_path_factory.mktemp("up"))
+    house.start()
+    try:
+        house.wait_until_healthy()
+        yield house
+    finally:
+        if house.process.poll() is None:
+            house.stop()
+    assert house.left() == []
+
+
+def test_every_page_that_is_named_answers(up: Up) -> None:
+    for address in (up.address, up.environment["TIERRA_MLFLOW_URL"], up.environment["TIERRA_RECEIPTS_URL"]):
+        assert address in up.printed
+        assert answers(address)
+    assert (up.home / "server.url").read_text().strip() == f"{up.address}/api"
+
+
+def test_deployments_are_there_with_their_schedules(up: Up) -> None:
+    score, train = (up.get(f"deployments/name/{flow}/rides").json() for flow in ("score", "train"))
+    (schedule,) = score["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 3 * * *", "Europe/Madrid")
+    assert (score["work_pool_name"], train["schedules"]) == ("tierra", [])
+
+
+def test_a_run_completes_through_the_worker_and_leaves_its_receipt(up: Up) -> None:
+    up.prefect("deployment", "run", "train/rides", "--watch", "--flow-run-name", "by-hand")
+    receipts = httpx.get(f"{up.environment['TIERRA_RECEIPTS_URL']}/rides/", timeout=30).text
+    assert "train" in receipts
+    models = httpx.get(f"{up.environment['TIERRA_MLFLOW_URL']}/api/2.0/mlflow/registered-models/search", timeout=30)
+    assert [each["name"] for each in models.json()["registered_models"]] == ["rides"]
+
+
+def test_without_the_password_nothing_but_health_answers(up: Up) -> None:
+    assert [up.get(path, "").status_code for path in ("deployments/name/score/rides", "work_pools/tierra")] == [401] * 2
+    assert up.get("work_pools/tierra", "ops:wrong").status_code == 401
+    assert [up.get(path, "").status_code for path in ("health", "ready")] == [200] * 2
+
+
+def test_a_call_that_another_site_could_make_is_refused(up: Up) -> None:
+    user, _, password = SECRET.partition(":")
+    post = httpx.post(f"{up.address}/api/deployments/filter", json={}, auth=(user, password), timeout=30)
+    assert post.status_code == 403
+    origin = {"Origin": "http://evil.example.org", "Access-Control-Request-Method": "GET"}
+    assert httpx.options(f"{up.address}/api/health", headers=origin).status_code == 400
+    assert httpx.get(f"{up.address}/ui-settings", timeout=30).json()["auth"] == "BASIC"
+
+
+def test_the_password_is_in_no_log_and_on_no_command_line(up: Up) -> None:
+    password = SECRET.partition(":")[2]
+    written = [file.read_text(errors="replace") for file in (up.home / "logs").glob("*.log")] + [up.printed]
+    assert written
+    assert [text for text in written if password in text] == []
+    assert [command for command, _ in processes() if password in command] == []
+
+
+def test_what_runs_write_is_closed_to_others(up: Up) -> None:
+    assert {oct((up.home / name).stat().st_mode & 0o777) for name in ("prefect", "results")} == {"0o700"}
+
+
+def test_a_second_one_says_that_one_runs_already(up: Up) -> None:
+    second = up.spawn(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    printed = second.communicate(timeout=60)[0].decode()
+    assert (second.returncode, len(printed.splitlines())) == (2, 1)
+    assert "runs already" in printed
+
+
+def test_ctrl_c_leaves_no_process_and_it_starts_again_where_it_was(up: Up) -> None:
+    assert up.stop() == 0
+    assert up.left() == []
+    assert not (up.home / "server.url").exists()
+    up.start()
+    up.wait_until_healthy()
+    assert up.get("deployments/name/score/rides").status_code == 200
+    # One that is killed cannot end anything itself.
+    assert up.stop(signal.SIGKILL) == -signal.SIGKILL
+    until("nothing is left", 60, lambda: up.left() == [])
+    assert not (up.home / "server.url").exists()
+
+
+@pytest.mark.long
+def test_prefect_and_the_registry_run_on_postgresql(tmp_path: Path, postgres: str) -> None:
+    from tests.servers import make_database
+
+    databases = {name: make_database(postgres, name) for name in ("prefect", "mlflow")}
+    up = make_up(
+        tmp_path,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL=databases["prefect"].replace("postgresql:", "postgresql+asyncpg:"),
+        TIERRA_MLFLOW_URI=databases["mlflow"].replace("postgresql:", "postgresql+psycopg:"),
+    )
+    up.start()
+    try:
+        up.wait_until_healthy()
+        up.prefect("deployment", "run", "train/rides", "--watch")
+        up.prefect("deployment", "run", "score/rides", "--watch")
+        assert sorted(file.name for file in (up.home / "prefect").glob("*.db")) == []
+        assert not (up.home / "mlflow.db").exists()
+    finally:
+        up.stop()
+    assert up.left() == []
+    assert len(list((up.home / "predictions/rides/manifests").iterdir())) == 3

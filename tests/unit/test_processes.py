@@ -1,0 +1,140 @@
+"""What `make up` starts lives and ends together: real processes, small ones."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+
+from deployments import processes
+from deployments.processes import MARK, House, end_marked, find_marked
+from tests.conftest import ROOT
+from tierra.errors import Broken
+
+SLEEP = "import time; time.sleep(300)"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {SLEEP}"
+# As Prefect's worker does with its runs: in a session of its own.
+PARENT = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); \
+print('up', flush=True); {SLEEP}"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    (tmp_path / "server.url").write_text("http://127.0.0.1:1")
+    with House(tmp_path / "logs", os.environ, tmp_path / "server.url") as house:
+        yield house
+
+
+def until(ready: Any, seconds: float = 20) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := ready()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def test_what_a_service_started_in_a_session_of_its_own_ends_with_it(house: House) -> None:
+    service = house.start("parent", "-c", PARENT)
+    until(lambda: len(find_marked(service.mark)) == 2)
+    service.stop()
+    assert find_marked(service.mark) == []
+
+
+def test_a_service_that_does_not_listen_is_ended_by_force(house: House) -> None:
+    service = house.start("deaf", "-c", DEAF)
+    until(lambda: service.tail() == ["deaf"])
+    end_marked(service.mark, 0.5)
+    assert service.process.wait(5) == -signal.SIGKILL
+
+
+def test_a_service_that_ends_is_said_in_one_line_with_the_end_of_its_log(house: House) -> None:
+    house.start("other", "-c", SLEEP)
+    service = house.start("worker", "-c", "import sys; print('one'); sys.exit('the pool is gone')")
+    service.process.wait()
+    with pytest.raises(Broken, match=r"worker ended with 1: the pool is gone \(.*worker.log\)") as caught:
+        house.check()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_service_that_ends_as_if_all_were_well_is_said_too(house: House) -> None:
+    house.start("worker", "-c", "pass").process.wait()
+    with pytest.raises(Broken, match="worker ended with 0: it printed nothing"):
+        house.check()
+
+
+def test_waiting_for_one_service_notices_the_end_of_another(house: House) -> None:
+    slow = house.start("slow", "-c", SLEEP)
+    house.start("quick", "-c", "pass")
+    with pytest.raises(Broken, match="quick ended with 0"):
+        house.wait(slow, lambda: False)
+
+
+def test_a_service_that_never_becomes_ready_is_said(house: House) -> None:
+    with pytest.raises(Broken, match=r"slow is not ready after 0 s.*service-silent"):
+        house.wait(house.start("slow", "-c", SLEEP), lambda: False, seconds=0.1)
+
+
+def test_a_command_is_run_to_its_end_and_its_failure_said(house: House) -> None:
+    house.finish("deploy", "-c", "pass")
+    house.check()
+    with pytest.raises(Broken, match="deploy ended with 1: no such pool"):
+        house.finish("deploy", "-c", "raise SystemExit('no such pool')")
+
+
+def test_the_log_before_this_one_is_kept(house: House) -> None:
+    for word in ("one", "two"):
+        house.finish("deploy", "-c", f"print('{word}')")
+    logs = house._logs
+    assert [(logs / name).read_text() for name in ("deploy.previous.log", "deploy.log")] == ["one\n", "two\n"]
+
+
+def test_services_end_in_the_reverse_order_of_their_start(tmp_path: Path) -> None:
+    (tmp_path / "order").touch()
+    note = "import signal, sys, time\ndef end(*_):\n    open({file!r}, 'a').write({name!r}); sys.exit()\n\
+signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(300)"
+    with House(tmp_path, os.environ, tmp_path / "server.url") as house:
+        for name in "abc":
+            service = house.start(name, "-c", note.format(file=str(tmp_path / "order"), name=name))
+            until(lambda service=service: service.tail() == ["up"])
+    assert (tmp_path / "order").read_text() == "cba"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "terminated without care"])
+def test_when_we_are_killed_nothing_of_ours_is_left(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "server.url").write_text("http://127.0.0.1:1")
+    us = f"""
+import os, time
+from pathlib import Path
+from deployments.processes import House
+with House(Path({str(tmp_path)!r}), os.environ, Path({str(tmp_path / "server.url")!r})) as house:
+    house.start("parent", "-c", {PARENT!r})
+    print(house._token, flush=True)
+    time.sleep(300)
+"""
+    child = subprocess.Popen([sys.executable, "-c", us], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout
+    token = child.stdout.readline().strip()
+    until(lambda: len(find_marked(token)) == 2)
+    child.send_signal(number)
+    child.wait()
+    child.stdout.close()
+    until(lambda: not find_marked(token))
+    until(lambda: not (tmp_path / "server.url").exists())
+
+
+def test_ps_finds_the_same_processes_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = token_hex(8)
+    child = subprocess.Popen([sys.executable, "-c", SLEEP], env={**os.environ, MARK: mark})
+    try:
+        assert until(lambda: find_marked(mark)) == [child.pid]
+        monkeypatch.setattr(processes, "_environments", processes._environments_by_ps)
+        assert find_marked(mark) == [child.pid]
+    finally:
+        child.kill()
+        child.wait()
