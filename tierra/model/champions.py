@@ -50,9 +50,10 @@ def _from_file(file: Path) -> list[Any]:
 def _from_sql(uri: str) -> list[Any]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     try:
-        engine = create_engine(uri, connect_args={"connect_timeout": SECONDS})
+        engine = create_engine(uri, connect_args={"connect_timeout": SECONDS}, poolclass=NullPool)
         with engine.connect() as connection:
             return list(connection.execute(text(QUERY)).tuples())
     except SQLAlchemyError as error:  # its text may hold the password

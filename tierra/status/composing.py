@@ -8,8 +8,8 @@ from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Paused, Status
 from tierra.status.judging import ORDER, judge, judge_pool, judge_server, worst
 from tierra.status.runs import ends_of, told_by
 from tierra.status.seen import Check, Deployed, ProjectSeen, RunSeen, ServerSeen, StoresSeen
+from tierra.status.stores import FLOWS
 
-FLOWS = ("score", "train")
 WAITING = ("paused", "suspended")
 
 

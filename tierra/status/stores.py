@@ -14,6 +14,8 @@ from tierra.status.seen import Check, ProjectSeen, Publication, Serving, StoresS
 from tierra.store.predictions import generations, read_manifest
 from tierra.workspace import Workspace
 
+FLOWS = ("score", "train")
+RUNS = 300  # of each flow, the newest
 Gap = Callable[[str, str], float | None]
 
 
@@ -49,7 +51,7 @@ def _load(workspace: Workspace, asked: str | None) -> tuple[list[Project], dict[
 
 def _champions(workspace: Workspace, projects: Sequence[Project]) -> tuple[Champions | None, Check]:
     settings = workspace.settings
-    uri = settings.mlflow_uri or f"sqlite:///{settings.root / 'mlflow.db'}"
+    uri = settings.registry_uri() or f"sqlite:///{settings.root / 'mlflow.db'}"
     try:
         champions = read_champions(uri, [project.project for project in projects])
     except Unavailable as error:
@@ -83,7 +85,7 @@ def _seen(
         project=project.project,
         crons={flow: f"{cron} {schedule.timezone}" for flow, cron in crons.items()},
         gaps={flow: gap(cron, schedule.timezone) for flow, cron in crons.items()},
-        runs=tuple(read_runs(workspace.receipts(project.project))),
+        runs=tuple(run for flow in FLOWS for run in read_runs(workspace.receipts(project.project), flow, RUNS)),
         champion=Serving(version=serving[0], since=serving[1]) if serving else None,
         known=champions is not None,
         publication=publication,
