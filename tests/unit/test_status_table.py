@@ -109,6 +109,17 @@ def test_the_page_is_a_table_that_markdown_reads() -> None:
     assert {line.count("|") for line in lines[head : head + 6]} == {lines[head].count("|")}
 
 
+def test_when_all_is_well_the_first_line_says_so() -> None:
+    assert printed(status("rides"))[0] == "green all 2 flows and the installation are well"
+
+
+def test_the_pool_that_is_asked_for_is_the_one_that_deployments_run_in() -> None:
+    from deployments import plan
+    from tasks import status as looking
+
+    assert looking.POOL == plan.POOL
+
+
 def test_machines_get_one_object_with_stable_keys() -> None:
     said = json.loads(status("rides", runs=(crashed("rides"),)).model_dump_json())
     assert list(said) == ["format", "moment", "level", "health", "alarms", "flows", "paused"]

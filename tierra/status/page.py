@@ -2,17 +2,14 @@
 
 from tierra.report.filling import fill
 from tierra.status.facts import Status
-from tierra.status.table import COLUMNS, cells, told
+from tierra.status.table import COLUMNS, cells, needing, told
 
 WORDS = {"red": "🔴 RED", "amber": "🟠 AMBER", "green": "🟢 green"}
 
 
 def headline(status: Status) -> str:
     """The whole in one line."""
-    needing = list(dict.fromkeys(line.subject for line in told(status)))
-    if not needing:
-        return f"{WORDS['green']}: all {len(status.flows)} flows and the installation are well"
-    return f"{WORDS[status.level]}: {', '.join(needing[:5])}{' and more' if len(needing) > 5 else ''}"
+    return f"{WORDS[status.level]}: {needing(status)}"
 
 
 def write_page(status: Status) -> str:

@@ -46,6 +46,14 @@ def told(status: Status) -> list[Alarm]:
     return sorted(lines, key=lambda line: ORDER[line.level])
 
 
+def needing(status: Status) -> str:
+    """Who needs attention, in a few words."""
+    names = list(dict.fromkeys(line.subject for line in told(status)))
+    if not names:
+        return f"all {len(status.flows)} flows and the installation are well"
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
 def cells(flow: FlowStatus, now: datetime) -> list[str]:
     """A flow's row, a text a column."""
     coming = f"runs {ago(flow.running_since, now).removesuffix(' ago')}" if flow.running_since else ""
@@ -67,6 +75,8 @@ def _age(flow: FlowStatus, now: datetime) -> str:
 
 
 def _lines(status: Status) -> Iterator[Text]:
+    if status.level == "green":
+        yield Text.assemble(_word("green"), f" {needing(status)}")
     for line in told(status):
         text = Text.assemble(_word(line.level), f" {line.subject}: {line.what}")
         text.append(f". {line.remedy}" if line.remedy else "", style="dim")
