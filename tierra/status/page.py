@@ -4,12 +4,13 @@ from tierra.report.filling import fill
 from tierra.status.facts import Status
 from tierra.status.table import COLUMNS, cells, needing, told
 
-WORDS = {"red": "🔴 RED", "amber": "🟠 AMBER", "green": "🟢 green"}
+# Words, and no coloured signs: not every machine has the letters for them.
+WORDS = {"red": "**RED**", "amber": "**AMBER**", "green": "green"}
 
 
 def headline(status: Status) -> str:
     """The whole in one line."""
-    return f"{WORDS[status.level]}: {needing(status)}"
+    return f"{WORDS[status.level].strip('*')}: {needing(status)}"
 
 
 def write_page(status: Status) -> str:
