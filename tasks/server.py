@@ -17,7 +17,7 @@ from tierra.status.judging import PATIENCE
 from tierra.status.seen import Deployed, PoolSeen, RunSeen, ServerSeen, WorkerSeen
 
 # A server that is away is told within seconds; one that is busy has the time for its longer answers.
-ANSWER, TIMEOUT = 4.0, 15.0
+ANSWER, TIMEOUT, RETRIES = 4.0, 15.0, 2
 PAGE = 200
 OURS = {"tags": {"all_": ["tierra"]}}
 BAD, ACTIVE, TO_COME = ("FAILED", "CRASHED", "CANCELLED"), ("RUNNING", "PAUSED", "CANCELLING"), ("SCHEDULED", "PENDING")
@@ -26,23 +26,25 @@ NOT_LATE = ("AwaitingRetry", "Resuming", "Suspended")
 
 def ask_server(pool: str, url: str = "") -> ServerSeen:
     """What the server at an address knows of our deployments; of the one Prefect is set up for, without one."""
-    with _client(url) as client:
-        url = str(client.api_url).rstrip("/")
-        ui = PREFECT_UI_URL.value() or url.removesuffix("/api")
-        try:
+    ui = ""
+    try:
+        with _client(url, retries=0) as client:
+            url = str(client.api_url).rstrip("/")
+            ui = PREFECT_UI_URL.value() or url.removesuffix("/api")
             _reach(url)
             client.request("GET", "/health", timeout=ANSWER)
+        with _client(url, RETRIES) as client:
             return _look(client, url, ui, pool)
-        except httpx.HTTPStatusError as error:
-            fault = _refused(error)
-        except (httpx.HTTPError, OSError) as error:
-            fault = f"does not answer: {str(error) or type(error).__name__}"
+    except httpx.HTTPStatusError as error:
+        fault = _refused(error)
+    except (httpx.HTTPError, OSError) as error:
+        fault = f"does not answer: {str(error) or type(error).__name__}"
     return ServerSeen(url=url, ui=ui, fault=f"{url} {fault}")
 
 
 @contextmanager
-def _client(url: str) -> Iterator[SyncPrefectClient]:
-    changes: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: 0} | ({PREFECT_API_URL: url} if url else {})
+def _client(url: str, retries: int) -> Iterator[SyncPrefectClient]:
+    changes: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: retries} | ({PREFECT_API_URL: url} if url else {})
     with temporary_settings(changes), get_client({"timeout": TIMEOUT}, sync_client=True) as client:
         yield client
 

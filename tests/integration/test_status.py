@@ -1,106 +1,34 @@
 """`tierra status` and the flow `status` on a real server: what ops is told, and with which exit code."""
 
-import json
-import sqlite3
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
 
 from deployments.plan import POOL
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT, free_port
-from tierra.cli import app
-from tierra.report.index import Run, add_run
-from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import Manifest, publish
-
-CRON = "0 3 * * *"
-
-
-@dataclass(frozen=True)
-class Operations:
-    """An installation with one project, and its deployments on the server."""
-
-    folder: Path
-    url: str
-
-    def post(self, path: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.url}{path}", json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def deploy(self, flow: str, project: str = "rides", cron: str | None = CRON, **more: Any) -> str:
-        flow_id = self.post("/flows/", name=flow)["id"]
-        schedules = [{"active": True, "schedule": {"cron": cron, "timezone": "UTC"}}] if cron else []
-        body = {"name": project, "flow_id": flow_id, "tags": ["tierra", project], "schedules": schedules, **more}
-        made: str = self.post("/deployments/", **body)["id"]
-        return made
-
-    def work(self) -> None:
-        """A worker says that it is there."""
-        self.post(f"/work_pools/{POOL}/workers/heartbeat", name="one", heartbeat_interval_seconds=30)
-
-    def end(self, deployment: str, kind: str, name: str, message: str = "") -> str:
-        """A run of a deployment that ended like this."""
-        run: str = self.post(f"/deployments/{deployment}/create_flow_run")["id"]
-        for state in ({"type": "RUNNING"}, {"type": kind, "name": name, "message": message}):
-            self.post(f"/flow_runs/{run}/set_state", state=state, force=True)
-        return run
-
-    def record(self, hours: float, flow: str = "score", outcome: str = "Published", **more: Any) -> None:
-        ended = datetime.now(UTC) - timedelta(hours=hours)
-        folder = self.folder / "var/receipts/rides"
-        folder.mkdir(parents=True, exist_ok=True)
-        receipt = folder / f"{ended:%Y%m%dT%H%M%S}-{flow}-{uuid4().hex[:6]}.html"
-        receipt.write_text("a receipt")
-        said = {"mood": "good", "sentence": "So it went.", "seconds": 12.5, **more}
-        add_run(receipt, "rides", Run(moment=f"{ended:%Y-%m-%d %H:%M:%S UTC}", flow=flow, outcome=outcome, **said))
-
-    def publish(self) -> None:
-        manifest = Manifest(dataset="rides", partition="2024-04-29", inputs="i", model="m", scoring="s",
-                            model_version="1", rows_in=20, rows_scored=17, rows_quarantined=3, parts=())  # fmt: skip
-        publish(LocalObjects(self.folder / "var/predictions"), manifest, 0)
-
-    def register(self) -> None:
-        """A champion, in the tables that tests/integration/test_registry.py proves to be MLflow's."""
-        with closing(sqlite3.connect(self.folder / "var/mlflow.db")) as database, database:
-            database.execute("create table registered_model_aliases (name, alias, version)")
-            database.execute("create table model_versions (name, version, creation_time)")
-            database.execute("insert into registered_model_aliases values ('rides', 'champion', 4)")
-            database.execute("insert into model_versions values ('rides', 4, 1764000000000)")
-
-    def status(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
-        done = self.told(*arguments, "--json")
-        assert done.exit_code == exit_code, done.output
-        said: dict[str, Any] = json.loads(done.stdout)
-        return said
-
-    def told(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, ["status", *arguments], env={"COLUMNS": "120"})
+from tests.operations import CRON, Operations, flow_of
 
 
 @pytest.fixture
-def server(prefect_server: str) -> Iterator[str]:
+def server(prefect_server: str, tmp_path: Path) -> Iterator[str]:
     """The server with an empty pool and nothing of ours deployed, before and after."""
 
+    api = Operations(tmp_path, prefect_server)
+
     def clear() -> None:
-        ours = {"deployments": {"tags": {"all_": ["tierra"]}}}
-        for each in httpx.post(f"{prefect_server}/deployments/filter", json=ours, timeout=30).json():
-            httpx.delete(f"{prefect_server}/deployments/{each['id']}", timeout=30)
-        httpx.delete(f"{prefect_server}/work_pools/{POOL}", timeout=30)
+        for each in api.post("/deployments/filter", deployments={"tags": {"all_": ["tierra"]}}):
+            api.call("DELETE", f"/deployments/{each['id']}")
+        api.call("DELETE", f"/work_pools/{POOL}")
 
     clear()
-    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"}, timeout=30)
-    made.raise_for_status()
+    api.post("/work_pools/", name=POOL, type="process")
     yield prefect_server
     clear()
 
@@ -117,10 +45,6 @@ def operations(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     here.publish()
     here.register()
     return here
-
-
-def flow_of(said: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(each for each in said["flows"] if f"{each['flow']}/{each['project']}" == name)
 
 
 def test_a_healthy_project_is_green_and_ends_with_0(operations: Operations) -> None:
@@ -165,9 +89,9 @@ def test_a_paused_deployment_is_told_in_a_line_of_its_own(operations: Operations
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
-def test_without_a_worker_it_is_red(operations: Operations, server: str) -> None:
+def test_without_a_worker_it_is_red(operations: Operations) -> None:
     operations.record(6)
-    httpx.delete(f"{server}/work_pools/{POOL}/workers/one", timeout=30).raise_for_status()
+    operations.call("DELETE", f"/work_pools/{POOL}/workers/one")
     said = operations.status(exit_code=5)
     assert [check["what"] for check in said["health"] if check["level"] == "red"] == [
         f"no worker is online in pool {POOL}"
@@ -213,13 +137,16 @@ def test_a_running_run_is_told(operations: Operations) -> None:
     assert flow_of(operations.status(), "score/rides")["running_since"]
 
 
+@pytest.mark.parametrize("silent", [False, True], ids=["nobody listens", "nobody answers"])
 def test_a_server_that_is_down_is_red_within_seconds_and_the_stores_still_tell(
-    operations: Operations, monkeypatch: pytest.MonkeyPatch
+    operations: Operations, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
     operations.record(6)
-    monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
-    started = time.monotonic()
-    said = operations.status(exit_code=5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1] if silent else free_port()
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+        started = time.monotonic()
+        said = operations.status(exit_code=5)
     assert time.monotonic() - started < 6
     assert (said["health"][0]["name"], said["health"][0]["level"]) == ("server", "red")
     assert "does not answer" in said["health"][0]["what"]
@@ -261,7 +188,7 @@ def test_the_flow_writes_one_page_and_tells_of_what_is_paused(operations: Operat
     state = status(return_state=True)
     assert (state.type.value, state.name) == ("COMPLETED", "NeedsAttention")
     page = httpx.get(f"{server}/artifacts/status/latest", timeout=30).json()
-    assert page["data"].startswith("# AMBER: score/rides")
+    assert page["data"].startswith("## AMBER: score/rides")
     [event] = events_of(server, score)
     assert (event["resource"]["prefect.resource.name"], event["resource"]["tierra.project"]) == ("score/rides", "rides")
     assert event["payload"]["why"] == "it is paused"
