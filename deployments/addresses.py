@@ -2,7 +2,6 @@
 
 import os
 import socket
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -40,13 +39,6 @@ class Server(BaseSettings):
         """How this machine reaches it."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What a call of the API must carry."""
-        if self.auth_string is None:
-            return {}
-        return {"Authorization": "Basic " + b64encode(self.auth_string.get_secret_value().encode()).decode()}
 
 
 def load_server() -> Server:

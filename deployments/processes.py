@@ -87,7 +87,7 @@ class House:
         self._services.append(service)
         return service
 
-    def wait(self, service: Service, ready: Callable[[], bool], seconds: float = 180) -> None:
+    def wait(self, service: Service, ready: Callable[[], bool], seconds: float = 300) -> None:
         """Wait until it is ready. Raises Broken when it, or another service, ends or says nothing."""
         end = time.monotonic() + seconds
         while not ready():

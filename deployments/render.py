@@ -7,12 +7,13 @@ from typing import Any
 import yaml
 
 from deployments.plan import POOL, Deployment, load_projects, plan
-from tierra.environment import QUIET
+from deployments.times import times_of
+from tierra.schedule import When
 
 FILE = Path("prefect.yaml")
 HEAD = """\
 # Rendered from the projects by `make render`; edit projects/*/project.yaml instead.
-# Deploy with: prefect deploy --all
+# `tierra deploy` puts the same on a server, with the automations; this file is for `prefect deploy --all`.
 """
 
 
@@ -28,17 +29,21 @@ def render(deployments: list[Deployment]) -> str:
 
 
 def _entry(deployment: Deployment) -> dict[str, Any]:
-    schedule = {"cron": deployment.cron, "timezone": deployment.timezone, "active": True}
     return {
         "name": deployment.project,
         "entrypoint": deployment.entrypoint,
         "description": deployment.description,
-        "tags": ["tierra", deployment.project],
+        "tags": list(deployment.tags),
         "parameters": deployment.parameters,
-        "schedules": [schedule] if deployment.cron else [],
+        "schedules": [_schedule(each) for each in deployment.times],
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
-        "work_pool": {"name": POOL, "job_variables": {"env": dict(QUIET)}},
+        "work_pool": {"name": POOL, "job_variables": {"env": deployment.environment}},
     }
+
+
+def _schedule(when: When) -> dict[str, Any]:
+    given = {"parameters": when.parameters} if when.parameters else {}
+    return {**times_of(when), "timezone": when.timezone, "active": True, **given}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,19 +1,15 @@
 """Everything on one machine, in one terminal: `make up`."""
 
 import fcntl
-import importlib.util
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from deployments.addresses import (
     Addresses,
-    Server,
     check_ports,
     load_server,
     make_environment,
@@ -59,7 +55,7 @@ def run_house(settings: Settings) -> None:
         environment = make_environment(settings, server, addresses)
         with House(settings.root / "logs", environment, address_file(settings)) as house, _ending(settings):
             _start_pages(house, settings, addresses)
-            _deploy(house, server)
+            _deploy(house)
             _start_worker(house)
             address_file(settings).write_text(addresses.api + "\n")
             _show(settings, addresses)
@@ -99,23 +95,9 @@ def _start_receipts(house: House, settings: Settings, address: str) -> Service:
     return house.start("receipts", *command)
 
 
-def _deploy(house: House, server: Server) -> None:
+def _deploy(house: House) -> None:
     with _step("deployments"):
-        if not _knows_pool(server):
-            house.finish("work-pool", "-m", "prefect", "--no-prompt", "work-pool", "create", POOL, "--type", "process")
-        if importlib.util.find_spec("deployments.deploy"):
-            house.finish("deploy", "-m", "deployments.deploy")
-        else:
-            house.finish("deploy", "-m", "prefect", "--no-prompt", "deploy", "--all")
-
-
-def _knows_pool(server: Server) -> bool:
-    asked = Request(f"{server.address}/api/work_pools/{POOL}", headers=server.headers)  # noqa: S310  an address of ours
-    try:
-        with urlopen(asked, timeout=30):  # noqa: S310
-            return True
-    except HTTPError as error:
-        return error.code != 404  # what else is wrong, the deployments will say
+        house.finish("deploy", "-c", "from tierra.cli import main; main()", "deploy")
 
 
 def _start_worker(house: House) -> None:

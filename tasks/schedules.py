@@ -1,30 +1,17 @@
-"""The longest time between two runs of a schedule: what its last success may be old."""
+"""A deployment's schedules as the server gives them, each with the longest time between two of its runs."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import count, pairwise
-from typing import Any, cast
-from zoneinfo import ZoneInfo
+from itertools import islice, pairwise
+from typing import Any
 
+from pydantic import ValidationError
+
+from tierra.schedule import When, longest_gap
 from tierra.status.seen import Recurring
 
-# Long enough to meet what recurs by the week, the month and the year, whichever the schedule shows.
-LEAST_RUNS, LEAST, MOST = 60, timedelta(days=8), timedelta(days=800)
-START = datetime(2024, 1, 1)
-
-
-@cache
-def longest_gap(cron: str, timezone: str = "UTC") -> float | None:
-    """Seconds between two runs of a cron line, at most, as Prefect reads it; None when it runs once or never."""
-    # Another reader of cron lines would have another opinion of some of them.
-    from prefect._vendor import croniter
-
-    try:
-        times = cast(Any, croniter).croniter(cron, START)
-        return _longest(times.get_next(datetime).replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC) for _ in count())
-    except ValueError:  # a 31st of February
-        return None
+RUNS = 60  # of a rule of dates, which people make by hand in the UI
 
 
 def read_schedule(stored: dict[str, Any]) -> Recurring:
@@ -32,7 +19,7 @@ def read_schedule(stored: dict[str, Any]) -> Recurring:
     said = stored["schedule"]
     if "cron" in said:
         zone = said.get("timezone") or "UTC"
-        text, gap = f"{said['cron']} {zone}", longest_gap(said["cron"], zone)
+        text, gap = f"{said['cron']} {zone}", _cron_gap(said["cron"], zone)
     elif "interval" in said:
         text, gap = f"every {timedelta(seconds=said['interval'])}", said["interval"]
     else:
@@ -40,18 +27,19 @@ def read_schedule(stored: dict[str, Any]) -> Recurring:
     return Recurring(text=text, active=stored["active"], gap_seconds=gap)
 
 
+@cache
+def _cron_gap(cron: str, timezone: str) -> float | None:
+    """Nothing to wait for in a line that only Prefect reads: it was made by hand."""
+    try:
+        gap = longest_gap([When(cron=cron, timezone=timezone)], datetime.now(UTC))
+    except ValidationError:
+        return None
+    return gap.total_seconds() if gap else None
+
+
 def _rrule_gap(said: dict[str, Any]) -> float | None:
     from prefect.client.schemas.schedules import RRuleSchedule
 
-    rule = RRuleSchedule(**said).to_rrule()
-    return _longest(moment.astimezone(UTC) for moment in rule)
-
-
-def _longest(moments: Iterator[datetime]) -> float | None:
-    longest, first = timedelta(0), None
-    for number, (one, other) in enumerate(pairwise(moments)):
-        first = first or one
-        longest = max(longest, other - one)
-        if other - first > (LEAST if number >= LEAST_RUNS else MOST):
-            break
-    return longest.total_seconds() if first else None
+    coming: Iterator[datetime] = RRuleSchedule(**said).to_rrule().xafter(datetime.now(UTC))
+    steps = [after - before for before, after in pairwise(islice(coming, RUNS))]
+    return max(steps).total_seconds() if steps else None

@@ -7,7 +7,6 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
-from tasks.schedules import longest_gap
 from tasks.server import ask_server
 from tasks.station import station
 from tierra.errors import Misconfigured
@@ -27,7 +26,7 @@ PAUSED = "tierra.deployment.paused"
 def look_from_outside(project: str | None = None) -> Status:
     """The status as `tierra status` asks for it: of every project, or of one. Raises Misconfigured."""
     workspace = open_workspace()
-    stores = look_at_stores(workspace, longest_gap, project)
+    stores = look_at_stores(workspace, project)
     try:
         server = ask_server(POOL, find_server(workspace.settings))
     except Misconfigured as error:
@@ -38,7 +37,7 @@ def look_from_outside(project: str | None = None) -> Status:
 @station
 def collect_status() -> Status:
     """The status as seen from a run: the server is the one that the run reports to."""
-    stores = look_at_stores(open_workspace(), longest_gap)
+    stores = look_at_stores(open_workspace())
     return compose(stores, ask_server(POOL), POOL, datetime.now(UTC))
 
 

@@ -54,7 +54,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
     try:
-        _wait_until_healthy(url, server, home / "server.log")
+        wait_until_healthy(url, server, home / "server.log")
         os.environ.update(settings)
         # Whatever imported Prefect before has read its settings already.
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
@@ -92,7 +92,8 @@ def postgres_url(postgres: str) -> str:
     return make_database(postgres, f"test_{token_hex(6)}")
 
 
-def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Until a Prefect server answers; fails with its log when it ends instead."""
     for _ in range(240):
         assert server.poll() is None, log.read_text()
         try:

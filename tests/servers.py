@@ -81,6 +81,16 @@ def make_database(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
 
 
+def dump_database(url: str, file: Path) -> None:
+    """Write a database to a file, as a backup does."""
+    subprocess.run([postgres_program("pg_dump"), "--format=custom", f"--file={file}", url], check=True)
+
+
+def restore_database(file: Path, url: str) -> None:
+    """Fill an empty database from such a file."""
+    subprocess.run([postgres_program("pg_restore"), "--exit-on-error", "--no-owner", "-d", url, str(file)], check=True)
+
+
 @contextmanager
 def run_mlflow(folder: Path, store: str, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
     """An MLflow server over a store, which keeps the files of models itself; gives its address."""

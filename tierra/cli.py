@@ -191,6 +191,15 @@ def _plain(value: Any) -> Any:
     return ", ".join(f"{name} ****" for name in value) or "none"
 
 
+@app.command()
+def deploy(
+    dry_run: Annotated[bool, typer.Option(help="Show the difference; change nothing.")] = False, as_json: JSON = False
+) -> None:
+    """Make a Prefect server hold the deployments, schedules and automations of the projects."""
+    with _errors():
+        _find("deployments", "deploy")(dry_run, as_json)
+
+
 def _run(name: str) -> Callable[..., Any]:
     """The flow of that name in the folder we stand in, as a function that ends in its outcome."""
 
@@ -204,7 +213,7 @@ def _run(name: str) -> Callable[..., Any]:
         if load_settings().clock and not quiet:
             people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
         with progress(quiet):
-            state = _find_flow(name)(*arguments, return_state=True)
+            state = _find("flows", name)(*arguments, return_state=True)
             end = state.result(raise_on_failure=False)
         if isinstance(end, TierraError) and hasattr(end, "end") and not isinstance(end.end, TierraError):
             return end.end
@@ -215,16 +224,12 @@ def _run(name: str) -> Callable[..., Any]:
     return run
 
 
-def _find_flow(name: str) -> Callable[..., Any]:
-    return _find("flows", name, name)
-
-
-def _find(folder: str, name: str, function: str) -> Callable[..., Any]:
-    """A function of the application in the folder we stand in; the library does not know it."""
+def _find(folder: str, name: str, function: str = "") -> Callable[..., Any]:
+    """A function of the folder we stand in, the one of the file's name unless another is named; found at run time."""
     if not Path(folder, f"{name}.py").is_file():
         raise Misconfigured("flows-not-found", f"no {folder}/{name}.py in {Path.cwd()}")
     sys.path.insert(0, str(Path.cwd()))
-    found: Callable[..., Any] = getattr(importlib.import_module(f"{folder}.{name}"), function)
+    found: Callable[..., Any] = getattr(importlib.import_module(f"{folder}.{name}"), function or name)
     return found
 
 

@@ -46,13 +46,17 @@ REMEDIES: Final[dict[str, str]] = {
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
     "demo-data-missing": "Install the demo group: poetry install --with demo",
     "registry-address": "Use postgresql+psycopg://user:password@host/database or http://host:5000, or leave it empty",
-    "server-unknown": "Start one with `make up`, or set PREFECT_API_URL",
     # make up
     "up-running": "Stop it with Ctrl-C where it runs, or set another TIERRA_HOME",
     "port-taken": "Free the port, or set that variable to another",
     "auth-missing": "Set PREFECT_SERVER_API_AUTH_STRING to user:password, or bind to 127.0.0.1",
     "service-stopped": "Read its log, named above; then start again",
     "service-silent": "Read its log, named above; the machine may be too busy",
+    # the Prefect server
+    "server-unknown": "Run `make up`, or set PREFECT_API_URL to the address of a server",
+    "server-unavailable": "Check that the server runs and that PREFECT_API_URL names it",
+    "alert-unknown": "Create the block in the UI, or correct TIERRA_ALERT_BLOCK",
+    "schedule-parameter": "Correct the schedule's `parameters`",
     # sources
     "file-missing": "Put the file there, or correct `path`",
     "file-invalid": "Give a CSV or Parquet file that opens",

@@ -1,31 +1,14 @@
 """What a project file may say. It only composes the rooms' own specs."""
 
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from tierra.data.spec import Contract, Join, Source, Split
 from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing
+from tierra.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
 from tierra.store.spec import Score
-
-
-class Schedule(Spec):
-    """When the deployments run: cron lines in a time zone."""
-
-    timezone: str = Field("UTC", description="Time zone of the cron lines, and of what today is")
-    score: str | None = Field(None, pattern=r"^(\S+\s+){4}\S+$", description="Cron of the scoring run")
-    train: str | None = Field(None, pattern=r"^(\S+\s+){4}\S+$", description="Cron of the training run")
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("a time zone such as Europe/Madrid") from None
-        return value
 
 
 def _source_or_sources(schema: dict[str, Any]) -> None:

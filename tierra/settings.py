@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
     log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 
+    heartbeat_seconds: int = Field(
+        60, ge=30, le=3600, description="Seconds between a run's signs of life; after three silent ones it has crashed"
+    )
+    alert_webhook: SecretStr | None = Field(None, description="Address that messages about failures are sent to")
+    alert_block: str | None = Field(
+        None, pattern="^[a-z0-9-]+/[a-z0-9-]+$", description="Notification block instead, such as slack-webhook/ops"
+    )
+
     @cached_property
     def root(self) -> Path:
         """`home`, absolute."""
@@ -72,7 +80,8 @@ class Settings(BaseSettings):
         urls = [connection.url.get_secret_value() for connection in self.connections.values()]
         # An address without a password is no secret, and lines that name it should stay readable.
         urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
-        return [secret for url in urls for secret in (url, _password(url)) if secret]
+        webhook = [self.alert_webhook.get_secret_value()] if self.alert_webhook else []
+        return [*webhook, *(secret for url in urls for secret in (url, _password(url)) if secret)]
 
 
 def _password(url: str) -> str:

@@ -1,7 +1,7 @@
 """The grammar the rooms' specs share: frozen, strict, and a few small value types."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -46,6 +46,25 @@ def _days(value: Any) -> Any:
     raise ValueError("a number of days such as 30d, or of weeks such as 4w")
 
 
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and (match := re.fullmatch(r"([1-9]\d{0,4})\s*([mhd])", value)):
+        return timedelta(**{UNITS[match[2]]: int(match[1])})
+    raise ValueError("a time such as 45m, 6h or 2d")
+
+
+def duration(value: timedelta) -> str:
+    """A length of time as a project file writes it: 45m, 6h, 2d."""
+    minutes = round(value.total_seconds() / 60)
+    if minutes % (24 * 60) == 0:
+        return f"{minutes // (24 * 60)}d"
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+
+
 def _share(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value)):
         return float(match[1]) / 100
@@ -81,6 +100,7 @@ class _OneOrMany:
 
 # What a person may write, for editors; the validators above decide.
 AS_DAYS = {"title": "days", "type": "string", "pattern": r"^\d{1,5}\s*[dw]$"}
+AS_DURATION = {"title": "time", "type": "string", "pattern": r"^[1-9]\d{0,4}\s*[mhd]$"}
 AS_SHARE = {
     "title": "share",
     "anyOf": [
@@ -96,6 +116,7 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), _OneOrMany()]
 SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrMany()]
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d"), WithJsonSchema(AS_DAYS)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration), WithJsonSchema(AS_DURATION)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(AS_SHARE)]
 FunctionName = Annotated[str, BeforeValidator(_function), WithJsonSchema(AS_FUNCTION)]
 # A number of days is whole, a share of the rows is not: 30 is 30d, 0.2 is 20%.

@@ -1,10 +1,12 @@
 """`make up` with its real servers, behind a password: healthy, useful, and gone without a trace."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.plan import load_projects, plan
-from deployments.render import render
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import free_port
 from tests.e2e.checkout import make_checkout
-from tests.servers import answers, until
+from tests.servers import answers, dump_database, make_database, restore_database, run_postgres, until
 
 SECRET = "ops:canary-5f1e"
 HEALTHY = "Ctrl-C stops everything"
@@ -101,21 +101,14 @@ def make_up(folder: Path, **environment: str) -> Up:
         PREFECT_SERVER_API_AUTH_STRING=SECRET,
         **environment,
     )
-    (folder / "prefect.yaml").write_text(render(plan(load_projects(folder / "projects"))))
     return Up(folder, checkout.environment)
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    house = make_up(tmp_path_factory.mktemp("up"))
-    house.start()
-    try:
-        house.wait_until_healthy()
-        yield house
-    finally:
-        if house.process.poll() is None:
-            house.stop()
-    assert house.left() == []
+    up = make_up(tmp_path_factory.mktemp("up"))
+    with running(up):
+        yield up
 
 
 def test_every_page_that_is_named_answers(up: Up) -> None:
@@ -174,37 +167,69 @@ def test_a_second_one_says_that_one_runs_already(up: Up) -> None:
     assert "runs already" in printed
 
 
-def test_ctrl_c_leaves_no_process_and_it_starts_again_where_it_was(up: Up) -> None:
+def test_ctrl_c_leaves_no_process_and_it_starts_again_from_a_backup_of_its_home(up: Up) -> None:
+    before = up.get("deployments/name/score/rides").json()
     assert up.stop() == 0
     assert up.left() == []
     assert not (up.home / "server.url").exists()
+    backup = shutil.make_archive(str(up.folder / "backup"), "tar", up.home)
+    shutil.rmtree(up.home)
+    shutil.unpack_archive(backup, up.home, filter="data")
     up.start()
     up.wait_until_healthy()
-    assert up.get("deployments/name/score/rides").status_code == 200
+    after = up.get("deployments/name/score/rides").json()
+    assert (after["id"], after["created"]) == (before["id"], before["created"])
     # One that is killed cannot end anything itself.
     assert up.stop(signal.SIGKILL) == -signal.SIGKILL
     until("nothing is left", 60, lambda: up.left() == [])
     assert not (up.home / "server.url").exists()
 
 
-@pytest.mark.long
-def test_prefect_and_the_registry_run_on_postgresql(tmp_path: Path, postgres: str) -> None:
-    from tests.servers import make_database
+def on_postgres(databases: dict[str, str]) -> dict[str, str]:
+    """The settings that put Prefect and the registry on these databases."""
+    return {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": databases["prefect"].replace("postgresql:", "postgresql+asyncpg:"),
+        "TIERRA_MLFLOW_URI": databases["mlflow"].replace("postgresql:", "postgresql+psycopg:"),
+    }
 
-    databases = {name: make_database(postgres, name) for name in ("prefect", "mlflow")}
-    up = make_up(
-        tmp_path,
-        PREFECT_SERVER_DATABASE_CONNECTION_URL=databases["prefect"].replace("postgresql:", "postgresql+asyncpg:"),
-        TIERRA_MLFLOW_URI=databases["mlflow"].replace("postgresql:", "postgresql+psycopg:"),
-    )
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_on_postgresql_it_runs_and_starts_again_from_dumps_in_an_empty_server(tmp_path: Path) -> None:
+    dumps = {name: tmp_path / f"{name}.dump" for name in ("prefect", "mlflow")}
+    with run_postgres() as server:
+        databases = {name: make_database(server, name) for name in dumps}
+        up = make_up(tmp_path, **on_postgres(databases))
+        with running(up):
+            up.prefect("deployment", "run", "train/rides", "--watch")
+            up.prefect("deployment", "run", "score/rides", "--watch")
+            before = up.get("deployments/name/score/rides").json()
+        assert [*(up.home / "prefect").glob("*.db"), *up.home.glob("*.db")] == []
+        for name, dump in dumps.items():
+            dump_database(databases[name], dump)
+    with run_postgres() as server:
+        databases = {name: make_database(server, name) for name in dumps}
+        for name, dump in dumps.items():
+            restore_database(dump, databases[name])
+        up.environment |= on_postgres(databases)
+        with running(up):
+            assert up.get("deployments/name/score/rides").json()["id"] == before["id"]
+            run = ("deployment", "run", "score/rides", "--watch", "--param")
+            up.prefect(*run, "partition=2024-04-29")
+            up.prefect(*run, "partition=2024-04-26")
+    published = sorted(file.relative_to(up.home).parts[-2:] for file in up.home.glob("predictions/*/manifests/*/*"))
+    assert [(day, name.partition(".")[0].lstrip("0")) for day, name in published] == [
+        (f"2024-04-{day}", "1") for day in (26, 27, 28, 29)
+    ]
+
+
+@contextmanager
+def running(up: Up) -> Iterator[None]:
     up.start()
     try:
         up.wait_until_healthy()
-        up.prefect("deployment", "run", "train/rides", "--watch")
-        up.prefect("deployment", "run", "score/rides", "--watch")
-        assert sorted(file.name for file in (up.home / "prefect").glob("*.db")) == []
-        assert not (up.home / "mlflow.db").exists()
+        yield
     finally:
-        up.stop()
+        if up.process.poll() is None:
+            up.stop()
     assert up.left() == []
-    assert len(list((up.home / "predictions/rides/manifests").iterdir())) == 3

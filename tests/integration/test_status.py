@@ -74,9 +74,9 @@ def test_the_next_run_is_the_scheduled_one(operations: Operations) -> None:
 
 def test_an_overdue_project_is_red_and_ends_with_5(operations: Operations) -> None:
     operations.deploy("score")
-    operations.record(26)
+    operations.record(27)
     found = flow_of(operations.status(exit_code=5), "score/rides")
-    assert found["reasons"] == ["overdue: last success 26 h ago, its schedule leaves 24 h at most"]
+    assert found["reasons"] == ["overdue: last success 27 h ago, its schedule leaves 24 h at most"]
 
 
 def test_a_paused_deployment_is_told_in_a_line_of_its_own(operations: Operations) -> None:

@@ -1,6 +1,7 @@
 """What the image, the hooks and the workflows promise, as far as it shows without running them."""
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +23,10 @@ from tierra.yaml_file import read_yaml
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
+COMPOSE = {name: yaml.safe_load((ROOT / name).read_text()) for name in ("compose.yaml", "compose.s3.yaml")}
+SERVICES = {name: service for content in COMPOSE.values() for name, service in content["services"].items()}
+STAY = sorted(name for name, service in SERVICES.items() if service["restart"] != "no")
+EXAMPLE = (ROOT / ".env.example").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 VERBS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 WORKFLOWS = {file.stem: read_yaml(file)[0] for file in (ROOT / ".github" / "workflows").glob("*.yml")}
@@ -95,6 +100,112 @@ def test_the_image_starts_a_worker_that_can_be_asked_for_its_health() -> None:
     (command,) = given("CMD")
     assert "--with-healthcheck" in command
     assert re.findall(r"-m ([\w.]+)", given("HEALTHCHECK")[0]) == ["deployments.health"]
+
+
+def test_the_image_keeps_results_to_itself() -> None:
+    variables = dict(pair.split("=", 1) for rest in given("ENV") for pair in rest.split())
+    assert f"--mode=700 {variables['PREFECT_LOCAL_STORAGE_PATH']}" in DOCKERFILE
+
+
+def test_compose_starts_what_the_house_is_made_of() -> None:
+    assert set(SERVICES) == {"postgres", "prefect", "mlflow", "deploy", "worker", "receipts", "s3"}
+    assert {content["name"] for content in COMPOSE.values()} == {"tierra"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_is_pinned_and_may_do_little(name: str) -> None:
+    service = SERVICES[name]
+    image, _, version = service["image"].partition(":")
+    assert re.fullmatch(r"\d+(\.\d+)+", version)
+    if image == "tierra":
+        assert (version, service["build"]) == (PROJECT["project"]["version"], ".")
+    assert str(service["user"]).partition(":")[0] not in ("", "root", "0")
+    assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", STAY)
+def test_a_container_that_stays_is_asked_for_its_health_and_comes_back(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert SERVICES[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"interval", "timeout", "retries"} <= set(SERVICES[name]["healthcheck"])
+
+
+def test_what_others_wait_for_is_healthy_or_done() -> None:
+    for service in SERVICES.values():
+        for name, how in service.get("depends_on", {}).items():
+            assert how["condition"] == ("service_healthy" if name in STAY else "service_completed_successfully")
+
+
+def test_no_port_is_open_to_other_machines() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(ports) == 4
+    assert [port for port in ports if not re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port)] == []
+    assert "ports" not in SERVICES["worker"]  # --scale worker=3
+    assert not [service for service in SERVICES.values() if "container_name" in service]
+
+
+def test_every_secret_must_be_given_and_is_explained() -> None:
+    used = re.findall(r"\$\{(\w+)([^}]*)\}", "".join((ROOT / name).read_text() for name in COMPOSE))
+    assert {name for name, _ in used} == set(re.findall(r"^(\w+)=$", EXAMPLE, re.MULTILINE))
+    assert [name for name, rest in used if not rest.startswith(":?")] == []
+
+
+def test_no_password_stands_in_a_file() -> None:
+    for name in COMPOSE:
+        text = re.sub(r"\$\{[^}]*\}", "$", (ROOT / name).read_text())
+        assert re.findall(r"(?i)(?:password|secretKey|accessKey|auth_string)\"?: *\"?(\w+)", text) == [], name
+        assert re.findall(r"://\w+:(?!\$@)\S+@", text) == []
+    assert re.findall(r"^(\w+)=.+$", EXAMPLE, re.MULTILINE) == []
+    assert {".env", "worker.env"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_the_api_is_behind_a_password_and_against_calls_from_other_sites() -> None:
+    prefect, worker = (SERVICES[name]["environment"] for name in ("prefect", "worker"))
+    assert prefect["PREFECT_SERVER_API_AUTH_STRING"].startswith("${PREFECT_SERVER_API_AUTH_STRING:?")
+    assert worker["PREFECT_API_AUTH_STRING"] == prefect["PREFECT_SERVER_API_AUTH_STRING"]
+    assert prefect["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
+    assert "*" not in prefect["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
+    assert prefect["PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT"] == "false"
+    assert SERVICES["deploy"]["environment"] == worker
+
+
+def test_workers_reach_what_they_are_pointed_to() -> None:
+    environment = SERVICES["worker"]["environment"]
+    for name, service, port in (("PREFECT_API_URL", "prefect", "4200"), ("TIERRA_MLFLOW_URI", "mlflow", "5000")):
+        assert environment[name].startswith(f"http://{service}:{port}")
+        assert port in SERVICES[service]["command"]
+    assert "mlflow:5000" in SERVICES["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert f"http://{environment['TIERRA_MLFLOW_URL'].removeprefix('http://')}" in {
+        f"http://{port.rpartition(':')[0]}" for port in SERVICES["mlflow"]["ports"]
+    }
+
+
+def test_every_volume_and_config_that_is_used_is_declared() -> None:
+    for content in COMPOSE.values():
+        services = content["services"].values()
+        volumes = {volume.partition(":")[0] for service in services for volume in service.get("volumes", [])}
+        configs = {config["source"] for service in services for config in service.get("configs", [])}
+        assert (volumes, configs) == (set(content["volumes"]), set(content["configs"]))
+
+
+def test_modules_that_containers_run_are_in_the_image() -> None:
+    commands = [service.get("command", []) for service in SERVICES.values()]
+    commands += [service["healthcheck"].get("test", []) for service in SERVICES.values()]
+    ours = {command[command.index("-m") + 1] for command in commands if "-m" in command}
+    assert ours == {"http.server", "deployments.health"}
+    assert SERVICES["deploy"]["command"] == ["tierra", "deploy"]
+
+
+def test_compose_finds_no_fault_where_it_is_installed(tmp_path: Path) -> None:
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker compose is not installed; the hosted checks run it")
+    (tmp_path / "env").write_text(re.sub(r"^(\w+)=$", r"\1=test:test", EXAMPLE, flags=re.MULTILINE))
+    files = [argument for name in COMPOSE for argument in ("--file", str(ROOT / name))]
+    command = [docker, "compose", "--env-file", str(tmp_path / "env"), *files, "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("status", "well"), [(200, True), (503, False)])

@@ -37,7 +37,7 @@ def test_a_minimal_file_has_a_default_for_everything_else(tmp_path: Path) -> Non
     assert (project.split.validation, project.split.test) == (30, 30)
     assert project.score.columns is None  # what is published follows the task
     assert (project.dataset, project.main, project.main_source.key) == ("rides", "rides", ())
-    assert project.schedule.score is None
+    assert project.schedule.score == ()
 
 
 def test_on_is_a_word_and_only_true_and_false_are_booleans(tmp_path: Path) -> None:

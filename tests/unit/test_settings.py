@@ -64,5 +64,15 @@ def test_the_environment_beats_the_file(workspace: Path, monkeypatch: pytest.Mon
     assert (load_settings().log_retention, load_settings().log_level) == (3, "ERROR")
 
 
+def test_the_registrys_address_is_masked_and_its_password_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIERRA_MLFLOW_URI", "postgresql+psycopg://tierra:canary@db.example.org/mlflow")
+    settings = load_settings()
+    assert "canary" not in repr(settings) + settings.model_dump_json()
+    assert "canary" in settings.secrets()
+    assert settings.registry_uri() == "postgresql+psycopg://tierra:canary@db.example.org/mlflow"
+    monkeypatch.setenv("TIERRA_MLFLOW_URI", "http://mlflow:5000")
+    assert load_settings().secrets() == [URL, "hunter2"]  # no secret: lines that name the server stay readable
+
+
 def test_both_the_url_and_its_password_are_secrets() -> None:
     assert load_settings().secrets() == [URL, "hunter2"]

@@ -45,7 +45,7 @@ def ended(outcome: str, mood: str = "bad", **changes: Any) -> dict[str, Any]:
         (ended("Failed"), "red", "Failed 60 min ago"),
         (ended("Cancelled"), "amber", "Cancelled 60 min ago"),
         ({"last_success": before(hours=24, minutes=1)}, "amber", "overdue: last success 24 h ago"),
-        ({"last_success": before(hours=25, minutes=1)}, "red", "overdue: last success 25 h ago, its"),
+        ({"last_success": before(hours=26, minutes=1)}, "red", "overdue: last success 26 h ago, its"),
         ({"last_success": before(hours=24, minutes=1), "running_since": before(minutes=2)}, "green", "Published"),
         ({"last_success": before(days=4), "running_since": before(minutes=2)}, "red", "overdue"),
         ({"last_success": before(days=90), "gap_seconds": None, "schedule": ()}, "green", "Published"),
@@ -78,9 +78,9 @@ def test_each_finding_has_its_level_and_says_why(changes: dict[str, Any], level:
 def test_what_never_ran_is_red_only_after_its_first_turn() -> None:
     never = {"last_success": None, "last_outcome": "", "last_mood": "", "last_ended": None}
     assert judged(**never, since=before(hours=3)).reasons == ("has not run yet, next in 18 h",)
-    late = judged(**never, since=before(hours=26))
+    late = judged(**never, since=before(hours=27))
     assert late.level == "red"
-    assert late.reasons[0].startswith("overdue: no success since it was deployed 26 h ago")
+    assert late.reasons[0].startswith("overdue: no success since it was deployed 27 h ago")
 
 
 def test_all_reasons_are_told_the_worst_first() -> None:

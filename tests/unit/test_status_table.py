@@ -124,7 +124,8 @@ def test_machines_get_one_object_with_stable_keys() -> None:
     said = json.loads(status("rides", runs=(crashed("rides"),)).model_dump_json())
     assert list(said) == ["format", "moment", "level", "health", "alarms", "flows", "paused"]
     assert list(said["flows"][0]) == [
-        "project", "flow", "schedule", "gap_seconds", "deployed", "paused", "switched_off", "since", "last_success",
+        "project", "flow", "schedule", "gap_seconds", "late_after_seconds",
+        "deployed", "paused", "switched_off", "since", "last_success",
         "last_outcome", "last_mood", "last_ended", "error", "link", "next_run", "running_since", "waiting_since",
         "late", "late_since", "crashed_24h", "retries_24h", "p50_seconds", "p95_seconds", "champion", "champion_since",
         "partition", "rows", "quarantined", "level", "reasons",

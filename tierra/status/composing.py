@@ -59,13 +59,16 @@ def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> F
 
 def _schedule(seen: ProjectSeen, flow: str, deployed: Deployed | None) -> dict[str, Any]:
     """The server's schedules, those switched off included: what they promised is still missed. Else the file's."""
-    if deployed is None:
-        cron, gap = seen.crons.get(flow), seen.gaps.get(flow)
-        return {"schedule": (cron,) if cron else (), "gap_seconds": gap}
-    gaps = [each.gap_seconds for each in deployed.schedules if each.gap_seconds is not None]
-    return {
-        "schedule": tuple(each.text for each in deployed.schedules),
+    schedules = deployed.schedules if deployed else seen.schedules.get(flow, ())
+    gaps = [each.gap_seconds for each in schedules if each.gap_seconds is not None]
+    facts = {
+        "schedule": tuple(each.text for each in schedules),
         "gap_seconds": min(gaps, default=None),
+        "late_after_seconds": seen.late_after_seconds,
+    }
+    if deployed is None:
+        return facts
+    return facts | {
         "paused": deployed.paused,
         "switched_off": deployed.switched_off,
         "since": deployed.created,

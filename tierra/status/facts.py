@@ -12,6 +12,7 @@ class FlowFacts(Seen):
     flow: str
     schedule: tuple[str, ...] = ()
     gap_seconds: float | None = None
+    late_after_seconds: float = 7200
     deployed: bool | None = None
     paused: bool = False
     switched_off: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 Red needs a person now: what should have happened did not. Amber can wait for the
 morning. A schedule is kept as long as the last success is no older than the longest
-gap between two of its runs; `LATENESS` more is amber, beyond that it is red.
+gap between two of its runs; as much more as the project allows is amber, beyond that it is red.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +12,7 @@ from tierra.status.facts import FlowFacts, Judgement
 from tierra.status.seen import Check, Level, PoolSeen, ServerSeen
 from tierra.status.words import ago, ahead, length
 
+# A run that has not started this long after its time needs a person.
 LATENESS = timedelta(hours=1)
 # A run takes its turn, a worker polls: what was due some minutes ago is not late yet.
 PATIENCE = timedelta(minutes=5)
@@ -56,10 +57,11 @@ def _overdue(facts: FlowFacts, now: datetime) -> Found:
     if facts.gap_seconds is None or since is None:
         return None
     gap, age = timedelta(seconds=facts.gap_seconds), now - since
-    if age <= gap or (facts.running_since and age <= gap + LATENESS):
+    late_after = timedelta(seconds=facts.late_after_seconds)
+    if age <= gap or (facts.running_since and age <= gap + late_after):
         return None
     last = "last success" if facts.last_success else "no success since it was deployed"
-    return ("red" if age > gap + LATENESS else "amber"), (
+    return ("red" if age > gap + late_after else "amber"), (
         f"overdue: {last} {ago(since, now)}, its schedule leaves {length(facts.gap_seconds)} at most"
     )
 

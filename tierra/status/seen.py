@@ -120,8 +120,8 @@ class ProjectSeen(Seen):
     """What the stores say of one project. `champion` is None when there is none, `known` whether that could be read."""
 
     project: str
-    crons: dict[str, str] = {}
-    gaps: dict[str, float | None] = {}
+    schedules: dict[str, tuple[Recurring, ...]] = {}
+    late_after_seconds: float = 7200
     runs: tuple[Run, ...] = ()
     champion: Serving | None = None
     known: bool = True

@@ -2,35 +2,33 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tierra.errors import Misconfigured, TierraError, Unavailable
 from tierra.model.champions import Champions, read_champions
 from tierra.project import Project, list_projects
 from tierra.report.index import read_runs
+from tierra.schedule import longest_gap
 from tierra.status.judging import judge_disk
-from tierra.status.seen import Check, ProjectSeen, Publication, Serving, StoresSeen
+from tierra.status.seen import Check, ProjectSeen, Publication, Recurring, Serving, StoresSeen
 from tierra.store.predictions import generations, read_manifest
 from tierra.workspace import Workspace
 
 FLOWS = ("score", "train")
 RUNS = 300  # of each flow, the newest
-Gap = Callable[[str, str], float | None]
 
 
-def look_at_stores(workspace: Workspace, gap: Gap, asked: str | None = None) -> StoresSeen:
-    """Every project, or the one asked for. `gap` knows the longest time between two runs of a cron line.
-
-    Raises Misconfigured when the one asked for is wrong; of all, a wrong one is only told.
-    """
+def look_at_stores(workspace: Workspace, asked: str | None = None) -> StoresSeen:
+    """Every project, or the one asked for, then raising Misconfigured where it is wrong; of all it is only told."""
     projects, wrong = _load(workspace, asked)
     champions, registry = _champions(workspace, projects)
     seen, faults = [], []
     for project in projects:
         publication, fault = _publication(workspace, project)
         faults += [fault] if fault else []
-        seen.append(_seen(workspace, project, gap, champions, publication))
+        seen.append(_seen(workspace, project, champions, publication))
     sinks = Check(name="predictions", level="red", what="; ".join(faults))
     if not faults:
         sinks = Check(name="predictions", level="green", what="can be read")
@@ -76,20 +74,23 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
 
 
 def _seen(
-    workspace: Workspace, project: Project, gap: Gap, champions: Champions | None, publication: Publication | None
+    workspace: Workspace, project: Project, champions: Champions | None, publication: Publication | None
 ) -> ProjectSeen:
-    schedule = project.schedule
-    crons = {flow: cron for flow, cron in (("score", schedule.score), ("train", schedule.train)) if cron}
     serving = (champions or {}).get(project.project)
     return ProjectSeen(
         project=project.project,
-        crons={flow: f"{cron} {schedule.timezone}" for flow, cron in crons.items()},
-        gaps={flow: gap(cron, schedule.timezone) for flow, cron in crons.items()},
+        schedules={flow: _schedules(project, flow) for flow in FLOWS},
+        late_after_seconds=project.schedule.late_after.total_seconds(),
         runs=tuple(run for flow in FLOWS for run in read_runs(workspace.receipts(project.project), flow, RUNS)),
         champion=Serving(version=serving[0], since=serving[1]) if serving else None,
         known=champions is not None,
         publication=publication,
     )
+
+
+def _schedules(project: Project, flow: str) -> tuple[Recurring, ...]:
+    gaps = [(when, longest_gap([when], datetime.now(UTC))) for when in project.schedule.times(flow)]
+    return tuple(Recurring(text=when.said, gap_seconds=gap.total_seconds() if gap else None) for when, gap in gaps)
 
 
 def _home(home: Path) -> Iterator[Check]:

@@ -1,0 +1,157 @@
+"""The automations: what the server does when a run dies, fails or does not come. Pure.
+
+Each is one function of what it watches and whom it tells. Runs are found by the
+tag of ours and by the names of flow and deployment, never by an id, so that the
+same automations fit every server.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from prefect.client.schemas.objects import StateType
+from prefect.events import AutomationCore, EventTrigger
+from prefect.events.actions import ActionTypes, ChangeFlowRunState
+from prefect.events.schemas.automations import Posture
+
+from deployments.alert import Alert, Page
+from deployments.plan import POOL, TAG, Deployment
+
+PREFIX = "tierra: "
+SILENT_BEATS = 3
+TO_START = timedelta(minutes=5)
+ONE_INCIDENT = timedelta(hours=1)
+A_DAY = timedelta(days=1)
+EVERY_RUN = {"prefect.flow-run.*"}
+OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
+SCHEDULED = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.auto-scheduled"}
+RUN, DEPLOYMENT = "prefect.resource.id", "related:deployment:prefect.resource.id"
+# The server counts how often a run started: it is started again twice. The patterns are the server's.
+STARTED_TWICE_AT_MOST, STARTED_MORE_OFTEN, NEVER_STARTED = ["1", "2"], ["[3-9]", "[1-9]?*"], ["0"]
+
+
+def plan_automations(
+    deployments: Iterable[Deployment], heartbeat_seconds: int, alert: Alert | None
+) -> list[AutomationCore]:
+    """What mends runs, and, where an alert is configured, what tells a person."""
+    listed = list(deployments)
+    mending = [find_the_dead(heartbeat_seconds), find_the_stuck(), start_again(), start_again_once()]
+    if not alert:
+        return mending if listed else []
+    each = [page for deployment in listed for page in _of_one(deployment, alert)]
+    return [*mending, *_of_all(alert), *each] if listed else []
+
+
+def find_the_dead(heartbeat_seconds: int) -> AutomationCore:
+    """A run without a sign of life has crashed: its process was killed, or its machine is gone."""
+    silence = timedelta(seconds=SILENT_BEATS * heartbeat_seconds)
+    trigger = _absence({"prefect.flow-run.heartbeat"}, silence)
+    message = f"No sign of life for {silence.total_seconds():.0f} s: its process or its machine is gone"
+    return _automation("a silent run has crashed", trigger, [_to(StateType.CRASHED, "Crashed", message)])
+
+
+def find_the_stuck() -> AutomationCore:
+    """A run that a worker took and never started has crashed: its worker died in between."""
+    trigger = _absence({"prefect.flow-run.Pending"}, TO_START)
+    message = f"A worker took it {TO_START.total_seconds() / 60:.0f} minutes ago and never started it"
+    return _automation("a run that never starts has crashed", trigger, [_to(StateType.CRASHED, "Crashed", message)])
+
+
+def start_again() -> AutomationCore:
+    """A crashed run is started again, twice at most: what always dies must not loop."""
+    trigger = _presence(crashed(STARTED_TWICE_AT_MOST))
+    return _automation("a crashed run starts again", trigger, [_again("started again after a crash")])
+
+
+def start_again_once() -> AutomationCore:
+    """A run that crashed before it started is handed out once more a day."""
+    trigger = _presence(crashed(NEVER_STARTED), for_each=RUN, within=A_DAY)
+    return _automation("a run that never started starts again", trigger, [_again("handed out again")])
+
+
+def crashed(run_count: list[str]) -> dict[str, Any]:
+    """The crashes of runs that were started so often."""
+    return {"prefect.state-type": "CRASHED", "prefect.run-count": run_count}
+
+
+def _of_all(alert: Alert) -> list[AutomationCore]:
+    failed = {"prefect.state-type": "FAILED", "prefect.state-name": "!InvalidCall"}
+    pages = [
+        ("a run failed", _presence(failed, for_each=DEPLOYMENT, within=ONE_INCIDENT), Page.failed()),
+        ("a run keeps crashing", _presence(crashed(STARTED_MORE_OFTEN)), Page.crashed()),
+        ("a run cannot start", _presence(crashed(NEVER_STARTED), for_each=RUN, within=A_DAY, count=2), Page.crashed()),
+        ("no worker", _no_worker(), Page.no_worker()),
+        ("a deployment is paused", _paused(), Page.paused()),
+    ]
+    return [_automation(name, trigger, [alert.tell(page)]) for name, trigger, page in pages]
+
+
+def _of_one(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
+    """What a schedule promises: a completed run in time, and not two rejections in a row."""
+    longest = deployment.expected_within()
+    if not longest:
+        return []
+    late = _automation(
+        f"{deployment.name} is overdue",
+        _absence(set(), longest, {"prefect.state-type": "COMPLETED"}, deployment),
+        [alert.tell(Page.overdue(deployment, longest))],
+    )
+    if deployment.flow != "score":
+        return [late]
+    two_nights = (longest - deployment.late_after) * 1.5
+    rejected = EventTrigger(
+        expect={"prefect.flow-run.DataRejected"}, match_related=[*_of(deployment), SCHEDULED],
+        posture=Posture.Reactive, threshold=2, within=two_nights,
+    )  # fmt: skip
+    return [late, _automation(f"{deployment.name} rejected twice", rejected, [alert.tell(Page.rejected(deployment))])]
+
+
+def _of(deployment: Deployment) -> list[dict[str, str]]:
+    return [
+        {"prefect.resource.role": "flow", "prefect.resource.name": deployment.flow},
+        {"prefect.resource.role": "deployment", "prefect.resource.name": deployment.project},
+    ]
+
+
+def _presence(
+    match: dict[str, Any], for_each: str | None = None, within: timedelta = timedelta(0), count: int = 1
+) -> EventTrigger:
+    """Something happened to a run of ours; it fires once in `within` for each."""
+    return EventTrigger(
+        expect=EVERY_RUN, match=match, match_related=[OURS], for_each={for_each} if for_each else set(),
+        posture=Posture.Reactive, threshold=count, within=within,
+    )  # fmt: skip
+
+
+def _absence(
+    after: set[str], within: timedelta, match: dict[str, Any] | None = None, deployment: Deployment | None = None
+) -> EventTrigger:
+    """Nothing more was heard of a run of ours, or of a deployment."""
+    return EventTrigger(
+        after=after, expect=EVERY_RUN, match=match or {}, match_related=_of(deployment) if deployment else [OURS],
+        for_each=set() if deployment else {RUN}, posture=Posture.Proactive, threshold=1, within=within,
+    )  # fmt: skip
+
+
+def _no_worker() -> EventTrigger:
+    pool = {"prefect.resource.id": "prefect.work-pool.*", "prefect.resource.name": POOL}
+    return EventTrigger(expect={"prefect.work-pool.not-ready"}, match=pool, posture=Posture.Reactive, threshold=1)
+
+
+def _paused() -> EventTrigger:
+    """The status flow says it of each paused deployment whenever it looks; once a day is heard."""
+    return EventTrigger(
+        expect={"tierra.deployment.paused"}, for_each={RUN}, posture=Posture.Reactive, threshold=1, within=A_DAY
+    )
+
+
+def _to(state: StateType, name: str, message: str) -> ActionTypes:
+    return ChangeFlowRunState(state=state, name=name, message=message)
+
+
+def _again(why: str) -> ActionTypes:
+    return _to(StateType.SCHEDULED, "AwaitingRetry", why)
+
+
+def _automation(name: str, trigger: EventTrigger, actions: list[ActionTypes]) -> AutomationCore:
+    return AutomationCore(name=PREFIX + name, trigger=trigger, actions=actions)

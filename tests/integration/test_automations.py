@@ -1,0 +1,175 @@
+"""Each automation on a real server: what it does when a run dies, fails or does not come, and whom it tells."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments import automations
+from deployments.alert import Alert
+from deployments.deploy import carry_out, find_changes
+from deployments.plan import Deployment
+from deployments.server import open_server
+from deployments.wanted import Wanted
+from tests.ops import Ops, a_receiver, a_server, until
+from tierra.schedule import When
+
+# A schedule that is overdue after a minute and ten seconds, and one whose runs a test makes itself.
+OFTEN = Deployment(
+    "train", "often", "", {"project": "often"}, (When(every=timedelta(minutes=1)),), timedelta(seconds=10)
+)
+NIGHTLY = Deployment("score", "nightly", "", {"project": "nightly"}, (When(cron="0 3 * * *"),), tags=("tierra",))
+OTHERS = [Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips")]
+Messages = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[tuple[str, Messages]]:
+    with a_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def ops(told: tuple[str, Messages], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+    """A server with our automations; runs that never start are given up after 10 s instead of 5 minutes."""
+    with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations")) as server:
+        patch.setattr(automations, "TO_START", timedelta(seconds=10))
+        patch.setattr(
+            "deployments.wanted._form", lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}}
+        )
+        wanted = Wanted([OFTEN, NIGHTLY, *OTHERS], 30, told[0])
+        with open_server(server.url) as there:
+            standing = there.read()
+            carry_out(find_changes(wanted, standing), wanted, standing, there)
+        yield server
+
+
+def of(told: tuple[str, Messages], project: str) -> Messages:
+    return [each for each in told[1] if each["project"] == project]
+
+
+def settled(told: tuple[str, Messages], project: str, seconds: float = 6) -> Messages:
+    """The messages about a project, once none has come for a while."""
+    until(f"a message about {project}", 60, lambda: of(told, project))
+    before = -1
+    while before != len(of(told, project)):
+        before = len(of(told, project))
+        time.sleep(seconds)
+    return of(told, project)
+
+
+def fail(ops: Ops, name: str, state: str, message: str, tags: tuple[str, ...] = (), **parameters: Any) -> str:
+    run = ops.run(name, tags=tags, **parameters)
+    ops.set_state(run, "RUNNING", "Running")
+    ops.set_state(run, "FAILED", state, message)
+    return run
+
+
+def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(
+    ops: Ops, told: tuple[str, Messages]
+) -> None:
+    run = fail(ops, "score/rides", "Unavailable", 'the "warehouse" is locked <b>\nsecond line', partition="2024-04-29")
+    (message,) = settled(told, "rides")
+    assert (message["partition"], message["reason"]) == ("2024-04-29", 'the "warehouse" is locked <b>')
+    assert message["link"].endswith(f"/runs/flow-run/{run}")
+    assert message["text"] == 'rides: score Unavailable: the "warehouse" is locked <b>'
+
+
+def test_failing_again_within_the_hour_is_the_same_incident(ops: Ops, told: tuple[str, Messages]) -> None:
+    for _ in range(3):
+        fail(ops, "score/walks", "Broken", "the store is full")
+    assert len(settled(told, "walks")) == 1
+
+
+def test_nobody_is_told_of_a_form_filled_in_wrong(ops: Ops, told: tuple[str, Messages]) -> None:
+    fail(ops, "score/trips", "InvalidCall", "'2013-13-45' is not a date")
+    time.sleep(8)
+    assert of(told, "trips") == []
+    fail(ops, "score/trips", "DataRejected", "4 of 10 rows have no zone")  # and that did not use up the incident
+    assert len(settled(told, "trips")) == 1
+
+
+def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: tuple[str, Messages]) -> None:
+    run = ops.run("score/walks", partition="2024-04-28")
+    before = len(of(told, "walks"))
+    for start in (1, 2, 3):
+        ops.set_state(run, "RUNNING", "Running")
+        ops.set_state(run, "CRASHED", "Crashed", "killed by signal 9")
+        if start < 3:
+            until("it is handed out again", 30, lambda: ops.state(run)["name"] == "AwaitingRetry")
+    messages = settled(told, "walks")[before:]
+    assert ops.state(run)["type"] == "CRASHED"
+    assert [each["partition"] for each in messages] == ["2024-04-28"]
+    assert "killed by signal 9" in messages[0]["reason"]
+    assert "crashed each time" in messages[0]["subject"]
+
+
+def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told(
+    ops: Ops, told: tuple[str, Messages]
+) -> None:
+    before = len(of(told, "trips"))
+    run = ops.run("score/trips")
+    ops.set_state(run, "PENDING", "Pending")
+    until("it is handed out again", 60, lambda: "Crashed" in ops.states(run) and ops.state(run)["type"] == "SCHEDULED")
+    ops.set_state(run, "PENDING", "Pending")
+    until("it is given up", 60, lambda: ops.states(run).count("Crashed") == 2)
+    messages = settled(told, "trips")[before:]
+    assert ops.state(run)["type"] == "CRASHED"
+    assert len(messages) == 1
+    assert "never started" in messages[0]["reason"]
+
+
+def test_a_paused_deployment_is_told_once_a_day(ops: Ops, told: tuple[str, Messages]) -> None:
+    which = f"prefect.deployment.{ops.deployment('score/rides')['id']}"
+    for _ in range(3):
+        emit(ops, "tierra.deployment.paused", {"prefect.resource.id": which, "prefect.resource.name": "score/rides"})
+    (message,) = settled(told, "score/rides")
+    assert "paused" in message["text"]
+
+
+def emit(ops: Ops, event: str, resource: dict[str, str]) -> None:
+    from prefect.events import emit_event
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: ops.url}):
+        emit_event(event, resource)
+        EventsWorker.drain_all(timeout=10)
+
+
+def test_data_rejected_two_scheduled_times_running_is_told(ops: Ops, told: tuple[str, Messages]) -> None:
+    fail(ops, "score/nightly", "DataRejected", "no dest", tags=("auto-scheduled",))
+    fail(ops, "score/nightly", "DataRejected", "no dest, by hand")
+    assert [each["subject"] for each in settled(told, "nightly")] == ["nightly: score DataRejected"]
+    fail(ops, "score/nightly", "DataRejected", "no dest again", tags=("auto-scheduled",))
+    until("the second night", 30, lambda: len(of(told, "nightly")) == 2)
+    assert of(told, "nightly")[1]["subject"] == "score/nightly: data rejected two nights running"
+
+
+def test_a_deployment_without_a_completed_run_in_time_is_told(ops: Ops, told: tuple[str, Messages]) -> None:
+    until("it is overdue", 120, lambda: of(told, "often"))
+    assert "no run of train/often completed" in of(told, "often")[0]["text"]
+
+
+@pytest.mark.long
+def test_a_pool_that_lost_its_last_worker_is_told(ops: Ops, told: tuple[str, Messages], tmp_path: Path) -> None:
+    from tests.ops import kill
+
+    worker = ops.worker(PREFECT_WORKER_HEARTBEAT_SECONDS="2")
+    pool = f"{ops.url}/work_pools/tierra"
+    until("the pool is ready", 60, lambda: httpx.get(pool, timeout=20).json()["status"] == "READY")
+    kill(worker)
+    until("nobody polls", 120, lambda: [each for each in told[1] if "no worker polls" in each["reason"]])
+
+
+def test_the_alert_of_another_tool_gets_the_same_words() -> None:
+    from uuid import uuid4
+
+    listed = automations.plan_automations([NIGHTLY], 30, Alert(uuid4(), "notification"))
+    told = {each.name: each.actions[0] for each in listed}["tierra: a run failed"]
+    assert told.type == "send-notification"
+    assert "flow_run.parameters.partition" in told.body

@@ -1,0 +1,183 @@
+"""What ops has: a Prefect server with workers as processes of their own, and a receiver of its messages."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+from tests.conftest import ROOT, free_port, wait_until_healthy
+
+T = TypeVar("T")
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+# What must not take minutes in a test: how soon the server sees that a worker is gone.
+QUICK = {
+    "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "2",
+    "PREFECT_SERVER_SERVICES_FOREMAN_INACTIVITY_HEARTBEAT_MULTIPLE": "2",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+}
+
+
+@dataclass
+class Ops:
+    """A server, its workers, and the checkout that they run."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def worker(self, limit: int = 10, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker of our pool, in a session of its own so that a test can kill it with its runs."""
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tierra"]
+        command += ["--name", uuid4().hex[:8], "--limit", str(limit)]
+        return self._start(command, ROOT, f"worker-{len(self.processes)}", environment)
+
+    def _start(self, command: list[str], folder: Path, name: str, more: dict[str, str]) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, **self.environment, **more}
+        with (self.folder / f"{name}.log").open("wb") as log:
+            started = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.processes.append(started)
+        return started
+
+    def tierra(self, *arguments: str, exit_code: int = 0, **environment: str) -> str:
+        """Run our command in the checkout."""
+        done = subprocess.run(
+            [sys.executable, "-c", "from tierra.cli import main; main()", *arguments],
+            cwd=ROOT, env={**os.environ, **self.environment, **environment}, capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.stdout
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """POST to the API, as the UI does."""
+        answer = httpx.post(f"{self.url}{path}", json=body or {}, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment by flow/name."""
+        found: dict[str, Any] = httpx.get(f"{self.url}/deployments/name/{name}", timeout=30).raise_for_status().json()
+        return found
+
+    def run(self, name: str, state: str = "SCHEDULED", tags: tuple[str, ...] = (), **parameters: Any) -> str:
+        """Trigger a deployment, as the form of the UI does; returns the run's id."""
+        body = {"parameters": parameters, "state": {"type": state}, "tags": [*tags, "tierra"]}
+        return str(self.ask(f"/deployments/{self.deployment(name)['id']}/create_flow_run", body)["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        """A run's state."""
+        found: dict[str, Any] = httpx.get(f"{self.url}/flow_runs/{run}", timeout=30).raise_for_status().json()["state"]
+        return found
+
+    def set_state(self, run: str, kind: str, name: str, message: str = "") -> None:
+        """Say that a run is in a state, as its process would."""
+        self.ask(f"/flow_runs/{run}/set_state", {"state": {"type": kind, "name": name, "message": message}})
+
+    def states(self, run: str) -> list[str]:
+        """The names of all states a run was in, in order."""
+        found = httpx.get(f"{self.url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).raise_for_status()
+        return [each["name"] for each in sorted(found.json(), key=lambda each: each["timestamp"])]
+
+    def ended(self, run: str, seconds: float = 180) -> dict[str, Any]:
+        """A run's last state, once it ended."""
+        until(f"{run} ends", seconds, lambda: self.state(run)["type"] in ENDED)
+        return self.state(run)
+
+    def log(self, run: str) -> list[tuple[int, str]]:
+        """Level and text of every line of a run's log."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
+        return [(line["level"], line["message"]) for line in self.ask("/logs/filter", wanted)]
+
+
+def until(what: str, seconds: float, ready: Callable[[], T]) -> T:
+    """The first true answer. Fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := ready():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@contextmanager
+def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
+    """A Prefect server on a free port with our quick settings; everything started by it ends with it."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    ours = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": url, "PREFECT_UI_URL": url[:-4],
+            "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects")}  # fmt: skip
+    ops = Ops(url, folder, {**ours, **QUICK, **environment})
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    try:
+        server = ops._start(command, ROOT, "server", {})
+        wait_until_healthy(url, server, folder / "server.log")
+        yield ops
+    finally:
+        for process in reversed(ops.processes):
+            end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to end; kill it and its children when it does not."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        kill(process)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """kill -9 of a process with everything it started."""
+    for member in members(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+    process.wait(10)
+
+
+def members(root: int) -> list[int]:
+    """A process and all that it started, and what those started."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,sid="], capture_output=True, text=True, check=True).stdout
+    rows = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    found = {root} | {pid for pid, _, session in rows if session == root}
+    while more := {pid for pid, parent, _ in rows if parent in found} - found:
+        found |= more
+    return sorted(found)
+
+
+@contextmanager
+def a_receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The address of a webhook on loopback, and the messages it received."""
+    received: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: pytest prints enough."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook-canary-93", received
+    finally:
+        server.shutdown()
+        server.server_close()
