@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
 PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
+RED = 5  # the exit code of a status in which anything is red
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -128,6 +129,25 @@ def score(
 
 
 @app.command()
+def status(
+    project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None, as_json: JSON = False
+) -> None:
+    """Show how every project stands, the worst first; end with 5 when anything is red."""
+    with _errors():
+        from tierra.console import out, print_json
+
+        seen = _find("tasks", "status", "look_from_outside")(project)
+        if as_json:
+            print_json(seen.model_dump_json(indent=1))
+        else:
+            from tierra.status.table import show_status
+
+            out.print(show_status(seen), soft_wrap=False)
+    if seen.level == "red":
+        raise typer.Exit(RED)
+
+
+@app.command()
 def predictions(
     project: PROJECT,
     partition: PARTITION = None,
@@ -204,12 +224,12 @@ def _run(name: str) -> Callable[..., Any]:
     return run
 
 
-def _find(folder: str, name: str) -> Callable[..., Any]:
-    """The function of that name in the folder we stand in, as `prefect` finds flows."""
+def _find(folder: str, name: str, function: str = "") -> Callable[..., Any]:
+    """A function of the folder we stand in, the one of the file's name unless another is named; found at run time."""
     if not Path(folder, f"{name}.py").is_file():
         raise Misconfigured("flows-not-found", f"no {folder}/{name}.py in {Path.cwd()}")
     sys.path.insert(0, str(Path.cwd()))
-    found: Callable[..., Any] = getattr(importlib.import_module(f"{folder}.{name}"), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(f"{folder}.{name}"), function or name)
     return found
 
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tierra.data.target import make_target
 from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.candidates import fit_candidate
+from tierra.model.champions import read_champions
 from tierra.model.examples import Examples
 from tierra.model.gate import Verdict
 from tierra.model.registry import ALIAS, Registry
@@ -185,6 +187,17 @@ def test_the_registered_signature_names_the_features(registry: Registry, fitted:
     signature = mlflow.models.get_model_info(champion.model_uri).signature
     assert signature.inputs.input_names() == list(fitted.table.columns)
     assert signature.outputs is not None
+
+
+def test_who_only_looks_sees_the_same_champion_without_mlflow(
+    installation: Workspace, registry: Registry, fitted: Fitted
+) -> None:
+    address = installation.settings.registry_uri() or f"sqlite:///{installation.settings.root / 'mlflow.db'}"
+    assert read_champions(address, ["rides", "others"]) == {}
+    fitted.register(registry)
+    fitted.register(registry, "inputs 2")
+    made = registry._client.get_model_version("rides", "2").creation_timestamp
+    assert read_champions(address, ["rides", "others"]) == {"rides": ("2", datetime.fromtimestamp(made / 1000, UTC))}
 
 
 def test_a_model_without_a_signature_is_not_registered(

@@ -28,12 +28,13 @@ def loaded_by(code: str, folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     "code",
     [
-        "import flows.train, flows.score",
+        "import flows.train, flows.score, flows.status",
+        "import tasks.status, tierra.status.stores, tierra.status.table",
         COMMAND.format(["tierra", "--help"]),
         COMMAND.format(["tierra", "check", "rides"]),
         COMMAND.format(["tierra", "settings"]),
     ],
-    ids=["flows", "help", "check", "settings"],
+    ids=["flows", "status", "help", "check", "settings"],
 )
 def test_nothing_heavy_is_loaded(tmp_path: Path, code: str) -> None:
     write_project(tmp_path / "projects" / "rides")

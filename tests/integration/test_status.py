@@ -1,0 +1,203 @@
+"""`tierra status` and the flow `status` on a real server: what ops is told, and with which exit code."""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.plan import POOL
+from tests.builders import ride_spec, write_project
+from tests.conftest import ROOT, free_port
+from tests.operations import CRON, Operations, flow_of
+
+
+@pytest.fixture
+def server(prefect_server: str, tmp_path: Path) -> Iterator[str]:
+    """The server with an empty pool and nothing of ours deployed, before and after."""
+
+    api = Operations(tmp_path, prefect_server)
+
+    def clear() -> None:
+        for each in api.post("/deployments/filter", deployments={"tags": {"all_": ["tierra"]}}):
+            api.call("DELETE", f"/deployments/{each['id']}")
+        api.call("DELETE", f"/work_pools/{POOL}")
+
+    clear()
+    api.post("/work_pools/", name=POOL, type="process")
+    yield prefect_server
+    clear()
+
+
+@pytest.fixture
+def operations(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operations:
+    """A project that is deployed with a worker, scored an hour ago and trained a day ago."""
+    monkeypatch.chdir(ROOT)
+    for name, value in {"HOME": tmp_path / "var", "PROJECTS": tmp_path / "projects"}.items():
+        monkeypatch.setenv(f"TIERRA_{name}", str(value))
+    write_project(tmp_path / "projects/rides", ride_spec(schedule={"score": CRON}))
+    here = Operations(tmp_path, server)
+    here.work()
+    here.publish()
+    here.register()
+    return here
+
+
+def test_a_healthy_project_is_green_and_ends_with_0(operations: Operations) -> None:
+    operations.deploy("score")
+    operations.deploy("train", cron=None)
+    for hours in (30, 6):
+        operations.record(hours, retries=1)
+    operations.record(24, "train", "Promoted")
+    said = operations.status()
+    found = flow_of(said, "score/rides")
+    assert (said["level"], found["level"], found["last_outcome"]) == ("green", "green", "Published"), said
+    assert (found["retries_24h"], found["p50_seconds"], found["p95_seconds"]) == (1, 12.5, 12.5)
+    assert (found["partition"], found["rows"], found["quarantined"]) == ("2024-04-29", 17, 3)
+    assert (found["gap_seconds"], found["champion"]) == (86_400, "4")
+    assert {check["name"]: check["level"] for check in said["health"]} == dict.fromkeys(
+        ("server", "worker", "registry", "predictions", "home", "disk"), "green"
+    )
+
+
+def test_the_next_run_is_the_scheduled_one(operations: Operations) -> None:
+    score = operations.deploy("score")
+    operations.post(f"/deployments/{score}/schedule", min_runs=1)
+    due = datetime.fromisoformat(flow_of(operations.status("rides", exit_code=0), "score/rides")["next_run"])
+    assert (due.hour, due.minute) == (3, 0)
+    assert due > datetime.now(UTC)
+
+
+def test_an_overdue_project_is_red_and_ends_with_5(operations: Operations) -> None:
+    operations.deploy("score")
+    operations.record(27)
+    found = flow_of(operations.status(exit_code=5), "score/rides")
+    assert found["reasons"] == ["overdue: last success 27 h ago, its schedule leaves 24 h at most"]
+
+
+def test_a_paused_deployment_is_told_in_a_line_of_its_own(operations: Operations) -> None:
+    score = operations.deploy("score")
+    operations.record(6)
+    operations.post(f"/deployments/{score}/pause_deployment")
+    done = operations.told()
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].startswith("AMBER score/rides: IS PAUSED: nothing of it runs by itself")
+    assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_without_a_worker_it_is_red(operations: Operations) -> None:
+    operations.record(6)
+    operations.call("DELETE", f"/work_pools/{POOL}/workers/one")
+    said = operations.status(exit_code=5)
+    assert [check["what"] for check in said["health"] if check["level"] == "red"] == [
+        f"no worker is online in pool {POOL}"
+    ]
+
+
+def test_a_failure_shows_its_first_line_and_its_run(operations: Operations, server: str) -> None:
+    score = operations.deploy("score")
+    run = operations.end(score, "FAILED", "DataRejected", "rides: 3 % have no zone")
+    operations.record(0.001, outcome="DataRejected", mood="bad", error="rides: 3 % have no zone", flow_run_id=run)
+    found = flow_of(operations.status(exit_code=5), "score/rides")
+    assert found["error"] == "rides: 3 % have no zone"
+    assert found["link"] == f"{server.removesuffix('/api')}/runs/flow-run/{run}"
+    assert httpx.get(f"{server}/flow_runs/{run}", timeout=30).status_code == 200
+    shown = operations.told().stdout
+    assert "RED score/rides: DataRejected" in shown
+    assert found["link"] in shown
+
+
+def test_a_crash_without_a_record_is_known_from_the_server(operations: Operations) -> None:
+    score = operations.deploy("score")
+    operations.record(6)
+    operations.end(score, "CRASHED", "Crashed", "the process was killed")
+    found = flow_of(operations.status(exit_code=5), "score/rides")
+    assert (found["last_outcome"], found["error"], found["crashed_24h"]) == ("Crashed", "the process was killed", 1)
+
+
+def test_a_run_that_nobody_took_is_late(operations: Operations) -> None:
+    score = operations.deploy("score")
+    operations.record(6)
+    due = datetime.now(UTC) - timedelta(minutes=30)
+    state = {"type": "SCHEDULED", "name": "Late", "state_details": {"scheduled_time": due.isoformat()}}
+    operations.post(f"/deployments/{score}/create_flow_run", state=state)
+    found = flow_of(operations.status(), "score/rides")
+    assert (found["level"], found["late"]) == ("amber", 1)
+    assert found["reasons"][0].startswith("1 run is late, the first was due 30 min ago")
+
+
+def test_a_running_run_is_told(operations: Operations) -> None:
+    score = operations.deploy("score")
+    run = operations.post(f"/deployments/{score}/create_flow_run")["id"]
+    operations.post(f"/flow_runs/{run}/set_state", state={"type": "RUNNING"}, force=True)
+    assert flow_of(operations.status(), "score/rides")["running_since"]
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["nobody listens", "nobody answers"])
+def test_a_server_that_is_down_is_red_within_seconds_and_the_stores_still_tell(
+    operations: Operations, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    operations.record(6)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1] if silent else free_port()
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+        started = time.monotonic()
+        said = operations.status(exit_code=5)
+    assert time.monotonic() - started < 6
+    assert (said["health"][0]["name"], said["health"][0]["level"]) == ("server", "red")
+    assert "does not answer" in said["health"][0]["what"]
+    assert flow_of(said, "score/rides")["last_outcome"] == "Published"
+
+
+def test_without_an_address_it_says_how_to_get_one(operations: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL")
+    what = operations.status(exit_code=5)["health"][0]["what"]
+    assert what.startswith("PREFECT_API_URL is not set and no `make up` runs here: Start one with `make up`")
+
+
+def test_one_wrong_project_file_hides_no_other(operations: Operations, tmp_path: Path) -> None:
+    (tmp_path / "projects/broken").mkdir()
+    (tmp_path / "projects/broken/project.yaml").write_text("project: broken\n")
+    operations.record(6)
+    said = operations.status(exit_code=5)
+    assert [(alarm["level"], alarm["subject"]) for alarm in said["alarms"]] == [("red", "broken")]
+    assert flow_of(said, "score/rides")
+    assert operations.told("broken").exit_code == 2
+
+
+def events_of(server: str, deployment: str) -> list[dict[str, Any]]:
+    wanted = {"filter": {"event": {"name": ["tierra.deployment.paused"]},
+                         "any_resource": {"id": [f"prefect.deployment.{deployment}"]}}}  # fmt: skip
+    for _ in range(60):
+        found = httpx.post(f"{server}/events/filter", json=wanted, timeout=30).json()["events"]
+        if found:
+            return list(found)
+        time.sleep(0.5)
+    return []
+
+
+def test_the_flow_writes_one_page_and_tells_of_what_is_paused(operations: Operations, server: str) -> None:
+    from flows.status import status
+
+    operations.record(6)
+    score = operations.deploy("score", paused=True)
+    state = status(return_state=True)
+    assert (state.type.value, state.name) == ("COMPLETED", "NeedsAttention")
+    page = httpx.get(f"{server}/artifacts/status/latest", timeout=30).json()
+    assert page["data"].startswith("## AMBER: score/rides")
+    [event] = events_of(server, score)
+    assert (event["resource"]["prefect.resource.name"], event["resource"]["tierra.project"]) == ("score/rides", "rides")
+    assert event["payload"]["why"] == "it is paused"
+
+
+def test_the_flow_ends_well_when_all_is_well(operations: Operations) -> None:
+    from flows.status import status
+
+    operations.deploy("score")
+    operations.deploy("train", cron=None)
+    operations.record(6)
+    assert status(return_state=True).name == "AllWell"

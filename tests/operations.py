@@ -1,0 +1,97 @@
+"""An installation as ops sees it: records, a champion, a publication, and deployments on a real server."""
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from typer.testing import CliRunner, Result
+
+from deployments.plan import POOL
+from tierra.cli import app
+from tierra.report.index import Run, add_run
+from tierra.store.local_objects import LocalObjects
+from tierra.store.predictions import Manifest, publish
+
+CRON = "0 3 * * *"
+
+
+@dataclass(frozen=True)
+class Operations:
+    """An installation with one project, and its deployments on the server."""
+
+    folder: Path
+    url: str
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        """What the server's API answers; asked again while its database is busy, as Prefect's own client does."""
+        for _ in range(60):
+            answer = httpx.request(method, f"{self.url}{path}", json=body if method == "POST" else None, timeout=30)
+            if answer.status_code != 503:
+                break
+            time.sleep(0.5)
+        if answer.status_code != 404 or method != "DELETE":
+            answer.raise_for_status()
+        return answer.json() if answer.content and answer.status_code < 300 else None
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self.call("POST", path, **body)
+
+    def deploy(self, flow: str, project: str = "rides", cron: str | None = CRON, **more: Any) -> str:
+        flow_id = self.post("/flows/", name=flow)["id"]
+        schedules = [{"active": True, "schedule": {"cron": cron, "timezone": "UTC"}}] if cron else []
+        body = {"name": project, "flow_id": flow_id, "tags": ["tierra", project], "schedules": schedules, **more}
+        made: str = self.post("/deployments/", **body)["id"]
+        return made
+
+    def work(self) -> None:
+        """A worker says that it is there."""
+        self.post(f"/work_pools/{POOL}/workers/heartbeat", name="one", heartbeat_interval_seconds=30)
+
+    def end(self, deployment: str, kind: str, name: str, message: str = "") -> str:
+        """A run of a deployment that ended like this."""
+        run: str = self.post(f"/deployments/{deployment}/create_flow_run")["id"]
+        for state in ({"type": "RUNNING"}, {"type": kind, "name": name, "message": message}):
+            self.post(f"/flow_runs/{run}/set_state", state=state, force=True)
+        return run
+
+    def record(self, hours: float, flow: str = "score", outcome: str = "Published", **more: Any) -> None:
+        ended = datetime.now(UTC) - timedelta(hours=hours)
+        folder = self.folder / "var/receipts/rides"
+        folder.mkdir(parents=True, exist_ok=True)
+        receipt = folder / f"{ended:%Y%m%dT%H%M%S}-{flow}-{uuid4().hex[:6]}.html"
+        receipt.write_text("a receipt")
+        said = {"mood": "good", "sentence": "So it went.", "seconds": 12.5, **more}
+        add_run(receipt, "rides", Run(moment=f"{ended:%Y-%m-%d %H:%M:%S UTC}", flow=flow, outcome=outcome, **said))
+
+    def publish(self) -> None:
+        manifest = Manifest(dataset="rides", partition="2024-04-29", inputs="i", model="m", scoring="s",
+                            model_version="1", rows_in=20, rows_scored=17, rows_quarantined=3, parts=())  # fmt: skip
+        publish(LocalObjects(self.folder / "var/predictions"), manifest, 0)
+
+    def register(self) -> None:
+        """A champion, in the tables that tests/integration/test_registry.py proves to be MLflow's."""
+        with closing(sqlite3.connect(self.folder / "var/mlflow.db")) as database, database:
+            database.execute("create table registered_model_aliases (name, alias, version)")
+            database.execute("create table model_versions (name, version, creation_time)")
+            database.execute("insert into registered_model_aliases values ('rides', 'champion', 4)")
+            database.execute("insert into model_versions values ('rides', 4, 1764000000000)")
+
+    def status(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
+        done = self.told(*arguments, "--json")
+        assert done.exit_code == exit_code, done.output
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+    def told(self, *arguments: str) -> Result:
+        return CliRunner().invoke(app, ["status", *arguments], env={"COLUMNS": "120"})
+
+
+def flow_of(said: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in said["flows"] if f"{each['flow']}/{each['project']}" == name)

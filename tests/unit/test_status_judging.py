@@ -1,0 +1,126 @@
+"""When a flow is green, amber or red: the promises of the one place that decides."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tierra.status.facts import FlowFacts, Judgement
+from tierra.status.judging import judge, judge_disk, judge_pool, judge_server, worst
+from tierra.status.seen import PoolSeen, ServerSeen, WorkerSeen
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+DAILY = 86_400.0
+
+
+def before(**length: float) -> datetime:
+    return NOW - timedelta(**length)
+
+
+def facts(**changes: Any) -> FlowFacts:
+    """A nightly scoring run that went well six hours ago; facts can be replaced."""
+    well = {
+        "project": "rides", "flow": "score", "schedule": ("0 3 * * * UTC",), "gap_seconds": DAILY, "deployed": True,
+        "last_success": before(hours=6), "last_outcome": "Published", "last_mood": "good",
+        "last_ended": before(hours=6), "next_run": NOW + timedelta(hours=18), "champion": "1", "p95_seconds": 60.0,
+    }  # fmt: skip
+    return FlowFacts(**{**well, **changes})
+
+
+def judged(**changes: Any) -> Judgement:
+    return judge(facts(**changes), NOW)
+
+
+def ended(outcome: str, mood: str = "bad", **changes: Any) -> dict[str, Any]:
+    return {"last_outcome": outcome, "last_mood": mood, "last_ended": before(hours=1), **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "reason"),
+    [
+        ({}, "green", "Published 6 h ago, next in 18 h"),
+        (ended("NothingDue", "quiet"), "green", "NothingDue 60 min ago, next in 18 h"),
+        (ended("DataRejected", error="3 % have no dest"), "red", "DataRejected 60 min ago: 3 % have no dest"),
+        (ended("Crashed"), "red", "Crashed 60 min ago"),
+        (ended("Failed"), "red", "Failed 60 min ago"),
+        (ended("Cancelled"), "amber", "Cancelled 60 min ago"),
+        ({"last_success": before(hours=24, minutes=1)}, "amber", "overdue: last success 24 h ago"),
+        ({"last_success": before(hours=26, minutes=1)}, "red", "overdue: last success 26 h ago, its"),
+        ({"last_success": before(hours=24, minutes=1), "running_since": before(minutes=2)}, "green", "Published"),
+        ({"last_success": before(days=4), "running_since": before(minutes=2)}, "red", "overdue"),
+        ({"last_success": before(days=90), "gap_seconds": None, "schedule": ()}, "green", "Published"),
+        ({"last_success": before(days=3), "gap_seconds": 3 * DAILY}, "green", "Published"),
+        ({"late": 2, "late_since": before(minutes=20)}, "amber", "2 runs are late, the first was due 20 min ago"),
+        ({"late": 1, "late_since": before(hours=2)}, "red", "1 run is late, the first was due 2 h ago"),
+        ({"crashed_24h": 1}, "amber", "1 run crashed in the last 24 h"),
+        ({"paused": True}, "amber", "PAUSED: nothing runs by itself"),
+        ({"switched_off": ("0 3 * * * UTC",)}, "amber", "SCHEDULE OFF: 0 3 * * * UTC"),
+        ({"paused": True, "last_success": before(days=2)}, "red", "overdue"),
+        ({"deployed": False}, "amber", "is not on the server"),
+        ({"deployed": False, "schedule": (), "gap_seconds": None}, "green", "Published"),
+        ({"deployed": None}, "green", "Published"),
+        ({"running_since": before(minutes=20)}, "green", "Published"),
+        ({"running_since": before(minutes=40)}, "amber", "has been running for 40 min"),
+        ({"running_since": before(minutes=40), "p95_seconds": 1200.0}, "green", "Published"),
+        ({"running_since": before(hours=5), "waiting_since": before(hours=5)}, "amber", "waits for a person's answer"),
+        ({"champion": ""}, "amber", "no model has been registered yet"),
+        ({"champion": "", "schedule": (), "gap_seconds": None}, "green", "Published"),
+        ({"champion": None}, "green", "Published"),
+        ({"champion": "", "flow": "train"}, "green", "Published"),
+    ],
+)  # fmt: skip
+def test_each_finding_has_its_level_and_says_why(changes: dict[str, Any], level: str, reason: str) -> None:
+    judgement = judged(**changes)
+    assert judgement.level == level
+    assert judgement.reasons[0].startswith(reason)
+
+
+def test_what_never_ran_is_red_only_after_its_first_turn() -> None:
+    never = {"last_success": None, "last_outcome": "", "last_mood": "", "last_ended": None}
+    assert judged(**never, since=before(hours=3)).reasons == ("has not run yet, next in 18 h",)
+    late = judged(**never, since=before(hours=27))
+    assert late.level == "red"
+    assert late.reasons[0].startswith("overdue: no success since it was deployed 27 h ago")
+
+
+def test_all_reasons_are_told_the_worst_first() -> None:
+    judgement = judged(paused=True, **ended("Failed", last_success=before(days=9)), crashed_24h=1)
+    assert [reason.split()[0] for reason in judgement.reasons] == ["Failed", "overdue:", "PAUSED:", "1"]
+    assert judgement.level == "red"
+
+
+def test_the_crash_that_is_the_last_end_is_told_once() -> None:
+    assert judged(**ended("Crashed"), crashed_24h=1).reasons == ("Crashed 60 min ago",)
+    assert len(judged(**ended("Crashed"), crashed_24h=2).reasons) == 2
+
+
+@pytest.mark.parametrize(
+    ("pool", "level", "said"),
+    [
+        (None, "red", "there is no work pool tierra"),
+        (PoolSeen(name="tierra"), "red", "no worker is online in pool tierra"),
+        (PoolSeen(name="tierra", workers=(WorkerSeen(name="a", online=False, heartbeat=before(hours=3)),)), "red",
+         "no worker is online in pool tierra, the last was heard 3 h ago"),
+        (PoolSeen(name="tierra", workers=(WorkerSeen(name="a", online=True, heartbeat=before(seconds=20)),)), "green",
+         "1 worker online in pool tierra, the last was heard 20 s ago"),
+        (PoolSeen(name="tierra", paused=True, workers=(WorkerSeen(name="a", online=True),)), "red", "WORK POOL"),
+    ],
+)  # fmt: skip
+def test_without_a_worker_nothing_is_well(pool: PoolSeen | None, level: str, said: str) -> None:
+    check = judge_pool(pool, "tierra", NOW)
+    assert check.level == level
+    assert check.what.startswith(said)
+
+
+def test_a_server_with_a_fault_is_red_and_says_it() -> None:
+    check = judge_server(ServerSeen(fault="http://there/api does not answer: refused"))
+    assert (check.level, check.what) == ("red", "http://there/api does not answer: refused")
+
+
+def test_little_space_is_told_before_there_is_none() -> None:
+    assert [judge_disk(int(free), "/home").level for free in (5e9, 1e9, 1e8)] == ["green", "amber", "red"]
+
+
+def test_the_worst_of_nothing_is_green() -> None:
+    assert worst([]) == "green"
+    assert worst(["green", "red", "amber"]) == "red"

@@ -1,0 +1,133 @@
+"""What people see of the status: 120 columns, the worst first, a word beside every colour."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+
+from tierra.status.composing import compose
+from tierra.status.facts import Status
+from tierra.status.page import headline, write_page
+from tierra.status.seen import Check, Deployed, PoolSeen, ProjectSeen, Recurring, RunSeen, ServerSeen, StoresSeen
+from tierra.status.table import show_status
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+LONG = "a" * 63
+URL = "http://127.0.0.1:4200/runs/flow-run/5c3f"
+
+
+def deployed(flow: str, project: str, **changes: Any) -> Deployed:
+    schedule = Recurring(text="0 3 * * * UTC", gap_seconds=86_400)
+    return Deployed(**{"id": f"{flow}-{project}", "flow": flow, "project": project, "schedules": (schedule,),
+                       "created": NOW, "next_run": NOW + timedelta(hours=18)} | changes)  # fmt: skip
+
+
+def status(*projects: str, runs: tuple[RunSeen, ...] = (), **changes: Any) -> Status:
+    pool = PoolSeen(name="tierra", workers=({"name": "w", "online": True, "heartbeat": NOW},))
+    there = [deployed(flow, project) for project in projects for flow in ("score", "train")]
+    server = ServerSeen(url="http://127.0.0.1:4200/api", version="3.8.8", pool=pool, deployed=there, ended=runs)
+    stores = StoresSeen(
+        projects=[ProjectSeen(project=name, champion={"version": "12", "since": NOW}) for name in projects],
+        checks=[Check(name="home", level="green", what="var can be written")],
+    )
+    return compose(stores, server.model_copy(update=changes), "tierra", NOW)
+
+
+def crashed(project: str) -> RunSeen:
+    return RunSeen(id="1", flow="score", project=project, kind="crashed", state="CrashedInAVeryLongWay",
+                   message="the process died " * 9, ended=NOW - timedelta(minutes=3), url=URL)  # fmt: skip
+
+
+def printed(shown: Status) -> list[str]:
+    console = Console(width=120, record=True, file=io.StringIO(), color_system=None)
+    console.print(show_status(shown))
+    return console.export_text().splitlines()
+
+
+def test_it_fits_120_columns_however_long_names_are() -> None:
+    lines = printed(status("rides", LONG, runs=(crashed(LONG),)))
+    assert max(map(len, lines)) <= 120
+    header = next(line for line in lines if "last success" in line)
+    assert header.rstrip().endswith("set aside")
+
+
+def test_the_worst_is_first_in_lines_and_in_the_table() -> None:
+    lines = printed(status("rides", "zebras", runs=(crashed("zebras"),)))
+    assert lines[0].startswith("RED score/zebras: CrashedInAVeryLongWay 3 min ago: the process died")
+    rows = [line.split()[:2] for line in lines if line.split()[:1] in (["RED"], ["AMBER"], ["green"])]
+    assert rows[1:5] == [["RED", "score/zebras"], ["green", "score/rides"], ["green", "train/rides"],
+                         ["green", "train/zebras"]]  # fmt: skip
+    assert any(URL in line for line in lines)
+
+
+def test_a_paused_deployment_has_a_line_of_its_own() -> None:
+    paused = deployed("score", "rides", paused=True)
+    shown = status("rides", deployed=(paused, deployed("train", "rides")))
+    assert printed(shown)[0].startswith("AMBER score/rides: IS PAUSED")
+    assert [(each.id, each.why) for each in shown.paused] == [(paused.id, "it is paused")]
+    assert "IS PAUSED" in write_page(shown)
+
+
+def test_a_schedule_that_is_off_and_a_paused_status_flow_are_told_too() -> None:
+    off = deployed("score", "rides", schedules=(Recurring(text="0 3 * * * UTC", active=False, gap_seconds=86_400),))
+    look = deployed("status", "all", paused=True)
+    said = [f"{alarm.subject}: {alarm.what}" for alarm in status("rides", deployed=(off, look)).alarms]
+    assert said == [
+        "score/rides: SCHEDULE IS OFF: 0 3 * * * UTC",
+        "status/all: IS PAUSED: nothing of it runs by itself",
+    ]
+
+
+def test_what_a_line_says_already_is_not_said_again() -> None:
+    both = (deployed("score", "rides", paused=True), deployed("train", "rides"))
+    assert sum("PAUSED" in line and "score/rides:" in line for line in printed(status("rides", deployed=both))) == 1
+    lines = printed(status("rides", deployed=both, runs=(crashed("rides"),)))
+    assert [line.split(":")[0] for line in lines[:4] if "rides:" in line] == ["RED score/rides", "AMBER score/rides"]
+
+
+def test_a_deployment_whose_project_is_gone_is_told() -> None:
+    shown = status("rides", deployed=(deployed("score", "gone"),))
+    assert [(alarm.level, alarm.subject) for alarm in shown.alarms] == [("amber", "score/gone")]
+
+
+def test_the_page_says_the_whole_in_its_first_line() -> None:
+    well = status("rides")
+    assert headline(well) == "green: all 2 flows and the installation are well"
+    assert write_page(well).startswith(f"## {headline(well)}\n")
+    assert headline(status("rides", runs=(crashed("rides"),))) == "RED: score/rides"
+
+
+def test_the_page_is_a_table_that_markdown_reads() -> None:
+    lines = write_page(status("rides", "zebras", runs=(crashed("rides"),))).splitlines()
+    rows = [line for line in lines if line.startswith("| ") and ("score/" in line or "train/" in line)]
+    assert len(rows) == 4
+    head = lines.index(next(line for line in lines if "last success" in line))
+    assert lines[head + 1].startswith("|---|")
+    assert lines[head + 2].startswith("| **RED** | score/rides |")
+    assert {line.count("|") for line in lines[head : head + 6]} == {lines[head].count("|")}
+
+
+def test_when_all_is_well_the_first_line_says_so() -> None:
+    assert printed(status("rides"))[0] == "green all 2 flows and the installation are well"
+
+
+def test_the_pool_that_is_asked_for_is_the_one_that_deployments_run_in() -> None:
+    from deployments import plan
+    from tasks import status as looking
+
+    assert looking.POOL == plan.POOL
+
+
+def test_machines_get_one_object_with_stable_keys() -> None:
+    said = json.loads(status("rides", runs=(crashed("rides"),)).model_dump_json())
+    assert list(said) == ["format", "moment", "level", "health", "alarms", "flows", "paused"]
+    assert list(said["flows"][0]) == [
+        "project", "flow", "schedule", "gap_seconds", "late_after_seconds",
+        "deployed", "paused", "switched_off", "since", "last_success",
+        "last_outcome", "last_mood", "last_ended", "error", "link", "next_run", "running_since", "waiting_since",
+        "late", "late_since", "crashed_24h", "retries_24h", "p50_seconds", "p95_seconds", "champion", "champion_since",
+        "partition", "rows", "quarantined", "level", "reasons",
+    ]  # fmt: skip
+    assert Status.model_validate(said).level == "red"

@@ -1,0 +1,121 @@
+"""From what was seen to the status: the facts of each flow gathered, judged, and put in order."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Paused, Status
+from tierra.status.judging import ORDER, judge, judge_pool, judge_server, worst
+from tierra.status.runs import ends_of, told_by
+from tierra.status.seen import Check, Deployed, ProjectSeen, RunSeen, ServerSeen, StoresSeen
+from tierra.status.stores import FLOWS
+
+WAITING = ("paused", "suspended")
+
+
+def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, asked: bool = False) -> Status:
+    """How everything stands. `asked` when the stores show one project that was asked for."""
+    flows = [_judged(_facts(each, flow, server, now), now) for each in stores.projects for flow in FLOWS]
+    flows.sort(key=lambda each: (ORDER[each.level], each.project, each.flow))
+    alarms = sorted(_alarms(stores, server, asked), key=lambda alarm: ORDER[alarm.level])
+    health = _health(stores, server, pool, now)
+    return Status(
+        moment=now,
+        level=worst([*(c.level for c in health), *(a.level for a in alarms), *(f.level for f in flows)]),
+        health=health,
+        alarms=tuple(alarms),
+        flows=tuple(flows),
+        paused=tuple(_paused(server)),
+    )
+
+
+def _judged(facts: FlowFacts, now: datetime) -> FlowStatus:
+    judgement = judge(facts, now)
+    return FlowStatus(**facts.model_dump(), level=judgement.level, reasons=judgement.reasons)
+
+
+def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) -> tuple[Check, ...]:
+    answers = judge_server(server)
+    workers = () if server.fault else (judge_pool(server.pool, pool, now),)
+    return (answers, *workers, *stores.checks)
+
+
+def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:
+    def mine(runs: tuple[RunSeen, ...]) -> list[RunSeen]:
+        return [run for run in runs if (run.flow, run.project) == (flow, seen.project)]
+
+    ends = ends_of([run for run in seen.runs if run.flow == flow], mine(server.ended), server.ui)
+    deployed = next((each for each in server.deployed if (each.flow, each.project) == (flow, seen.project)), None)
+    return FlowFacts(
+        project=seen.project,
+        flow=flow,
+        deployed=None if server.fault else deployed is not None,
+        **_schedule(seen, flow, deployed),
+        **told_by(ends, now),
+        **_under_way(mine(server.active), mine(server.late)),
+        **_serving(seen, flow),
+    )
+
+
+def _schedule(seen: ProjectSeen, flow: str, deployed: Deployed | None) -> dict[str, Any]:
+    """The server's schedules, those switched off included: what they promised is still missed. Else the file's."""
+    schedules = deployed.schedules if deployed else seen.schedules.get(flow, ())
+    gaps = [each.gap_seconds for each in schedules if each.gap_seconds is not None]
+    facts = {
+        "schedule": tuple(each.text for each in schedules),
+        "gap_seconds": min(gaps, default=None),
+        "late_after_seconds": seen.late_after_seconds,
+    }
+    if deployed is None:
+        return facts
+    return facts | {
+        "paused": deployed.paused,
+        "switched_off": deployed.switched_off,
+        "since": deployed.created,
+        "next_run": deployed.next_run,
+    }
+
+
+def _under_way(active: list[RunSeen], late: list[RunSeen]) -> dict[str, Any]:
+    waiting = [run.started for run in active if run.kind in WAITING and run.started]
+    return {
+        "running_since": min((run.started for run in active if run.started), default=None),
+        "waiting_since": min(waiting, default=None),
+        "late": len(late),
+        "late_since": min((run.expected for run in late if run.expected), default=None),
+    }
+
+
+def _serving(seen: ProjectSeen, flow: str) -> dict[str, Any]:
+    champion = seen.champion
+    facts: dict[str, Any] = {}
+    if champion or seen.known:
+        facts["champion"] = champion.version if champion else ""
+    facts |= {"champion_since": champion.since} if champion else {}
+    if flow == "score" and (last := seen.publication):
+        facts |= {"partition": last.partition, "rows": last.rows, "quarantined": last.quarantined}
+    return facts
+
+
+def _paused(server: ServerSeen) -> Iterator[Paused]:
+    for each in server.deployed:
+        if each.paused or each.switched_off:
+            why = "it is paused" if each.paused else f"its schedule is off: {', '.join(each.switched_off)}"
+            yield Paused(id=each.id, flow=each.flow, project=each.project, why=why)
+
+
+def _alarms(stores: StoresSeen, server: ServerSeen, asked: bool) -> Iterator[Alarm]:
+    known = {each.project for each in stores.projects}
+    for name, what in stores.wrong.items():
+        yield Alarm(level="red", subject=name, what=what, remedy="Correct the project file: tierra check")
+    for each in server.deployed:
+        if each.flow in FLOWS and each.project not in known:
+            if not asked and each.project not in stores.wrong:
+                yield Alarm(level="amber", subject=each.name, what="is on the server, but its project is not here",
+                            remedy="Run tierra deploy", link=each.url)  # fmt: skip
+        elif each.paused:
+            yield Alarm(level="amber", subject=each.name, what="IS PAUSED: nothing of it runs by itself",
+                        remedy="Resume it in the UI, or say why it stays so", link=each.url)  # fmt: skip
+        elif each.switched_off:
+            yield Alarm(level="amber", subject=each.name, what=f"SCHEDULE IS OFF: {', '.join(each.switched_off)}",
+                        remedy="Switch it on in the UI, or take it out of the project file", link=each.url)  # fmt: skip
