@@ -164,6 +164,18 @@ def settings(as_json: JSON = False) -> None:
         out.print(pairs({f"TIERRA_{name.upper()}": _plain(value) for name, value in loaded.model_dump().items()}))
 
 
+@app.command()
+def doctor(
+    deep: Annotated[bool, typer.Option(help="Also let the running server schedule a throwaway deployment.")] = False,
+    throwaway: Annotated[bool, typer.Option(help="Look at a server started for it, not at the running one.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Check versions, server, stores, connections and this machine; say what to do about what is wrong."""
+    with _errors():
+        if not _find("deployments.doctor").print_examination(as_json, deep, throwaway):
+            raise typer.Exit(1)
+
+
 def _plain(value: Any) -> Any:
     """A setting as people read it: names instead of dictionaries, secrets as stars."""
     if not isinstance(value, dict):
@@ -196,11 +208,17 @@ def _run(name: str) -> Callable[..., Any]:
 
 
 def _find_flow(name: str) -> Callable[..., Any]:
-    if not Path("flows", f"{name}.py").is_file():
-        raise Misconfigured("flows-not-found", f"no flows/{name}.py in {Path.cwd()}")
-    sys.path.insert(0, str(Path.cwd()))
-    flow: Callable[..., Any] = getattr(importlib.import_module(f"flows.{name}"), name)
+    flow: Callable[..., Any] = getattr(_find(f"flows.{name}"), name)
     return flow
+
+
+def _find(name: str) -> Any:
+    """A module of the application in the folder we stand in; the library does not know it."""
+    file = Path(*name.split(".")).with_suffix(".py")
+    if not file.is_file():
+        raise Misconfigured("flows-not-found", f"no {file} in {Path.cwd()}")
+    sys.path.insert(0, str(Path.cwd()))
+    return importlib.import_module(name)
 
 
 def _rejection(end: Any) -> TierraError | None:
