@@ -13,11 +13,18 @@ from pydantic import BaseModel, computed_field
 from rich.markup import escape
 
 from deployments.checks.api import Api
-from deployments.checks.finding import Finding
+from deployments.checks.finding import Check, Finding, first_line
 from deployments.checks.live import check_live
 from deployments.checks.machine import check_machine
 from deployments.checks.probe import probe
-from deployments.checks.server import check_answering, check_lists, check_scheduler, check_schedules, check_throwaway
+from deployments.checks.server import (
+    check_lists,
+    check_scheduler,
+    check_schedules,
+    check_throwaway,
+    check_version,
+    find_silence,
+)
 from deployments.checks.variables import find_secrets, find_variable
 from deployments.checks.versions import check_versions
 from tierra.console import out, print_json
@@ -52,6 +59,7 @@ def examine(
     for finding in _run_together(_checks(settings, None if throwaway else server, deep)):
         findings.append(_without(secrets, finding))
         show(findings[-1])
+    server = _strike_out(secrets, server) if server else None
     return Examination(server=server, seconds=round(time.monotonic() - started, 1), findings=findings)
 
 
@@ -87,11 +95,12 @@ def _checks(settings: Settings, server: str | None, deep: bool) -> list[Callable
 def _check_server(url: str, deep: bool) -> Iterator[Finding]:
     """The server we are told of; when it does not answer, whether one could run here at all."""
     api = Api(url, find_variable("PREFECT_API_AUTH_STRING"))
-    answering = list(check_answering(api))
-    yield from answering
-    if not api.get("/health").fine:
+    if silent := find_silence(api):
+        yield silent
         yield from check_throwaway()
-    elif answering[0].level != "broken":
+        return
+    yield (answering := check_version(api))
+    if answering.level != "broken":
         yield check_lists(api)
         yield check_scheduler(api, seconds=20) if deep else check_schedules(api)
         yield from check_live(api)
@@ -99,8 +108,20 @@ def _check_server(url: str, deep: bool) -> Iterator[Finding]:
 
 def _run_together(checks: list[Callable[[], Iterator[Finding]]]) -> Iterator[Finding]:
     with ThreadPoolExecutor(len(checks)) as pool:
-        for done in [pool.submit(lambda check=check: list(check())) for check in reversed(checks)][::-1]:
-            yield from done.result()
+        for found in pool.map(_findings, checks):
+            yield from found
+
+
+def _findings(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    # Whatever answers in a way nobody foresaw must not hide what the other checks found.
+    except Exception as error:  # noqa: BLE001
+        found.append(
+            Check("doctor").broken(f"{type(error).__name__}: {first_line(error)}", "Report it: a check failed")
+        )
+    return found
 
 
 def _address(settings: Settings) -> str | None:
@@ -112,7 +133,11 @@ def _address(settings: Settings) -> str | None:
 
 def _without(secrets: list[str], finding: Finding) -> Finding:
     """The finding, secrets struck out: drivers and servers quote what they were given."""
-    said, remedy = finding.said, finding.remedy
-    for secret in secrets:
-        said, remedy = said.replace(secret, STRUCK_OUT), remedy.replace(secret, STRUCK_OUT)
+    said, remedy = _strike_out(secrets, finding.said), _strike_out(secrets, finding.remedy)
     return finding.model_copy(update={"said": said, "remedy": remedy})
+
+
+def _strike_out(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, STRUCK_OUT)
+    return text

@@ -22,6 +22,11 @@ class Answer:
     date: str = ""
 
     @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What it lists; nothing when it lists nothing."""
+        return self.body if self.fine and isinstance(self.body, list) else []
+
+    @property
     def fine(self) -> bool:
         """The call did what it says."""
         return 200 <= self.status < 300
@@ -37,7 +42,7 @@ class Api:
 
     url: str
     auth: str = ""
-    seconds: float = 10
+    seconds: float = 5
 
     def get(self, path: str) -> Answer:
         """Read."""
@@ -59,8 +64,9 @@ class Api:
     def _token(self) -> dict[str, str]:
         """What a server with CSRF protection wants beside a call that may change something."""
         client = str(uuid.uuid4())
-        answer = self.get(f"/csrf-token?client={client}")
-        return {"Prefect-Csrf-Token": answer.body["token"], "Prefect-Csrf-Client": client} if answer.fine else {}
+        body = self.get(f"/csrf-token?client={client}").body
+        token = body.get("token") if isinstance(body, dict) else None
+        return {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client} if token else {}
 
     def _ask(self, method: str, path: str, data: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
         sent = None if data is None else json.dumps(data).encode()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from deployments.checks.api import Api
 from deployments.checks.finding import Check, Finding
 from deployments.checks.machine import TELEMETRY
+from deployments.checks.server import OURS
 from deployments.checks.variables import find_database
 from deployments.plan import POOL
 
@@ -77,11 +78,11 @@ def check_telemetry(api: Api, server: dict[str, Any]) -> Finding:
         return TELEMETRY_OFF.broken(
             "the server sends analytics", "Start it with PREFECT_SERVER_ANALYTICS_ENABLED=false"
         )
-    answer = api.post("/deployments/filter", {"deployments": {"tags": {"all_": ["tierra"]}}, "limit": 200})
-    loud = sorted({each["name"] for each in answer.body if not _quiet(each)}) if answer.fine else []
+    ours = api.post("/deployments/filter", {"deployments": OURS, "limit": 200}).rows
+    loud = sorted({each["name"] for each in ours if not _quiet(each)})
     if loud:
         return TELEMETRY_OFF.broken(f"runs of {', '.join(loud)} do not switch it off", "Run `tierra deploy`")
-    return TELEMETRY_OFF.ok(f"off in the server and in {len(answer.body) if answer.fine else 0} deployments")
+    return TELEMETRY_OFF.ok(f"off in the server and in {len(ours)} deployments")
 
 
 def _quiet(deployment: dict[str, Any]) -> bool:
@@ -100,8 +101,8 @@ def _kind(api: Api, server: dict[str, Any], told: Any) -> str:
 
 
 def _count_workers(api: Api) -> int:
-    answer = api.post(f"/work_pools/{POOL}/workers/filter", {"limit": 200})
-    return sum(each.get("status") == "ONLINE" for each in answer.body) if answer.fine else 0
+    workers = api.post(f"/work_pools/{POOL}/workers/filter", {"limit": 200}).rows
+    return sum(each.get("status") == "ONLINE" for each in workers)
 
 
 def _addresses_outside(url: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ LIST_CALLS: Final[dict[str, dict[str, Any]]] = {
     "/flow_runs/filter": {"flows": None, "flow_runs": None, "deployments": None, "sort": None, "limit": 1, "offset": 0},
     "/logs/filter": {"logs": None, "limit": 1, "offset": None, "sort": "TIMESTAMP_ASC"},
 }
-FUTURE: Final = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+OURS: Final = {"tags": {"all_": ["tierra"]}}
+SCHEDULED: Final = {"state": {"type": {"any_": ["SCHEDULED"]}}}
 
 
 def check_throwaway(patience: float = 60) -> Iterator[Finding]:
@@ -32,23 +34,24 @@ def check_throwaway(patience: float = 60) -> Iterator[Finding]:
         yield check_scheduler(server.api, seconds=8, symptom=server.symptom)
 
 
-def check_answering(api: Api) -> Iterator[Finding]:
-    """Whether the server answers us, and with which version."""
-    health = api.get("/health")
-    if not health.fine:
-        yield SERVER.broken(f"no answer at {api.url} ({health})", "Start it with `make up`, or correct PREFECT_API_URL")
-        return
+def find_silence(api: Api) -> Finding | None:
+    """What to say of a server that does not answer; None when it does."""
+    if (health := api.get("/health")).fine:
+        return None
+    return SERVER.broken(f"no answer at {api.url} ({health})", "Start it with `make up`, or correct PREFECT_API_URL")
+
+
+def check_version(api: Api) -> Finding:
+    """Whether the server lets us in and is of our version."""
     answer = api.get("/admin/version")
     if answer.status in (401, 403):
-        yield SERVER.broken(f"{api.url} refuses us ({answer.status})", "Set PREFECT_API_AUTH_STRING to the server's")
-    elif not answer.fine:
-        yield SERVER.broken(f"{api.url} does not tell its version ({answer})", VERSIONS)
-    elif answer.body != _ours():
-        yield SERVER.warning(
-            f"Prefect {answer.body} at {api.url}, {_ours()} here", "Give server and workers the same version"
-        )
-    else:
-        yield SERVER.ok(f"Prefect {answer.body} at {api.url}")
+        return SERVER.broken(f"{api.url} refuses us ({answer.status})", "Set PREFECT_API_AUTH_STRING to the server's")
+    if not answer.fine or not isinstance(answer.body, str):
+        return SERVER.broken(f"{api.url} does not tell its version ({answer})", "See that PREFECT_API_URL ends in /api")
+    if answer.body != _ours():
+        said = f"Prefect {answer.body} at {api.url}, {_ours()} here"
+        return SERVER.warning(said, "Give server and workers the same version")
+    return SERVER.ok(f"Prefect {answer.body} at {api.url}")
 
 
 def check_lists(api: Api) -> Finding:
@@ -60,15 +63,15 @@ def check_lists(api: Api) -> Finding:
     return LISTS.ok("flow runs and logs are listed")
 
 
-def check_scheduler(api: Api, seconds: float, symptom: Any = str) -> Finding:
+def check_scheduler(api: Api, seconds: float, symptom: Callable[[], str] = str) -> Finding:
     """Whether a throwaway deployment with a schedule gets its scheduled runs; leaves nothing behind."""
     started = time.monotonic()
     with _deployment(api) as created:
         if not created.fine:
             return SCHEDULER.broken(f"a deployment could not be created ({created})", VERSIONS)
-        wanted = {"deployments": {"id": {"any_": [created.body["id"]]}}, "flow_runs": FUTURE}
+        wanted = {"deployments": {"id": {"any_": [created.body["id"]]}}, "flow_runs": SCHEDULED}
         while time.monotonic() - started < seconds:
-            if (listed := api.post("/flow_runs/filter", wanted)).fine and listed.body:
+            if (listed := api.post("/flow_runs/filter", wanted)).rows:
                 return SCHEDULER.ok(
                     f"a scheduled run was there {time.monotonic() - started:.1f} s after its deployment"
                 )
@@ -81,19 +84,24 @@ def check_scheduler(api: Api, seconds: float, symptom: Any = str) -> Finding:
     return SCHEDULER.broken(f"no scheduled run {time.monotonic() - started:.0f} s after its deployment{said}", VERSIONS)
 
 
-def check_schedules(api: Api) -> Finding:
+def check_schedules(api: Api, seconds: float = 8) -> Finding:
     """Whether deployments with a schedule have runs ahead; only looks."""
-    there = api.post("/deployments/filter", {"deployments": {"tags": {"all_": ["tierra"]}}, "limit": 200})
+    there = api.post("/deployments/filter", {"deployments": OURS, "limit": 200})
     if not there.fine:
         return SCHEDULER.skipped(f"deployments cannot be listed ({there})")
-    due = {each["id"]: each["name"] for each in there.body if _is_due(each)}
+    due = {each["id"]: each["name"] for each in there.rows if _is_due(each)}
     if not due:
         return SCHEDULER.skipped("no deployment here has a schedule", "See it create a run with `tierra doctor --deep`")
-    waiting = [name for key, name in due.items() if not _has_runs(api, key)]
-    if waiting:
-        said = f"no scheduled runs of {', '.join(waiting)}, though their schedules are active"
+    started = time.monotonic()
+    while not (ahead := _with_runs_ahead(api, due)) and time.monotonic() - started < seconds:
+        time.sleep(1)  # a new deployment's runs take some seconds
+    if not ahead:
+        said = f"{len(due)} deployments have an active schedule, and none has a run ahead"
         return SCHEDULER.broken(said, f"Look into the server's log. {VERSIONS}")
-    return SCHEDULER.ok(f"{len(due)} deployments with schedules have runs ahead")
+    if behind := sorted({due[key] for key in due.keys() - ahead}):
+        remedy = "Right when they are due in more than 100 days; else look into the server's log"
+        return SCHEDULER.warning(f"no run ahead of {', '.join(behind)}", remedy)
+    return SCHEDULER.ok(f"all {len(due)} deployments with a schedule have runs ahead")
 
 
 def _stillborn(server: Throwaway, patience: float) -> Finding:
@@ -120,9 +128,14 @@ def _is_due(deployment: dict[str, Any]) -> bool:
     return not deployment.get("paused") and any(each["active"] for each in deployment.get("schedules", []))
 
 
-def _has_runs(api: Api, deployment: str) -> bool:
-    wanted = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": FUTURE, "limit": 1}
-    return bool(api.post("/flow_runs/filter", wanted).body)
+def _with_runs_ahead(api: Api, deployments: Iterable[str]) -> set[str]:
+    return {each for each in deployments if _has_run_ahead(api, each)}
+
+
+def _has_run_ahead(api: Api, deployment: str) -> bool:
+    now = {"next_scheduled_start_time": {"after_": datetime.now(UTC).isoformat()}}
+    wanted = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": SCHEDULED | now, "limit": 1}
+    return bool(api.post("/flow_runs/filter", wanted).rows)
 
 
 def _why(answer: Answer) -> str:
