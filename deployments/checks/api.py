@@ -42,7 +42,7 @@ class Api:
 
     url: str
     auth: str = ""
-    seconds: float = 5
+    seconds: float = 10
 
     def get(self, path: str) -> Answer:
         """Read."""
