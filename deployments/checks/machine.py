@@ -39,7 +39,7 @@ def check_disk(home: Path) -> Finding:
 
 def check_permissions(home: Path) -> Iterator[Finding]:
     """Whether we may write where we must, and others may not read what they must not."""
-    found = [finding for finding in (_home(home), _results(), _env_file()) if finding]
+    found = [finding for finding in (_home(home), _results(home), _env_file()) if finding]
     yield from found
     if not found:
         yield PERMISSIONS.ok(f"{home} is writable, results and secrets are ours alone")
@@ -76,14 +76,16 @@ def _home(home: Path) -> Finding | None:
         return PERMISSIONS.broken(f"{home} is not writable ({error.strerror})", "Correct its owner, or TIERRA_HOME")
 
 
-def _results() -> Finding | None:
+def _results(home: Path) -> Finding | None:
+    """Those a setting or `make up` promises to keep, and those in Prefect's own folder."""
     stated = find_variable(RESULTS)
-    home = Path(find_variable("PREFECT_HOME") or "~/.prefect").expanduser()
-    folder = Path(stated).expanduser() if stated else home / "storage"
-    if not folder.is_dir() or not _others_read(folder):
-        return None
-    said, remedy = f"others may read runs' results in {folder}", f"chmod 700 {folder}"
-    return PERMISSIONS.broken(said, remedy) if stated else PERMISSIONS.warning(said, remedy)
+    promised = [home / "results", *([Path(stated).expanduser()] if stated else [])]
+    if open_ := [folder for folder in promised if folder.is_dir() and _others_read(folder)]:
+        return PERMISSIONS.broken(f"others may read runs' results in {open_[0]}", f"chmod 700 {open_[0]}")
+    folder = Path(find_variable("PREFECT_HOME") or "~/.prefect").expanduser() / "storage"
+    if not stated and folder.is_dir() and _others_read(folder):
+        return PERMISSIONS.warning(f"others may read runs' results in {folder}", f"chmod 700 {folder}")
+    return None
 
 
 def _env_file() -> Finding | None:

@@ -42,7 +42,7 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
         return
     try:
         workspace = Workspace(settings)
-        projects = [workspace.project(name).project for name in list_projects(settings.projects)]
+        projects = _readable(workspace)
         registry = workspace.registry()
         champions = [name for name in projects or ["doctor"] if registry.champion(name)]
         yield REGISTRY.ok(f"opens; {len(champions)} of {len(projects)} projects have a champion")
@@ -59,6 +59,15 @@ def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
         yield check.ok(f"{name}: {ask_connection(name, settings.connection(name))} answers")
     except TierraError as error:
         yield check.broken(error.what, error.remedy)
+
+
+def _readable(workspace: Workspace) -> list[str]:
+    """The projects whose file is right; `stores` says what is wrong with others."""
+    found = []
+    for name in list_projects(workspace.settings.projects):
+        with suppress(TierraError):
+            found.append(workspace.project(name).project)
+    return found
 
 
 def _find_fault(place: str, objects: Objects) -> Finding | None:

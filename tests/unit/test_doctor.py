@@ -137,6 +137,14 @@ def test_results_are_ours_alone(root: Path, monkeypatch: pytest.MonkeyPatch, mod
     assert levels(machine.check_permissions(root / "var")) == [level]
 
 
+@pytest.mark.parametrize(("folder", "level"), [("var/results", "broken"), ("prefect/storage", "warning")])
+def test_results_that_others_read_are_worst_where_we_promised(root: Path, folder: str, level: str) -> None:
+    (root / folder).mkdir(parents=True)
+    (root / folder).chmod(0o755)
+    (found,) = machine.check_permissions(root / "var")
+    assert (found.level, found.remedy) == (level, f"chmod 700 {root / folder}")
+
+
 @pytest.mark.parametrize(
     ("line", "mode", "level"),
     [
@@ -411,7 +419,7 @@ def test_the_server_we_are_told_of_is_asked_unless_a_throwaway_is_wanted(
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     monkeypatch.setattr(doctor, "check_throwaway", lambda: asked.append(None) or iter(()))
     monkeypatch.setattr(doctor, "_check_server", lambda url, deep: asked.append(url) or iter(()))
-    monkeypatch.setattr(doctor, "probe", lambda *_: iter(()))
+    monkeypatch.setattr(doctor, "probe", lambda *_, **__: iter(()))
     CliRunner().invoke(app, arguments)
     assert asked == [server]
 
