@@ -32,6 +32,8 @@ from tierra.errors import Misconfigured
 from tierra.server_address import find_server
 from tierra.settings import Settings, load_settings
 
+# The server's own is what a laptop has that runs both.
+AUTH_STRINGS: Final = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
 STRUCK_OUT: Final = "****"
 COLOURS: Final = {"ok": "green", "warning": "yellow", "broken": "bold red", "skipped": "dim"}
 
@@ -94,7 +96,7 @@ def _checks(settings: Settings, server: str | None, deep: bool) -> list[Callable
 
 def _check_server(url: str, deep: bool) -> Iterator[Finding]:
     """The server we are told of; when it does not answer, whether one could run here at all."""
-    api = Api(url, find_variable("PREFECT_API_AUTH_STRING"))
+    api = Api(url, find_variable(*AUTH_STRINGS))
     if silent := find_silence(api):
         yield silent
         yield from check_throwaway()

@@ -43,9 +43,9 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-invalid": "Give a date as YYYY-MM-DD",
     "output-needed": "Give --output FILE, or pipe the output on",
     "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
-    "server-unknown": "Start one with `make up`, or set PREFECT_API_URL",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
     "demo-data-missing": "Install the demo group: poetry install --with demo",
+    "server-unknown": "Start one with `make up`, or set PREFECT_API_URL",
     # sources
     "file-missing": "Put the file there, or correct `path`",
     "file-invalid": "Give a CSV or Parquet file that opens",
