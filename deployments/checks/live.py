@@ -40,7 +40,9 @@ def check_database(api: Api, kind: str) -> Finding:
     if kind == "SQLite" and workers > 1:
         remedy = "Use PostgreSQL: PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://..."
         return DATABASE.warning(f"SQLite with {workers} workers, which locks under load", remedy)
-    return DATABASE.ok(f"{kind or 'its database (the address is masked)'} answers; {workers} workers online")
+    return DATABASE.ok(
+        f"{kind or 'its database (the address is masked)'} answers; {workers} worker{'' if workers == 1 else 's'} online"
+    )
 
 
 def check_auth(api: Api) -> Finding:

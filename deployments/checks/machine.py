@@ -80,10 +80,11 @@ def _results(home: Path) -> Finding | None:
     """Those a setting or `make up` promises to keep, and those in Prefect's own folder."""
     stated = find_variable(RESULTS)
     promised = [home / "results", *([Path(stated).expanduser()] if stated else [])]
-    if open_ := [folder for folder in promised if folder.is_dir() and _others_read(folder)]:
-        return PERMISSIONS.broken(f"others may read runs' results in {open_[0]}", f"chmod 700 {open_[0]}")
+    there = [folder for folder in promised if folder.is_dir()]
+    if bare := [folder for folder in there if _others_read(folder)]:
+        return PERMISSIONS.broken(f"others may read runs' results in {bare[0]}", f"chmod 700 {bare[0]}")
     folder = Path(find_variable("PREFECT_HOME") or "~/.prefect").expanduser() / "storage"
-    if not stated and folder.is_dir() and _others_read(folder):
+    if not there and folder.is_dir() and _others_read(folder):
         return PERMISSIONS.warning(f"others may read runs' results in {folder}", f"chmod 700 {folder}")
     return None
 

@@ -15,7 +15,7 @@ from deployments.checks.throwaway import find_symptom
 FINDINGS = TypeAdapter(list[Finding])
 
 
-def probe(name: str, *arguments: str, seconds: float = 45) -> Iterator[Finding]:
+def probe(name: str, *arguments: str, seconds: float = 90) -> Iterator[Finding]:
     """The findings of one check of `places.py`, or that it did not end as it should."""
     command = [sys.executable, "-m", "deployments.checks.probe", name, *arguments]
     check, about = Check(name), "".join(f"{argument}: " for argument in arguments)
