@@ -40,9 +40,8 @@ def check_database(api: Api, kind: str) -> Finding:
     if kind == "SQLite" and workers > 1:
         remedy = "Use PostgreSQL: PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://..."
         return DATABASE.warning(f"SQLite with {workers} workers, which locks under load", remedy)
-    return DATABASE.ok(
-        f"{kind or 'its database (the address is masked)'} answers; {workers} worker{'' if workers == 1 else 's'} online"
-    )
+    online = "1 worker" if workers == 1 else f"{workers} workers"
+    return DATABASE.ok(f"{kind or 'its database (the address is masked)'} answers; {online} online")
 
 
 def check_auth(api: Api) -> Finding:
