@@ -31,7 +31,7 @@ def check_throwaway(patience: float = 60) -> Iterator[Finding]:
             return
         yield SERVER.ok("a throwaway server starts from this environment and answers")
         yield check_lists(server.api)
-        yield check_scheduler(server.api, seconds=8, symptom=server.symptom)
+        yield check_scheduler(server.api, seconds=30, symptom=server.symptom)
 
 
 def find_silence(api: Api) -> Finding | None:
@@ -77,7 +77,7 @@ def check_scheduler(api: Api, seconds: float, symptom: Callable[[], str] = str) 
                 )
             if not listed.fine:
                 return SCHEDULER.skipped(f"runs cannot be listed ({listed.status})")
-            if time.monotonic() - started > 2 and symptom():
+            if time.monotonic() - started > 4 and symptom():
                 break
             time.sleep(0.3)
     said = f": {shown}" if (shown := symptom()) else ""

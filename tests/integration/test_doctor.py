@@ -24,6 +24,12 @@ BROKEN = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_server_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that other tests share is asked by those tests alone that name it."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+
 def checkout_at(folder: Path, **environment: str) -> Checkout:
     write_project(folder / "projects" / "rides", ride_spec())
     quiet = {"PREFECT_HOME": str(folder / "prefect"), "TIERRA_HOME": str(folder / "var")}
@@ -108,7 +114,7 @@ def names(server: str, what: str) -> list[str]:
 
 
 def test_a_running_server_is_asked_itself_and_left_as_it_was(tmp_path: Path, prefect_server: str) -> None:
-    before = [names(prefect_server, what) for what in ("flows", "deployments")]
+    before = [names(prefect_server, what) for what in ("flows", "deployments", "flow_runs")]
     url = f"postgresql+nosuchdriver://me:{CANARY}@127.0.0.1:1/warehouse"
     checkout = checkout_at(tmp_path, PREFECT_API_URL=prefect_server, TIERRA_CONNECTIONS__WAREHOUSE__URL=url)
     told = checkout.json("doctor", "--deep", exit_code=1)
@@ -118,7 +124,7 @@ def test_a_running_server_is_asked_itself_and_left_as_it_was(tmp_path: Path, pre
     assert {"server", "lists", "scheduler", "auth", "clock", "telemetry"} <= set(ok)
     assert "Prefect 3." in ok["server"][0]
     assert "SQLite" in ok["database"][0]
-    assert [names(prefect_server, what) for what in ("flows", "deployments")] == before
+    assert [names(prefect_server, what) for what in ("flows", "deployments", "flow_runs")] == before
     printed = checkout.tierra("doctor", exit_code=1)
     assert "broken   connection" in printed.stdout
     assert CANARY not in str(told) + printed.stdout + printed.stderr

@@ -42,6 +42,7 @@ def root(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (workspace / "deployments").symlink_to(ROOT / "deployments")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PREFECT_HOME", str(workspace / "prefect"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)  # of other tests' server
     for name, value in QUIET.items():
         monkeypatch.setenv(name, value)
     return workspace
