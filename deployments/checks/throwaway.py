@@ -17,10 +17,14 @@ from deployments.checks.api import Api
 from deployments.checks.finding import first_line
 from tierra.environment import QUIET
 
-# Ends with its parent: whoever starts it holds the other end of its standard input.
+# Ends with its parent, which holds the other end of its standard input, and then takes its home along.
 SERVE = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+import os, shutil, sys, threading
+def end():
+    sys.stdin.read()
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
+    os._exit(0)
+threading.Thread(target=end, daemon=True).start()
 import uvicorn
 from prefect.server.api.server import create_app
 uvicorn.run(create_app(final=True), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
@@ -72,7 +76,7 @@ def throwaway_server() -> Iterator[Throwaway]:
     log = home / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own text
-            [sys.executable, "-c", SERVE, str(port)],
+            [sys.executable, "-c", SERVE, str(port), str(home)],
             # In its own home, so that it reads neither our .env nor our pyproject.toml.
             cwd=home,
             env=_environment(home, port),

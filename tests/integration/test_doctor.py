@@ -94,16 +94,18 @@ def test_a_throwaway_server_leaves_no_process_and_no_folder(monkeypatch: pytest.
 
 
 def test_a_throwaway_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    code = (
+    code = (  # starts one, says where, and dies
         "import os\nfrom deployments.checks.throwaway import throwaway_server\n"
-        "with throwaway_server() as server:\n    print(server.process.pid, flush=True)\n    os.kill(os.getpid(), 9)"
+        "with throwaway_server() as server:\n    print(server.process.pid, server.log, flush=True)\n"
+        "    os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    server = int(done.stdout)
+    server, log = int(done.stdout.split()[0]), Path(done.stdout.split()[1])
     for _ in range(200):
         try:
             os.kill(server, 0)
         except ProcessLookupError:
+            assert not log.parent.exists()
             return
         time.sleep(0.1)
     raise AssertionError("the server outlived the process that started it")
