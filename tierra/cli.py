@@ -184,6 +184,18 @@ def settings(as_json: JSON = False) -> None:
         out.print(pairs({f"TIERRA_{name.upper()}": _plain(value) for name, value in loaded.model_dump().items()}))
 
 
+@app.command()
+def doctor(
+    deep: Annotated[bool, typer.Option(help="Also let the running server schedule a throwaway deployment.")] = False,
+    throwaway: Annotated[bool, typer.Option(help="Look at a server started for it, not at the running one.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Check versions, server, stores, connections and this machine; say what to do about what is wrong."""
+    with _errors():
+        if not _find("deployments", "doctor", "print_examination")(as_json, deep, throwaway):
+            raise typer.Exit(1)
+
+
 def _plain(value: Any) -> Any:
     """A setting as people read it: names instead of dictionaries, secrets as stars."""
     if not isinstance(value, dict):

@@ -36,6 +36,11 @@ class SqlReader:
         self._source = source
         self._engine = self._connect(url)
 
+    @property
+    def kind(self) -> str:
+        """The kind of database, such as sqlite."""
+        return self._engine.dialect.name
+
     def columns(self) -> list[str]:
         """The names of all its columns."""
         return list(self._relation.c.keys())
@@ -147,3 +152,10 @@ class SqlReader:
         if isinstance(error, exc.OperationalError) and not lasting:
             return Unavailable("source-unavailable", f"{self.where}: {said}")
         return Misconfigured("query-failed", f"{self.where}: {said}")
+
+
+def ask_connection(name: str, url: str) -> str:
+    """The kind of database that answers at a connection. Raises Misconfigured or Unavailable."""
+    reader = SqlReader(name, SqlSource(kind="sql", connection=name, query="select 1 as one"), url)
+    reader.columns()
+    return reader.kind

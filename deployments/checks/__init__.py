@@ -1,0 +1,1 @@
+"""What `tierra doctor` looks at, a file a place."""
