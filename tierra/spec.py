@@ -1,7 +1,7 @@
 """The grammar the rooms' specs share: frozen, strict, and a few small value types."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 FUNCTION = re.compile(r"^[a-z_][a-z0-9_]*:[a-z_][a-z0-9_]*$")
 
 
@@ -44,6 +45,22 @@ def _days(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,5})\s*([dw])", value)):
         return int(match[1]) * (7 if match[2] == "w" else 1)
     raise ValueError("a number of days such as 30d, or of weeks such as 4w")
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and (match := re.fullmatch(r"([1-9]\d{0,3})\s*([mhd])", value)):
+        return timedelta(**{UNITS[match[2]]: int(match[1])})
+    raise ValueError("a time such as 30m, 12h or 2d")
+
+
+def said_duration(time: timedelta) -> str:
+    """A time as people write it in the project file: 30m, 12h or 2d."""
+    minutes = int(time.total_seconds() // 60)
+    amount, unit = next(((minutes // each, unit) for each, unit in ((1440, "d"), (60, "h")) if not minutes % each),
+                        (minutes, "m"))  # fmt: skip
+    return f"{amount}{unit}"
 
 
 def _share(value: Any) -> Any:
@@ -81,6 +98,7 @@ class _OneOrMany:
 
 # What a person may write, for editors; the validators above decide.
 AS_DAYS = {"title": "days", "type": "string", "pattern": r"^\d{1,5}\s*[dw]$"}
+AS_DURATION = {"title": "time", "type": "string", "pattern": r"^[1-9]\d{0,3}\s*[mhd]$"}
 AS_SHARE = {
     "title": "share",
     "anyOf": [
@@ -96,6 +114,9 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), _OneOrMany()]
 SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrMany()]
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d"), WithJsonSchema(AS_DAYS)]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), PlainSerializer(said_duration, return_type=str), WithJsonSchema(AS_DURATION)
+]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(AS_SHARE)]
 FunctionName = Annotated[str, BeforeValidator(_function), WithJsonSchema(AS_FUNCTION)]
 # A number of days is whole, a share of the rows is not: 30 is 30d, 0.2 is 20%.
