@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.test_scoring_flow import DUE, Installation, ended, spec, stand_in
+from tests.integration.test_scoring_flow import DUE, Installation, ended, stand_in
 from tierra.errors import InvalidCall
 from tierra.store.predictions import generations
 
@@ -258,9 +258,7 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
     assert champion(here).version == "1"
 
 
-def test_the_first_model_waits_too(
-    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_model_waits_too(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.approval.LOOK", 0.3)
     here = stand_in(tmp_path / "new", monkeypatch)
     here.restate(gate=GATE)
