@@ -14,7 +14,9 @@ from tierra.errors import InvalidCall
 from tierra.journal import at_station, note
 from tierra.workspace import open_workspace
 
-AS_PARTITION = {"type": "string", "format": "date", "pattern": r"^(\d{4}-\d{2}-\d{2}|all)$", "examples": ["2013-12-21"]}
+# A form sends null for a date that is not picked.
+AS_DAY = {"title": "a day", "type": "string", "format": "date", "pattern": r"^(\d{4}-\d{2}-\d{2}|all)$"}
+AS_PARTITION = {"anyOf": [AS_DAY, {"title": "all that is due", "type": "null"}]}
 
 ProjectName = Annotated[str, Field(min_length=1, max_length=200)]
 Partition = Annotated[str | None, WithJsonSchema(AS_PARTITION)]

@@ -97,6 +97,8 @@ def test_a_wrong_call_leaves_no_traceback_in_the_run_log(prefect_server: str, he
     ("values", "accepted"),
     [
         ({}, True),
+        # What the form in the UI sends when nothing is filled in.
+        ({"project": "rides", "partition": None, "rescore": False, "dry_run": False, "reason": ""}, True),
         ({"partition": "2024-04-29", "dry_run": True, "reason": "a late load"}, True),
         ({"partition": "2013-13-45"}, True),
         ({"partition": "yesterday"}, False),

@@ -43,11 +43,11 @@ def test_every_field_of_a_form_has_a_help_text_in_the_order_of_the_call(flow: st
     assert FORMS[flow]["required"] == ["project"]
 
 
-def test_a_partition_is_a_date_with_a_pattern() -> None:
-    field = FORMS["score"]["properties"]["partition"]
-    assert (field["type"], field["format"]) == ("string", "date")
-    assert re.match(field["pattern"], "2013-12-21")
-    assert not re.match(field["pattern"], "21/12/2013")
+def test_a_partition_is_a_date_with_a_pattern_or_left_empty() -> None:
+    day, empty = FORMS["score"]["properties"]["partition"]["anyOf"]
+    assert (day["type"], day["format"], empty["type"]) == ("string", "date", "null")
+    assert re.match(day["pattern"], "2013-12-21")
+    assert not re.match(day["pattern"], "21/12/2013")
 
 
 def test_the_schema_lets_a_date_pass_that_is_none() -> None:
