@@ -90,7 +90,7 @@ def ask(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
     with get_client(sync_client=True) as client:
         form.save(keys, run)
         client.set_flow_run_state(run, paused)
-        logger.warning("{}: {}", said, flow_run.ui_url)
+        logger.warning("{}: choose Resume on {}", said, flow_run.ui_url)
         _wait(client, run, until)
         client.set_flow_run_state(run, Running())
     try:
