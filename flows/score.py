@@ -2,16 +2,19 @@
 
 from prefect import flow
 
+from tasks.asked import Partition, ProjectName, Reason, check_call
 from tasks.features import join_partition
 from tasks.pull import open_project, pull_partition, pull_side_tables
 from tasks.run import one_page, run_name
 from tasks.score import (
+    Publish,
     as_judged,
     compare_partition,
     find_champion,
     find_work,
     left_alone,
     predict_partition,
+    preview_partition,
     publish_partition,
     published_manifest,
     rejected,
@@ -25,26 +28,34 @@ from tierra.project import Project
 from tierra.store.refs import TableRef
 
 
-@flow(name="score", flow_run_name=run_name)
+@flow(name="score", flow_run_name=run_name, validate_parameters=False)
 @one_page
-def score(project: str, partition: str | None = None, rescore: bool = False) -> Scored:
+def score(
+    project: ProjectName, partition: Partition = None, rescore: bool = False, dry_run: bool = False, reason: Reason = ""
+) -> Scored:
     """Publish one partition, or every one that is due.
 
     Args:
         project: Name of a folder under projects/, or the path of a project.
-        partition: A date as YYYY-MM-DD; every due partition when empty.
-        rescore: Publish a new generation even when nothing changed.
+        partition: The day to score, as YYYY-MM-DD. Leave it empty to score every day that is due.
+        rescore: Publish a new generation of what is published, even when nothing changed.
+        dry_run: Do everything but publish, and say what would be published.
+        reason: Why this run was started by hand. It is kept on the run's receipt.
     """
-    today = open_project(project)
-    work = find_work(today, partition, rescore)
+    asked = check_call(project=project, partition=partition, rescore=rescore, dry_run=dry_run, reason=reason)
+    today = open_project(asked.project)
+    work = find_work(today, asked.partition, asked.rescore)
     champion = find_champion(today)
     spec = as_judged(today, champion)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
-    scored = [score_partition(spec, champion, sides, each) for each in work]
-    return summarise(spec.project, scored, asked=partition is not None)
+    publish = preview_partition if asked.dry_run else publish_partition
+    scored = [score_partition(spec, champion, sides, each, publish) for each in work]
+    return summarise(spec.project, scored, asked=bool(asked.partition), dry_run=asked.dry_run)
 
 
-def score_partition(spec: Project, champion: Champion, sides: dict[str, TableRef], work: Work) -> PartitionScored:
+def score_partition(
+    spec: Project, champion: Champion, sides: dict[str, TableRef], work: Work, publish: Publish
+) -> PartitionScored:
     """One partition, from its source to its manifest. One that is rejected does not stop the others."""
     try:
         pulled = pull_partition(spec, work.day)
@@ -56,6 +67,6 @@ def score_partition(spec: Project, champion: Champion, sides: dict[str, TableRef
             return left_alone(spec, published, report=step == "report")
         compare_partition(spec, champion, pulled, work.partition)
         predicted = predict_partition(spec, champion, joined)
-        return publish_partition(spec, champion, work, checked, joined, predicted)
+        return publish(spec, champion, work, checked, joined, predicted)
     except DataRejected as error:
         return rejected(work, error)

@@ -2,26 +2,32 @@
 
 from prefect import flow
 
+from tasks.approval import approve
+from tasks.asked import ProjectName, Reason, check_call
 from tasks.evaluate import evaluate_models, judge
 from tasks.features import build_features
 from tasks.fit import choose_candidate, fit_candidates
 from tasks.parts import split_table
 from tasks.pull import open_project, pull_sources
-from tasks.register import register_model
+from tasks.register import preview_model, register_model
 from tasks.run import one_page, run_name
 from tasks.validate import validate_tables
 from tierra.outcomes import Trained
 
 
-@flow(name="train", flow_run_name=run_name)
+@flow(name="train", flow_run_name=run_name, validate_parameters=False)
 @one_page
-def train(project: str) -> Trained:
+def train(project: ProjectName, dry_run: bool = False, reason: Reason = "", approved: bool = False) -> Trained:
     """Pull, validate, prepare, split, fit, choose, evaluate, judge, register.
 
     Args:
         project: Name of a folder under projects/, or the path of a project.
+        dry_run: Do everything up to the verdict and register nothing.
+        reason: Why this run was started by hand. It is kept on the run's receipt and on the registered run.
+        approved: Promote what passes the gate without waiting for the approval that the project asks for.
     """
-    spec = open_project(project)
+    asked = check_call(project=project, dry_run=dry_run, reason=reason, approved=approved)
+    spec = open_project(asked.project)
     snapshots = pull_sources(spec)
     clean = validate_tables(spec, snapshots)
     table = build_features(spec, clean)
@@ -31,4 +37,7 @@ def train(project: str) -> Trained:
     choice = choose_candidate(spec, fitted)
     scores = evaluate_models(spec, snapshots, choice, table, parts)
     verdict = judge(spec, scores)
-    return register_model(spec, snapshots, table, parts, choice, scores, verdict)
+    if asked.dry_run:
+        return preview_model(spec, snapshots, parts, scores, verdict)
+    decided = approve(spec, snapshots, scores, verdict, asked)
+    return register_model(spec, snapshots, table, parts, choice, scores, decided, asked.reason)

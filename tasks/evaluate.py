@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tasks.features import FeatureTable
 from tasks.fit import Choice, load_fitted
 from tasks.parts import Parts, read_part, rows_of
-from tasks.pull import digests_of
+from tasks.register import is_same_training
 from tasks.station import station
 from tierra.journal import note, note_each
 from tierra.model.gate import Scores, Verdict
@@ -32,12 +32,11 @@ def evaluate_models(
     A champion of the same inputs is the best itself.
     """
     from tierra.model.comparing import Compared
-    from tierra.releasing import training_inputs
     from tierra.store.memo import remember
 
     workspace = open_workspace()
     champion = workspace.registry().champion(project.project)
-    if champion and champion.release.inputs == training_inputs(project, digests_of(snapshots)):
+    if champion and is_same_training(project, snapshots, champion):
         champion = None
     wanted = [project.gate.metric, project.metrics, project.slices]
     # The champion by what it is, not by the folder its files were fetched to, a new one each time.

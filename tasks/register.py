@@ -13,7 +13,7 @@ from tierra.data.recipe import BESIDE
 from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.model.release import Champion
-from tierra.outcomes import Served, Trained
+from tierra.outcomes import NOTHING_SERVES, Served, Trained
 from tierra.project import Project
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
@@ -27,9 +27,9 @@ ROWS_COMPARED = 500
 @station
 def register_model(
     project: Project, snapshots: dict[str, TableRef], table: FeatureTable, parts: Parts, choice: Choice,
-    scores: Scores, verdict: Verdict,
+    scores: Scores, verdict: Verdict, reason: str = "",
 ) -> Trained:  # fmt: skip
-    """Register the winner as champion, or keep the one that serves."""
+    """Register the winner as champion, or keep what serves."""
     from tierra.model.artifact import check_agreement
     from tierra.releasing import make_release
 
@@ -45,18 +45,41 @@ def register_model(
         rows=parts.rows,
         scores=scores,
         verdict=verdict,
+        reason=reason,
     )
     if champion and champion.release.inputs == release.inputs:
-        return _trained(project, "KeptChampion", f"same inputs as version {champion.version}", scores, champion)
-    if champion and not verdict.promote:
+        said, then = f"same inputs as version {champion.version}", champion.release.verdict
+        return _trained(project, "KeptChampion", said, scores, champion, then, parts, snapshots)
+    if not verdict.promote:
         registry.record(release)
-        return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
+        return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict, parts, snapshots)
     model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
     release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     new = registry.register(release, model, features, code)
-    return _trained(project, "Promoted", verdict.reasons[-1], scores, new, verdict)
+    settled = "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
+    return _trained(project, "Promoted", settled, scores, new, verdict, parts, snapshots)
+
+
+@station
+def preview_model(
+    project: Project, snapshots: dict[str, TableRef], parts: Parts, scores: Scores, verdict: Verdict
+) -> Trained:
+    """What registering would end with; nothing is registered."""
+    champion = open_workspace().registry().champion(project.project)
+    if champion and is_same_training(project, snapshots, champion):
+        would = f"would keep version {champion.version}: same inputs"
+    else:
+        would = f"would {'promote' if verdict.promote else 'keep the champion'}: {verdict.reasons[-1]}"
+    return _trained(project, "DryRun", would, scores, champion, verdict, parts, snapshots)
+
+
+def is_same_training(project: Project, snapshots: dict[str, TableRef], champion: Champion) -> bool:
+    """Whether the champion came from the same data, project file and code."""
+    from tierra.releasing import training_inputs
+
+    return champion.release.inputs == training_inputs(project, digests_of(snapshots))
 
 
 def _looks(
@@ -72,22 +95,35 @@ def _looks(
 
 
 def _trained(
-    project: Project, outcome: Any, reason: str, scores: Scores, champion: Champion, verdict: Verdict | None = None
-) -> Trained:
-    release = champion.release
-    note(datasets={name: sha256[:12] for name, sha256 in release.datasets.items()})
+    project: Project, outcome: Any, reason: str, scores: Scores, champion: Champion | None, verdict: Verdict,
+    parts: Parts, snapshots: dict[str, TableRef],
+) -> Trained:  # fmt: skip
+    release = champion.release if champion else None
+    datasets = release.datasets if release else digests_of(snapshots)
+    note(datasets={name: sha256[:12] for name, sha256 in datasets.items()})
     return Trained(
         project=project.project,
         outcome=outcome,
         reason=reason,
-        task=release.labels.task,
+        task=(release.labels if release else parts.labels).task,
         metric=project.gate.measure,
-        verdict=verdict or release.verdict,
-        champion=Served(version=champion.version, candidate=release.candidate, metrics=release.metrics,
-                        intervals=release.intervals),
+        verdict=verdict,
+        champion=_served(champion),
         rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),
         best=Served(candidate=scores.best, metrics=scores.best_metrics, intervals=scores.best_intervals),
-        rows=release.rows,
-        model_sha256=release.model_sha256,
-        datasets=release.datasets,
-    )  # fmt: skip
+        rows=release.rows if release else parts.rows,
+        model_sha256=release.model_sha256 if release else "",
+        datasets=datasets,
+    )
+
+
+def _served(champion: Champion | None) -> Served:
+    if not champion:
+        return NOTHING_SERVES
+    release = champion.release
+    return Served(
+        version=champion.version,
+        candidate=release.candidate,
+        metrics=release.metrics,
+        intervals=release.intervals,
+    )

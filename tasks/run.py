@@ -17,6 +17,7 @@ from tierra.journal import Journal, open_journal
 from tierra.outcomes import Scored, Trained, rejection
 
 P = ParamSpec("P")
+LONGEST = 200
 
 
 def one_page(body: Callable[P, Trained | Scored]) -> Callable[P, State[Any]]:
@@ -34,16 +35,17 @@ def one_page(body: Callable[P, Trained | Scored]) -> Callable[P, State[Any]]:
                 end: Trained | Scored | TierraError = body(*args, **kwargs)
             except TierraError as error:
                 end = error
-        return as_state(_with_page(str(kwargs.get("project") or args[0]), body.__name__, journal, end))
+        return as_state(_with_page(str(kwargs.get("project") or (args or [""])[0]), body.__name__, journal, end))
 
     return run
 
 
 def run_name() -> str:
-    """The run's name in the UI: flow, project, and the partition or what is due."""
+    """The run's name in the UI: flow, project, the partition or what is due, and whether it is a dry run."""
     given: dict[str, Any] = flow_run.parameters
-    parts = [flow_run.flow_name, Path(given["project"]).stem, given.get("partition", "")]
-    return "-".join(part or "due" for part in parts if part != "")
+    parts = [flow_run.flow_name or "", Path(str(given.get("project") or "unknown")).stem]
+    parts += [str(given["partition"] or "due")] if "partition" in given else []
+    return "-".join([*parts, "dry"] if given.get("dry_run") is True else parts)[:LONGEST]
 
 
 def as_state(end: Trained | Scored | TierraError) -> State[Any]:
@@ -76,6 +78,8 @@ def _with_page(
 
 def _message(end: Trained | Scored) -> str:
     if isinstance(end, Trained):
-        return f"{end.reason}; champion is version {end.champion.version}, {end.champion.candidate}"
-    days = ", ".join(each.partition for each in end.partitions if each.outcome == "Published")
-    return f"{days}: {end.rows_scored:,} rows scored, {end.rows_quarantined:,} quarantined" if days else end.outcome
+        return f"{end.reason}; champion: {end.champion.said}"
+    days = ", ".join(each.partition for each in end.partitions if each.outcome in ("Published", "WouldPublish"))
+    would = "would publish " if end.outcome == "DryRun" else ""
+    counts = f"{days}: {end.rows_scored:,} rows scored, {end.rows_quarantined:,} quarantined"
+    return f"{would}{counts}" if days else f"{would}nothing" if would else end.outcome

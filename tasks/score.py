@@ -1,6 +1,6 @@
 """Scoring a partition and publishing it, exactly once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ from tierra.workspace import open_workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Publish = Callable[[Project, Champion, Work, Checked, Joined, "Predicted"], PartitionScored]
 
 
 class Predicted(BaseModel):
@@ -106,25 +108,21 @@ def publish_partition(
     """Make the predictions visible at once, with one put-if-absent of the manifest."""
     from tierra.store.predictions import publish
 
-    manifest = Manifest(
-        dataset=project.dataset,
-        partition=work.partition,
-        inputs=joined.digest,
-        model=champion.release.model_sha256,
-        scoring=champion.release.serving_digest,
-        model_version=champion.version,
-        rows_in=checked.rows_in,
-        rows_scored=predicted.part.rows,
-        rows_quarantined=checked.quarantined,
-        parts=(predicted.part,),
-        quarantine=(checked.quarantine,) if checked.quarantine else (),
-        published_at=datetime.now().astimezone().isoformat(timespec="microseconds"),
-    )
+    manifest = _manifest(project, champion, work, checked, joined, predicted)
     done, ours = publish(open_workspace().sink(project), manifest, work.generation)
     if not ours:
         return scored_from(done, _location(project, done), "AlreadyPublished")
-    stale = bool(work.generation) and not work.rescore
-    return scored_from(done, _location(project, done), "Published", stale, predicted.unseen)
+    return scored_from(done, _location(project, done), "Published", _is_stale(work), predicted.unseen)
+
+
+@station
+def preview_partition(
+    project: Project, champion: Champion, work: Work, checked: Checked, joined: Joined, predicted: Predicted
+) -> PartitionScored:
+    """What publishing would make visible; nothing is published."""
+    manifest = _manifest(project, champion, work, checked, joined, predicted)
+    ours = manifest.model_copy(update={"generation": work.generation + 1})
+    return scored_from(ours, "", "WouldPublish", _is_stale(work), predicted.unseen)
 
 
 def published_manifest(project: Project, work: Work) -> Manifest | None:
@@ -145,6 +143,30 @@ def rejected(work: Work, error: DataRejected) -> PartitionScored:
     return PartitionScored(
         partition=work.partition, outcome="Rejected", generation=work.generation, code=error.code, reason=error.what
     )
+
+
+def _manifest(
+    project: Project, champion: Champion, work: Work, checked: Checked, joined: Joined, predicted: Predicted
+) -> Manifest:
+    return Manifest(
+        dataset=project.dataset,
+        partition=work.partition,
+        inputs=joined.digest,
+        model=champion.release.model_sha256,
+        scoring=champion.release.serving_digest,
+        model_version=champion.version,
+        rows_in=checked.rows_in,
+        rows_scored=predicted.part.rows,
+        rows_quarantined=checked.quarantined,
+        parts=(predicted.part,),
+        quarantine=(checked.quarantine,) if checked.quarantine else (),
+        published_at=datetime.now().astimezone().isoformat(timespec="microseconds"),
+    )
+
+
+def _is_stale(work: Work) -> bool:
+    """Whether what is published has changed since at the source, and is replaced for that."""
+    return bool(work.generation) and not work.rescore
 
 
 def _location(project: Project, manifest: Manifest) -> str:

@@ -23,6 +23,9 @@ app = typer.Typer(
 PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
 PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
 RED = 5  # the exit code of a status in which anything is red
+DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Publish and register nothing; say what would be.")]
+REASON = Annotated[str, typer.Option(help="Why; kept on the receipt and on the registered run.")]
+APPROVE = Annotated[bool, typer.Option("--approve", help="Promote what passes, where approval is asked for.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -102,12 +105,18 @@ def try_(
 
 
 @app.command()
-def train(project: PROJECT, as_json: JSON = False) -> None:
+def train(
+    project: PROJECT,
+    dry_run: DRY_RUN = False,
+    reason: REASON = "",
+    approve: APPROVE = False,
+    as_json: JSON = False,
+) -> None:
     """Train, judge and register a project's model."""
     with _errors():
         from tierra.console import print_json, show_trained
 
-        end = _run("train")(project, quiet=as_json)
+        end = _run("train")(project, dry_run, reason, approve, quiet=as_json)
         print_json(end.model_dump_json(indent=1)) if as_json else show_trained(end)
 
 
@@ -116,13 +125,15 @@ def score(
     project: PROJECT,
     partition: PARTITION = None,
     rescore: Annotated[bool, typer.Option(help="Publish a new generation of what is published.")] = False,
+    dry_run: DRY_RUN = False,
+    reason: REASON = "",
     as_json: JSON = False,
 ) -> None:
     """Publish predictions of one partition, or of every one that is due."""
     with _errors():
         from tierra.console import print_json, show_scored
 
-        end = _run("score")(project, partition, rescore, quiet=as_json, show=not as_json)
+        end = _run("score")(project, partition, rescore, dry_run, reason, quiet=as_json, show=not as_json)
         print_json(end.model_dump_json(indent=1)) if as_json else show_scored(end)
         if error := _rejection(end):
             raise error

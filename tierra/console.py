@@ -50,8 +50,9 @@ def show_error(error: TierraError) -> None:
 def show_trained(end: Trained) -> None:
     """A training run's end: champion, metrics beside the rule's, verdict."""
     out.print(f"\n[bold]{end.project}: {end.outcome}[/], {escape(end.reason)}")
-    out.print(f"champion  version {end.champion.version}, {end.champion.candidate}")
-    rows = {f"champion ({end.champion.candidate})": end.champion, "the rule": end.rule}
+    out.print(f"champion  {end.champion.said}")
+    rows = {f"champion ({end.champion.candidate})": end.champion} if end.champion.version else {}
+    rows["the rule"] = end.rule
     if end.best.candidate != end.champion.candidate or end.best.metrics != end.champion.metrics:
         rows[f"best now ({end.best.candidate})"] = end.best
     metrics, intervals = (

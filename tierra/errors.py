@@ -1,7 +1,8 @@
 """The error tree. Each error has a stable code, one line and a remedy.
 
 TierraError
-├── Misconfigured         exit 2  the project file, the settings or the call is wrong
+├── Misconfigured         exit 2  the project file or the settings are wrong
+│   └── InvalidCall       exit 2  what was asked of this one run is wrong; nobody is paged for it
 ├── DataRejected          exit 3  the data broke its contract; nothing was changed
 │   └── SourceNotReady    exit 3  transient: the partition is still being loaded
 ├── NoChampion            exit 4  no model has been registered yet, nothing serves
@@ -40,7 +41,10 @@ REMEDIES: Final[dict[str, str]] = {
     "settings-invalid": "Correct the variable in the environment or in .env",
     "connection-unknown": "Set TIERRA_CONNECTIONS__<NAME>__URL in the environment or in .env",
     "connection-invalid": "Use an SQLAlchemy URL such as sqlite:///warehouse.db",
+    "call-invalid": "Correct the value and start the run again",
     "partition-invalid": "Give a date as YYYY-MM-DD",
+    "partition-none": "Leave the partition empty, or say `all`: the project's whole table is one partition",
+    "call-contradictory": "Choose one of the two",
     "output-needed": "Give --output FILE, or pipe the output on",
     "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
@@ -143,6 +147,10 @@ class Misconfigured(TierraError):
     """The project file, the settings or the call is wrong; found before any work."""
 
     exit_code = 2
+
+
+class InvalidCall(Misconfigured):
+    """What was asked of this one run is wrong. Nothing was read; whoever asked can mend it."""
 
 
 class DataRejected(TierraError):

@@ -22,12 +22,20 @@ class Served(_Outcome):
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]] = {}
 
+    @property
+    def said(self) -> str:
+        """Version and candidate as people read them."""
+        return f"version {self.version}, {self.candidate}" if self.version else "none yet"
+
+
+NOTHING_SERVES = Served(candidate="none", metrics={})
+
 
 class Trained(_Outcome):
     """The end of a training run."""
 
     project: str
-    outcome: Literal["Promoted", "KeptChampion"]
+    outcome: Literal["Promoted", "KeptChampion", "DryRun"]
     reason: str
     task: Task = "binary"
     metric: str = ""
@@ -45,7 +53,7 @@ class PartitionScored(_Outcome):
     """The end of one partition of a scoring run."""
 
     partition: str
-    outcome: Literal["Published", "AlreadyPublished", "Stale", "Rejected"]
+    outcome: Literal["Published", "WouldPublish", "AlreadyPublished", "Stale", "Rejected"]
     rows_in: int = 0
     rows_scored: int = 0
     rows_quarantined: int = 0
@@ -63,7 +71,7 @@ class Scored(_Outcome):
     """The end of a scoring run over one or more partitions."""
 
     project: str
-    outcome: Literal["Published", "AlreadyPublished", "NothingDue", "DataRejected"]
+    outcome: Literal["Published", "AlreadyPublished", "NothingDue", "DataRejected", "DryRun"]
     partitions: tuple[PartitionScored, ...] = ()
     stale: tuple[str, ...] = ()
     receipt: str = ""
@@ -72,7 +80,7 @@ class Scored(_Outcome):
     def _meant(self) -> list[PartitionScored]:
         """The partitions the run published, or was asked for; not those it only compared with their source."""
         asked = self.outcome == "AlreadyPublished"
-        return [each for each in self.partitions if asked or each.outcome == "Published"]
+        return [each for each in self.partitions if asked or each.outcome in ("Published", "WouldPublish")]
 
     def _total(self, name: str) -> int:
         return sum(getattr(each, name) for each in self._meant)
@@ -121,7 +129,7 @@ class Scored(_Outcome):
 def scored_from(
     manifest: Manifest,
     where: str,
-    outcome: Literal["Published", "AlreadyPublished", "Stale"],
+    outcome: Literal["Published", "WouldPublish", "AlreadyPublished", "Stale"],
     stale: bool = False,
     unseen: dict[str, int] | None = None,
 ) -> PartitionScored:
@@ -136,12 +144,14 @@ def scored_from(
     )  # fmt: skip
 
 
-def summarise(project: str, partitions: list[PartitionScored], asked: bool) -> Scored:
+def summarise(project: str, partitions: list[PartitionScored], asked: bool, dry_run: bool = False) -> Scored:
     """The whole run's outcome from its partitions'; `asked` when one partition was asked for by name."""
     ends = {each.outcome for each in partitions}
     stale = tuple(each.partition for each in partitions if each.stale)
     if "Rejected" in ends:
         outcome = "DataRejected"
+    elif dry_run:
+        outcome = "DryRun"
     elif "Published" in ends:
         outcome = "Published"
     else:

@@ -9,7 +9,7 @@ from tierra.cross_checks import check_names, check_task
 from tierra.data.recipe import Recipe
 from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window
-from tierra.errors import Misconfigured
+from tierra.errors import InvalidCall, Misconfigured
 from tierra.model.spec import Average, RateBy, Rule, default_candidates
 from tierra.project_file import ProjectFile
 from tierra.spec import FUNCTION, Task
@@ -115,7 +115,7 @@ def find_project(project: str, projects: Path) -> Path:
             if file.is_file() and file.suffix in {".yaml", ".yml"}:
                 return file.resolve()
     known = ", ".join(list_projects(projects)) or "none"
-    raise Misconfigured("project-not-found", f"no project '{project}' under {projects}/ (there: {known}) nor as a path")
+    raise InvalidCall("project-not-found", f"no project '{project}' under {projects}/ (there: {known}) nor as a path")
 
 
 def list_projects(projects: Path) -> list[str]:

@@ -17,7 +17,7 @@ JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task
 
 def training_inputs(project: Project, datasets: Mapping[str, str]) -> str:
     """Digest of all that decides a training's result: data, project file, the project's code and ours."""
-    judged = project.model_dump(mode="json", include=JUDGED)
+    judged = project.model_dump(mode="json", include=JUDGED, exclude={"gate": {"approval"}})
     code = load_code(project.folder, project.functions).files
     return digest([datasets, judged, code, code_version()])
 
@@ -32,11 +32,13 @@ def make_release(
     rows: Mapping[str, int],
     scores: Scores,
     verdict: Verdict,
+    reason: str = "",
 ) -> Release:
     """The release of the verdict's winner.
 
     `datasets` are digests by source, `types` the joined columns' Arrow types,
-    `rows` the sizes of the parts. The model's own digest is set when it is stored.
+    `rows` the sizes of the parts, `reason` why a person started the run. The
+    model's own digest is set when it is stored.
     """
     code = load_code(project.folder, project.functions).files
     return Release(
@@ -50,6 +52,7 @@ def make_release(
         intervals=scores.rule_intervals if verdict.winner == "rule" else scores.best_intervals,
         labels=labels,
         verdict=verdict,
+        reason=reason,
         code=dict(code),
         project_file=project.file.read_text(),
         contract=digest(project.contract),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.builders import ride_source, ride_spec, rides, write_project
 from tests.conftest import ROOT
-from tierra.errors import DataRejected, Misconfigured, NoChampion
+from tierra.errors import DataRejected, InvalidCall, NoChampion
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations, read_published
 
@@ -295,7 +295,7 @@ def test_every_rejected_day_is_named(trained: Installation) -> None:
 @pytest.mark.parametrize(
     ("day", "name", "kind", "code"),
     [(ABSENT, "DataRejected", DataRejected, "partition-absent"),
-     ("2024-4-9", "Misconfigured", Misconfigured, "partition-invalid")],
+     ("2024-4-9", "InvalidCall", InvalidCall, "partition-invalid")],
 )  # fmt: skip
 def test_a_partition_that_cannot_be_is_refused(
     trained: Installation, day: str, name: str, kind: type[Exception], code: str

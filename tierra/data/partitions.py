@@ -7,7 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tierra.data.window import Window
-from tierra.errors import DataRejected, Misconfigured, SourceNotReady
+from tierra.errors import DataRejected, InvalidCall, SourceNotReady
 from tierra.store.spec import Ready, Score
 
 ALL = "all"
@@ -29,13 +29,13 @@ class Work:
 
 
 def parse_partition(text: str) -> date:
-    """A partition's date. Raises Misconfigured on anything but a real YYYY-MM-DD."""
+    """A partition's date. Raises InvalidCall on anything but a real YYYY-MM-DD."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise Misconfigured("partition-invalid", f"'{text}' is not a date") from None
+        raise InvalidCall("partition-invalid", f"'{text}' is not a date") from None
     if day.isoformat() != text:
-        raise Misconfigured("partition-invalid", f"'{text}' is not written as a date")
+        raise InvalidCall("partition-invalid", f"'{text}' is not written as a date")
     return day
 
 

@@ -151,6 +151,7 @@ class Registry:
     def _run(self, release: Release) -> Iterator[Any]:
         tags = {"inputs": release.inputs, "candidate": release.candidate, "verdict": release.verdict.model_dump_json()}
         tags |= {f"dataset.{name}": sha256 for name, sha256 in release.datasets.items()}
+        tags |= {"reason": release.reason} if release.reason else {}
         with mlflow.start_run(experiment_id=self._experiment(release.project), run_name=release.candidate, tags=tags):
             mlflow.log_params({"candidate": release.candidate, "gate.metric": release.metric, "rows": release.rows})
             mlflow.log_metrics({f"test.{name}": value for name, value in release.metrics.items()})

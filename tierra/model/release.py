@@ -27,6 +27,7 @@ class Release(BaseModel):
     decided: dict[str, int] = {}
     profile: ObjectRef | None = None
     verdict: Verdict
+    reason: str = ""
     code: dict[str, str]
     project_file: str
     contract: str

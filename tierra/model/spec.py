@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
 
 from tierra.model.scorers import SCORERS
-from tierra.spec import AS_FUNCTION, FUNCTION, Column, Name, Share, SomeColumns, Spec, Task
+from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
 
 # The metrics of each task by convention, the gate's first, and how each is called in tables that people read.
 METRICS: dict[Task, dict[str, str]] = {
@@ -147,6 +147,9 @@ class Gate(Spec):
     metric: Metric | None = Field(None, description="What is compared; roc_auc, log_loss or rmse by the task")
     beat_rule_by: float = Field(0.0, ge=0, description="Least advantage over the rule, in the metric's unit")
     beat_champion_by: float = Field(0.0, ge=0, description="Advantage over the champion that must be exceeded")
+    approval: Duration | None = Field(
+        None, description="A person must say yes within this time, such as 12h, before a model serves"
+    )
 
     @property
     def measure(self) -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from tierra import __version__
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.journal import Journal
-from tierra.outcomes import Scored, Trained, rejection
+from tierra.outcomes import Scored, Served, Trained, rejection
 from tierra.project import Project
 from tierra.report import facts
 from tierra.report.filling import fill
@@ -22,7 +22,7 @@ from tierra.workspace import Workspace, open_workspace
 
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
 GOOD = ("Promoted", "Published")
-QUIET = ("KeptChampion", "AlreadyPublished", "NothingDue")
+QUIET = ("KeptChampion", "AlreadyPublished", "NothingDue", "DryRun")
 End = Trained | Scored | TierraError
 
 
@@ -61,6 +61,7 @@ def _values(
         "mood": "good" if outcome in GOOD else "quiet" if outcome in QUIET else "bad",
         "sentence": _sentence(end, error),
         "error": error,
+        "asked": _asked(journal),
         "trained": end if isinstance(end, Trained) else None,
         "scored": end if isinstance(end, Scored) else None,
         "models": compared(journal, end) if isinstance(end, Trained) else [],
@@ -71,6 +72,13 @@ def _values(
         "moment": moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "versions": {"tierra": __version__, "python": platform.python_version(), **_versions()},
     }
+
+
+def _asked(journal: Journal) -> list[tuple[str, str]]:
+    """What a person asked for and decided: a dry run, a reason, an approval."""
+    dry = [("Dry run", "nothing was published or registered")] if any(journal.facts("dry_run")) else []
+    said = {"Reason": journal.facts("reason"), "Approval": journal.facts("approval")}
+    return dry + [(name, each) for name, found in said.items() for each in found if each]
 
 
 def _project(workspace: Workspace, name: str) -> Project | None:
@@ -97,6 +105,8 @@ def _sentence(end: End, error: TierraError | None) -> str:
     if isinstance(end, Trained):
         return f"{end.reason}."
     assert isinstance(end, Scored)
+    if end.outcome == "DryRun":
+        return _would(end)
     if end.outcome == "NothingDue":
         return "Every partition that is due has been published already."
     days = [each.partition for each in end.partitions if each.outcome == "Published"]
@@ -105,19 +115,31 @@ def _sentence(end: End, error: TierraError | None) -> str:
     return f"{end.rows_in:,} rows in, {end.rows_scored:,} scored, {end.rows_quarantined:,} quarantined."
 
 
+def _would(end: Scored) -> str:
+    days = ", ".join(each.partition for each in end.partitions if each.outcome == "WouldPublish")
+    counts = f"{end.rows_in:,} rows in, {end.rows_scored:,} scored, {end.rows_quarantined:,} quarantined"
+    return f"Would publish {days}: {counts}." if days else "Would publish nothing."
+
+
 def _figures(project: Project | None, journal: Journal, end: End) -> list[tuple[str, str]]:
     """The numbers that answer first, each with what it is."""
     whole = (f"{journal.seconds:,.1f} s", "whole run")
     if isinstance(end, Trained):
         metric = gate_metric(project, end)
         own, rule = end.champion.metrics.get(metric), end.rule.metrics.get(metric)
-        served = (f"version {end.champion.version}", f"champion, {end.champion.candidate.replace('_', ' ')}")
+        served = _champion(end.champion)
         return [served, (amount(own), heading(metric)), (amount(rule), "the rule's"), whole]
     if isinstance(end, Scored):
         counts = [(f"{end.rows_in:,}", "rows in"), (f"{end.rows_scored:,}", "scored"),
                   (f"{end.rows_quarantined:,}", "quarantined"), (f"{len(end.partitions):,}", "partitions")]  # fmt: skip
         return [*counts, whole]
     return [whole]
+
+
+def _champion(served: Served) -> tuple[str, str]:
+    if not served.version:
+        return "none yet", "champion"
+    return f"version {served.version}", f"champion, {served.candidate.replace('_', ' ')}"
 
 
 def _rows(end: End) -> int | None:

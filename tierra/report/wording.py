@@ -1,11 +1,12 @@
 """How metrics, numbers and long texts are written for people."""
 
 import math
+import re
 
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.report.svg import said
 
-__all__ = ["amount", "brief", "cell", "heading", "lower_is_better", "number", "shorten"]
+__all__ = ["amount", "brief", "cell", "heading", "lower_is_better", "number", "plain", "shorten"]
 LONGEST = 2000
 
 
@@ -45,3 +46,8 @@ def shorten(value: object, length: int = LONGEST) -> str:
 def cell(value: object) -> str:
     """A text that cannot break out of a Markdown table's cell."""
     return shorten(value, 200).replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+
+
+def plain(value: object) -> str:
+    """A text that somebody typed, as words of Markdown and nothing else."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&-])", r"\\\1", " ".join(shorten(value).split()))

@@ -1,0 +1,57 @@
+"""A training that a worker carries out waits for a person, alive, and goes on with the answer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.plan import Deployment
+from deployments.render import render
+from tests.builders import ride_spec, rides, write_project
+from tests.e2e.test_deployments import pool, prefect, until, worker  # noqa: F401  fixtures
+
+GATE = {"metric": "roc_auc", "beat_rule_by": 0.02, "approval": "30m"}
+
+
+@pytest.fixture
+def deployment(worker: dict[str, str], pool: str, tmp_path: Path) -> Iterator[str]:  # noqa: F811
+    """The address of a training deployment whose project asks for approval."""
+    write_project(tmp_path / "projects" / "rides", ride_spec(gate=GATE), rides())
+    file = tmp_path / "prefect.yaml"
+    file.write_text(render([Deployment("train", "waiting", "a test", {"project": "rides"})]))
+    prefect("deploy", "--prefect-file", str(file), "--all")
+    made = httpx.get(f"{pool}/deployments/name/train/waiting", timeout=60).json()
+    yield f"{pool}/deployments/{made['id']}"
+    prefect("deployment", "delete", "train/waiting")
+
+
+def run_of(server: str, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{server}/flow_runs/{run}", timeout=60).json()
+    return found
+
+
+def heartbeats(server: str, run: str) -> list[str]:
+    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "any_resource": {"id": [f"prefect.flow-run.{run}"]}}
+    answer = httpx.post(f"{server}/events/filter", json={"filter": wanted}, timeout=60).json()
+    return [each["occurred"] for each in answer["events"]]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_run_of_a_worker_waits_alive_and_promotes_after_a_yes(
+    deployment: str, pool: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:
+    asked = {"parameters": {"reason": "a test"}, "job_variables": {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}}
+    run = httpx.post(f"{deployment}/create_flow_run", json=asked, timeout=60).json()["id"]
+    until("the run waits", 300, lambda: run_of(pool, run)["state_type"] == "PAUSED")
+    waiting = run_of(pool, run)["state"]["timestamp"]
+    until("a heartbeat while it waits", 90, lambda: any(each > waiting for each in heartbeats(pool, run)))
+    answer = {"run_input": {"approve": "yes", "name": "Ana"}}
+    said = httpx.post(f"{pool}/flow_runs/{run}/resume", json=answer, timeout=60).json()
+    assert said["status"] == "ACCEPT"
+    until("the run ended", 120, lambda: run_of(pool, run)["state_type"] in ("COMPLETED", "FAILED", "CRASHED"))
+    state = run_of(pool, run)["state"]
+    assert state["name"] == "Promoted"
+    assert "approved by Ana" in state["message"]
