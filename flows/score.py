@@ -19,6 +19,7 @@ from tasks.score import (
 from tasks.validate import validate_partition, validate_tables
 from tierra.data.partitions import Work, next_step
 from tierra.errors import DataRejected
+from tierra.journal import track
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, Scored, summarise
 from tierra.project import Project
@@ -40,7 +41,7 @@ def score(project: str, partition: str | None = None, rescore: bool = False) -> 
     champion = find_champion(today)
     spec = as_judged(today, champion)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
-    scored = [score_partition(spec, champion, sides, each) for each in work]
+    scored = [score_partition(spec, champion, sides, each) for each in track(work, "partitions")]
     return summarise(spec.project, scored, asked=partition is not None)
 
 

@@ -49,7 +49,7 @@ def register_model(
     if champion and champion.release.inputs == release.inputs:
         return _trained(project, "KeptChampion", f"same inputs as version {champion.version}", scores, champion)
     if champion and not verdict.promote:
-        registry.record(release)
+        note(mlflow_run=registry.record(release))
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict)
     model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
@@ -75,7 +75,7 @@ def _trained(
     project: Project, outcome: Any, reason: str, scores: Scores, champion: Champion, verdict: Verdict | None = None
 ) -> Trained:
     release = champion.release
-    note(datasets={name: sha256[:12] for name, sha256 in release.datasets.items()})
+    note(datasets={name: sha256[:12] for name, sha256 in release.datasets.items()}, champion=champion)
     return Trained(
         project=project.project,
         outcome=outcome,

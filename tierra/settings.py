@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
     log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 
+    mlflow_url: str | None = Field(None, description="Address of MLflow's pages, for links")
+    receipts_url: str | None = Field(None, description="Address at which the receipts are served, for links")
+
     @cached_property
     def root(self) -> Path:
         """`home`, absolute."""

@@ -1,21 +1,22 @@
-"""The page that lists a project's runs, made from one small file beside each receipt."""
+"""The page that lists a project's runs, made from one small file beside each receipt: the run's record."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tierra.report.filling import fill
 
 RUNS = 300
+READ = 1000
 LARGEST = 20_000
 NAME = "index.html"
 
 
 class Run(BaseModel):
-    """One line of the list."""
+    """The record of one run: how it ended, and what it took."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,6 +27,18 @@ class Run(BaseModel):
     sentence: str = Field(max_length=2000)
     rows: int | None = None
     seconds: float
+    retries: int = 0
+    attempt: int = 1
+    quarantined: int | None = None
+    model_version: str = Field("", max_length=100)
+    error: str = Field("", max_length=2000)
+    flow_run_id: str = Field("", max_length=100)
+    ended: AwareDatetime | None = None
+
+
+def write_record(receipt: Path, run: Run) -> None:
+    """Remember a run beside its receipt, or where its receipt would be."""
+    write_whole(receipt.with_suffix(".json"), run.model_dump_json())
 
 
 def add_run(receipt: Path, project: str, run: Run) -> Path:
@@ -34,12 +47,21 @@ def add_run(receipt: Path, project: str, run: Run) -> Path:
     Two runs that end together both look again after writing, so that the list
     which is written last names both.
     """
-    write_whole(receipt.with_suffix(".json"), run.model_dump_json())
+    write_record(receipt, run)
     index, listed = receipt.parent / NAME, None
     while listed != (there := _files(receipt.parent)):
         write_whole(index, _page(project, there))
         listed = there
     return index
+
+
+def read_runs(folder: Path, flow: str = "", most: int = READ) -> list[Run]:
+    """The records in a project's folder of receipts, newest first; of one flow when it is named.
+
+    Files that are not ours, or are broken, are left out.
+    """
+    files = sorted(folder.glob(f"[0-9]*-{flow or '*'}-*.json"), reverse=True)[:most]
+    return [run for file in files if (run := _record(file)) and flow in ("", run.flow)]
 
 
 def write_whole(file: Path, content: str) -> None:
@@ -58,14 +80,19 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _page(project: str, files: list[Path]) -> str:
-    runs = [found for file in files[:RUNS] for found in _read(file)]
+    runs = [found for file in files[:RUNS] for found in _listed(file)]
     return fill("index.html", {"project": project, "runs": runs, "more": max(len(files) - RUNS, 0), "title": "Runs"})
 
 
-def _read(file: Path) -> Iterator[tuple[str, Run]]:
-    """The run and its receipt's name; nothing for a file that is not ours."""
+def _listed(file: Path) -> Iterator[tuple[str, Run]]:
+    """The run and its receipt's name; nothing where one of them is missing."""
+    receipt = file.with_suffix(".html")
+    if receipt.is_file() and (run := _record(file)):
+        yield receipt.name, run
+
+
+def _record(file: Path) -> Run | None:
     try:
-        if file.stat().st_size <= LARGEST and file.with_suffix(".html").is_file():
-            yield file.with_suffix(".html").name, Run.model_validate_json(file.read_bytes())
+        return Run.model_validate_json(file.read_bytes()) if file.stat().st_size <= LARGEST else None
     except (OSError, ValidationError):
-        return
+        return None

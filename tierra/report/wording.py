@@ -5,7 +5,7 @@ import math
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.report.svg import said
 
-__all__ = ["amount", "brief", "cell", "heading", "lower_is_better", "number", "shorten"]
+__all__ = ["amount", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
 LONGEST = 2000
 
 
@@ -44,4 +44,12 @@ def shorten(value: object, length: int = LONGEST) -> str:
 
 def cell(value: object) -> str:
     """A text that cannot break out of a Markdown table's cell."""
-    return shorten(value, 200).replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    return inline(value, 200).replace("|", "\\|")
+
+
+def inline(value: object, length: int = LONGEST) -> str:
+    """A text that stays one line of Markdown, as it was written: no link, no tag, no emphasis."""
+    words = " ".join(shorten(value, length).split())
+    for letter in "\\`*[]":
+        words = words.replace(letter, f"\\{letter}")
+    return words.replace("<", "&lt;")
