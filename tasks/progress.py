@@ -66,8 +66,9 @@ class Bar(Watcher):
         self._move(0.0, "")
 
     def end(self, entry: Entry) -> None:
-        """A station's whole share is done."""
-        self.before = min(self.before + self._share(entry), self._limit())
+        """A station's whole share is done, unless it failed."""
+        if not entry.failed:
+            self.before = min(self.before + self._share(entry), 100.0)
         self._move(0.0, "")
 
     def said(self) -> str:
@@ -84,13 +85,6 @@ class Bar(Watcher):
             return self.shares.get(entry.station, 0)
         rest = 100 - sum(self.shares.values())
         return rest * EACH.get(entry.station, 0) / sum(EACH.values()) / self.partitions.total
-
-    def _limit(self) -> float:
-        """Stations that were tried again do not run into the next partition's part."""
-        if not self.partitions.total:
-            return 100.0
-        start = sum(self.shares.values())
-        return start + (100 - start) * (self.partitions.done + 1) / self.partitions.total
 
 
 class Sender:

@@ -11,6 +11,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler, emit_api_log, set_api_log_sink
 from prefect.logging.loggers import flow_run_logger
+from prefect.settings import PREFECT_API_URL
 
 from tierra.logs import set_up_logs
 from tierra.settings import load_settings
@@ -32,7 +33,8 @@ def set_up_run_logs() -> None:
         _remember(context.flow_run)
     set_up_logs(load_settings(), forward_to_prefect)
     if _is_child():
-        set_api_log_sink(_send_at_once)
+        # Without a server of its own address, a child would start one for itself.
+        set_api_log_sink(_send_at_once if PREFECT_API_URL.value() else _drop)
 
 
 def flush_run_logs() -> None:
@@ -118,6 +120,10 @@ def _send_at_once(line: dict[str, Any]) -> None:
     except Exception:  # noqa: BLE001  a line must never fail what it tells of
         set_api_log_sink(None)
         emit_api_log(line | {"__payload_size__": size})
+
+
+def _drop(line: dict[str, Any]) -> None:
+    """Leave a line to the files."""
 
 
 def _hurried_client() -> SyncPrefectClient:

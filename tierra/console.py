@@ -60,7 +60,8 @@ class _Lines(Watcher):
         if self.station is not None:
             self.bars.remove_task(self.station)
             self.station = None
-        people.print(f"  [dim]{entry.seconds:7.1f} s[/]  {_said(entry)} [dim]{'reused' if entry.reused else ''}[/]")
+        how = "failed" if entry.failed else "reused" if entry.reused else ""
+        people.print(f"  [dim]{entry.seconds:7.1f} s[/]  {_said(entry)} [dim]{how}[/]")
 
 
 def _said(entry: Entry) -> str:

@@ -48,6 +48,7 @@ class Entry:
     started: float = 0.0
     seconds: float = 0.0
     reused: bool = False
+    failed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -122,6 +123,9 @@ def at_station(name: str) -> Iterator[Entry]:
         watcher.begin(entry)
     try:
         yield entry
+    except BaseException:
+        entry.failed = True
+        raise
     finally:
         _entry.reset(token)
         entry.seconds = time.perf_counter() - started

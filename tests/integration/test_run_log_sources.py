@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -61,8 +62,11 @@ def test_runs_beside_each_other_do_not_mix_their_lines(prefect_server: str, work
         thread.join()
         together.wait(60)
 
+    def run(name: str, context: Context) -> Any:
+        return context.run(beside, name, return_state=True)
+
     with ThreadPoolExecutor(2) as pool:
-        states = list(pool.map(lambda name: beside(name, return_state=True), ["first", "second"]))
+        states = list(pool.map(run, ["first", "second"], [copy_context(), copy_context()]))
     for state, own, other in zip(states, ("first", "second"), ("second", "first"), strict=True):
         texts = [text for _, text in lines_of(prefect_server, state.state_details.flow_run_id)]
         assert f"{own} itself" in texts

@@ -151,3 +151,23 @@ def test_a_bar_shows_how_far_a_run_is_and_a_run_needs_none(
     again = flow("my_rides", DAY, True, return_state=True)
     assert again.name == "Published"
     assert artifacts_of(prefect_server, again.state_details.flow_run_id) == {}
+
+
+def test_a_run_that_was_cut_short_says_which_attempt_it_is(here: Path, prefect_server: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow_sync
+    from prefect.states import Crashed, Scheduled
+
+    from flows.score import score as flow
+
+    first = score()
+    with get_client(sync_client=True) as client:
+        run = first.state_details.flow_run_id
+        for state in (Crashed(), Scheduled()):
+            client.set_flow_run_state(run, state, force=True)
+        again = run_flow_sync(
+            flow, flow_run=client.read_flow_run(run), parameters={"project": "my_rides"}, return_type="state"
+        )
+    assert again.name == "Published"
+    assert "**Attempt:** 2" in summary_of(prefect_server, again)
+    assert read_runs(here / "var/receipts/my_rides", "score")[0].attempt == 2

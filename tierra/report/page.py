@@ -92,7 +92,6 @@ def _values(project: Project | None, name: str, journal: Journal, end: End, run:
         "retries": describe_retries(journal.retries) if journal.retries else "",
         "attempt": journal.attempt,
         "quarantined": run.quarantined,
-        "reasons": facts.listed(journal, "quarantine_reasons"),
         "trained": end if isinstance(end, Trained) else None,
         "scored": end if isinstance(end, Scored) else None,
         "models": compared(journal, end) if isinstance(end, Trained) else [],

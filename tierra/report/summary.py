@@ -9,12 +9,15 @@ from typing import Any
 
 from tierra.journal import Journal, Retry
 from tierra.model.release import Champion
+from tierra.outcomes import Scored
+from tierra.report import facts
 from tierra.report.filling import fill
 from tierra.report.index import Run
 from tierra.report.wording import inline
 from tierra.settings import Settings
 
 COMPARED = 20
+SHOWN = 12
 
 
 def write_summary(
@@ -30,9 +33,9 @@ def write_summary(
         "Champion": _describe_champion(journal),
         "Receipt": _link("the whole page", settings.receipts_url, "/".join(receipt.parts[-2:]), str(receipt)),
         "MLflow": _mlflow(journal, settings),
-        "Flow run": f"`{journal.run_id}`" if journal.run_id else "",
     }
-    return fill("receipt.md", values | {"lines": {name: said for name, said in lines.items() if said}})
+    shown = {"lines": {name: said for name, said in lines.items() if said}, "reasons": _reasons(values, journal)}
+    return fill("receipt.md", values | shown | _partitions(values["scored"]))
 
 
 def describe_retries(retries: Sequence[Retry]) -> str:
@@ -42,6 +45,24 @@ def describe_retries(retries: Sequence[Retry]) -> str:
     counts = Counter(f"{each.station}: {each.reason}" for each in retries)
     said = [f"{count} of {what}" if len(counts) > 1 else what for what, count in counts.items()]
     return f"{len(retries)} {'retry' if len(retries) == 1 else 'retries'}: {'; '.join(said)}"
+
+
+def _reasons(values: dict[str, Any], journal: Journal) -> list[tuple[str, int]]:
+    """Why rows were set aside in this run, and how many, over all its partitions."""
+    if not (values["quarantined"] or values["error"]):
+        return []
+    total: Counter[str] = Counter()
+    for each in facts.listed(journal, "quarantine_reasons"):
+        total[each["reason"]] += each["rows"]
+    return total.most_common(SHOWN)
+
+
+def _partitions(scored: Scored | None) -> dict[str, Any]:
+    """The partitions that a person looks for, and how many stand as they were beside them."""
+    every = scored.partitions if scored else ()
+    changed = [each for each in every if each.outcome != "AlreadyPublished"]
+    shown = list(every) if len(every) == 1 else changed
+    return {"partitions": shown, "standing": len(every) - len(shown)}
 
 
 def compare_seconds(seconds: float, before: Sequence[Run], outcome: str) -> str:
