@@ -77,9 +77,9 @@ def score(*watchers: Watcher) -> Any:
 
 
 def artifacts_of(server: str, run: Any) -> dict[str, dict[str, Any]]:
-    wanted = {"artifacts": {"flow_run_id": {"any_": [str(run)]}}, "limit": 50}
+    wanted = {"artifacts": {"flow_run_id": {"any_": [str(run)]}}, "sort": "CREATED_DESC"}
     found = httpx.post(f"{server}/artifacts/filter", json=wanted, timeout=20).json()
-    return {each["key"]: each for each in found}
+    return {each["key"]: each for each in reversed(found)}
 
 
 def summary_of(server: str, state: Any) -> str:

@@ -214,3 +214,11 @@ def test_a_page_that_cannot_be_drawn_leaves_its_record(receipts: Path, monkeypat
     run = read_runs(receipts)[0]
     assert (run.outcome, run.mood) == ("Unavailable", "bad")
     assert run.error.startswith("the database is locked. ")
+
+
+def test_runs_that_end_within_a_second_are_in_their_order(receipts: Path) -> None:
+    receipts.mkdir(parents=True)
+    for place in (3, 1, 2):
+        run = RUN.model_copy(update={"ended": NOW + timedelta(milliseconds=place), "retries": place})
+        (receipts / f"20240101T030000-score-{'cab'[place - 1]}.json").write_text(run.model_dump_json())
+    assert [run.retries for run in read_runs(receipts)] == [3, 2, 1]

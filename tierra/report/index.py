@@ -61,7 +61,9 @@ def read_runs(folder: Path, flow: str = "", most: int = READ) -> list[Run]:
     Files that are not ours, or are broken, are left out.
     """
     files = sorted(folder.glob(f"[0-9]*-{flow or '*'}-*.json"), reverse=True)[:most]
-    return [run for file in files if (run := _record(file)) and flow in ("", run.flow)]
+    runs = [run for file in files if (run := _record(file)) and flow in ("", run.flow)]
+    # Files are named by the second; runs that ended within one are in their order too.
+    return sorted(runs, key=lambda run: (run.moment, run.ended.timestamp() if run.ended else 0.0), reverse=True)
 
 
 def write_whole(file: Path, content: str) -> None:
