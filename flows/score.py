@@ -22,6 +22,7 @@ from tasks.score import (
 from tasks.validate import validate_partition, validate_tables
 from tierra.data.partitions import Work, next_step
 from tierra.errors import DataRejected
+from tierra.journal import track
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, Scored, summarise
 from tierra.project import Project
@@ -49,7 +50,7 @@ def score(
     spec = as_judged(today, champion)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
     publish = preview_partition if asked.dry_run else publish_partition
-    scored = [score_partition(spec, champion, sides, each, publish) for each in work]
+    scored = [score_partition(spec, champion, sides, each, publish) for each in track(work, "partitions")]
     return summarise(spec.project, scored, asked=bool(asked.partition), dry_run=asked.dry_run)
 
 

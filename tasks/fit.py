@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.parts import Parts, read_part
 from tasks.station import station
-from tierra.journal import note
+from tierra.journal import note, track
 from tierra.project import Project
 from tierra.store.refs import ObjectRef
 from tierra.workspace import open_workspace
@@ -37,7 +37,7 @@ def fit_candidates(project: Project, parts: Parts) -> list[Fitted]:
     """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
     _find_leaks(project, parts)
     fitted: dict[str, Fitted] = {}
-    for candidate in project.candidates or ():
+    for candidate in track(project.candidates or (), "candidates"):
         members = [fitted[name] for name in getattr(candidate, "average", ())]
         fitted[candidate.name] = _fit_once(project, candidate, parts, members)
     note(validation={name: each.validation for name, each in fitted.items()})

@@ -51,7 +51,7 @@ def register_model(
         said, then = f"same inputs as version {champion.version}", champion.release.verdict
         return _trained(project, "KeptChampion", said, scores, champion, then, parts, snapshots)
     if not verdict.promote:
-        registry.record(release)
+        note(mlflow_run=registry.record(release))
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict, parts, snapshots)
     model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
@@ -100,7 +100,7 @@ def _trained(
 ) -> Trained:  # fmt: skip
     release = champion.release if champion else None
     datasets = release.datasets if release else digests_of(snapshots)
-    note(datasets={name: sha256[:12] for name, sha256 in datasets.items()})
+    note(datasets={name: sha256[:12] for name, sha256 in datasets.items()}, champion=champion)
     return Trained(
         project=project.project,
         outcome=outcome,

@@ -1,5 +1,6 @@
 """Around every flow: a journal, one receipt whatever the end, and a named state."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,7 +12,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from tasks.run_log import set_up_run_logs
+from tasks.progress import show_progress
+from tasks.run_log import flush_run_logs, set_up_run_logs
 from tierra.errors import TierraError
 from tierra.journal import Journal, open_journal
 from tierra.outcomes import Scored, Trained, rejection
@@ -30,12 +32,14 @@ def one_page(body: Callable[P, Trained | Scored]) -> Callable[P, State[Any]]:
     @wraps(body)
     def run(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         set_up_run_logs()
-        with open_journal() as journal:
-            try:
-                end: Trained | Scored | TierraError = body(*args, **kwargs)
-            except TierraError as error:
-                end = error
-        return as_state(_with_page(str(kwargs.get("project") or (args or [""])[0]), body.__name__, journal, end))
+        project, flow = str(kwargs.get("project") or (args or [""])[0]), body.__name__
+        try:
+            with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
+                end = _ended(body, artifact_key(flow, project), *args, **kwargs)
+            return as_state(_with_page(project, flow, journal, end))
+        finally:
+            # A process may end right after its run, and a bug's last lines are those one looks for.
+            flush_run_logs()
 
     return run
 
@@ -58,6 +62,21 @@ def as_state(end: Trained | Scored | TierraError) -> State[Any]:
     return Completed(name=end.outcome, message=_message(end), data=end)
 
 
+def artifact_key(flow: str, project: str) -> str:
+    """The key of a run's summary: flow and project, in what Prefect allows."""
+    return "-".join(re.findall("[a-z0-9]+", f"{flow}-{Path(project).stem}".lower()))
+
+
+def _ended(
+    body: Callable[P, Trained | Scored], key: str, *args: P.args, **kwargs: P.kwargs
+) -> Trained | Scored | TierraError:
+    try:
+        with show_progress(body.__name__, f"{key}-progress"):
+            return body(*args, **kwargs)
+    except TierraError as error:
+        return error
+
+
 def _with_page(
     project: str, flow: str, journal: Journal, end: Trained | Scored | TierraError
 ) -> Trained | Scored | TierraError:
@@ -66,14 +85,28 @@ def _with_page(
     try:
         receipt, short = write_receipt(project, flow, journal, end)
     # Neither a full disk nor a page that cannot be drawn turns what was published into a failure.
-    except Exception:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001
         logger.exception("no receipt could be written")
+        _show_summary(project, flow, _without_receipt(end, error))
         return end
     logger.info("receipt: {}", receipt)
-    create_markdown_artifact(short, key=f"{flow}-receipt", description=f"{flow} {project}")
+    _show_summary(project, flow, short)
     if isinstance(end, TierraError):
         return end
     return end.model_copy(update={"receipt": str(receipt)})
+
+
+def _without_receipt(end: Trained | Scored | TierraError, error: Exception) -> str:
+    state = as_state(end)
+    return f"# {state.name}\n\n{state.message}\n\nNo receipt could be written: {type(error).__name__}; see the log."
+
+
+def _show_summary(project: str, flow: str, text: str) -> None:
+    """Put the run's summary on its page. What was published stays so when the server does not take it."""
+    try:
+        create_markdown_artifact(text, key=artifact_key(flow, project), description=f"{flow} {project}")
+    except Exception:  # noqa: BLE001
+        logger.exception("no summary could be shown")
 
 
 def _message(end: Trained | Scored) -> str:

@@ -13,7 +13,7 @@ from tasks.station import station
 from tasks.validate import Checked
 from tierra.data.partitions import ALL, Work
 from tierra.errors import DataRejected
-from tierra.journal import note
+from tierra.journal import advance, note
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, scored_from
@@ -45,7 +45,7 @@ def find_champion(project: Project) -> Champion:
     from tierra.serving import find_champion as find
 
     champion = find(open_workspace(), project)
-    note(**{"model sha256": champion.release.model_sha256})
+    note(**{"model sha256": champion.release.model_sha256}, champion=champion)
     return champion
 
 
@@ -188,7 +188,8 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
             return iter([read_table(workspace.objects, joined.rows)])
         return read_batches(workspace.objects, joined.rows)
 
-    scored = (scorer.score(batch, history, key_of(project.main_source)) for batch in batches())
+    key = key_of(project.main_source)
+    scored = (scorer.score(batch, history, key) for batch in _counted(batches(), joined.rows.rows))
     part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored, repeating=False)
     return Predicted(
         part=part,
@@ -196,3 +197,13 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
         decided=dict(scorer.decided),
         scores=scorer.scores,
     )
+
+
+def _counted(batches: "Iterator[pa.Table]", total: int) -> "Iterator[pa.Table]":
+    """The batches, telling how many rows are scored when the next one is asked for."""
+    done = 0
+    for batch in batches:
+        advance(done, total, "rows")
+        yield batch
+        done += batch.num_rows
+    advance(done, total, "rows")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from loguru import logger
 from prefect import task
@@ -11,7 +11,7 @@ from prefect.tasks import Task
 
 from tasks.run_log import set_up_run_logs
 from tierra.errors import TierraError
-from tierra.journal import at_station
+from tierra.journal import at_station, note_retry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,8 +40,8 @@ def station(function: Callable[P, R]) -> Task[P, R]:
     return run
 
 
-def is_transient(task: object, run: TaskRun, state: State) -> bool:
-    """Whether to try again; if so, a WARNING says why and when."""
+def is_transient(task: Task[..., Any], run: TaskRun, state: State) -> bool:
+    """Whether to try again; if so, a WARNING says why and when, and the run's page counts it."""
     error = state.result(raise_on_failure=False)
     if not (isinstance(error, TierraError) and error.transient):
         return False
@@ -49,4 +49,5 @@ def is_transient(task: object, run: TaskRun, state: State) -> bool:
     if attempt <= len(DELAYS):
         delay = DELAYS[attempt - 1]
         logger.warning("retry {} of {} in {:.0f} s: {}", attempt, len(DELAYS), delay, error)
+        note_retry(task.name, attempt, error.what)
     return True

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from tierra.errors import TierraError
-from tierra.journal import Entry, watching
+from tierra.journal import Entry, Progress, Watcher, watching
 from tierra.model.gate import Intervals, shown
 from tierra.model.spec import heading
 from tierra.outcomes import Scored, Trained
@@ -25,21 +27,45 @@ out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120))
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[None]:
-    """A line on stderr for each station as it ends, and what is under way on a terminal."""
+    """A line on stderr for each station as it ends; on a terminal, what is under way and how far it is, in place."""
     if quiet:
         yield
         return
-    with people.status("starting") as status:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
+               TextColumn("{task.fields[far]}"), TimeRemainingColumn())  # fmt: skip
+    bars = Bars(*columns, console=people, transient=True, disable=not people.is_terminal)
+    with bars, watching(_Lines(bars)):
+        yield
 
-        def watch(entry: Entry, done: bool) -> None:
-            name = entry.station.replace("-", " ")
-            status.update(name)
-            if done:
-                how = "reused" if entry.reused else ""
-                people.print(f"  [dim]{entry.seconds:7.1f} s[/]  {name} [dim]{how}[/]")
 
-        with watching(watch):
-            yield
+class _Lines(Watcher):
+    """The run's bar above that of the station under way; lines of what is done stay above both."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.run: TaskID | None = None
+        self.station: TaskID | None = None
+
+    def begin(self, entry: Entry) -> None:
+        self.station = self.bars.add_task(_said(entry), total=None, far="")
+
+    def advance(self, entry: Entry | None, progress: Progress) -> None:
+        if entry is None and self.run is None:
+            self.run = self.bars.add_task("", total=None, far="")
+        bar = self.run if entry is None else self.station
+        if bar is not None:
+            self.bars.update(bar, completed=progress.done, total=progress.total, far=str(progress))
+
+    def end(self, entry: Entry) -> None:
+        if self.station is not None:
+            self.bars.remove_task(self.station)
+            self.station = None
+        how = "failed" if entry.failed else "reused" if entry.reused else ""
+        people.print(f"  [dim]{entry.seconds:7.1f} s[/]  {_said(entry)} [dim]{how}[/]")
+
+
+def _said(entry: Entry) -> str:
+    return entry.station.replace("-", " ")
 
 
 def show_error(error: TierraError) -> None:

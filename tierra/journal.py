@@ -1,15 +1,43 @@
 """What happened at each station of one run, kept for its receipt.
 
 A run opens a journal; each station adds one entry to it; whoever works inside a
-station may note a fact. Nothing reads a journal to decide anything.
+station may note a fact, or say how far it is. Nothing reads a journal to decide anything.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a station or the run is; `total` is None where nobody knows it."""
+
+    done: int
+    total: int | None
+    unit: str
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 0 where the total is unknown."""
+        return min(self.done / self.total, 1.0) if self.total else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.done:,} of {self.total:,} {self.unit}" if self.total else f"{self.done:,} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """One more try of a station: which it was, and why the one before failed."""
+
+    station: str
+    attempt: int
+    reason: str
 
 
 @dataclass
@@ -20,15 +48,19 @@ class Entry:
     started: float = 0.0
     seconds: float = 0.0
     reused: bool = False
+    failed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Journal:
-    """The entries of one run, in order."""
+    """The entries of one run, in order, and the retries; `attempt` counts what a crash made run again."""
 
     entries: list[Entry] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
+    retries: list[Retry] = field(default_factory=list)
+    run_id: str = ""
+    attempt: int = 1
 
     @property
     def seconds(self) -> float:
@@ -41,25 +73,38 @@ class Journal:
         return [each for value in found for each in (value if isinstance(value, list) else [value])]
 
 
+class Watcher:
+    """Who is told of a run while it goes on; each method may be left as it is."""
+
+    def begin(self, entry: Entry) -> None:
+        """A station starts."""
+
+    def advance(self, entry: Entry | None, progress: Progress) -> None:
+        """A station, or without one the run, is this far."""
+
+    def end(self, entry: Entry) -> None:
+        """A station is done, or has failed."""
+
+
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
-_watcher: ContextVar[Callable[[Entry, bool], None] | None] = ContextVar("watcher", default=None)
+_watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
 
 
 @contextmanager
-def watching(watcher: Callable[[Entry, bool], None]) -> Iterator[None]:
-    """Tell `watcher` of each station inside the block: when it starts, and, with True, when it is done."""
-    token = _watcher.set(watcher)
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Tell one more watcher of the stations inside the block."""
+    token = _watchers.set((*_watchers.get(), watcher))
     try:
         yield
     finally:
-        _watcher.reset(token)
+        _watchers.reset(token)
 
 
 @contextmanager
-def open_journal() -> Iterator[Journal]:
+def open_journal(run_id: str = "", attempt: int = 1) -> Iterator[Journal]:
     """Collect the stations of the run inside the block."""
-    journal = Journal()
+    journal = Journal(run_id=run_id, attempt=attempt)
     token = _journal.set(journal)
     try:
         yield journal
@@ -73,16 +118,19 @@ def at_station(name: str) -> Iterator[Entry]:
     entry, started = Entry(name), time.perf_counter()
     if journal := _journal.get():
         entry.started = started - journal.started
-    token, watcher = _entry.set(entry), _watcher.get()
-    if watcher:
-        watcher(entry, False)
+    token = _entry.set(entry)
+    for watcher in _watchers.get():
+        watcher.begin(entry)
     try:
         yield entry
+    except BaseException:
+        entry.failed = True
+        raise
     finally:
         _entry.reset(token)
         entry.seconds = time.perf_counter() - started
-        if watcher:
-            watcher(entry, True)
+        for watcher in _watchers.get():
+            watcher.end(entry)
         if journal := _journal.get():
             journal.entries.append(entry)
 
@@ -104,3 +152,26 @@ def note_reused() -> None:
     """Say that the station the caller works in found its result in the memo."""
     if entry := _entry.get():
         entry.reused = True
+
+
+def note_retry(station: str, attempt: int, reason: str) -> None:
+    """Count one more try of a station in the open journal."""
+    if journal := _journal.get():
+        journal.retries.append(Retry(station, attempt, reason))
+
+
+def advance(done: int, total: int | None, unit: str) -> None:
+    """Say how far the station the caller works in is; between stations, how far the run is."""
+    for watcher in _watchers.get():
+        watcher.advance(_entry.get(), Progress(done, total, unit))
+
+
+def track(items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T]:
+    """The items one by one, telling before each and after the last how far the caller is."""
+    total, done = len(items) if isinstance(items, Sequence) else total, 0
+    for done, item in enumerate(items):
+        advance(done, total, unit)
+        yield item
+        done += 1
+    if done:
+        advance(done, total, unit)

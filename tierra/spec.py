@@ -47,8 +47,6 @@ def _days(value: Any) -> Any:
     raise ValueError("a number of days such as 30d, or of weeks such as 4w")
 
 
-
-
 def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
@@ -116,7 +114,9 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), _OneOrMany()]
 SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrMany()]
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d"), WithJsonSchema(AS_DAYS)]
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration, return_type=str), WithJsonSchema(AS_DURATION)]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), PlainSerializer(duration, return_type=str), WithJsonSchema(AS_DURATION)
+]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(AS_SHARE)]
 FunctionName = Annotated[str, BeforeValidator(_function), WithJsonSchema(AS_FUNCTION)]
 # A number of days is whole, a share of the rows is not: 30 is 30d, 0.2 is 20%.

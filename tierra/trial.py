@@ -21,7 +21,7 @@ from tierra.data.split import PARTS, slice_columns, split_rows, unit_of
 from tierra.data.target import make_target, make_weight
 from tierra.data.window import EVERYTHING
 from tierra.errors import DataRejected
-from tierra.journal import at_station, note
+from tierra.journal import at_station, note, track
 from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict, judge
 from tierra.project import Project
@@ -127,7 +127,7 @@ def _fit(project: Project, parts: dict[str, Examples]) -> dict[str, Any]:
     from tierra.model.training import tune
 
     fitted: dict[str, Any] = {}
-    for candidate in project.candidates or ():
+    for candidate in track(project.candidates or (), "candidates"):
         check_types(candidate, parts["train"], project.preprocessing)
         fitted[candidate.name] = fit_candidate(candidate, parts["train"], fitted, project.preprocessing)
     return {name: tune(model, parts["validation"], project.card.cost) for name, model in fitted.items()}

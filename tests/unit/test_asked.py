@@ -16,7 +16,7 @@ from tests.builders import ride_source, ride_spec, write_project
 from tierra.errors import InvalidCall
 from tierra.journal import open_journal
 from tierra.model.spec import Gate
-from tierra.report.wording import plain
+from tierra.report.wording import inline
 
 FORMS = {flow.name: parameter_schema(flow).model_dump_for_openapi() for flow in (score, train)}
 
@@ -117,6 +117,6 @@ def test_another_time_is_refused(text: object) -> None:
 
 
 def test_what_somebody_typed_is_no_markdown() -> None:
-    typed = plain("![x](http://a/b) <img src=x>\n# **bold** | `code`")
+    typed = inline("![x](http://a/b) <img src=x>\n# **bold** | `code`")
     assert not re.search(r"(?<!\\)[!\[\](<>#*|`]", typed)
     assert "\n" not in typed

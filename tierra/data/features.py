@@ -11,6 +11,7 @@ from tierra.data.code import ProjectCode, call_function
 from tierra.data.recipe import BESIDE, Recipe
 from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
+from tierra.journal import track
 
 RULE = "rule__"
 CALENDAR = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
@@ -39,7 +40,7 @@ def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFram
     firsts = days.searchsorted(days.iloc[starts] - timedelta(recipe.history))
     prepared = [
         _prepare(recipe, code, known.iloc[start:end], past.iloc[first:start])
-        for start, end, first in zip(starts, [*starts[1:], len(days)], firsts, strict=True)
+        for start, end, first in track(zip(starts, [*starts[1:], len(days)], firsts, strict=True), "days", len(starts))
     ]
     back = np.argsort(ordered["index"].to_numpy())
     return _finish(recipe, code, pd.concat(prepared, ignore_index=True).iloc[back].reset_index(drop=True))

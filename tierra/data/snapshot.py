@@ -14,7 +14,7 @@ from tierra.data.spec import Source
 from tierra.data.spool import Spool
 from tierra.data.window import Window
 from tierra.errors import DataRejected
-from tierra.journal import note
+from tierra.journal import advance, note
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
@@ -55,6 +55,7 @@ def _filled(spool: Spool, source: Source, reader: SourceReader, columns: list[st
         table = cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
         gaps = {name: count + _gaps(table.column(name)) for name, count in gaps.items()}
         spool.add(table if source.key else _without_signed_zeros(table))
+        advance(spool.rows, None, "rows")
     if not spool.rows:
         raise DataRejected("source-empty", f"{reader.where}: no rows{_said(window)}")
     for name, rows in gaps.items():

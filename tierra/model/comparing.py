@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tierra.journal import track
 from tierra.model.artifact import predict
 from tierra.model.bootstrap import interval
 from tierra.model.evaluating import evaluate, score_slices
@@ -41,7 +42,8 @@ def compare_models(
     `models` holds the best by its name, "rule", and "champion" where there is one. The rows
     are the same for all, in the same order.
     """
-    evaluated = {name: evaluate(model, rows, scorers) for name, (model, rows) in models.items()}
+    told = track(list(models.items()), "models")
+    evaluated = {name: evaluate(model, rows, scorers) for name, (model, rows) in told}
     evaluations = {name: evaluation for name, (evaluation, _) in evaluated.items()}
     evaluations[best] = evaluations[best].model_copy(
         update={

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tierra.journal import advance
 from tierra.model.evaluation import Importance
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
@@ -28,6 +29,7 @@ def find_importance(model: Any, rows: Examples, metric: str, scorers: tuple[str,
     losses: list[list[float]] = []
     ends = time.monotonic() + SECONDS
     while len(losses) < ROUNDS and (not losses or time.monotonic() < ends):
+        advance(len(losses), ROUNDS, "rounds of shuffling")
         shuffled = (few.shuffled(feature, random) for feature in few.features)
         losses.append([advantage(metric, whole, measure(model, each, scorers)) for each in shuffled])
     means, spreads = np.mean(losses, axis=0), np.std(losses, axis=0)

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,13 @@ class Registry:
         with _answering():
             return len(self._client.search_runs([self._experiment(project)], max_results=50_000))
 
-    def record(self, release: Release) -> None:
-        """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs."""
+    def record(self, release: Release) -> str:
+        """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs; its id."""
         with _answering():
-            if not self._runs(release):
-                with self._run(release):
-                    pass
+            for known in self._runs(release):
+                return str(known.info.run_id)
+            with self._run(release) as run:
+                return str(run.info.run_id)
 
     def register(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> Champion:
         """Register a model with its release and make it the champion.
@@ -173,8 +175,8 @@ class Registry:
 
     def _opened(self, version: ModelVersion) -> Champion:
         # By its place: MLflow would make a new copy of a runs:/ address at every call.
-        place = self._client.get_run(version.run_id).info.artifact_uri
-        folder = self._folder(f"{place}/{RELEASE}", "the release")
+        info = self._client.get_run(version.run_id).info
+        folder = self._folder(f"{info.artifact_uri}/{RELEASE}", "the release")
         text = _bytes(folder / "release.json")
         if hashlib.sha256(text).hexdigest() != version.tags["release_sha256"]:
             raise Broken("artifact-tampered", f"{folder / 'release.json'} is not what version {version.version} says")
@@ -184,6 +186,8 @@ class Registry:
             model_uri=version.tags["model_uri"],
             folder=str(folder),
             release=Release.model_validate_json(text),
+            registered=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+            experiment_id=str(info.experiment_id),
         )
 
     def _folder(self, uri: str, what: str) -> Path:

@@ -1,5 +1,7 @@
 """A release: what is registered beside a model, so that what was judged is what serves."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.labels import Labels
@@ -53,6 +55,8 @@ class Champion(BaseModel):
     model_uri: str
     folder: str
     release: Release
+    registered: datetime | None = None
+    experiment_id: str = ""
 
     @property
     def candidate(self) -> str:

@@ -14,9 +14,10 @@ from tierra.outcomes import Scored, Served, Trained, rejection
 from tierra.project import Project
 from tierra.report import facts
 from tierra.report.filling import fill
-from tierra.report.index import NAME, Run, add_run, write_whole
+from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
 from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import compared, gate_metric, sections
+from tierra.report.summary import champion_of, describe_retries, write_summary
 from tierra.report.wording import amount, heading, shorten
 from tierra.workspace import Workspace, open_workspace
 
@@ -27,41 +28,71 @@ End = Trained | Scored | TierraError
 
 
 def write_receipt(name: str, flow: str, journal: Journal, end: End) -> tuple[Path, str]:
-    """Write the page of one run, its tables' profiles, and the list of runs anew.
+    """Write the record and the page of one run, its tables' profiles, and the list of runs anew.
 
-    Returns the page's file, and its short form in Markdown.
+    Returns the page's file, and its short form in Markdown. The record stands, too, of a page that cannot be drawn.
     """
     workspace, moment = open_workspace(), datetime.now(UTC)
     project = _project(workspace, name)
     called = project.project if project else "unknown"
     file = workspace.receipts(called) / f"{moment:%Y%m%dT%H%M%S}-{flow}-{uuid4().hex[:6]}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
-    values = _values(project, name, flow, journal, end, moment)
+    before, run = read_runs(file.parent, flow), _record(flow, journal, end, moment)
+    write_record(file, run)
+    values = _values(project, name, journal, end, run)
     values["profiles"] = _write_profiles(file.parent, journal)
     write_whole(file, fill("receipt.html", values))
-    run = Run(
-        moment=values["moment"], flow=flow, outcome=values["outcome"], mood=values["mood"],
-        sentence=shorten(values["sentence"], 400), rows=_rows(end), seconds=journal.seconds,
-    )  # fmt: skip
     add_run(file, called, run)
-    return file, fill("receipt.md", values | {"file": str(file)})
+    return file, write_summary(values, journal, before, workspace.settings, file)
 
 
-def _values(
-    project: Project | None, name: str, flow: str, journal: Journal, end: End, moment: datetime
-) -> dict[str, Any]:
-    error = end if isinstance(end, TierraError) else rejection(end) if isinstance(end, Scored) else None
+def _record(flow: str, journal: Journal, end: End, moment: datetime) -> Run:
+    error, champion = _error(end), champion_of(journal)
     outcome = end.outcome if isinstance(end, Trained | Scored) else type(end).__name__
+    return Run(
+        moment=moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        flow=flow,
+        outcome=outcome,
+        mood="good" if outcome in GOOD else "quiet" if outcome in QUIET else "bad",
+        sentence=shorten(_sentence(end, error), 400),
+        rows=_rows(end),
+        seconds=journal.seconds,
+        retries=len(journal.retries),
+        attempt=journal.attempt,
+        quarantined=_quarantined(journal, end),
+        model_version=champion.version if champion else "",
+        error=shorten(str(error).partition("\n")[0], 1000) if error else "",
+        flow_run_id=journal.run_id,
+        ended=moment,
+    )
+
+
+def _error(end: End) -> TierraError | None:
+    return end if isinstance(end, TierraError) else rejection(end) if isinstance(end, Scored) else None
+
+
+def _quarantined(journal: Journal, end: End) -> int | None:
+    if isinstance(end, Scored):
+        return end.rows_quarantined
+    noted = [count for count in journal.facts("quarantined") if isinstance(count, int)]
+    return sum(noted) if noted else None
+
+
+def _values(project: Project | None, name: str, journal: Journal, end: End, run: Run) -> dict[str, Any]:
+    error = _error(end)
     return {
         "project": project.project if project else name,
         "card": project.card if project else None,
-        "flow": flow,
-        "outcome": outcome,
-        "title": f"{flow} · {outcome}",
-        "mood": "good" if outcome in GOOD else "quiet" if outcome in QUIET else "bad",
+        "flow": run.flow,
+        "outcome": run.outcome,
+        "title": f"{run.flow} · {run.outcome}",
+        "mood": run.mood,
         "sentence": _sentence(end, error),
         "error": error,
         "asked": _asked(journal),
+        "retries": describe_retries(journal.retries) if journal.retries else "",
+        "attempt": journal.attempt,
+        "quarantined": run.quarantined,
         "trained": end if isinstance(end, Trained) else None,
         "scored": end if isinstance(end, Scored) else None,
         "models": compared(journal, end) if isinstance(end, Trained) else [],
@@ -69,7 +100,7 @@ def _values(
         "sections": sections(project, journal, end),
         "seconds": journal.seconds,
         "index": NAME,
-        "moment": moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "moment": run.moment,
         "versions": {"tierra": __version__, "python": platform.python_version(), **_versions()},
     }
 

@@ -1,12 +1,11 @@
 """How metrics, numbers and long texts are written for people."""
 
 import math
-import re
 
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.report.svg import said
 
-__all__ = ["amount", "brief", "cell", "heading", "lower_is_better", "number", "plain", "shorten"]
+__all__ = ["amount", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
 LONGEST = 2000
 
 
@@ -45,9 +44,12 @@ def shorten(value: object, length: int = LONGEST) -> str:
 
 def cell(value: object) -> str:
     """A text that cannot break out of a Markdown table's cell."""
-    return shorten(value, 200).replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    return inline(value, 200).replace("|", "\\|")
 
 
-def plain(value: object) -> str:
-    """A text that somebody typed, as words of Markdown and nothing else."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&-])", r"\\\1", " ".join(shorten(value).split()))
+def inline(value: object, length: int = LONGEST) -> str:
+    """A text that stays one line of Markdown, as it was written: no link, no tag, no emphasis."""
+    words = " ".join(shorten(value, length).split())
+    for letter in "\\`*_[]":
+        words = words.replace(letter, f"\\{letter}")
+    return words.replace("<", "&lt;")

@@ -1,0 +1,153 @@
+"""How far a run is, as one bar on its page in the Prefect UI."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from queue import Empty, Queue
+from threading import Thread
+from typing import Final, cast
+from uuid import UUID
+
+from loguru import logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from tierra.journal import Entry, Progress, Watcher, watching
+
+# Of a hundred, about as long as each takes on the flights of the demo.
+SHARES: Final = {
+    "train": {"open-project": 2, "pull-sources": 25, "validate-tables": 8, "build-features": 15, "split-table": 5,
+              "fit-candidates": 25, "choose-candidate": 1, "evaluate-models": 15, "judge": 1, "register-model": 3},
+    "score": {"open-project": 2, "find-work": 5, "find-champion": 5, "as-judged": 2, "pull-side-tables": 6},
+}  # fmt: skip
+# What scoring does for each partition, in what is left; each has the same part of it.
+EACH: Final = {"pull-partition": 30, "validate-partition": 8, "join-partition": 12, "compare-partition": 10,
+               "predict-partition": 35, "publish-partition": 5}  # fmt: skip
+# A bar moves in steps of five of a hundred, so a run sends about twenty at most.
+LEAST_STEP = 5.0
+LEAST_SECONDS = 2.0
+
+
+@contextmanager
+def show_progress(flow: str, key: str) -> Iterator[None]:
+    """Keep a bar for the run inside the block. A server that is slow or away holds up nothing."""
+    bar, sender, started = Bar(flow), Sender(key), time.monotonic()
+    with watching(Reporter(bar, sender)):
+        try:
+            yield
+        except BaseException as error:
+            sender.close(bar.percent, f"stopped at {bar.words}: {type(error).__name__}")
+            raise
+    sender.close(100.0, f"done in {time.monotonic() - started:.1f} s")
+
+
+class Bar(Watcher):
+    """A percentage that only grows, and the words beside it."""
+
+    def __init__(self, flow: str) -> None:
+        self.shares = SHARES.get(flow, {})
+        self.before, self.inside, self.percent, self.words = 0.0, 0.0, 0.0, ""
+        self.partitions = Progress(0, None, "")
+        self.known = False
+
+    def begin(self, entry: Entry) -> None:
+        """A station starts where the one before ended."""
+        self._move(0.0, entry.station.replace("-", " "))
+
+    def advance(self, entry: Entry | None, progress: Progress) -> None:
+        """Partitions end where their part of the bar does, whatever their stations took."""
+        self.known = True
+        if entry:
+            self._move(self._share(entry) * progress.share, f"{entry.station.replace('-', ' ')}: {progress}")
+            return
+        start = sum(self.shares.values())
+        self.partitions = progress
+        self.before, self.inside = max(self.before, start + (100 - start) * progress.share), 0.0
+        self._move(0.0, "")
+
+    def end(self, entry: Entry) -> None:
+        """A station's whole share is done, unless it failed."""
+        if not entry.failed:
+            self.before = min(self.before + self._share(entry), 100.0)
+        self._move(0.0, "")
+
+    def said(self) -> str:
+        """The words under the bar."""
+        parts = [str(self.partitions) if self.partitions.total else "", self.words]
+        return " · ".join(part for part in parts if part)
+
+    def _move(self, inside: float, words: str) -> None:
+        self.inside, self.words = inside, words or self.words
+        self.percent = max(self.percent, round(min(self.before + inside, 100.0), 1))
+
+    def _share(self, entry: Entry) -> float:
+        if entry.station in self.shares or not self.partitions.total:
+            return self.shares.get(entry.station, 0)
+        rest = 100 - sum(self.shares.values())
+        return rest * EACH.get(entry.station, 0) / sum(EACH.values()) / self.partitions.total
+
+
+class Sender:
+    """Sends the latest word in a thread of its own; what it has not sent by then is overtaken."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.thread: Thread | None = None
+        self.latest: Queue[tuple[float, str, bool]] = Queue(maxsize=1)
+
+    def send(self, percent: float, words: str, last: bool = False) -> None:
+        """Put a word in the place of the one before."""
+        with suppress(Empty):
+            self.latest.get_nowait()
+        self.latest.put_nowait((percent, words, last))
+        if self.thread is None:
+            # In the run's context, which says whose bar it is.
+            self.thread = Thread(target=copy_context().run, args=(self._send_all,), name="progress", daemon=True)
+            self.thread.start()
+
+    def close(self, percent: float, words: str) -> None:
+        """Send the last word, when there was a first, and wait a moment for it to arrive."""
+        if self.thread:
+            self.send(percent, words, last=True)
+            self.thread.join(LEAST_SECONDS)
+
+    def _send_all(self) -> None:
+        artifact, last = None, False
+        while not last:
+            percent, words, last = self.latest.get()
+            try:
+                if artifact is None:
+                    artifact = cast(UUID, create_progress_artifact(percent, self.key, words))
+                else:
+                    update_progress_artifact(artifact, percent, words)
+            except Exception as error:  # noqa: BLE001  a bar is not worth a run
+                logger.debug("the progress could not be shown: {}", error)
+                return
+
+
+class Reporter(Watcher):
+    """Tells the bar of everything, and the sender when the bar has moved enough."""
+
+    def __init__(self, bar: Bar, sender: Sender) -> None:
+        self.bar, self.sender = bar, sender
+        self.sent, self.at = -LEAST_STEP, time.monotonic() - LEAST_SECONDS
+
+    def begin(self, entry: Entry) -> None:
+        """Words change, the bar does not."""
+        self.bar.begin(entry)
+
+    def advance(self, entry: Entry | None, progress: Progress) -> None:
+        """The first time that anybody knows how far it is, the bar appears."""
+        self.bar.advance(entry, progress)
+        self._report()
+
+    def end(self, entry: Entry) -> None:
+        """A station's share is done."""
+        self.bar.end(entry)
+        self._report()
+
+    def _report(self) -> None:
+        now, percent = time.monotonic(), self.bar.percent
+        if self.bar.known and percent - self.sent >= LEAST_STEP and now - self.at >= LEAST_SECONDS:
+            self.sent, self.at = percent, now
+            self.sender.send(percent, self.bar.said())

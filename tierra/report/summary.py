@@ -1,0 +1,111 @@
+"""A run's short form for the Prefect UI: what whoever looks after the nights asks first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tierra.journal import Journal, Retry
+from tierra.model.release import Champion
+from tierra.outcomes import Scored
+from tierra.report import facts
+from tierra.report.filling import fill
+from tierra.report.index import Run
+from tierra.report.wording import inline
+from tierra.settings import Settings
+
+COMPARED = 20
+SHOWN = 12
+
+
+def write_summary(
+    values: dict[str, Any], journal: Journal, before: Sequence[Run], settings: Settings, receipt: Path
+) -> str:
+    """The summary in Markdown; `values` are the page's, `before` the flow's runs so far, newest first."""
+    alike = [run for run in before if run.outcome == values["outcome"]]
+    lines = {
+        **{name: inline(said) for name, said in values["asked"]},
+        "Retries": inline(describe_retries(journal.retries)),
+        "Attempt": f"{journal.attempt}; an earlier one was cut short" if journal.attempt > 1 else "",
+        "Duration": compare_seconds(journal.seconds, alike, values["outcome"]),
+        "Champion": _describe_champion(journal),
+        "Receipt": _link("the whole page", settings.receipts_url, "/".join(receipt.parts[-2:]), str(receipt)),
+        "MLflow": _mlflow(journal, settings),
+    }
+    shown = {"lines": {name: said for name, said in lines.items() if said}, "reasons": _reasons(values, journal)}
+    return fill("receipt.md", values | shown | _partitions(values["scored"]))
+
+
+def describe_retries(retries: Sequence[Retry]) -> str:
+    """How many retries there were, of which stations, and why."""
+    if not retries:
+        return "none"
+    counts = Counter(f"{each.station}: {each.reason}" for each in retries)
+    said = [f"{count} of {what}" if len(counts) > 1 else what for what, count in counts.items()]
+    return f"{len(retries)} {'retry' if len(retries) == 1 else 'retries'}: {'; '.join(said)}"
+
+
+def _reasons(values: dict[str, Any], journal: Journal) -> list[tuple[str, int]]:
+    """Why rows were set aside in this run, and how many, over all its partitions."""
+    if not (values["quarantined"] or values["error"]):
+        return []
+    total: Counter[str] = Counter()
+    for each in facts.listed(journal, "quarantine_reasons"):
+        total[each["reason"]] += each["rows"]
+    return total.most_common(SHOWN)
+
+
+def _partitions(scored: Scored | None) -> dict[str, Any]:
+    """The partitions that a person looks for, and how many stand as they were beside them."""
+    every = scored.partitions if scored else ()
+    changed = [each for each in every if each.outcome != "AlreadyPublished"]
+    shown = list(every) if len(every) == 1 else changed
+    return {"partitions": shown, "standing": len(every) - len(shown)}
+
+
+def compare_seconds(seconds: float, before: Sequence[Run], outcome: str) -> str:
+    """How long a run took, beside the last ones that ended as it did."""
+    last = [run.seconds for run in before[:COMPARED]]
+    if not last:
+        return f"{seconds:,.1f} s; the first that ended {outcome}"
+    known = f"median of the last {len(last)} that ended {outcome}: {median(last):,.1f} s, slowest {max(last):,.1f} s"
+    return f"{seconds:,.1f} s; {known}"
+
+
+def describe_age(since: datetime, now: datetime) -> str:
+    """How old something is, in the largest unit that says it."""
+    minutes = max(int((now - since).total_seconds() // 60), 0)
+    for unit, size in (("day", 1440), ("hour", 60), ("minute", 1)):
+        if count := minutes // size:
+            return f"{count:,} {unit}{'s' if count > 1 else ''} old"
+    return "new"
+
+
+def champion_of(journal: Journal) -> Champion | None:
+    """The model that served, or serves since this run."""
+    found = [each for each in journal.facts("champion") if isinstance(each, Champion)]
+    return found[-1] if found else None
+
+
+def _describe_champion(journal: Journal) -> str:
+    if not (champion := champion_of(journal)):
+        return ""
+    old = f", {describe_age(champion.registered, datetime.now(UTC))}" if champion.registered else ""
+    return f"version {champion.version}, {inline(champion.candidate)}{old}"
+
+
+def _mlflow(journal: Journal, settings: Settings) -> str:
+    """The run this one recorded, else the champion's."""
+    if not (champion := champion_of(journal)):
+        return ""
+    recorded = [str(each) for each in journal.facts("mlflow_run")]
+    experiment, run = champion.experiment_id, recorded[-1] if recorded else champion.run_id
+    words = "the champion's run" if run == champion.run_id else "this training's run"
+    place = f"#/experiments/{experiment}/runs/{run}"
+    return _link(words, settings.mlflow_url, place, f"experiment {experiment}, run {run}")
+
+
+def _link(words: str, address: str | None, place: str, otherwise: str) -> str:
+    return f"[{words}]({address.rstrip('/')}/{place})" if address else f"`{otherwise}`"
