@@ -67,10 +67,12 @@ def examine(
 
 def print_examination(as_json: bool, deep: bool, throwaway: bool) -> bool:
     """Examine and print, a line a finding or one JSON object; whether nothing is broken."""
-    found = examine(deep, throwaway, (lambda _: None) if as_json else _print_line)
     if as_json:
+        found = examine(deep, throwaway)
         print_json(found.model_dump_json(indent=1))
         return found.well
+    with out.status("looking; a server of its own takes some seconds"):
+        found = examine(deep, throwaway, _print_line)
     broken = sum(finding.level == "broken" for finding in found.findings)
     end = f"[bold red]{broken} broken[/]" if broken else "[bold green]all is well[/]"
     out.print(f"{end} [dim]in {found.seconds:.1f} s[/]")

@@ -23,7 +23,7 @@ OURS: Final = {"tags": {"all_": ["tierra"]}}
 SCHEDULED: Final = {"state": {"type": {"any_": ["SCHEDULED"]}}}
 
 
-def check_throwaway(patience: float = 60) -> Iterator[Finding]:
+def check_throwaway(patience: float = 180) -> Iterator[Finding]:
     """How a server started from this environment behaves."""
     with throwaway_server() as server:
         if not server.wait(patience):
