@@ -23,7 +23,7 @@ from tasks.station import station
 from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.project import Project
-from tierra.report.wording import plain
+from tierra.report.wording import inline
 from tierra.spec import duration
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
@@ -119,5 +119,5 @@ def _wait(client: SyncPrefectClient, run: UUID, until: datetime) -> None:
 def _question(project: Project, scores: Scores, verdict: Verdict) -> str:
     """What the person who decides has to know, in Markdown."""
     before = f"champion version {scores.champion_version}" if scores.champion_version else "nothing: it is the first"
-    lines = [f"**{plain(project.project)}: shall {plain(verdict.winner)} serve?** It would replace {before}."]
-    return "\n\n".join([*lines, *(f"- {plain(each)}" for each in verdict.reasons)])
+    lines = [f"**{inline(project.project)}: shall {inline(verdict.winner)} serve?** It would replace {before}."]
+    return "\n\n".join([*lines, *(f"- {inline(each)}" for each in verdict.reasons)])
