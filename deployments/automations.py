@@ -5,7 +5,7 @@ tag of ours and by the names of flow and deployment, never by an id, so that the
 same automations fit every server.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ A_DAY = timedelta(days=1)
 EVERY_RUN = {"prefect.flow-run.*"}
 OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 SCHEDULED = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.auto-scheduled"}
-RUN, DEPLOYMENT = "prefect.resource.id", "related:deployment:prefect.resource.id"
+RUN, RUN_COUNT, DEPLOYMENT = "prefect.resource.id", "prefect.run-count", "related:deployment:prefect.resource.id"
 # The server counts how often a run started: it is started again twice. The patterns are the server's.
 STARTED_TWICE_AT_MOST, NEVER_OR_MORE_OFTEN = ["1", "2"], ["0", "[3-9]", "[1-9]?*"]
 NEVER_STARTED = {"prefect.state-name": "NeverStarted"}
@@ -38,7 +38,7 @@ def plan_automations(
 ) -> list[AutomationCore]:
     """What mends runs, and, where an alert is configured, what tells a person."""
     listed = list(deployments)
-    mending = [find_the_dead(heartbeat_seconds), find_the_stuck(), start_again(), start_again_once()]
+    mending = [find_the_dead(heartbeat_seconds), find_the_stuck(), start_again(), start_again_once(), give_up()]
     if not alert:
         return mending if listed else []
     each = [page for deployment in listed for page in _of_one(deployment, alert)]
@@ -63,15 +63,24 @@ def find_the_stuck() -> AutomationCore:
 
 
 def start_again() -> AutomationCore:
-    """A crashed run is started again, twice at most: what always dies must not loop."""
-    trigger = _later(crashed(STARTED_TWICE_AT_MOST))
+    """A crashed run is started again, twice at most, unless something else happens to it within a breath."""
+    trigger = _absence({"prefect.flow-run.Crashed"}, BREATH, {"prefect.run-count": STARTED_TWICE_AT_MOST})
     return _automation("a crashed run starts again", trigger, [_again("started again after a crash")])
 
 
 def start_again_once() -> AutomationCore:
     """A run that was never started is handed out once more a day."""
-    trigger = _presence(NEVER_STARTED, for_each=RUN, within=A_DAY)
+    trigger = _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY)
     return _automation("a run that never started starts again", trigger, [_again("handed out again")])
+
+
+def give_up() -> AutomationCore:
+    """A run that crashes again without having started in between must not loop: its code may not even import."""
+    trigger = _presence(crashed(STARTED_TWICE_AT_MOST), for_each={RUN, RUN_COUNT}, within=A_DAY, count=2)
+    message = "Crashed again before it could start: its code does not import, or its process cannot be made"
+    return _automation(
+        "a run that cannot start again is given up", trigger, [_to(StateType.FAILED, "GivenUp", message)]
+    )
 
 
 def crashed(run_count: list[str]) -> dict[str, Any]:
@@ -82,9 +91,9 @@ def crashed(run_count: list[str]) -> dict[str, Any]:
 def _of_all(alert: Alert) -> list[AutomationCore]:
     failed = {"prefect.state-type": "FAILED", "prefect.state-name": "!InvalidCall"}
     pages = [
-        ("a run failed", _presence(failed, for_each=DEPLOYMENT, within=ONE_INCIDENT), Page.failed()),
+        ("a run failed", _presence(failed, for_each={DEPLOYMENT}, within=ONE_INCIDENT), Page.failed()),
         ("a crashed run is given up", _presence(crashed(NEVER_OR_MORE_OFTEN)), Page.crashed()),
-        ("a run cannot start", _presence(NEVER_STARTED, for_each=RUN, within=A_DAY, count=2), Page.crashed()),
+        ("a run cannot start", _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY, count=2), Page.crashed()),
         ("no worker", _no_worker(), Page.no_worker()),
         ("a deployment is paused", _paused(), Page.paused()),
     ]
@@ -119,11 +128,11 @@ def _of(deployment: Deployment) -> list[dict[str, str]]:
 
 
 def _presence(
-    match: dict[str, Any], for_each: str | None = None, within: timedelta = timedelta(0), count: int = 1
+    match: dict[str, Any], for_each: Collection[str] = (), within: timedelta = timedelta(0), count: int = 1
 ) -> EventTrigger:
     """Something happened to a run of ours; it fires once in `within` for each."""
     return EventTrigger(
-        expect=EVERY_RUN, match=match, match_related=[OURS], for_each={for_each} if for_each else set(),
+        expect=EVERY_RUN, match=match, match_related=[OURS], for_each=set(for_each),
         posture=Posture.Reactive, threshold=count, within=within,
     )  # fmt: skip
 
@@ -135,14 +144,6 @@ def _absence(
     return EventTrigger(
         after=after, expect=EVERY_RUN, match=match or {}, match_related=_of(deployment) if deployment else [OURS],
         for_each=set() if deployment else {RUN}, posture=Posture.Proactive, threshold=1, within=within,
-    )  # fmt: skip
-
-
-def _later(match: dict[str, Any]) -> EventTrigger:
-    """A breath after something happened to a run of ours: nothing that is never expected comes in between."""
-    return EventTrigger(
-        after=EVERY_RUN, expect={"tierra.never"}, match=match, match_related=[OURS], for_each={RUN},
-        posture=Posture.Proactive, threshold=1, within=BREATH,
     )  # fmt: skip
 
 

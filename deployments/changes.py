@@ -1,6 +1,5 @@
 """The difference between what is wanted and what stands on a server. Pure."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -64,8 +63,16 @@ def _changes(
 
 def _plain(automations: dict[str, AutomationCore]) -> dict[str, dict[str, Any]]:
     """Automations in the form they are sent in; whether one is paused is a person's matter."""
-    plain = {name: each.model_dump(mode="json", exclude={"enabled"}) for name, each in automations.items()}
-    return {name: json.loads(json.dumps(each)) for name, each in plain.items()}
+    return {name: _ordered(each.model_dump(mode="json", exclude={"enabled"})) for name, each in automations.items()}
+
+
+def _ordered(value: Any) -> Any:
+    """Sets become lists in any order."""
+    if isinstance(value, dict):
+        return {name: _ordered(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return sorted((_ordered(each) for each in value), key=str)
+    return value
 
 
 def _first_sight(fields: dict[str, Any]) -> Iterator[str]:

@@ -57,15 +57,23 @@ class Ops:
         assert "Traceback" not in done.stdout + done.stderr
         return done.stdout
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """POST to the API, as the UI does."""
-        answer = httpx.post(f"{self.url}{path}", json=body or {}, timeout=30)
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Call the API; a server on SQLite that says 503 is asked again, as Prefect's own clients do."""
+        for patience in (1, 2, 4, 0):
+            answer = httpx.request(method, f"{self.url}{path}", json=body, timeout=60)
+            if answer.status_code != 503:
+                break
+            time.sleep(patience)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """POST to the API, as the UI does."""
+        return self.call("POST", path, body or {})
+
     def deployment(self, name: str) -> dict[str, Any]:
         """A deployment by flow/name."""
-        found: dict[str, Any] = httpx.get(f"{self.url}/deployments/name/{name}", timeout=30).raise_for_status().json()
+        found: dict[str, Any] = self.call("GET", f"/deployments/name/{name}")
         return found
 
     def run(self, name: str, state: str = "SCHEDULED", tags: tuple[str, ...] = (), **parameters: Any) -> str:
@@ -75,7 +83,7 @@ class Ops:
 
     def state(self, run: str) -> dict[str, Any]:
         """A run's state."""
-        found: dict[str, Any] = httpx.get(f"{self.url}/flow_runs/{run}", timeout=30).raise_for_status().json()["state"]
+        found: dict[str, Any] = self.call("GET", f"/flow_runs/{run}")["state"]
         return found
 
     def set_state(self, run: str, kind: str, name: str, message: str = "") -> None:
@@ -84,8 +92,8 @@ class Ops:
 
     def states(self, run: str) -> list[str]:
         """The names of all states a run was in, in order."""
-        found = httpx.get(f"{self.url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).raise_for_status()
-        return [each["name"] for each in sorted(found.json(), key=lambda each: each["timestamp"])]
+        found = self.call("GET", f"/flow_run_states/?flow_run_id={run}")
+        return [each["name"] for each in sorted(found, key=lambda each: each["timestamp"])]
 
     def ended(self, run: str, seconds: float = 180) -> dict[str, Any]:
         """A run's last state, once it ended."""

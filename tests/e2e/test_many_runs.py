@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-import httpx
 import pandas as pd
 import pytest
 
@@ -99,7 +98,7 @@ def watch(folder: Path, count: int, **environment: str) -> None:
         for number in range(count):
             schedule(ops, f"score/{names[number % 10]}", made)
         at_once = {"concurrency_limit": 50}
-        httpx.patch(f"{ops.url}/work_pools/tierra", json=at_once, timeout=30).raise_for_status()
+        ops.call("PATCH", "/work_pools/tierra", at_once)
         worker = ops.worker()
         listed = [f"score/{name}" for name in names]
         until("all runs ended", 3000, lambda: all_ended(ops, count, *listed))
@@ -115,7 +114,7 @@ def unlimited(ops: Ops, names: list[str]) -> None:
     """Let the runs of a deployment go side by side, so that the database and the commit protocol have work."""
     for name in names:
         which = ops.deployment(f"score/{name}")["id"]
-        httpx.patch(f"{ops.url}/deployments/{which}", json={"concurrency_limit": 10}, timeout=30).raise_for_status()
+        ops.call("PATCH", f"/deployments/{which}", {"concurrency_limit": 10})
 
 
 def report(ended: list[dict[str, Any]], made: datetime) -> None:

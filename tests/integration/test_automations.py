@@ -23,7 +23,9 @@ OFTEN = Deployment(
     "train", "often", "", {"project": "often"}, (When(every=timedelta(minutes=1)),), timedelta(seconds=10)
 )
 NIGHTLY = Deployment("score", "nightly", "", {"project": "nightly"}, (When(cron="0 3 * * *"),), tags=("tierra",))
-OTHERS = [Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips")]
+OTHERS = [
+    Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips", "hikes")
+]
 # How soon the server sees that a worker is gone.
 QUICK = {
     "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "2",
@@ -105,12 +107,25 @@ def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: tupl
         ops.set_state(run, "RUNNING", "Running")
         ops.set_state(run, "CRASHED", "Crashed", "killed by signal 9")
         if start < 3:
-            until("it is handed out again", 30, lambda: ops.state(run)["name"] == "AwaitingRetry")
+            until("it is handed out again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
     messages = settled(told, "walks")[before:]
     assert ops.state(run)["type"] == "CRASHED"
     assert [each["partition"] for each in messages] == ["2024-04-28"]
     assert "killed by signal 9" in messages[0]["reason"]
     assert "given up" in messages[0]["subject"]
+
+
+def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: tuple[str, Messages]) -> None:
+    before = len(of(told, "hikes"))
+    run = ops.run("score/hikes")
+    ops.set_state(run, "RUNNING", "Running")
+    ops.set_state(run, "CRASHED", "Crashed", "killed by signal 9")
+    until("it is handed out again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
+    ops.set_state(run, "PENDING", "Pending")
+    ops.set_state(run, "CRASHED", "Crashed", "its code does not import")
+    until("it is given up", 30, lambda: ops.state(run)["name"] == "GivenUp")
+    assert len(settled(told, "hikes", seconds=25)[before:]) == 1
+    assert ops.states(run).count("AwaitingRetry") == 1
 
 
 def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told(

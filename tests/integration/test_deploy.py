@@ -34,9 +34,9 @@ def projects(ops: Ops) -> Iterator[Path]:
     yield folder
     shutil.rmtree(folder)
     for each in ops.ask("/deployments/filter"):
-        httpx.delete(f"{ops.url}/deployments/{each['id']}", timeout=20).raise_for_status()
+        ops.call("DELETE", f"/deployments/{each['id']}")
     for each in ops.ask("/automations/filter"):
-        httpx.delete(f"{ops.url}/automations/{each['id']}", timeout=20).raise_for_status()
+        ops.call("DELETE", f"/automations/{each['id']}")
 
 
 @pytest.fixture
