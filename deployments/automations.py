@@ -94,8 +94,9 @@ def _of_all(alert: Alert) -> list[AutomationCore]:
         ("a run failed", _presence(failed, for_each={DEPLOYMENT}, within=ONE_INCIDENT), Page.failed()),
         ("a crashed run is given up", _presence(crashed(NEVER_OR_MORE_OFTEN)), Page.crashed()),
         ("a run cannot start", _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY, count=2), Page.crashed()),
+        ("a run waits for approval", _presence({"prefect.state-type": "PAUSED"}), Page.waiting()),
         ("no worker", _no_worker(), Page.no_worker()),
-        ("a deployment is paused", _paused(), Page.paused()),
+        ("a deployment stands still", _stands_still(), Page.paused()),
     ]
     return [_automation(name, trigger, [alert.tell(page)]) for name, trigger, page in pages]
 
@@ -152,7 +153,7 @@ def _no_worker() -> EventTrigger:
     return EventTrigger(expect={"prefect.work-pool.not-ready"}, match=pool, posture=Posture.Reactive, threshold=1)
 
 
-def _paused() -> EventTrigger:
+def _stands_still() -> EventTrigger:
     """The status flow says it of each paused deployment whenever it looks; once a day is heard."""
     return EventTrigger(
         expect={"tierra.deployment.paused"}, for_each={RUN}, posture=Posture.Reactive, threshold=1, within=A_DAY
