@@ -167,7 +167,7 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
         return read_batches(workspace.objects, joined.rows)
 
     scored = (scorer.score(batch, history, key_of(project.main_source)) for batch in batches())
-    part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored, repeating=False)
+    part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored)
     return Predicted(
         part=part,
         unseen=dict(scorer.unseen),

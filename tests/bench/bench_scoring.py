@@ -40,7 +40,7 @@ class Served:
         """Read, encode, predict and write, as the score flow does."""
         none, key = self.scorer.history_frame(None), self.project.main_source.key
         scored = (self.scorer.score(batch, none, key) for batch in read_batches(self.objects, self.rows))
-        return write_batches(self.objects, "parts/", scored, repeating=False)
+        return write_batches(self.objects, "parts/", scored)
 
     def features(self) -> pd.DataFrame:
         """All features in memory."""
