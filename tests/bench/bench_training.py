@@ -8,11 +8,12 @@ import pytest
 from tests.bench.measure import Cost, hold, interleaved, show
 from tests.bench.workload import MODEL, Installation, write_rides
 
-FEW, MANY = 100_000, 600_000
-ROUNDS = 3
+FEW, MANY = 100_000, 1_200_000
+ROUNDS = 5
 PROGRAMS = {"script": ("tests.bench.plain_training",), "flow": ("tests.bench.child", "train")}
-FIXED_CPU_SECONDS = 5.0
-COST_OF_A_ROW = 1.1
+FIXED_CPU_SECONDS, COST_OF_A_ROW = 5.0, 1.1
+# What a busy machine makes of them.
+FIXED_HELD, ROW_HELD = 7.0, 1.25
 
 
 @pytest.fixture
@@ -42,5 +43,5 @@ def test_the_train_flow_against_its_library_calls_in_a_script(installation: Inst
     few, many = ({kind: costs[f"{rows:,} rows, {kind}"].cpu for kind in PROGRAMS} for rows in (FEW, MANY))
     row = {kind: (many[kind] - few[kind]) / (MANY - FEW) for kind in PROGRAMS}
     fixed = (few["flow"] - FEW * row["flow"]) - (few["script"] - FEW * row["script"])
-    hold("train flow, fixed cost above the script's, CPU", fixed, 5.0, FIXED_CPU_SECONDS, " s")
-    hold("train flow, each added row by the script's", row["flow"] / row["script"], 1.1, COST_OF_A_ROW, " x")
+    hold("train flow, fixed cost above the script's, CPU", fixed, FIXED_CPU_SECONDS, FIXED_HELD, " s")
+    hold("train flow, each added row by the script's", row["flow"] / row["script"], COST_OF_A_ROW, ROW_HELD, " x")

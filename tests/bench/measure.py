@@ -98,7 +98,7 @@ def hold(what: str, found: float, goal: float, line: float | None = None, unit: 
     bound = goal if line is None else line
     met, held = (found >= goal, found >= bound) if least else (found <= goal, found <= bound)
     word = "at least" if least else "at most"
-    said = f"{'met' if met else 'missed'}: {found:.2f}{unit} against goal {word} {goal:g}{unit}"
-    FIGURES.append(f"{what:58} {said}" + ("" if met else f" (held to {word} {bound:g})"))
+    said = f"{'met' if met else 'missed'}: {found:.2f}{unit} against goal {word} {goal:.3g}{unit}"
+    FIGURES.append(f"{what:58} {said}" + ("" if met else f" (held to {word} {bound:.3g}{unit})"))
     print(f"  {FIGURES[-1]}")
     assert held, FIGURES[-1]
