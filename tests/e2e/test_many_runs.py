@@ -87,10 +87,9 @@ def watch(folder: Path, count: int, **environment: str) -> None:
     table = up_to_today(rides(600))
     for name in names:
         write_project(folder / "projects" / name, ride_spec(project=name), table)
-    with (
-        a_receiver() as (hook, told),
-        a_server(folder, TIERRA_ALERT_WEBHOOK=hook, TIERRA_HEARTBEAT_SECONDS="30", **environment) as ops,
-    ):
+    with a_receiver() as (hook, told), a_server(
+        folder, TIERRA_ALERT_WEBHOOK=hook, TIERRA_HEARTBEAT_SECONDS="30", **environment
+    ) as ops:
         for name in names:
             ops.tierra("train", name)
         ops.tierra("deploy")
