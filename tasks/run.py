@@ -17,6 +17,7 @@ from tasks.run_log import flush_run_logs, set_up_run_logs
 from tierra.errors import TierraError
 from tierra.journal import Journal, open_journal
 from tierra.outcomes import Scored, Trained, rejection
+from tierra.report.wording import inline
 
 P = ParamSpec("P")
 LONGEST = 200
@@ -87,10 +88,10 @@ def _with_page(
     # Neither a full disk nor a page that cannot be drawn turns what was published into a failure.
     except Exception as error:  # noqa: BLE001
         logger.exception("no receipt could be written")
-        _show_summary(project, flow, _without_receipt(end, error))
+        _show_summary(project, flow, end, _without_receipt(end, error))
         return end
     logger.info("receipt: {}", receipt)
-    _show_summary(project, flow, short)
+    _show_summary(project, flow, end, short)
     if isinstance(end, TierraError):
         return end
     return end.model_copy(update={"receipt": str(receipt)})
@@ -101,10 +102,12 @@ def _without_receipt(end: Trained | Scored | TierraError, error: Exception) -> s
     return f"# {state.name}\n\n{state.message}\n\nNo receipt could be written: {type(error).__name__}; see the log."
 
 
-def _show_summary(project: str, flow: str, text: str) -> None:
+def _show_summary(project: str, flow: str, end: Trained | Scored | TierraError, text: str) -> None:
     """Put the run's summary on its page. What was published stays so when the server does not take it."""
+    state = as_state(end)
     try:
-        create_markdown_artifact(text, key=artifact_key(flow, project), description=f"{flow} {project}")
+        said = f"{state.name}: {inline(state.message, LONGEST)}"
+        create_markdown_artifact(text, key=artifact_key(flow, project), description=said)
     except Exception:  # noqa: BLE001
         logger.exception("no summary could be shown")
 

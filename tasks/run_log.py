@@ -1,5 +1,6 @@
 """Loguru lines in the Prefect run's own log, whichever thread or process they come from."""
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from prefect.logging.handlers import APILogHandler, emit_api_log, set_api_log_si
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_API_URL
 
+from tierra.errors import TierraError
 from tierra.logs import set_up_logs
 from tierra.settings import load_settings
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from loguru import Message
 
 ANSWER_SECONDS = 2.0
+# Who logs what a run of a worker ended in: the run's own log, and the worker's.
+ENGINE = ("prefect.flow_runs", "prefect.engine")
 # For the processes a run starts: the process it runs in, the run, and its name.
 VARIABLE = "TIERRA_RUN"
 # Runs that logged in this process, and the process they did it in: a fork inherits both.
@@ -32,9 +36,18 @@ def set_up_run_logs() -> None:
     if (context := FlowRunContext.get()) and context.flow_run:
         _remember(context.flow_run)
     set_up_logs(load_settings(), forward_to_prefect)
+    for name in ENGINE:
+        logging.getLogger(name).addFilter(say_in_one_line)
     if _is_child():
         # Without a server of its own address, a child would start one for itself.
         set_api_log_sink(_send_at_once if PREFECT_API_URL.value() else _drop)
+
+
+def say_in_one_line(record: logging.LogRecord) -> bool:
+    """Let a run that ended in an error of ours say so in one line: Prefect logs a failed run's traceback as a bug's."""
+    if record.exc_info and isinstance(record.exc_info[1], TierraError):
+        record.msg, record.args, record.exc_info = str(record.exc_info[1]), (), None
+    return True
 
 
 def flush_run_logs() -> None:

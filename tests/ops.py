@@ -122,6 +122,7 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     ours = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": url, "PREFECT_UI_URL": url[:-4],
+            "PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects")}  # fmt: skip
     ops = Ops(url, folder, {**ours, **environment})
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

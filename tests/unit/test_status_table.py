@@ -99,14 +99,14 @@ def test_the_page_says_the_whole_in_its_first_line() -> None:
     assert headline(status("rides", runs=(crashed("rides"),))) == "RED: score/rides"
 
 
-def test_the_page_is_a_table_that_markdown_reads() -> None:
+def test_the_page_has_two_tables_that_markdown_reads() -> None:
     lines = write_page(status("rides", "zebras", runs=(crashed("rides"),))).splitlines()
-    rows = [line for line in lines if line.startswith("| ") and ("score/" in line or "train/" in line)]
-    assert len(rows) == 4
-    head = lines.index(next(line for line in lines if "last success" in line))
-    assert lines[head + 1].startswith("|---|")
-    assert lines[head + 2].startswith("| **RED** | score/rides |")
-    assert {line.count("|") for line in lines[head : head + 6]} == {lines[head].count("|")}
+    for name, first in (("last\u00a0success", "| **RED** | score/rides | never |"), ("p50", "| score/rides | 0 |")):
+        head = lines.index(next(line for line in lines if name in line))
+        assert lines[head + 1].startswith("|---|")
+        assert lines[head + 2].startswith(first)
+        assert {line.count("|") for line in lines[head : head + 6]} == {lines[head].count("|")}
+        assert lines[head + 6] == ""
 
 
 def test_when_all_is_well_the_first_line_says_so() -> None:
