@@ -114,7 +114,7 @@ def _of_one(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
         return []
     late = _automation(
         f"{deployment.name} is overdue",
-        f"Tells when no run completed for {duration(longest)}: its longest gap and {duration(deployment.late_after)} more.",
+        f"Tells when no run completed for {duration(longest)}, its longest gap and {duration(deployment.late_after)}.",
         _absence(set(), longest, {"prefect.state-type": "COMPLETED"}, deployment),
         [alert.tell(Page.overdue(deployment, longest))],
     )
