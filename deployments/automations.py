@@ -16,6 +16,7 @@ from prefect.events.schemas.automations import Posture
 
 from deployments.alert import Alert, Page
 from deployments.plan import POOL, TAG, Deployment
+from tierra.spec import duration
 
 PREFIX = "tierra: "
 SILENT_BEATS = 3
@@ -50,37 +51,40 @@ def find_the_dead(heartbeat_seconds: int) -> AutomationCore:
     silence = timedelta(seconds=SILENT_BEATS * heartbeat_seconds)
     trigger = _absence({"prefect.flow-run.heartbeat"}, silence)
     message = f"No sign of life for {silence.total_seconds():.0f} s: its process or its machine is gone"
-    return _automation("a silent run has crashed", trigger, [_to(StateType.CRASHED, "Crashed", message)])
+    why = f"A run without a sign of life for {silence.total_seconds():.0f} s becomes Crashed."
+    return _automation("a silent run has crashed", why, trigger, [_to(StateType.CRASHED, "Crashed", message)])
 
 
 def find_the_stuck() -> AutomationCore:
     """A run that a worker took and never started has crashed: its worker died in between."""
     trigger = _absence({"prefect.flow-run.Pending"}, TO_START)
     message = f"A worker took it {TO_START.total_seconds() / 60:.0f} minutes ago and never started it"
-    return _automation(
-        "a run that never starts has crashed", trigger, [_to(StateType.CRASHED, "NeverStarted", message)]
-    )
+    why = f"A run that a worker took becomes NeverStarted after {duration(TO_START)} without a start."
+    actions = [_to(StateType.CRASHED, "NeverStarted", message)]
+    return _automation("a run that never starts has crashed", why, trigger, actions)
 
 
 def start_again() -> AutomationCore:
     """A crashed run is started again, twice at most, unless something else happens to it within a breath."""
     trigger = _absence({"prefect.flow-run.Crashed"}, BREATH, {"prefect.run-count": STARTED_TWICE_AT_MOST})
-    return _automation("a crashed run starts again", trigger, [_again("started again after a crash")])
+    why = f"A crashed run is started again after {BREATH.total_seconds():.0f} s, twice at most."
+    return _automation("a crashed run starts again", why, trigger, [_again("started again after a crash")])
 
 
 def start_again_once() -> AutomationCore:
     """A run that was never started is handed out once more a day."""
     trigger = _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY)
-    return _automation("a run that never started starts again", trigger, [_again("handed out again")])
+    why = "A run that was never started is handed out again, once a day."
+    return _automation("a run that never started starts again", why, trigger, [_again("handed out again")])
 
 
 def give_up() -> AutomationCore:
     """A run that crashes again without having started in between must not loop: its code may not even import."""
     trigger = _presence(crashed(STARTED_TWICE_AT_MOST), for_each={RUN, RUN_COUNT}, within=A_DAY, count=2)
     message = "Crashed again before it could start: its code does not import, or its process cannot be made"
-    return _automation(
-        "a run that cannot start again is given up", trigger, [_to(StateType.FAILED, "GivenUp", message)]
-    )
+    why = "A run that crashes again before it could start becomes GivenUp."
+    actions = [_to(StateType.FAILED, "GivenUp", message)]
+    return _automation("a run that cannot start again is given up", why, trigger, actions)
 
 
 def crashed(run_count: list[str]) -> dict[str, Any]:
@@ -91,14 +95,19 @@ def crashed(run_count: list[str]) -> dict[str, Any]:
 def _of_all(alert: Alert) -> list[AutomationCore]:
     failed = {"prefect.state-type": "FAILED", "prefect.state-name": "!InvalidCall"}
     pages = [
-        ("a run failed", _presence(failed, for_each={DEPLOYMENT}, within=ONE_INCIDENT), Page.failed()),
-        ("a crashed run is given up", _presence(crashed(NEVER_OR_MORE_OFTEN)), Page.crashed()),
-        ("a run cannot start", _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY, count=2), Page.crashed()),
-        ("a run waits for approval", _presence({"prefect.state-type": "PAUSED"}), Page.waiting()),
-        ("no worker", _no_worker(), Page.no_worker()),
-        ("a deployment stands still", _stands_still(), Page.paused()),
-    ]
-    return [_automation(name, trigger, [alert.tell(page)]) for name, trigger, page in pages]
+        ("a run failed", "One message an hour for each deployment; none for an InvalidCall.",
+         _presence(failed, for_each={DEPLOYMENT}, within=ONE_INCIDENT), Page.failed()),
+        ("a crashed run is given up", "Tells of a run that crashed at each of its three starts.",
+         _presence(crashed(NEVER_OR_MORE_OFTEN)), Page.crashed()),
+        ("a run cannot start", "Tells of a run that was handed out twice and never started.",
+         _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY, count=2), Page.crashed()),
+        ("no worker", f"Tells when nobody polls the pool {POOL}.", _no_worker(), Page.no_worker()),
+        ("a run waits for approval", "Tells that a person is asked whether a model shall serve.",
+         _presence({"prefect.state-type": "PAUSED"}), Page.waiting()),
+        ("a deployment stands still", "Tells of each that is paused or has a schedule off, once a day.",
+         _stands_still(), Page.paused()),
+    ]  # fmt: skip
+    return [_automation(name, why, trigger, [alert.tell(page)]) for name, why, trigger, page in pages]
 
 
 def _of_one(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
@@ -108,6 +117,7 @@ def _of_one(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
         return []
     late = _automation(
         f"{deployment.name} is overdue",
+        f"Tells when no run completed for {duration(longest)}, its longest gap and {duration(deployment.late_after)}.",
         _absence(set(), longest, {"prefect.state-type": "COMPLETED"}, deployment),
         [alert.tell(Page.overdue(deployment, longest))],
     )
@@ -118,7 +128,9 @@ def _of_one(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
         expect={"prefect.flow-run.DataRejected"}, match_related=[*_of(deployment), SCHEDULED],
         posture=Posture.Reactive, threshold=2, within=two_nights,
     )  # fmt: skip
-    return [late, _automation(f"{deployment.name} rejected twice", rejected, [alert.tell(Page.rejected(deployment))])]
+    why = "Tells when the data broke its contract in two scheduled runs in a row."
+    told = [alert.tell(Page.rejected(deployment))]
+    return [late, _automation(f"{deployment.name} rejected twice", why, rejected, told)]
 
 
 def _of(deployment: Deployment) -> list[dict[str, str]]:
@@ -168,5 +180,5 @@ def _again(why: str) -> ActionTypes:
     return _to(StateType.SCHEDULED, "AwaitingRetry", why)
 
 
-def _automation(name: str, trigger: EventTrigger, actions: list[ActionTypes]) -> AutomationCore:
-    return AutomationCore(name=PREFIX + name, trigger=trigger, actions=actions)
+def _automation(name: str, why: str, trigger: EventTrigger, actions: list[ActionTypes]) -> AutomationCore:
+    return AutomationCore(name=PREFIX + name, description=why, trigger=trigger, actions=actions)

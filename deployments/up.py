@@ -157,6 +157,8 @@ def _step(name: str) -> Iterator[None]:
 def _show(settings: Settings, addresses: Addresses) -> None:
     places = {
         "Prefect": addresses.pages,
+        # No menu of the pages leads to the artifacts.
+        "status": f"{addresses.pages}/v2/artifacts/key/status",
         "MLflow": addresses.mlflow_link,
         "receipts": addresses.receipts_link,
         "logs": settings.root / "logs",

@@ -55,6 +55,7 @@ def ops(told: tuple[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iter
     with a_server(folder, **ours) as server:
         server.tierra("deploy")
         worker = server.worker()
+        until("the worker polls", 120, lambda: server.deployment("score/rides")["status"] == "READY")
         yield server
         kill(worker)
 

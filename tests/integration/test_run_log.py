@@ -1,5 +1,6 @@
 """What ops reads in a run's log: our lines at their levels, retries as warnings, and no secret."""
 
+import logging
 import time
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from loguru import logger
 from prefect import flow
 
-from tasks.run_log import set_up_run_logs
+from tasks.run_log import say_in_one_line, set_up_run_logs
 from tasks.station import station
 from tierra.errors import DataRejected, TierraError, Unavailable
 
@@ -82,3 +83,16 @@ def test_lines_arrive_at_their_level_with_secrets_struck_out(
     ours = [(level, text) for level, text in lines if "****" in text]
     assert [level for level, _ in ours] == [WARNING, ERROR]
     assert "canary-71" not in str(lines)
+
+
+def test_an_error_of_ours_is_one_line_and_a_bug_keeps_its_traceback() -> None:
+    def logged(error: Exception) -> logging.LogRecord:
+        record = logging.LogRecord("prefect.flow_runs", ERROR, "", 1, "exited", (), (type(error), error, None))
+        assert say_in_one_line(record)
+        return record
+
+    rejected = DataRejected("source-empty", "no rows")
+    ours = logged(rejected)
+    assert (ours.getMessage(), ours.exc_info) == (str(rejected), None)
+    bug = logged(KeyError("a column"))
+    assert (bug.getMessage(), bug.exc_info is None) == ("exited", False)

@@ -103,3 +103,13 @@ def test_every_part_of_the_project_file_has_a_heading_that_its_links_meet() -> N
                 for line in page.splitlines() if line.startswith("#")}  # fmt: skip
     assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= headings
     assert {part.anchor for part in Reference(make_schema()).sections if part.path} <= headings
+
+
+HANDWRITTEN = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md")]
+
+
+@pytest.mark.parametrize("file", HANDWRITTEN, ids=lambda file: file.name)
+def test_what_a_document_links_to_or_shows_is_there(file: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", file.read_text())
+    places = [link for link in links if not link.startswith(("http:", "https:", "mailto:"))]
+    assert [place for place in places if not (file.parent / place).exists()] == []
