@@ -13,6 +13,7 @@ from tierra.spec import duration
 PROJECT = "(flow_run.parameters.project or 'all projects')"
 PARTITION = "(flow_run.parameters.partition or 'all that is due')"
 REASON = "(flow_run.state.message or flow_run.state.name).splitlines()[0]"
+WHAT = "flow.name ~ ' ' ~ flow_run.state.name"
 RUN_LINK = "(flow_run | ui_url)"
 
 
@@ -29,7 +30,7 @@ class Page:
     @classmethod
     def failed(cls) -> "Page":
         """A run failed for good: its retries ran out, or nothing could be retried."""
-        return cls._of_run("flow.name ~ ' ' ~ flow_run.state.name", REASON)
+        return cls._of_run(WHAT, REASON)
 
     @classmethod
     def crashed(cls) -> "Page":
@@ -56,9 +57,14 @@ class Page:
 
     @classmethod
     def paused(cls) -> "Page":
-        """A deployment stands still until somebody resumes it."""
+        """A deployment, or its schedule, is switched off until somebody switches it on."""
         name = "event.resource['prefect.resource.name']"
-        return cls(f"{name} ~ ' is paused'", _text("nothing of it runs until somebody resumes it"), name)
+        return cls(f"{name} ~ ' stands still'", "event.payload.why", name)
+
+    @classmethod
+    def waiting(cls) -> "Page":
+        """A training run asks whether its model shall serve."""
+        return cls._of_run(WHAT, REASON)
 
     @classmethod
     def _of_run(cls, what: str, reason: str) -> "Page":

@@ -102,7 +102,10 @@ def _of_all(alert: Alert) -> list[AutomationCore]:
         ("a run cannot start", "Tells of a run that was handed out twice and never started.",
          _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY, count=2), Page.crashed()),
         ("no worker", f"Tells when nobody polls the pool {POOL}.", _no_worker(), Page.no_worker()),
-        ("a deployment is paused", "Tells of each paused deployment, once a day.", _paused(), Page.paused()),
+        ("a run waits for approval", "Tells that a person is asked whether a model shall serve.",
+         _presence({"prefect.state-type": "PAUSED"}), Page.waiting()),
+        ("a deployment stands still", "Tells of each that is paused or has a schedule off, once a day.",
+         _stands_still(), Page.paused()),
     ]  # fmt: skip
     return [_automation(name, why, trigger, [alert.tell(page)]) for name, why, trigger, page in pages]
 
@@ -162,7 +165,7 @@ def _no_worker() -> EventTrigger:
     return EventTrigger(expect={"prefect.work-pool.not-ready"}, match=pool, posture=Posture.Reactive, threshold=1)
 
 
-def _paused() -> EventTrigger:
+def _stands_still() -> EventTrigger:
     """The status flow says it of each paused deployment whenever it looks; once a day is heard."""
     return EventTrigger(
         expect={"tierra.deployment.paused"}, for_each={RUN}, posture=Posture.Reactive, threshold=1, within=A_DAY

@@ -87,8 +87,9 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
     weight = make_weight(recipe, code, rows)
     beside |= {} if weight is None else {WEIGHT: weight}
     table = pa.Table.from_pandas(pd.concat([built, pd.DataFrame(beside)], axis="columns"), preserve_index=False)
+    unchanged = not project.joins and joined.schema == read[project.main].schema
     return FeatureTable(
-        joined=write_table(objects, "snapshots/", joined.schema, [joined]),
+        joined=tables[project.main] if unchanged else write_table(objects, "snapshots/", joined.schema, [joined]),
         features=write_table(objects, "features/", table.schema, [table]),
         labels=labels,
         unlabelled=int(target.isna().sum()),

@@ -14,7 +14,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from tierra.journal import Entry, Progress, Watcher, watching
 
-# Of a hundred, about as long as each takes on the flights of the demo.
+# Of a hundred, about as long as each takes on some 300,000 rows.
 SHARES: Final = {
     "train": {"open-project": 2, "pull-sources": 25, "validate-tables": 8, "build-features": 15, "split-table": 5,
               "fit-candidates": 25, "choose-candidate": 1, "evaluate-models": 15, "judge": 1, "register-model": 3},

@@ -190,7 +190,7 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
 
     key = key_of(project.main_source)
     scored = (scorer.score(batch, history, key) for batch in _counted(batches(), joined.rows.rows))
-    part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored, repeating=False)
+    part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored)
     return Predicted(
         part=part,
         unseen=dict(scorer.unseen),

@@ -1,17 +1,15 @@
 """The command `tierra`. Heavy libraries and the flows load only when a command needs them."""
 
-import importlib
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from tierra import __version__
+from tierra.calling import find_function, one_line_errors, rejection_of, run_flow, show_tracebacks
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
-from tierra.errors import Misconfigured, TierraError
+from tierra.errors import Misconfigured
 from tierra.settings import load_settings
 
 app = typer.Typer(
@@ -50,26 +48,23 @@ def options(
 ) -> None:
     """What holds for every command."""
     set_defaults(QUIET | FOR_A_PERSON)
-    _state["debug"] = debug
-
-
-_state: dict[str, bool] = {"debug": False}
+    show_tracebacks(debug)
 
 
 @app.command()
 def demo(project: Annotated[str | None, typer.Argument(help="A project whose folder has a demo.py.")] = None) -> None:
     """Load a project's demo data, train, and score what is due."""
-    with _errors():
+    with one_line_errors():
         from tierra import demonstration
         from tierra.console import people
 
-        demonstration.run(project, lambda: _run("train"), lambda: _run("score"), people)
+        demonstration.run(project, lambda: run_flow("train"), lambda: run_flow("score"), people)
 
 
 @app.command()
 def check(project: PROJECT, as_json: JSON = False) -> None:
     """Check a project file, its functions and its connections, and print every default."""
-    with _errors():
+    with one_line_errors():
         from tierra.checking import check_project
         from tierra.console import out, pairs, print_json
 
@@ -90,7 +85,7 @@ def try_(
     as_json: JSON = False,
 ) -> None:
     """Train and judge on a sample, in seconds; nothing is kept."""
-    with _errors():
+    with one_line_errors():
         from tierra.console import print_json, progress, show_trial
         from tierra.trial import try_project
         from tierra.workspace import open_workspace
@@ -113,10 +108,10 @@ def train(
     as_json: JSON = False,
 ) -> None:
     """Train, judge and register a project's model."""
-    with _errors():
+    with one_line_errors():
         from tierra.console import print_json, show_trained
 
-        end = _run("train")(project, dry_run, reason, approve, quiet=as_json)
+        end = run_flow("train")(project, dry_run, reason, approve, quiet=as_json)
         print_json(end.model_dump_json(indent=1)) if as_json else show_trained(end)
 
 
@@ -130,12 +125,12 @@ def score(
     as_json: JSON = False,
 ) -> None:
     """Publish predictions of one partition, or of every one that is due."""
-    with _errors():
+    with one_line_errors():
         from tierra.console import print_json, show_scored
 
-        end = _run("score")(project, partition, rescore, dry_run, reason, quiet=as_json, show=not as_json)
+        end = run_flow("score")(project, partition, rescore, dry_run, reason, quiet=as_json, show=not as_json)
         print_json(end.model_dump_json(indent=1)) if as_json else show_scored(end)
-        if error := _rejection(end):
+        if error := rejection_of(end):
             raise error
 
 
@@ -144,10 +139,10 @@ def status(
     project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None, as_json: JSON = False
 ) -> None:
     """Show how every project stands, the worst first; end with 5 when anything is red."""
-    with _errors():
+    with one_line_errors():
         from tierra.console import out, print_json
 
-        seen = _find("tasks", "status", "look_from_outside")(project)
+        seen = find_function("tasks", "status", "look_from_outside")(project)
         if as_json:
             print_json(seen.model_dump_json(indent=1))
         else:
@@ -167,7 +162,7 @@ def predictions(
     output: Annotated[Path | None, typer.Option(help="A file, written whole or not at all; else print.")] = None,
 ) -> None:
     """Print the published predictions of a partition, or write them to a file."""
-    with _errors():
+    with one_line_errors():
         from tierra.data.partitions import ALL
         from tierra.export import encode, write_whole
         from tierra.reading import read_table
@@ -185,7 +180,7 @@ def _prints_on_a_terminal() -> bool:
 @app.command()
 def settings(as_json: JSON = False) -> None:
     """Print where this installation runs; secrets masked."""
-    with _errors():
+    with one_line_errors():
         from tierra.console import out, pairs, print_json
 
         loaded = load_settings()
@@ -202,8 +197,8 @@ def doctor(
     as_json: JSON = False,
 ) -> None:
     """Check versions, server, stores, connections and this machine; say what to do about what is wrong."""
-    with _errors():
-        if not _find("deployments", "doctor", "print_examination")(as_json, deep, throwaway):
+    with one_line_errors():
+        if not find_function("deployments", "doctor", "print_examination")(as_json, deep, throwaway):
             raise typer.Exit(1)
 
 
@@ -219,58 +214,5 @@ def deploy(
     dry_run: Annotated[bool, typer.Option(help="Show the difference; change nothing.")] = False, as_json: JSON = False
 ) -> None:
     """Make a Prefect server hold the deployments, schedules and automations of the projects."""
-    with _errors():
-        _find("deployments", "deploy")(dry_run, as_json)
-
-
-def _run(name: str) -> Callable[..., Any]:
-    """The flow of that name in the folder we stand in, as a function that ends in its outcome."""
-
-    def run(*arguments: Any, quiet: bool = False, **_: Any) -> Any:
-        from tierra.console import people, progress
-        from tierra.logs import a_person_watches
-        from tierra.workspace import open_workspace
-
-        open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
-        a_person_watches()
-        if load_settings().clock and not quiet:
-            people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
-        with progress(quiet):
-            state = _find("flows", name)(*arguments, return_state=True)
-            end = state.result(raise_on_failure=False)
-        if isinstance(end, TierraError) and hasattr(end, "end") and not isinstance(end.end, TierraError):
-            return end.end
-        if isinstance(end, Exception):
-            raise end
-        return end
-
-    return run
-
-
-def _find(folder: str, name: str, function: str = "") -> Callable[..., Any]:
-    """A function of the folder we stand in, the one of the file's name unless another is named; found at run time."""
-    if not Path(folder, f"{name}.py").is_file():
-        raise Misconfigured("flows-not-found", f"no {folder}/{name}.py in {Path.cwd()}")
-    sys.path.insert(0, str(Path.cwd()))
-    found: Callable[..., Any] = getattr(importlib.import_module(f"{folder}.{name}"), function or name)
-    return found
-
-
-def _rejection(end: Any) -> TierraError | None:
-    from tierra.outcomes import rejection
-
-    return rejection(end)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """An error of ours as one line and its exit code."""
-    try:
-        yield
-    except TierraError as error:
-        if _state["debug"]:
-            raise
-        from tierra.console import show_error
-
-        show_error(error)
-        raise typer.Exit(error.exit_code) from None
+    with one_line_errors():
+        find_function("deployments", "deploy")(dry_run, as_json)

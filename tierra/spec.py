@@ -50,7 +50,7 @@ def _days(value: Any) -> Any:
 def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
-    if isinstance(value, str) and (match := re.fullmatch(r"([1-9]\d{0,4})\s*([mhd])", value)):
+    if isinstance(value, str) and (match := re.fullmatch(r"([1-9]\d{0,3})\s*([mhd])", value)):
         return timedelta(**{UNITS[match[2]]: int(match[1])})
     raise ValueError("a time such as 45m, 6h or 2d")
 
@@ -98,7 +98,7 @@ class _OneOrMany:
 
 # What a person may write, for editors; the validators above decide.
 AS_DAYS = {"title": "days", "type": "string", "pattern": r"^\d{1,5}\s*[dw]$"}
-AS_DURATION = {"title": "time", "type": "string", "pattern": r"^[1-9]\d{0,4}\s*[mhd]$"}
+AS_DURATION = {"title": "time", "type": "string", "pattern": r"^[1-9]\d{0,3}\s*[mhd]$"}
 AS_SHARE = {
     "title": "share",
     "anyOf": [

@@ -17,6 +17,7 @@ PYTHON: Final = ">=3.11,<3.14"
 # The bounds of pyproject.toml; a test holds the two together.
 MATRIX: Final = {
     "boto3": ">=1.44,<2",
+    "cronsim": ">=2.7,<3",
     "fastapi": ">=0.139,<0.151",
     "great-expectations": ">=1.24,<1.25",
     "jinja2": ">=3.1,<4",
@@ -25,6 +26,7 @@ MATRIX: Final = {
     "numpy": ">=2.4,<3",
     "pandas": ">=3.1,<3.2",
     "prefect": ">=3.8.8,<3.9",
+    "psycopg": ">=3.2,<4",
     "pyarrow": ">=25,<26",
     "pydantic": ">=2.14,<3",
     "pydantic-settings": ">=2.16,<3",

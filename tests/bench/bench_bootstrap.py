@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.bench.measure import hold
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions
 from tierra.model.bootstrap import draw_metrics
@@ -36,4 +37,4 @@ def test_the_bootstrap_stays_within_its_budget(task: Task) -> None:
         cost.append((time.process_time() - cpu, time.perf_counter() - wall))
     cpu, wall = min(cost)
     print(f"{task:11} {draws:,} draws of {ROWS:,} rows: cpu {cpu:.2f} s  wall {wall:.2f} s")
-    assert cpu <= LIMIT
+    hold(f"bootstrap of {task}, {draws:,} draws, CPU", cpu, LIMIT, unit=" s")

@@ -4,12 +4,14 @@ import pyarrow as pa
 import pytest
 
 from tests.bench.flights import read_flights
-from tests.bench.measure import here, interleaved, show
+from tests.bench.measure import here, hold, interleaved, show
 from tierra.data.contract import Findings, check_rows
 from tierra.data.spec import Expectation
 from tierra.store.tables import ROWS_A_GROUP
 
-LIMIT = 0.3
+GOAL = 0.3
+# A busy machine takes half as much again.
+LIMIT = 0.6
 RANGES = {"month": (1, 12), "day": (1, 31), "hour": (0, 23), "minute": (0, 59), "distance": (1, 6_000),
           "sched_dep_time": (0, 2_359), "sched_arr_time": (0, 2_359)}  # fmt: skip
 SETS = {"origin": ["EWR", "JFK", "LGA"], "year": [2013]}
@@ -47,5 +49,6 @@ def test_fifteen_expectations_over_a_year_of_flights(flights: pa.Table) -> None:
     costs = interleaved(
         {"one table": lambda: here(lambda: check([flights])), "group by group": lambda: here(lambda: check(groups))}
     )
-    show(f"15 expectations, {flights.num_rows:,} rows, imports aside (goal {LIMIT} s CPU)", costs)
-    assert costs["one table"].cpu <= LIMIT
+    show(f"15 expectations, {flights.num_rows:,} rows, imports aside", costs)
+    hold("15 expectations, one table, CPU", costs["one table"].cpu, GOAL, LIMIT, " s")
+    hold("15 expectations, group by group, CPU", costs["group by group"].cpu, GOAL, LIMIT, " s")

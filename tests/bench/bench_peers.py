@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.bench.flights import data_folder
-from tests.bench.measure import ROOT, Cost, child, interleaved, show
+from tests.bench.measure import ROOT, Cost, child, hold, interleaved, show
 
 PEERS = ("kedro", "dagster", "metaflow")
+# What Tierra is to stay below; it is held to the last of them.
+RIVALS = ("dagster", "metaflow")
 SHARED = ("pandas", "scikit-learn", "pyarrow")
 SCRIPTS = ROOT / "tests" / "bench" / "peers"
 VENVS = ROOT / "var" / "peers"
@@ -68,4 +70,6 @@ def test_tierra_adds_less_than_metaflow(prefect_server: str, tmp_path: Path) -> 
     added = {name: costs[name].cpu - costs[plain].cpu for name, plain in beside.items()}
     above = {name: f"{cpu:+.1f} s CPU" for name, cpu in added.items()}
     show("Eight steps on the flights table", costs, above_plain=above)
-    assert added["tierra"] < added.get("metaflow", float("inf"))
+    if rivals := [added[peer] for peer in RIVALS if peer in added]:
+        what = f"eight steps, CPU above plain, by the leanest of {' and '.join(RIVALS)}"
+        hold(what, added["tierra"], min(rivals), added.get("metaflow"), " s")

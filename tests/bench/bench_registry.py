@@ -3,7 +3,7 @@
 from itertools import count
 from pathlib import Path
 
-from tests.bench.measure import here, interleaved, show
+from tests.bench.measure import here, hold, interleaved, show
 from tests.integration.test_registry import fit_project
 from tierra.model.registry import Registry
 
@@ -16,6 +16,6 @@ def test_a_run_and_its_model_are_registered_within_a_second(tmp_path: Path) -> N
     costs = interleaved(
         {"run, model, version, alias": lambda: here(lambda: fitted.register(registry, f"inputs {next(numbers)}"))}
     )
-    show(f"MLflow, warm (goal {LIMIT:.0f} s)", costs)
+    show("MLflow, warm", costs)
     assert registry.champion("rides").version == "6"  # type: ignore[union-attr]
-    assert costs["run, model, version, alias"].wall <= LIMIT
+    hold("MLflow run, model, version, alias, warm, wall", costs["run, model, version, alias"].wall, LIMIT, unit=" s")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.bench.measure import Cost, here, interleaved, show
+from tests.bench.measure import Cost, here, hold, interleaved, show
 from tests.bench.workload import MODEL, Installation, write_rides
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
@@ -23,7 +23,7 @@ from tierra.workspace import Workspace
 
 A_YEAR_OF_FLIGHTS, FIVE_MILLION, TWENTY_MILLION = 336_776, 5_000_000, 20_000_000
 GOAL = 0.9
-# Reached so far, less what a busy machine takes; docs/benchmarks.md says what stands between.
+# Reached on a quiet machine, less what a busy one takes; docs/benchmarks.md says what stands between.
 FLOOR = 0.75
 
 
@@ -40,7 +40,7 @@ class Served:
         """Read, encode, predict and write, as the score flow does."""
         none, key = self.scorer.history_frame(None), self.project.main_source.key
         scored = (self.scorer.score(batch, none, key) for batch in read_batches(self.objects, self.rows))
-        return write_batches(self.objects, "parts/", scored, repeating=False)
+        return write_batches(self.objects, "parts/", scored)
 
     def features(self) -> pd.DataFrame:
         """All features in memory."""
@@ -83,9 +83,7 @@ def compare(served: Served, title: str, rounds: int) -> float:
     raw, ours = costs.values()
     speed = {name: f"{len(features) / cost.cpu:,.0f} rows a CPU second" for name, cost in costs.items()}
     show(f"Scoring {len(features):,} rows with {title}", costs, throughput=speed)
-    print(
-        f"  throughput {raw.cpu / ours.cpu:.2f} x raw by CPU, {raw.wall / ours.wall:.2f} x by the clock (goal {GOAL})"
-    )
+    print(f"  throughput {raw.cpu / ours.cpu:.2f} x raw by CPU, {raw.wall / ours.wall:.2f} x by the clock")
     return raw.cpu / ours.cpu
 
 
@@ -94,7 +92,8 @@ def compare(served: Served, title: str, rounds: int) -> float:
     [(A_YEAR_OF_FLIGHTS, 5), (FIVE_MILLION, 3), pytest.param(TWENTY_MILLION, 1, marks=pytest.mark.long)],
 )
 def test_a_hundred_trees(serve: Callable[[str, int], Served], rows: int, rounds: int) -> None:
-    assert compare(serve("hist_gradient_boosting", rows), "a hundred trees", rounds) >= FLOOR
+    found = compare(serve("hist_gradient_boosting", rows), "a hundred trees", rounds)
+    hold(f"scoring {rows:,} rows by raw predict_proba, CPU", found, GOAL, FLOOR, " x", least=True)
 
 
 def test_a_logistic_model_promises_nothing(serve: Callable[[str, int], Served]) -> None:

@@ -17,6 +17,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 ROUNDS = 5
 
+# What was measured beside its goal, for the list at the end.
+FIGURES: list[str] = []
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -84,3 +87,18 @@ def show(title: str, costs: Mapping[str, Cost], **also: Mapping[str, str]) -> No
         peak = f"{cost.peak:8.0f}" if cost.peak else f"{'':8}"
         beside = "  ".join(each.get(name, "") for each in also.values())
         print(f"  {name:38} {cost.cpu:8.2f} {cost.wall:8.2f} {peak}  {beside}")
+
+
+def hold(what: str, found: float, goal: float, line: float | None = None, unit: str = "", least: bool = False) -> None:
+    """Say whether a figure meets its goal, and fail when it is beyond the line.
+
+    The line is the goal; where the goal is not reached, what is reached today with
+    head room, so that a step back fails. `least`: the larger, the better.
+    """
+    bound = goal if line is None else line
+    met, held = (found >= goal, found >= bound) if least else (found <= goal, found <= bound)
+    word = "at least" if least else "at most"
+    said = f"{'met' if met else 'missed'}: {found:.2f}{unit} against goal {word} {goal:.3g}{unit}"
+    FIGURES.append(f"{what:58} {said}" + ("" if met else f" (held to {word} {bound:.3g}{unit})"))
+    print(f"  {FIGURES[-1]}")
+    assert held, FIGURES[-1]

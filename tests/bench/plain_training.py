@@ -1,44 +1,147 @@
-"""The train flow's library calls in one plain script: no Prefect, no store, no receipt."""
+"""The train flow's library calls in one plain script: no Prefect, no tables in a store, no receipt.
+
+It ends with the verdict's words, which the flow must end with too.
+"""
 
 import json
 import sys
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
 
 from tests.bench.measure import peak_memory
+from tierra.data.code import load_code
+from tierra.data.differences import compare_profiles
+from tierra.data.features import build_training_features, check_row_wise
+from tierra.data.frames import settle_types, to_frame
+from tierra.data.joins import join_tables
+from tierra.data.profiling import profile_table
+from tierra.data.recipe import TARGET
+from tierra.data.snapshot import take_snapshot
+from tierra.data.sources import open_source
+from tierra.data.split import PARTS, split_rows, unit_of
+from tierra.data.target import make_target
 from tierra.environment import QUIET, set_defaults
+from tierra.model.examples import Examples
+from tierra.project import Project
+from tierra.releasing import make_release
+from tierra.store.objects import MemoryObjects
+from tierra.store.tables import in_groups, read_table
+from tierra.workspace import Workspace, open_workspace
+
+ROWS_COMPARED = 500
 
 
-def main(name: str, file: str) -> None:
+@dataclass(frozen=True)
+class Pulled:
+    """The source's rows, and what their snapshot is called."""
+
+    rows: pa.Table
+    sha256: str
+
+
+def main(name: str) -> None:
     set_defaults(QUIET)
-    from tierra.settings import load_settings
-    from tierra.trial import try_project
-    from tierra.workspace import Workspace
+    workspace = open_workspace()
+    project = workspace.project(name)
+    pulled = pull(workspace, project)
+    settled, joined, parts = split(project, pulled.rows)
+    models, validation = fit(settled, parts)
+    verdict = register(workspace, settled, pulled, joined, parts, models, validation)
+    print(json.dumps({"end": "Promoted", "said": verdict.reasons[-1], "peak": peak_memory()}))
 
-    settings = load_settings()
-    trial = try_project(Workspace(settings).project(name), settings, None)
-    log_model(settings.root, Path(file))
-    print(json.dumps({"end": trial.verdict.winner, "peak": peak_memory()}))
+
+def pull(workspace: Workspace, project: Project) -> Pulled:
+    objects, source = MemoryObjects(), project.main_source
+    reader = open_source(project.main, source, project.folder, workspace.settings)
+    ref = take_snapshot(objects, source, reader, project.training_window)
+    rows = read_table(objects, ref)
+    profile_table(in_groups(rows.schema, [rows]), project.main, source.key)
+    return Pulled(rows, ref.sha256)
 
 
-def log_model(root: Path, file: Path) -> None:
-    """One MLflow run with a model in it, as a script would end."""
-    import mlflow
-    import pandas as pd
-    from sklearn.linear_model import LogisticRegression
+def split(project: Project, pulled: pa.Table) -> tuple[Project, pa.Table, dict[str, Examples]]:
+    recipe, code = project.recipe, load_code(project.folder, project.functions)
+    joined = settle_types(join_tables(pulled, {project.main: pulled}, project.joins))
+    rows = to_frame(joined)
+    target, labels = make_target(recipe, code, rows)
+    check_row_wise(recipe, code, rows)
+    table = build_training_features(recipe, code, rows)
+    part_of = split_rows(unit_of(rows, recipe), target, project.split, labels)
+    inside = {name: (part_of == name).to_numpy(bool) for name in PARTS}
+    parts = {
+        name: Examples(table[each].reset_index(drop=True), target[each].to_numpy(), labels)
+        for name, each in inside.items()
+    }
+    find_differences(parts)
+    return project.for_task(labels.task), joined, parts
 
-    table = pd.read_parquet(file, columns=["km", "rain", "wind"]).head(1_000)
-    model = LogisticRegression().fit(table, table["km"] > table["rain"] * 9)
-    mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
-    if not mlflow.get_experiment_by_name("plain"):
-        mlflow.create_experiment("plain", artifact_location=(root / "plain").as_uri())
-    mlflow.set_experiment("plain")
-    with mlflow.start_run():
-        mlflow.log_metrics({"roc_auc": 0.5})
-        signature = mlflow.models.infer_signature(table, model.predict(table.head(2)))
-        mlflow.sklearn.log_model(
-            model, name="model", serialization_format="skops", signature=signature, pip_requirements=["scikit-learn"],
-            registered_model_name="plain",
-        )  # fmt: skip
+
+def find_differences(parts: dict[str, Examples]) -> None:
+    profiles = {}
+    for name, part in parts.items():
+        table = pa.Table.from_pandas(part.table.assign(**{TARGET: part.target}), preserve_index=False)
+        profiles[name] = profile_table(in_groups(table.schema, [table]), name, ())
+    for name in PARTS[1:]:
+        compare_profiles(profiles[name], profiles["train"])
+
+
+def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    from tierra.model.candidates import check_types, fit_candidate
+    from tierra.model.leaks import find_leaks
+    from tierra.model.preprocessing import describe_features
+    from tierra.model.training import measure, scorers_of, tune
+
+    find_leaks(parts["train"])
+    fitted: dict[str, Any] = {}
+    for candidate in project.candidates or ():
+        check_types(candidate, parts["train"], project.preprocessing)
+        fitted[candidate.name] = fit_candidate(candidate, parts["train"], fitted, project.preprocessing)
+    later = parts["validation"]
+    models = {name: tune(model, later, project.card.cost) for name, model in fitted.items()}
+    describe_features(parts["train"].features, project.preprocessing)
+    scorers = scorers_of(later.labels, project.gate, project.metrics)
+    return models, {name: measure(model, later, scorers) for name, model in models.items()}
+
+
+def register(
+    workspace: Workspace, project: Project, pulled: Pulled, joined: pa.Table, parts: dict[str, Examples],
+    models: dict[str, Any], validation: dict[str, dict[str, float]],
+) -> Any:  # fmt: skip
+    """Judge the best beside the rule and the champion, and register it."""
+    from tierra.model.artifact import check_agreement, predict
+    from tierra.model.comparing import compare_models
+    from tierra.model.distributions import distribution
+    from tierra.model.gate import judge
+    from tierra.model.training import choose_candidate, scorers_of
+
+    registry, test = workspace.registry(), parts["test"]
+    best, champion = choose_candidate(validation, project.gate), registry.champion(project.project)
+    assert champion
+    rivals = {best: models[best], "rule": models["rule"], "champion": registry.load(champion)}
+    scorers = scorers_of(test.labels, project.gate, project.metrics)
+    among = {name: (model, test) for name, model in rivals.items()}
+    scores = compare_models(best, among, project.gate.measure, scorers).scores
+    scores = scores.model_copy(update={"champion_version": champion.version})
+    verdict = judge(scores, project.gate)
+    assert verdict.promote
+    model = models["rule" if verdict.winner == "rule" else best]
+    check_agreement(model, test.table.head(ROWS_COMPARED), test.labels)
+    release = make_release(
+        project,
+        datasets={project.main: pulled.sha256},
+        types={field.name: str(field.type) for field in joined.schema},
+        labels=test.labels,
+        features=list(test.table.columns),
+        rows={name: len(part.target) for name, part in parts.items()},
+        scores=scores,
+        verdict=verdict,
+    )
+    shown, decided = distribution(predict(model, test.table, test.labels), test.labels)
+    release = release.model_copy(update={"scores": shown, "decided": decided})
+    registry.register(release, model, test.table, {name: (project.folder / name).read_bytes() for name in release.code})
+    return verdict
 
 
 if __name__ == "__main__":

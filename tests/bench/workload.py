@@ -95,11 +95,15 @@ class Installation:
 
     def run(self, flow: str, file: Path) -> Cost:
         """A flow in a process of its own. Nothing it keeps is there the next time."""
+        return self.end(file, "tests.bench.child", flow)[0]
+
+    def end(self, file: Path, *program: str) -> tuple[Cost, str]:
+        """What a program of ours takes, and what it says at its end; nothing it keeps is there the next time."""
         self.take(file)
         with self._kept():
-            cost, said = python("-m", "tests.bench.child", flow, "rides", env=self.settings)
+            cost, said = python("-m", *program, "rides", env=self.settings)
         assert said["end"] in ("Published", "Promoted"), said
-        return cost
+        return cost, said["said"]
 
     def train(self, file: Path) -> None:
         """Train once, for good."""

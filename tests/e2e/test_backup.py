@@ -3,10 +3,13 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.e2e.checkout import make_checkout
 
 
+@pytest.mark.long
 def test_a_restored_home_publishes_nothing_twice_and_serves_its_champion(tmp_path: Path, prefect_server: str) -> None:
     home = tmp_path / "var"
     write_project(tmp_path / "projects" / "rides", ride_spec(), rides())

@@ -17,6 +17,7 @@ from deployments.render import render
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout
+from tierra.schedule import When
 
 LAST_DAY = date(2024, 4, 29)
 CLOCK = f"{LAST_DAY}T03:00:00+00:00"
@@ -106,7 +107,8 @@ def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     for day in ("2024-04-27", "2024-04-28"):
         assert checkout.json("score", "rides", "--partition", day)["outcome"] == "Published"
     file = tmp_path / "prefect.yaml"
-    file.write_text(render([Deployment("score", "every_minute", "a test", {"project": "rides"}, "* * * * *")]))
+    planned = [Deployment("score", "every_minute", "a test", {"project": "rides"}, (When(cron="* * * * *"),))]
+    file.write_text(render(planned))
     prefect("deploy", "--prefect-file", str(file), "--all")
 
     def ended() -> list[dict[str, Any]]:

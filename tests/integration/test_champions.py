@@ -23,7 +23,9 @@ def test_in_postgresql_they_are_read_with_mlflows_own_tables(postgres_url: str) 
 
     address = postgres_url.replace("postgresql://", "postgresql+psycopg://")
     engine = create_engine(address)
-    Base.metadata.create_all(engine)
+    # Only these: MLflow's metadata grows duplicate constraints in a process that opened registries before.
+    used = [each.__table__ for each in (SqlRegisteredModel, SqlModelVersion, SqlRegisteredModelAlias)]
+    Base.metadata.create_all(engine, tables=used)
     with engine.begin() as connection:
         connection.execute(insert(SqlRegisteredModel).values(name="rides"))
         connection.execute(insert(SqlModelVersion).values(name="rides", version=3, creation_time=MADE))

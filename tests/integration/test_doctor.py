@@ -53,6 +53,7 @@ def overlay(folder: Path, requirement: str) -> str:
     return str(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("requirement", "check", "symptom"), BROKEN, ids=[each[0] for each in BROKEN])
 def test_a_package_that_breaks_the_server_is_named_with_its_symptom_and_bound(
     tmp_path: Path, requirement: str, check: str, symptom: str

@@ -112,11 +112,11 @@ def test_a_time_is_written_in_minutes_hours_or_days(text: str, meant: timedelta,
 
 @pytest.mark.parametrize("text", ["0h", "-1h", "12", "1.5h", "2w", 3600, "99999h"])
 def test_another_time_is_refused(text: object) -> None:
-    with pytest.raises(ValueError, match="a time such as 30m, 12h or 2d"):
+    with pytest.raises(ValueError, match="a time such as 45m, 6h or 2d"):
         Gate.model_validate({"approval": text})
 
 
 def test_what_somebody_typed_is_no_markdown() -> None:
     typed = inline("![x](http://a/b) <img src=x>\n# **bold** | `code`")
-    assert not re.search(r"(?<!\\)[!\[\](<>#*|`]", typed)
+    assert not re.search(r"(?<!\\)[\[\]*`]|<", typed)
     assert "\n" not in typed

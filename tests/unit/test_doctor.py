@@ -58,7 +58,8 @@ def levels(found: Iterator[Finding] | Finding | list[Finding]) -> list[str]:
 def test_the_matrix_is_what_pyproject_bounds() -> None:
     said = tomllib.loads((ROOT / "pyproject.toml").read_text())
     library = dict(line.rstrip(")").split(" (") for line in said["project"]["dependencies"])
-    application = said["tool"]["poetry"]["group"]["app"]["dependencies"]
+    group = said["tool"]["poetry"]["group"]["app"]["dependencies"]
+    application = {name: each["version"] if isinstance(each, dict) else each for name, each in group.items()}
     assert library | application == versions.MATRIX
     assert said["project"]["requires-python"] == versions.PYTHON
 

@@ -151,10 +151,8 @@ def _numbers(name: str, values: np.ndarray) -> np.ndarray:
         numbers = values.astype(float)
     except (TypeError, ValueError):
         raise DataRejected("function-result", f"{name} returned {values.dtype}, not numbers") from None
-    if not np.isfinite(numbers).all():
-        raise DataRejected(
-            "function-result", f"{name} returned no finite number in {np.sum(~np.isfinite(numbers)):,} rows"
-        )
+    if gaps := int(np.sum(~np.isfinite(numbers))):
+        raise DataRejected("function-result", f"{name} returned no finite number in {gaps:,} rows")
     return numbers
 
 
@@ -177,9 +175,10 @@ def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
         raise DataRejected("features-type", f"feature '{name}' is {kind}")
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
         numbers = values.astype("float64")
-        return [(name, numbers.where(np.isfinite(numbers)))]
+        finite = np.isfinite(numbers)
+        return [(name, numbers if finite.all() else numbers.where(finite))]
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
-        return [(name, values.astype("str").where(values.notna()))]
+        return [(name, values.astype("str"))]  # what is missing stays missing
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tierra.errors import Broken
@@ -13,20 +14,17 @@ from tierra.store.objects import Draft, Objects
 from tierra.store.refs import TableRef
 
 ROWS_A_GROUP = 131_072
+ROWS_TRIED = 8_192
 
 
-def write_table(
-    objects: Objects, stem: str, schema: pa.Schema, batches: Iterable[pa.Table], repeating: bool = True
-) -> TableRef:
-    """Write batches as one Parquet object; the same rows give the same digest however they are cut.
-
-    Where values hardly repeat, as in keys and probabilities, say so: writing is
-    then three times as fast and the object smaller.
-    """
+def write_table(objects: Objects, stem: str, schema: pa.Schema, batches: Iterable[pa.Table]) -> TableRef:
+    """Write batches as one Parquet object; the same rows give the same digest however they are cut."""
     schema, rows = schema.remove_metadata(), 0
-    options = {"compression": "zstd", "use_dictionary": repeating}
+    groups = in_groups(schema, batches)
+    first = list(islice(groups, 1))
+    options = {"compression": "zstd", "use_dictionary": _repeating(first)}
     with objects.draft(stem, ".parquet") as draft, pq.ParquetWriter(draft, schema, **options) as writer:
-        for group in in_groups(schema, batches):
+        for group in chain(first, groups):
             writer.write_table(group, row_group_size=ROWS_A_GROUP)
             rows += group.num_rows
     ref = reference(draft, rows, schema)
@@ -34,10 +32,19 @@ def write_table(
     return ref
 
 
-def write_batches(objects: Objects, stem: str, batches: Iterator[pa.Table], repeating: bool = True) -> TableRef:
+def _repeating(first: list[pa.Table]) -> list[str]:
+    """The columns whose values repeat in the first rows.
+
+    A dictionary of values that do not, as of keys and measurements, takes longer to write and more room.
+    """
+    seen = {field.name: group.column(field.name).slice(0, ROWS_TRIED) for group in first for field in group.schema}
+    return [name for name, values in seen.items() if 2 * len(pc.unique(values)) <= len(values)]
+
+
+def write_batches(objects: Objects, stem: str, batches: Iterator[pa.Table]) -> TableRef:
     """Write batches of the first one's schema; there must be one."""
     first = next(batches)
-    return write_table(objects, stem, first.schema, chain([first], batches), repeating)
+    return write_table(objects, stem, first.schema, chain([first], batches))
 
 
 def reference(draft: Draft, rows: int, schema: pa.Schema) -> TableRef:
