@@ -100,11 +100,12 @@ class Ui:
         self.page.get_by_role("combobox").filter(has_text="Level").click()
         self.page.get_by_role("option", name=level).click()
 
-    def open_artifact(self, key: str) -> None:
-        """The newest of a name."""
+    def open_artifact(self, key: str, title: str) -> None:
+        """The newest of a name, once its title can be read: the frame comes before the text."""
         self.open(f"/v2/artifacts/key/{key}")
         self.page.locator("a[href*='/artifacts/artifact/']").first.click()
-        self.wait_for("Show Raw Data")
+        self.page.wait_for_url(re.compile("/artifacts/artifact/"))
+        self.page.locator(".prose").get_by_role("heading", name=title).wait_for()
 
     def tables_cut_off(self) -> int:
         """How many tables are wider than the page gives them room."""
