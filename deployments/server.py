@@ -25,6 +25,8 @@ from tierra.errors import Misconfigured, Unavailable
 
 ALERT = "tierra-alerts"
 PAGE = 200
+# Each takes some 400 MB, and two dozen at once lock a server on SQLite. What a person sets in the UI stays.
+RUNS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Server:
 
     def create_pool(self) -> None:
         """The pool whose workers start a process a run."""
-        self._client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        self._client.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=RUNS_AT_ONCE))
 
     def put_webhook(self, url: str) -> Alert:
         """Keep the address of the alerts as a secret of the server."""
