@@ -154,9 +154,9 @@ def see_its_run(ui: Ui, run: str) -> None:
 def see_its_summary(ui: Ui) -> None:
     """The summary: rows, retries, duration, and where to read on."""
     ui.open_artifact("score-rides", "rides: Published")
-    for each in ("20 rows in, 20 scored, 0 quarantined.", "2 retries: find-work: ", "Duration:",
+    for each in ("20 rows in, 20 scored, 0 quarantined.", "2 retries: find-work: source rides", "Duration:",
                  "the load was late", "version 1, logistic"):  # fmt: skip
-        assert each in ui.text
+        ui.wait_for(each)
     assert ui.tables_cut_off() == 0
     links = {name: ui.page.get_by_role("link", name=name).get_attribute("href")
              for name in ("the whole page", "the champion's run")}  # fmt: skip
@@ -175,7 +175,7 @@ def test_the_status_says_who_needs_a_person_and_nobody_is_told_of_anything_else(
     assert ops.ended(ui.follow())["name"] == "NeedsAttention"
     ui.open_artifact("status", "RED: score/fares")
     for each in ("no model has been registered yet", "score/rides", "Looked at"):
-        assert each in ui.text
+        ui.wait_for(each)
     assert "**" not in ui.text
     assert ui.tables_cut_off() == 0
     ui.shoot("status")
