@@ -6,20 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import httpx
 
 from tests.conftest import ROOT, free_port, wait_until_healthy
+from tests.servers import until
 
-T = TypeVar("T")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -104,16 +104,6 @@ class Ops:
         """Level and text of every line of a run's log."""
         wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
         return [(line["level"], line["message"]) for line in self.ask("/logs/filter", wanted)]
-
-
-def until(what: str, seconds: float, ready: Callable[[], T]) -> T:
-    """The first true answer. Fails when there is none in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := ready():
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 @contextmanager

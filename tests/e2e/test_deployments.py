@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,6 +16,7 @@ from deployments.render import render
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout
+from tests.servers import until
 from tierra.schedule import When
 
 LAST_DAY = date(2024, 4, 29)
@@ -41,15 +41,6 @@ def runs_of(server: str, deployment: str) -> list[dict[str, Any]]:
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()
     return found
-
-
-def until(what: str, seconds: float, ready: Any) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := ready():
-            return found
-        time.sleep(1)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 @pytest.fixture(scope="module")
