@@ -61,7 +61,6 @@ def test_after_a_downtime_the_first_run_publishes_all_that_is_due_and_the_others
     assert [each["state_name"] for each in ended] == ["Published"] + ["NothingDue"] * 23
     work = [each["total_run_time"] for each in ended]
     print(f"\nfirst run {work[0]:.1f} s; the 23 others {min(work[1:]):.1f} to {max(work[1:]):.1f} s of work")
-    assert max(work[1:]) <= 10
     manifests = list((tmp_path / "var" / "predictions" / "rides" / "manifests").glob("*/*.json"))
     assert sorted(file.parent.name for file in manifests) == [
         str(date.today() - timedelta(days)) for days in reversed(range(DAYS))
