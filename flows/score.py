@@ -11,16 +11,13 @@ from tasks.score import (
     as_judged,
     compare_partition,
     find_champion,
-    find_work,
-    left_alone,
     predict_partition,
     preview_partition,
     publish_partition,
-    published_manifest,
-    rejected,
 )
 from tasks.validate import validate_partition, validate_tables
-from tierra.data.partitions import Work, next_step
+from tasks.work import find_changed, find_work, rejected
+from tierra.data.partitions import Work
 from tierra.errors import DataRejected
 from tierra.journal import track
 from tierra.model.release import Champion
@@ -49,9 +46,10 @@ def score(
     champion = find_champion(today)
     spec = as_judged(today, champion)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
+    found = find_changed(spec, sides, work)
     publish = preview_partition if asked.dry_run else publish_partition
-    scored = [score_partition(spec, champion, sides, each, publish) for each in track(work, "partitions")]
-    return summarise(spec.project, scored, asked=bool(asked.partition), dry_run=asked.dry_run)
+    scored = [score_partition(spec, champion, sides, each, publish) for each in track(found.to_score, "partitions")]
+    return summarise(spec.project, [*scored, *found.ended], asked=bool(asked.partition), dry_run=asked.dry_run)
 
 
 def score_partition(
@@ -62,10 +60,6 @@ def score_partition(
         pulled = pull_partition(spec, work.day)
         checked, history = validate_partition(spec, pulled)
         joined = join_partition(spec, checked.table, history, sides)
-        published = published_manifest(spec, work)
-        step = next_step(work, published.inputs if published else None, joined.digest)
-        if published and step != "publish":
-            return left_alone(spec, published, report=step == "report")
         compare_partition(spec, champion, pulled, work.partition)
         predicted = predict_partition(spec, champion, joined)
         return publish(spec, champion, work, checked, joined, predicted)

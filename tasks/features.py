@@ -55,6 +55,11 @@ def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTabl
 @station
 def join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
     """The partition's rows with every side table's columns, and the digest of them."""
+    return join_rows(project, rows, history, sides)
+
+
+def join_rows(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
+    """The memo of a partition's join."""
     from tierra.store.memo import remember
 
     objects = open_workspace().objects

@@ -57,6 +57,11 @@ def pull_side_tables(project: Project) -> dict[str, TableRef]:
 @station
 def pull_partition(project: Project, day: date | None) -> PartitionRows:
     """A partition's rows without what is known later, and its history."""
+    return read_partition(project, day)
+
+
+def read_partition(project: Project, day: date | None) -> PartitionRows:
+    """The snapshots of a partition's rows without what is known later, and of its history."""
     from tierra.data.partitions import history_window
     from tierra.data.snapshot import take_snapshot
     from tierra.data.sources import open_source, wanted_columns

@@ -11,8 +11,7 @@ from tasks.profile import note_beside_training, profile_of
 from tasks.pull import PartitionRows
 from tasks.station import station
 from tasks.validate import Checked
-from tierra.data.partitions import ALL, Work
-from tierra.errors import DataRejected
+from tierra.data.partitions import Work
 from tierra.journal import advance, note
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
@@ -47,28 +46,6 @@ def find_champion(project: Project) -> Champion:
     champion = find(open_workspace(), project)
     note(**{"model sha256": champion.release.model_sha256}, champion=champion)
     return champion
-
-
-@station
-def find_work(project: Project, partition: str | None, rescore: bool) -> list[Work]:
-    """The partition asked for; without one, all that is due and all that may be stale."""
-    from tierra.data import partitions as days
-    from tierra.data.sources import open_source
-    from tierra.data.window import only
-    from tierra.store.predictions import generations
-
-    workspace = open_workspace()
-    published = generations(workspace.sink(project), project.dataset)
-    if not project.main_source.partition_by:
-        return [Work(ALL, published.get(ALL, 0), rescore=rescore)]
-    today = days.today(workspace.settings.now(), project.schedule.timezone)
-    source = open_source(project.main, project.main_source, project.folder, workspace.settings)
-    if not partition:
-        there = source.days(days.watch_window(project.score, today))
-        return days.find_work(project.score, today, there, published, rescore)
-    day = days.parse_partition(partition)
-    days.check_ready(project.project, day, source.days(only(day)).get(day, 0), project.score.ready)
-    return [days.asked_for(project.score, today, day, published, rescore)]
 
 
 @station
@@ -109,10 +86,12 @@ def publish_partition(
     from tierra.store.predictions import publish
 
     manifest = _manifest(project, champion, work, checked, joined, predicted)
-    done, ours = publish(open_workspace().sink(project), manifest, work.generation)
+    sink = open_workspace().sink(project)
+    done, ours = publish(sink, manifest, work.generation)
+    where = sink.location(done.name)
     if not ours:
-        return scored_from(done, _location(project, done), "AlreadyPublished")
-    return scored_from(done, _location(project, done), "Published", _is_stale(work), predicted.unseen)
+        return scored_from(done, where, "AlreadyPublished")
+    return scored_from(done, where, "Published", _is_stale(work), predicted.unseen)
 
 
 @station
@@ -123,26 +102,6 @@ def preview_partition(
     manifest = _manifest(project, champion, work, checked, joined, predicted)
     ours = manifest.model_copy(update={"generation": work.generation + 1})
     return scored_from(ours, "", "WouldPublish", _is_stale(work), predicted.unseen)
-
-
-def published_manifest(project: Project, work: Work) -> Manifest | None:
-    """What is published for the partition."""
-    from tierra.store.predictions import read_manifest
-
-    return read_manifest(open_workspace().sink(project), project.dataset, work.partition)
-
-
-def left_alone(project: Project, published: Manifest, report: bool) -> PartitionScored:
-    """The outcome of a partition that stays as it is; stale when it is only reported."""
-    where = _location(project, published)
-    return scored_from(published, where, "Stale" if report else "AlreadyPublished", stale=report)
-
-
-def rejected(work: Work, error: DataRejected) -> PartitionScored:
-    """The outcome of a partition whose data broke its contract: nothing published, and why."""
-    return PartitionScored(
-        partition=work.partition, outcome="Rejected", generation=work.generation, code=error.code, reason=error.what
-    )
 
 
 def _manifest(
@@ -167,10 +126,6 @@ def _manifest(
 def _is_stale(work: Work) -> bool:
     """Whether what is published has changed since at the source, and is replaced for that."""
     return bool(work.generation) and not work.rescore
-
-
-def _location(project: Project, manifest: Manifest) -> str:
-    return open_workspace().sink(project).location(manifest.name)
 
 
 def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:

@@ -50,8 +50,14 @@ def validate_tables(project: Project, snapshots: dict[str, TableRef]) -> dict[st
 @station
 def validate_partition(project: Project, partition: PartitionRows) -> tuple[Checked, TableRef | None]:
     """The partition's clean rows, and its history's. History is only cleaned, never refused."""
-    rows = _checked(project, project.main, partition.rows, project.withheld)
+    rows, history = check_partition(project, partition)
     note(rows_in=rows.rows_in, quarantined=rows.quarantined)
+    return rows, history
+
+
+def check_partition(project: Project, partition: PartitionRows) -> tuple[Checked, TableRef | None]:
+    """The memo of a partition's check, and of its history's."""
+    rows = _checked(project, project.main, partition.rows, project.withheld)
     history = _checked(project, project.main, partition.history, lenient=True).table if partition.history else None
     return rows, history
 

@@ -8,9 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
+if TYPE_CHECKING:
+    from tests.servers import Receiver
 
 ROOT = Path(__file__).parent.parent
 # Before any library reads them.
@@ -90,6 +94,15 @@ def postgres_url(postgres: str) -> str:
     from tests.servers import make_database
 
     return make_database(postgres, f"test_{token_hex(6)}")
+
+
+@pytest.fixture(scope="module")
+def told() -> "Iterator[Receiver]":
+    """A webhook that everything of a module tells; `told.messages` are what it was told."""
+    from tests.servers import a_receiver
+
+    with a_receiver() as receiver:
+        yield receiver
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

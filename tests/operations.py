@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 from typer.testing import CliRunner, Result
 
 from deployments.plan import POOL
+from tests.servers import call_api
 from tierra.cli import app
 from tierra.report.index import Run, add_run
 from tierra.store.local_objects import LocalObjects
@@ -29,19 +28,11 @@ class Operations:
     folder: Path
     url: str
 
-    def call(self, method: str, path: str, **body: Any) -> Any:
-        """What the server's API answers; asked again while its database is busy, as Prefect's own client does."""
-        for _ in range(60):
-            answer = httpx.request(method, f"{self.url}{path}", json=body if method == "POST" else None, timeout=30)
-            if answer.status_code != 503:
-                break
-            time.sleep(0.5)
-        if answer.status_code != 404 or method != "DELETE":
-            answer.raise_for_status()
-        return answer.json() if answer.content and answer.status_code < 300 else None
-
     def post(self, path: str, **body: Any) -> Any:
-        return self.call("POST", path, **body)
+        return call_api(self.url, "POST", path, body)
+
+    def delete(self, path: str) -> None:
+        call_api(self.url, "DELETE", path)
 
     def deploy(self, flow: str, project: str = "rides", cron: str | None = CRON, **more: Any) -> str:
         flow_id = self.post("/flows/", name=flow)["id"]

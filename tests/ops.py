@@ -1,24 +1,18 @@
-"""What ops has: a Prefect server with workers as processes of their own, and a receiver of its messages."""
+"""What ops has: a Prefect server with workers as processes of their own."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from tests.conftest import ROOT, free_port, wait_until_healthy
-from tests.servers import until
+from tests.servers import call_api, until
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -58,14 +52,8 @@ class Ops:
         return done.stdout
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Call the API; a server on SQLite that says 503 is asked again, as Prefect's own clients do."""
-        for patience in (1, 2, 4, 0):
-            answer = httpx.request(method, f"{self.url}{path}", json=body, timeout=60)
-            if answer.status_code != 503:
-                break
-            time.sleep(patience)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        """Call the API."""
+        return call_api(self.url, method, path, body)
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """POST to the API, as the UI does."""
@@ -150,26 +138,3 @@ def members(root: int) -> list[int]:
     while more := {pid for pid, parent, _ in rows if parent in found} - found:
         found |= more
     return sorted(found)
-
-
-@contextmanager
-def a_receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The address of a webhook on loopback, and the messages it received."""
-    received: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing: pytest prints enough."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook-canary-93", received
-    finally:
-        server.shutdown()
-        server.server_close()

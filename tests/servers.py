@@ -1,6 +1,7 @@
 """Real servers on loopback for tests, beside the Prefect server of conftest.py."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -9,14 +10,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from threading import Thread
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
 
 from tests.conftest import free_port
+
+
+class Receiver(NamedTuple):
+    """A webhook's address, and the messages it received."""
+
+    url: str
+    messages: list[dict[str, Any]]
+
 
 OWNER = "nobody"  # the server refuses to run as root
 
@@ -28,6 +39,19 @@ def until(what: str, seconds: float, ready: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.2)
     return found
+
+
+def call_api(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What a Prefect server's API answers; one on SQLite that says 503 is asked again, as Prefect's own clients do."""
+    for patience in (1, 2, 4, 8, 0):
+        answer = httpx.request(method, f"{url}{path}", json=body, timeout=60)
+        if answer.status_code != 503:
+            break
+        time.sleep(patience)
+    if method == "DELETE" and answer.status_code == 404:
+        return None  # gone already
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
 
 
 def answers(address: str) -> bool:
@@ -89,6 +113,29 @@ def dump_database(url: str, file: Path) -> None:
 def restore_database(file: Path, url: str) -> None:
     """Fill an empty database from such a file."""
     subprocess.run([postgres_program("pg_restore"), "--exit-on-error", "--no-owner", "-d", url, str(file)], check=True)
+
+
+@contextmanager
+def a_receiver() -> Iterator[Receiver]:
+    """A webhook on loopback."""
+    received: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: pytest prints enough."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield Receiver(f"http://127.0.0.1:{server.server_port}/hook-canary-93", received)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager

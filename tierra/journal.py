@@ -47,9 +47,15 @@ class Entry:
     station: str
     started: float = 0.0
     seconds: float = 0.0
-    reused: bool = False
+    found: int = 0
+    made: int = 0
     failed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reused(self) -> bool:
+        """Whether all it was to make had been made before."""
+        return self.found > 0 and not self.made
 
 
 @dataclass
@@ -148,10 +154,16 @@ def note_each(**facts: Any) -> None:
             entry.facts.setdefault(name, []).append(value)
 
 
-def note_reused() -> None:
-    """Say that the station the caller works in found its result in the memo."""
+def note_found() -> None:
+    """Say that a result was found in the memo by the station the caller works in."""
     if entry := _entry.get():
-        entry.reused = True
+        entry.found += 1
+
+
+def note_made() -> None:
+    """Say that a result was made by the station the caller works in, not found."""
+    if entry := _entry.get():
+        entry.made += 1
 
 
 def note_retry(station: str, attempt: int, reason: str) -> None:

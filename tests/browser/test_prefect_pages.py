@@ -13,7 +13,8 @@ import pytest
 
 from tests.browser.ui import ASKED_ANYWAY, Ui
 from tests.builders import CLOCK, ride_spec, rides, write_project, write_warehouse
-from tests.ops import Ops, a_receiver, a_server, kill, until
+from tests.ops import Ops, a_server, kill, until
+from tests.servers import Receiver
 
 DAY = "2024-04-29"
 WARNING, ERROR = 30, 40
@@ -34,13 +35,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    with a_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def ops(told: tuple[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server with everything deployed and a worker, over two projects that read one database."""
     folder = tmp_path_factory.mktemp("pages")
     for name, schedule in PROJECTS.items():
@@ -50,7 +45,7 @@ def ops(told: tuple[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iter
         )
     url = write_warehouse(folder / "warehouse.db", rides=rides())
     ours = {"TIERRA_CLOCK": CLOCK, "TIERRA_CONNECTIONS__WAREHOUSE__URL": f"{url}?timeout=0.1",
-            "TIERRA_ALERT_WEBHOOK": told[0], "TIERRA_RECEIPTS_URL": "http://127.0.0.1:4300",
+            "TIERRA_ALERT_WEBHOOK": told.url, "TIERRA_RECEIPTS_URL": "http://127.0.0.1:4300",
             "TIERRA_MLFLOW_URL": "http://127.0.0.1:5000"}  # fmt: skip
     with a_server(folder, **ours) as server:
         server.tierra("deploy")
@@ -119,9 +114,7 @@ def test_a_wrong_date_ends_the_run_at_once_in_one_clear_line(ui: Ui, ops: Ops) -
 
 
 @pytest.mark.long
-def test_a_source_that_fails_twice_and_then_works_is_told_on_every_page(
-    ui: Ui, ops: Ops, told: tuple[str, list[dict[str, Any]]]
-) -> None:
+def test_a_source_that_fails_twice_and_then_works_is_told_on_every_page(ui: Ui, ops: Ops, told: Receiver) -> None:
     ops.tierra("train", "rides")
     ui.open_form("score", "rides")
     ui.type_day(DAY)
@@ -136,7 +129,7 @@ def test_a_source_that_fails_twice_and_then_works_is_told_on_every_page(
     assert [text[:12] for text in warnings(ops, run)] == ["retry 1 of 3", "retry 2 of 3"]
     see_its_run(ui, run)
     see_its_summary(ui)
-    assert told[1] == []
+    assert told.messages == []
 
 
 def see_its_run(ui: Ui, run: str) -> None:
@@ -167,7 +160,7 @@ def see_its_summary(ui: Ui) -> None:
 
 @pytest.mark.long
 def test_the_status_says_who_needs_a_person_and_nobody_is_told_of_anything_else(
-    ui: Ui, ops: Ops, told: tuple[str, list[dict[str, Any]]]
+    ui: Ui, ops: Ops, told: Receiver
 ) -> None:
     assert ops.ended(ops.run("score/fares"))["name"] == "NoChampion"
     ui.open_deployment("status", "all")
@@ -179,8 +172,8 @@ def test_the_status_says_who_needs_a_person_and_nobody_is_told_of_anything_else(
     assert "**" not in ui.text
     assert ui.tables_cut_off() == 0
     ui.shoot("status")
-    until("somebody is told", 90, lambda: told[1])
-    assert [(each["project"], each["subject"]) for each in told[1]] == [("fares", "fares: score NoChampion")]
+    until("somebody is told", 90, lambda: told.messages)
+    assert [(each["project"], each["subject"]) for each in told.messages] == [("fares", "fares: score NoChampion")]
 
 
 @pytest.mark.long

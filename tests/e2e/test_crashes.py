@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.builders import CLOCK, ride_spec, write_project
-from tests.ops import Ops, a_receiver, a_server, kill, until
+from tests.ops import Ops, a_server, kill, until
+from tests.servers import Receiver
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 # The first start after the mark is wanted hangs in mid-score; a start that must die dies there.
@@ -26,21 +27,14 @@ def prepare(rides, history):
         os.kill(os.getpid(), signal.SIGKILL)
     return rides
 """
-Messages = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[tuple[str, Messages]]:
-    with a_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def ops(told: tuple[str, Messages], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server in the fast profile (signs of life every 30 s) with a project that has a champion."""
     folder = tmp_path_factory.mktemp("crashes")
     write_project(folder / "projects" / "rides", ride_spec(prepare="features:prepare"), features=FEATURES)
-    ours = {"TIERRA_CLOCK": CLOCK, "TIERRA_HEARTBEAT_SECONDS": "30", "TIERRA_ALERT_WEBHOOK": told[0]}
+    ours = {"TIERRA_CLOCK": CLOCK, "TIERRA_HEARTBEAT_SECONDS": "30", "TIERRA_ALERT_WEBHOOK": told.url}
     with a_server(folder, **ours) as server:
         server.tierra("train", "rides")
         server.tierra("deploy")
@@ -54,7 +48,7 @@ def generations(ops: Ops, day: str) -> dict[str, Any]:
 
 
 def test_a_run_killed_with_its_worker_is_completed_by_another_within_three_minutes(
-    ops: Ops, told: tuple[str, Messages], tmp_path: Path
+    ops: Ops, told: Receiver, tmp_path: Path
 ) -> None:
     mark, day = tmp_path / "mark", "2024-04-29"
     first = ops.worker(TEST_MARK=str(mark))
@@ -73,16 +67,16 @@ def test_a_run_killed_with_its_worker_is_completed_by_another_within_three_minut
     ((name, manifest),) = generations(ops, day).items()
     assert (name, manifest["rows_in"], manifest["rows_scored"]) == ("000001.json", 20, 20)
     assert len(ops.tierra("predictions", "rides", "--partition", day).splitlines()) == 1 + 20
-    assert told[1] == []
+    assert told.messages == []
 
 
-def test_a_run_that_always_dies_is_started_twice_more_and_then_told_once(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_a_run_that_always_dies_is_started_twice_more_and_then_told_once(ops: Ops, told: Receiver) -> None:
     worker = ops.worker(TEST_DIES="1")
     run = ops.run("score/rides", partition="2024-04-28")
-    until("it is given up and somebody is told", 600, lambda: told[1])
+    until("it is given up and somebody is told", 600, lambda: told.messages)
     time.sleep(45)  # time for one more start, were there one
     kill(worker)
     print(f"\n{ops.states(run)}")
     assert ops.states(run).count("Running") == 3
     assert generations(ops, "2024-04-28") == {}
-    assert [(each["project"], each["partition"]) for each in told[1]] == [("rides", "2024-04-28")]
+    assert [(each["project"], each["partition"]) for each in told.messages] == [("rides", "2024-04-28")]

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from tests.builders import ride_spec, rides, write_project
-from tests.ops import ENDED, Ops, a_receiver, a_server, kill, until
-from tests.servers import make_database, run_postgres
+from tests.ops import ENDED, Ops, a_server, kill, until
+from tests.servers import a_receiver, make_database, run_postgres
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 DAYS = 31
@@ -87,8 +87,8 @@ def watch(folder: Path, count: int, **environment: str) -> None:
     for name in names:
         write_project(folder / "projects" / name, ride_spec(project=name), table)
     with (
-        a_receiver() as (hook, told),
-        a_server(folder, TIERRA_ALERT_WEBHOOK=hook, TIERRA_HEARTBEAT_SECONDS="30", **environment) as ops,
+        a_receiver() as told,
+        a_server(folder, TIERRA_ALERT_WEBHOOK=told.url, TIERRA_HEARTBEAT_SECONDS="30", **environment) as ops,
     ):
         for name in names:
             ops.tierra("train", name)
@@ -105,7 +105,7 @@ def watch(folder: Path, count: int, **environment: str) -> None:
         time.sleep(100)  # three signs of life that do not come raise the alarm
         kill(worker)
         report(runs(ops, *listed), made)
-        assert told == []
+        assert told.messages == []
         logs = [line for run in runs(ops, *listed) for _, line in ops.log(run["id"])]
         assert not [line for line in logs if "locked" in line]
 

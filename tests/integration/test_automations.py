@@ -15,7 +15,8 @@ from deployments.deploy import carry_out, find_changes
 from deployments.plan import Deployment
 from deployments.server import open_server
 from deployments.wanted import Wanted
-from tests.ops import Ops, a_receiver, a_server, until
+from tests.ops import Ops, a_server, until
+from tests.servers import Receiver
 from tierra.schedule import When
 
 # A schedule that is overdue after a minute and ten seconds, and one whose runs a test makes itself.
@@ -31,35 +32,28 @@ QUICK = {
     "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "2",
     "PREFECT_SERVER_SERVICES_FOREMAN_INACTIVITY_HEARTBEAT_MULTIPLE": "2",
 }
-Messages = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[tuple[str, Messages]]:
-    with a_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def ops(told: tuple[str, Messages], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server with our automations; runs that never start are given up after 10 s instead of 5 minutes."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
         patch.setattr(automations, "TO_START", timedelta(seconds=10))
         patch.setattr(
             "deployments.wanted._form", lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}}
         )
-        wanted = Wanted([OFTEN, NIGHTLY, *OTHERS], 30, told[0])
+        wanted = Wanted([OFTEN, NIGHTLY, *OTHERS], 30, told.url)
         with open_server(server.url) as there:
             standing = there.read()
             carry_out(find_changes(wanted, standing), wanted, standing, there)
         yield server
 
 
-def of(told: tuple[str, Messages], project: str) -> Messages:
-    return [each for each in told[1] if each["project"] == project]
+def of(told: Receiver, project: str) -> list[dict[str, Any]]:
+    return [each for each in told.messages if each["project"] == project]
 
 
-def settled(told: tuple[str, Messages], project: str, seconds: float = 6) -> Messages:
+def settled(told: Receiver, project: str, seconds: float = 6) -> list[dict[str, Any]]:
     """The messages about a project, once none has come for a while."""
     until(f"a message about {project}", 60, lambda: of(told, project))
     before = -1
@@ -76,9 +70,7 @@ def fail(ops: Ops, name: str, state: str, message: str, tags: tuple[str, ...] = 
     return run
 
 
-def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(
-    ops: Ops, told: tuple[str, Messages]
-) -> None:
+def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(ops: Ops, told: Receiver) -> None:
     run = fail(ops, "score/rides", "Unavailable", 'the "warehouse" is locked <b>\nsecond line', partition="2024-04-29")
     (message,) = settled(told, "rides")
     assert (message["partition"], message["reason"]) == ("2024-04-29", 'the "warehouse" is locked <b>')
@@ -86,13 +78,13 @@ def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(
     assert message["text"] == 'rides: score Unavailable: the "warehouse" is locked <b>'
 
 
-def test_failing_again_within_the_hour_is_the_same_incident(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_failing_again_within_the_hour_is_the_same_incident(ops: Ops, told: Receiver) -> None:
     for _ in range(3):
         fail(ops, "score/walks", "Broken", "the store is full")
     assert len(settled(told, "walks")) == 1
 
 
-def test_nobody_is_told_of_a_form_filled_in_wrong(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_nobody_is_told_of_a_form_filled_in_wrong(ops: Ops, told: Receiver) -> None:
     fail(ops, "score/trips", "InvalidCall", "'2013-13-45' is not a date")
     time.sleep(8)
     assert of(told, "trips") == []
@@ -100,7 +92,7 @@ def test_nobody_is_told_of_a_form_filled_in_wrong(ops: Ops, told: tuple[str, Mes
     assert len(settled(told, "trips")) == 1
 
 
-def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: Receiver) -> None:
     run = ops.run("score/walks", partition="2024-04-28")
     before = len(of(told, "walks"))
     for start in (1, 2, 3):
@@ -115,7 +107,7 @@ def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: tupl
     assert "given up" in messages[0]["subject"]
 
 
-def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: Receiver) -> None:
     before = len(of(told, "hikes"))
     run = ops.run("score/hikes")
     ops.set_state(run, "RUNNING", "Running")
@@ -128,9 +120,7 @@ def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: tup
     assert ops.states(run).count("AwaitingRetry") == 1
 
 
-def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told(
-    ops: Ops, told: tuple[str, Messages]
-) -> None:
+def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told(ops: Ops, told: Receiver) -> None:
     before = len(of(told, "trips"))
     run = ops.run("score/trips")
     ops.set_state(run, "PENDING", "Pending")
@@ -147,7 +137,7 @@ def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told
     assert "never started" in messages[0]["reason"]
 
 
-def test_a_model_that_waits_for_a_yes_is_told(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_a_model_that_waits_for_a_yes_is_told(ops: Ops, told: Receiver) -> None:
     run = ops.run("train/often")
     ops.set_state(run, "RUNNING", "Running")
     ops.set_state(run, "PAUSED", "Paused", "waits for approval until noon")
@@ -156,7 +146,7 @@ def test_a_model_that_waits_for_a_yes_is_told(ops: Ops, told: tuple[str, Message
     assert message["link"].endswith(run)
 
 
-def test_a_paused_deployment_is_told_once_a_day(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_a_paused_deployment_is_told_once_a_day(ops: Ops, told: Receiver) -> None:
     which = f"prefect.deployment.{ops.deployment('score/rides')['id']}"
     for _ in range(3):
         emit(ops, "tierra.deployment.paused", which, "score/rides", "it is paused")
@@ -174,7 +164,7 @@ def emit(ops: Ops, event: str, which: str, name: str, why: str) -> None:
         EventsWorker.drain_all(timeout=10)
 
 
-def test_data_rejected_two_scheduled_times_running_is_told(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_data_rejected_two_scheduled_times_running_is_told(ops: Ops, told: Receiver) -> None:
     fail(ops, "score/nightly", "DataRejected", "no dest", tags=("auto-scheduled",))
     fail(ops, "score/nightly", "DataRejected", "no dest, by hand")
     assert [each["subject"] for each in settled(told, "nightly")] == ["nightly: score DataRejected"]
@@ -183,25 +173,25 @@ def test_data_rejected_two_scheduled_times_running_is_told(ops: Ops, told: tuple
     assert of(told, "nightly")[1]["subject"] == "score/nightly: data rejected two nights running"
 
 
-def test_a_deployment_without_a_completed_run_in_time_is_told(ops: Ops, told: tuple[str, Messages]) -> None:
+def test_a_deployment_without_a_completed_run_in_time_is_told(ops: Ops, told: Receiver) -> None:
     until("it is overdue", 120, lambda: [each for each in of(told, "often") if "no run of train/often" in each["text"]])
 
 
 @pytest.mark.long
-def test_a_pool_that_lost_its_last_worker_is_told(ops: Ops, told: tuple[str, Messages], tmp_path: Path) -> None:
+def test_a_pool_that_lost_its_last_worker_is_told(ops: Ops, told: Receiver, tmp_path: Path) -> None:
     from tests.ops import kill
 
     worker = ops.worker(PREFECT_WORKER_HEARTBEAT_SECONDS="2")
     pool = f"{ops.url}/work_pools/tierra"
     until("the pool is ready", 60, lambda: httpx.get(pool, timeout=20).json()["status"] == "READY")
     kill(worker)
-    until("nobody polls", 120, lambda: [each for each in told[1] if "no worker polls" in each["reason"]])
+    until("nobody polls", 120, lambda: [each for each in told.messages if "no worker polls" in each["reason"]])
 
 
 def test_the_alert_of_another_tool_gets_the_same_words() -> None:
     from uuid import uuid4
 
     listed = automations.plan_automations([NIGHTLY], 30, Alert(uuid4(), "notification"))
-    told = {each.name: each.actions[0] for each in listed}["tierra: a run failed"]
-    assert told.type == "send-notification"
-    assert "flow_run.parameters.partition" in told.body
+    message = {each.name: each.actions[0] for each in listed}["tierra: a run failed"]
+    assert message.type == "send-notification"
+    assert "flow_run.parameters.partition" in message.body

@@ -24,8 +24,8 @@ def server(prefect_server: str, tmp_path: Path) -> Iterator[str]:
 
     def clear() -> None:
         for each in api.post("/deployments/filter", deployments={"tags": {"all_": ["tierra"]}}):
-            api.call("DELETE", f"/deployments/{each['id']}")
-        api.call("DELETE", f"/work_pools/{POOL}")
+            api.delete(f"/deployments/{each['id']}")
+        api.delete(f"/work_pools/{POOL}")
 
     clear()
     api.post("/work_pools/", name=POOL, type="process")
@@ -91,7 +91,7 @@ def test_a_paused_deployment_is_told_in_a_line_of_its_own(operations: Operations
 
 def test_without_a_worker_it_is_red(operations: Operations) -> None:
     operations.record(6)
-    operations.call("DELETE", f"/work_pools/{POOL}/workers/one")
+    operations.delete(f"/work_pools/{POOL}/workers/one")
     said = operations.status(exit_code=5)
     assert [check["what"] for check in said["health"] if check["level"] == "red"] == [
         f"no worker is online in pool {POOL}"

@@ -4,17 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 import pytest
 
 from deployments import processes
 from deployments.processes import MARK, House, end_marked, find_marked
 from tests.conftest import ROOT
+from tests.servers import until
 from tierra.errors import Broken
 
 SLEEP = "import time; time.sleep(300)"
@@ -31,24 +30,16 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield house
 
 
-def until(ready: Any, seconds: float = 20) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
-
-
 def test_what_a_service_started_in_a_session_of_its_own_ends_with_it(house: House) -> None:
     service = house.start("parent", "-c", PARENT)
-    until(lambda: len(find_marked(service.mark)) == 2)
+    until("both run", 20, lambda: len(find_marked(service.mark)) == 2)
     service.stop()
     assert find_marked(service.mark) == []
 
 
 def test_a_service_that_does_not_listen_is_ended_by_force(house: House) -> None:
     service = house.start("deaf", "-c", DEAF)
-    until(lambda: service.tail() == ["deaf"])
+    until("it is deaf", 20, lambda: service.tail() == ["deaf"])
     end_marked(service.mark, 0.5)
     assert service.process.wait(5) == -signal.SIGKILL
 
@@ -120,12 +111,12 @@ with House(Path({str(tmp_path)!r}), os.environ, Path({str(tmp_path / "server.url
     child = subprocess.Popen([sys.executable, "-c", us], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout
     token = child.stdout.readline().strip()
-    until(lambda: len(find_marked(token)) == 2)
+    until("both run", 20, lambda: len(find_marked(token)) == 2)
     child.send_signal(number)
     child.wait()
     child.stdout.close()
-    until(lambda: not find_marked(token))
-    until(lambda: not (tmp_path / "server.url").exists())
+    until("none is left", 20, lambda: not find_marked(token))
+    until("its address is gone", 20, lambda: not (tmp_path / "server.url").exists())
 
 
 def test_ps_finds_the_same_processes_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from tierra.data.spec import Source
 from tierra.data.spool import Spool
 from tierra.data.window import Window
 from tierra.errors import DataRejected
-from tierra.journal import advance, note
+from tierra.journal import advance, note, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
@@ -33,6 +33,7 @@ def take_snapshot(objects: Objects, source: Source, reader: SourceReader, window
     Rows are spooled to a temporary folder, sorted there and written as Parquet.
     Raises DataRejected on empty sources, null or repeated keys.
     """
+    note_made()
     columns = wanted_columns(source, reader)
     if not source.key and ROW_NUMBER in columns:
         raise DataRejected(

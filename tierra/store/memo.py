@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from tierra.journal import note_reused
+from tierra.journal import note_found, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
 
@@ -36,11 +36,12 @@ def remember(
     try:
         found = kind.model_validate_json(objects.read(name))
         if all(_stands(objects, ref, intact) for ref in _references(found)):
-            note_reused()
+            note_found()
             return found
     except FileNotFoundError:
         pass
     made = make()
+    note_made()
     objects.put_if_absent(name, made.model_dump_json().encode())
     return made
 
