@@ -76,9 +76,8 @@ def _count(workspace: Workspace, name: str) -> dict[str, int]:
     """MLflow runs, snapshots and manifests there are."""
     project = workspace.project(name)
     snapshots = workspace.settings.root / "store" / "snapshots"
-    manifests = workspace.settings.root / project.score.sink.uri / project.dataset / "manifests"
     return {
         "MLflow runs": workspace.registry().count_runs(project.project),
         "snapshots": len(list(snapshots.glob("*.parquet"))),
-        "manifests": len(list(manifests.glob("*/*.json"))),
+        "manifests": len(workspace.sink(project).manifests()),
     }

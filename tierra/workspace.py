@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from tierra.project import Project, load_project
 from tierra.settings import Settings, load_settings
 from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import Objects
+from tierra.store.sinks import ObjectSink, Sink
+from tierra.store.spec import FilesSink, SqlSink
 
 if TYPE_CHECKING:
     from tierra.model.registry import Registry
@@ -24,9 +26,17 @@ class Workspace:
         """Snapshots, quarantine, fitted models and the memo."""
         return LocalObjects(self.settings.root / "store")
 
-    def sink(self, project: Project) -> Objects:
-        """Where the project's predictions are published."""
-        return LocalObjects(self.settings.root / project.score.sink.uri)
+    def sink(self, project: Project) -> Sink:
+        """Where the project's predictions are published. Raises Misconfigured when it cannot be there."""
+        match project.score.sink:
+            case FilesSink(uri=uri):
+                return ObjectSink(LocalObjects(self.settings.root / uri), project.dataset)
+            case SqlSink(connection=name, namespace=schema):
+                from tierra.store import sql_sink
+
+                return sql_sink.SqlSink(self.settings.connection(name), name, project.dataset, schema)
+            case other:
+                assert_never(other)
 
     def registry(self) -> "Registry":
         """The registry of models."""

@@ -12,6 +12,7 @@ from tierra.errors import TierraError
 from tierra.project import list_projects
 from tierra.settings import Settings
 from tierra.store.objects import Objects
+from tierra.store.sinks import ObjectSink
 from tierra.workspace import Workspace
 
 STORES, REGISTRY = Check("stores"), Check("registry")
@@ -25,7 +26,8 @@ def check_stores(settings: Settings) -> Iterator[Finding]:
     for name in list_projects(settings.projects):
         try:
             sink = workspace.sink(workspace.project(name))
-            places.setdefault(sink.location("doctor"), sink)
+            if isinstance(sink, ObjectSink):
+                places.setdefault(sink.objects.location("doctor"), sink.objects)
         except TierraError as error:
             yield STORES.broken(error.what, error.remedy)
     faults = [fault for place, objects in places.items() if (fault := _find_fault(place, objects))]

@@ -10,6 +10,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from threading import Lock
 from typing import BinaryIO, Protocol
 
@@ -72,6 +73,12 @@ class Objects(Protocol):
     def location(self, name: str) -> str:
         """Where a person finds the object."""
 
+    def modified(self, name: str) -> datetime | None:
+        """When an object was written last, by the store's clock; None when it is absent."""
+
+    def remove(self, name: str) -> None:
+        """Take an object away, if it is there."""
+
 
 def check_name(name: str) -> str:
     """Refuse names that could leave the store, hide in it, or be a second name of one object."""
@@ -94,6 +101,7 @@ class MemoryObjects:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self._times: dict[str, datetime] = {}
         self._lock = Lock()
 
     @contextmanager
@@ -103,12 +111,14 @@ class MemoryObjects:
         yield draft
         draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
         self.objects.setdefault(draft.name, bytes(draft.buffer))
+        self._times[draft.name] = datetime.now(UTC)
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Create an object, or leave the one that has the name alone."""
         with self._lock:
             absent = check_name(name) not in self.objects
             self.objects.setdefault(name, data)
+            self._times.setdefault(name, datetime.now(UTC))
         return absent
 
     def read(self, name: str) -> bytes:
@@ -129,3 +139,12 @@ class MemoryObjects:
     def location(self, name: str) -> str:
         """Where a person finds the object."""
         return f"memory:{name}"
+
+    def modified(self, name: str) -> datetime | None:
+        """When an object was written last."""
+        return self._times.get(check_name(name))
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        self.objects.pop(check_name(name), None)
+        self._times.pop(name, None)
