@@ -102,7 +102,7 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
 
 
 def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
-        from tierra.data.joins import Joiner
+    from tierra.data.joins import Joiner
     from tierra.store.memo import digest
     from tierra.store.tables import digest_rows, read_batches, read_table
 

@@ -74,8 +74,8 @@ def _stands(project: Project, sides: dict[str, TableRef], work: Work) -> Partiti
         return rejected(work, error)
     if not published or step == "publish":
         return None
-    stale = step == "report"
-    return scored_from(published, sink.location(published.partition, published.generation), "Stale" if stale else "AlreadyPublished", stale)
+    where, stale = sink.location(published.partition, published.generation), step == "report"
+    return scored_from(published, where, "Stale" if stale else "AlreadyPublished", stale)
 
 
 def _inputs(project: Project, sides: dict[str, TableRef], work: Work) -> str:

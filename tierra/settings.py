@@ -45,6 +45,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("var"), description="Folder of the store, the registry, receipts and logs")
     projects: Path = Field(Path("projects"), description="Folder whose sub-folders are projects")
+    overlay: str | None = Field(
+        None, pattern="^[a-z][a-z0-9_-]{0,30}$", description="Reads project.<overlay>.yaml over a project's file"
+    )
     connections: dict[str, Connection] = Field(default_factory=dict, description="Databases by name")
     clock: AwareDatetime | None = Field(None, description="A fixed now, for demos on old data")
     run_registered_code: bool = Field(

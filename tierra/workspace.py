@@ -34,7 +34,8 @@ class Workspace:
             case SqlSink(connection=name, namespace=schema):
                 from tierra.store import sql_sink
 
-                return sql_sink.SqlSink(self.settings.connection(name), name, project.dataset, schema)
+                at = self.settings.connection(name)
+                return sql_sink.SqlSink(at.address, name, project.dataset, schema, at.statement_timeout_seconds)
             case other:
                 assert_never(other)
 
@@ -50,7 +51,7 @@ class Workspace:
 
     def project(self, name: str) -> Project:
         """A project by name or path."""
-        return load_project(name, self.settings.projects)
+        return load_project(name, self.settings.projects, self.settings.overlay)
 
 
 def open_workspace() -> Workspace:

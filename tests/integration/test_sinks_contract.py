@@ -1,6 +1,6 @@
 """What every sink promises, whoever keeps the rows: the commit protocol over folders and both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -161,7 +161,7 @@ class LostReplies:
     def put_manifest(self, *arguments: Any) -> bool:
         if self._kept:
             self._sink.put_manifest(*arguments)
-        raise Unavailable("sink-unavailable", "the connection was reset")
+        raise Unavailable("database-unavailable", "the connection was reset")
 
 
 def test_a_lost_answer_is_looked_up_and_not_guessed(sink: Sink) -> None:

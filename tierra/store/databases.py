@@ -19,15 +19,10 @@ ROWS_A_BATCH = 50_000
 
 def open_engine(url: str, where: str, timeout: int) -> sa.Engine:
     """An engine whose transactions begin when ours do. Raises Misconfigured."""
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed, timeout)
-        if parsed.get_backend_name() in ("postgresql", "postgres"):
-            return _postgresql(parsed, timeout)
-    except (exc.ArgumentError, ImportError) as error:
-        said = type(error).__name__ if "://" in str(error) else str(error).splitlines()[0]
-        raise Misconfigured("connection-invalid", f"{where}: {said}") from None
+    if url.startswith("sqlite:"):
+        return _sqlite(sa.make_url(url), timeout)
+    if url.startswith(("postgres:", "postgresql:", "postgresql+psycopg:")):
+        return _postgresql(url, where, timeout)
     raise Misconfigured("connection-invalid", f"{where}: predictions go to postgresql:// or sqlite:///")
 
 
@@ -84,10 +79,10 @@ def explain(error: exc.SQLAlchemyError, where: str) -> TierraError:
         return explain_postgres(origin, where)
     said = (str(origin).splitlines() or [type(origin).__name__])[0]
     if "locked" in said or "busy" in said:
-        return Unavailable("sink-unavailable", f"{where}: {said}")
+        return Unavailable("database-unavailable", f"{where}: {said}")
     if "full" in said or "disk I/O" in said or "readonly" in said or "malformed" in said:
         return Broken("store-failed", f"{where}: {said}")
-    return Misconfigured("sink-refused", f"{where}: {said}")
+    return Misconfigured("query-failed", f"{where}: {said}")
 
 
 def _is_postgresql(connection: sa.Connection) -> bool:
@@ -107,10 +102,13 @@ def _stored(kind: pa.DataType) -> pa.DataType:
     return pa.timestamp("us", "UTC") if t.is_timestamp(kind) and kind.tz else kind
 
 
-def _postgresql(url: sa.URL, timeout: int) -> sa.Engine:
-    from tierra.store.postgres import options
+def _postgresql(url: str, where: str, timeout: int) -> sa.Engine:
+    from tierra.store.postgres import open_session, parse_url
 
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args=options(timeout))
+    parse_url(url, where)
+    return sa.create_engine(
+        "postgresql+psycopg://", poolclass=NullPool, creator=lambda: open_session(url, where, timeout)
+    )
 
 
 def _sqlite(url: sa.URL, timeout: int) -> sa.Engine:

@@ -78,10 +78,8 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
     No statement takes longer than `timeout_seconds`. What psycopg raises leaves as a
     TierraError. A statement that still runs when the block is left is cancelled.
     """
-    parts = parse_url(url, where)
     try:
-        with psycopg.connect(**parts, autocommit=True, prepare_threshold=None) as connection:
-            _settle(connection, timeout_seconds, read_only)
+        with open_session(url, where, timeout_seconds, read_only) as connection:
             try:
                 yield connection
             except BaseException:
@@ -89,6 +87,14 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
                 raise
     except psycopg.Error as error:
         raise explain(error, where) from None
+
+
+def open_session(url: str, where: str, timeout_seconds: int, read_only: bool = False) -> psycopg.Connection:
+    """The same session for whoever ends it and explains its errors himself."""
+    parts = parse_url(url, where)
+    connection = psycopg.connect(**parts, autocommit=True, prepare_threshold=None)
+    _settle(connection, timeout_seconds, read_only)
+    return connection
 
 
 def explain(error: psycopg.Error, where: str) -> TierraError:

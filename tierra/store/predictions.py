@@ -98,7 +98,8 @@ def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Endin
     mine = manifest.model_copy(update={"generation": after + 1, "writer": manifest.writer or uuid4().hex})
     _check_parts(sink, mine)
     try:
-        created = sink.put_manifest(mine.partition, mine.generation, mine.model_dump_json(indent=1).encode(), mine.parts)
+        text = mine.model_dump_json(indent=1).encode()
+        created = sink.put_manifest(mine.partition, mine.generation, text, mine.parts)
     except Unavailable:
         return _look(sink, mine, answered=False)
     return (mine, "published") if created else _look(sink, mine, answered=True)

@@ -18,7 +18,9 @@ class FilesSink(Spec):
     """Parquet parts and manifests in a folder, or in a bucket."""
 
     kind: Literal["files"] = Field("files", description="Files")
-    uri: str = Field("predictions", min_length=1, pattern=FOLDER, description="Folder under the home, or s3://bucket/prefix")
+    uri: str = Field(
+        "predictions", min_length=1, pattern=FOLDER, description="Folder under the home, or s3://bucket/prefix"
+    )
     dataset: Name | None = Field(None, description="Name of the data set; the project's when not stated")
 
 
@@ -28,7 +30,9 @@ class SqlSink(Spec):
     kind: Literal["sql"] = Field(description="A database")
     connection: Name = Field(description="Its URL is the setting TIERRA_CONNECTIONS__<NAME>__URL")
     table: str | None = Field(
-        None, pattern=TABLE, description="Table, or schema.table, of the predictions; the project's name when not stated"
+        None,
+        pattern=TABLE,
+        description="Table, or schema.table; the project's name when not stated",
     )
 
     @property

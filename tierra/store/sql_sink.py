@@ -84,8 +84,9 @@ class SqlSink:
             if connection.scalar(sa.select(sa.func.count()).where(table.c.sha256 == ref.sha256)):
                 return
             rows = chain.from_iterable(batch.to_pylist() for batch in batches)
-            said = [{"sha256": ref.sha256, ROW: at, "contents": json.dumps(row, default=str)} for at, row in enumerate(rows)]
-            connection.execute(table.insert(), said)
+            texts = (json.dumps(row, default=str) for row in rows)
+            kept = [{"sha256": ref.sha256, ROW: at, "contents": text} for at, text in enumerate(texts)]
+            connection.execute(table.insert(), kept)
 
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
         """Insert a manifest and what it names in one transaction, or leave the one that has the key alone."""
@@ -182,8 +183,9 @@ class SqlSink:
         self, connection: sa.Connection, table: sa.Table, schema: pa.Schema, batches: Iterable[pa.Table]
     ) -> TableRef:
         parts, digest, rows = self._tables.parts, _digest(schema), 0
-        unfinished = {"sha256": uuid4().hex, "arrow_schema": schema.serialize().to_pybytes(), "written_at": now(connection)}
-        number = connection.execute(parts.insert().values(unfinished).returning(parts.c.id)).scalar_one()
+        described = {"arrow_schema": schema.serialize().to_pybytes(), "written_at": now(connection)}
+        unfinished = parts.insert().values(sha256=uuid4().hex, **described).returning(parts.c.id)
+        number = connection.execute(unfinished).scalar_one()
         for group in in_groups(schema, batches):
             digest.add(group)
             move_in(connection, table, _numbered(group, number, rows))
@@ -192,8 +194,9 @@ class SqlSink:
         ref = TableRef(name=name, sha256=name, rows=rows, columns=columns)
         if connection.scalar(sa.select(sa.func.count()).where(parts.c.sha256 == name)):
             raise _SameRows(ref)
+        finished = parts.update().where(parts.c.id == number)
         try:
-            connection.execute(parts.update().where(parts.c.id == number).values(sha256=name, written_at=now(connection)))
+            connection.execute(finished.values(sha256=name, written_at=now(connection)))
         except exc.IntegrityError:
             raise _SameRows(ref) from None
         return ref
