@@ -69,7 +69,7 @@ def _stands(project: Project, sides: dict[str, TableRef], work: Work) -> Partiti
     sink = open_workspace().sink(project)
     published = read_manifest(sink, work.partition, work.generation)
     try:
-        step = next_step(work, published and published.inputs, _inputs(project, sides, work))
+        step = next_step(work, published.inputs if published else None, _inputs(project, sides, work))
     except DataRejected as error:
         return rejected(work, error)
     if not published or step == "publish":

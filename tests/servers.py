@@ -32,12 +32,12 @@ class Receiver(NamedTuple):
 OWNER = "nobody"  # the server refuses to run as root
 
 
-def until(what: str, seconds: float, ready: Callable[[], Any]) -> Any:
+def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.2) -> Any:
     """What `ready` returns once it is true."""
     end = time.monotonic() + seconds
     while not (found := ready()):
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
+        time.sleep(every)
     return found
 
 

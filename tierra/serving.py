@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -13,9 +14,11 @@ from tierra.data.recipe import Recipe
 from tierra.errors import Broken, Misconfigured, NoChampion
 from tierra.model.distributions import PROBABILITIES
 from tierra.model.release import Champion
-from tierra.model.scoring import Scorer, select_features
 from tierra.project import Project, load_project
 from tierra.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tierra.model.scoring import Scorer
 
 # What a source's declaration says of its columns, apart from where it lies.
 MAKES_FEATURES = ("key", "columns", "types", "partition_by", "history", "known_later")
@@ -29,8 +32,10 @@ def find_champion(workspace: Workspace, project: Project) -> Champion:
     return champion
 
 
-def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> Scorer:
+def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "Scorer":
     """The champion ready to score, everything checked against its digests. Raises Broken."""
+    from tierra.model.scoring import Scorer
+
     scores = champion.release.scores
     return Scorer(
         model=workspace.registry().load(champion),
@@ -52,6 +57,8 @@ def judged_alike(project: Project, champion: Champion) -> bool:
 
 def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: pa.Table) -> pd.DataFrame:
     """The champion's features of today's joined rows, made by its own code as in training."""
+    from tierra.model.scoring import select_features
+
     rows = to_frame(align_types(joined, champion.release.types))
     code = serving_code(workspace, project, champion)
     built = build_training_features(serving_recipe(champion), code, rows)

@@ -162,7 +162,7 @@ def entries(**facts: Any) -> list[Entry]:
              "choose-candidate", "evaluate-models", "judge", "register-model"]  # fmt: skip
     made, clock = [], 0.0
     for index, name in enumerate(names):
-        entry = Entry(name, 0.4 + 3.1 * (index % 4), reused=index == 2)
+        entry = Entry(name, 0.4 + 3.1 * (index % 4), found=int(index == 2))
         entry.started = clock  # type: ignore[attr-defined]
         clock += entry.seconds
         made.append(entry)

@@ -55,7 +55,7 @@ def test_after_a_downtime_the_first_run_publishes_all_that_is_due_and_the_others
         for hour in range(24, 0, -1):
             schedule(ops, "score/rides", datetime.now(UTC) - timedelta(hours=hour))
         worker = ops.worker()
-        until("all runs ended", 1800, lambda: all_ended(ops, 24, "score/rides"))
+        until("all runs ended", 1800, lambda: all_ended(ops, 24, "score/rides"), every=5)
         kill(worker)
         ended = runs(ops, "score/rides")
     assert [each["state_name"] for each in ended] == ["Published"] + ["NothingDue"] * 23
@@ -101,7 +101,7 @@ def watch(folder: Path, count: int, **environment: str) -> None:
         ops.call("PATCH", "/work_pools/tierra", at_once)
         worker = ops.worker()
         listed = [f"score/{name}" for name in names]
-        until("all runs ended", 3000, lambda: all_ended(ops, count, *listed))
+        until("all runs ended", 3000, lambda: all_ended(ops, count, *listed), every=5)
         time.sleep(100)  # three signs of life that do not come raise the alarm
         kill(worker)
         report(runs(ops, *listed), made)

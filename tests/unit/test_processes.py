@@ -92,7 +92,7 @@ signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(300)"
     with House(tmp_path, os.environ, tmp_path / "server.url") as house:
         for name in "abc":
             service = house.start(name, "-c", note.format(file=str(tmp_path / "order"), name=name))
-            until(lambda service=service: service.tail() == ["up"])
+            until("it is up", 20, lambda service=service: service.tail() == ["up"])
     assert (tmp_path / "order").read_text() == "cba"
 
 
@@ -123,7 +123,7 @@ def test_ps_finds_the_same_processes_where_there_is_no_proc(monkeypatch: pytest.
     mark = token_hex(8)
     child = subprocess.Popen([sys.executable, "-c", SLEEP], env={**os.environ, MARK: mark})
     try:
-        assert until(lambda: find_marked(mark)) == [child.pid]
+        assert until("it runs", 20, lambda: find_marked(mark)) == [child.pid]
         monkeypatch.setattr(processes, "_environments", processes._environments_by_ps)
         assert find_marked(mark) == [child.pid]
     finally:

@@ -1,17 +1,21 @@
 """How what a model says is distributed, in bins that later rows can be counted into."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tierra.data.labels import Labels
-from tierra.model.artifact import Predictions
 from tierra.model.evaluation import Histogram
+
+if TYPE_CHECKING:
+    from tierra.model.artifact import Predictions
 
 BINS = 20
 PROBABILITIES = tuple(place / BINS for place in range(BINS + 1))
 
 
 def distribution(
-    said: Predictions, labels: Labels, edges: tuple[float, ...] | None = None
+    said: "Predictions", labels: Labels, edges: tuple[float, ...] | None = None
 ) -> tuple[Histogram | None, dict[str, int]]:
     """How many scores lie between the edges, those beyond in the outer ones; and how many rows are decided how.
 

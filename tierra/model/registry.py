@@ -20,7 +20,6 @@ from typing import Any
 import pandas as pd
 
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
-from tierra.model.artifact import ALLOWED_TYPES, load_model
 from tierra.model.release import Champion, Release
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -71,6 +70,9 @@ class Registry:
 
     def load(self, champion: Champion) -> Any:
         """The champion's model, checked before it is loaded. Raises Broken."""
+        # scikit-learn costs seconds, which a run that has nothing to score does not spend.
+        from tierra.model.artifact import load_model
+
         file = self._folder(champion.model_uri, "the model") / "model.skops"
         return load_model(_bytes(file), champion.release.model_sha256, str(file))
 
@@ -110,6 +112,8 @@ class Registry:
             return self._opened(version)
 
     def _create(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> ModelVersion:
+        from tierra.model.artifact import ALLOWED_TYPES
+
         with self._run(release) as run:
             signature = mlflow.models.infer_signature(sample.head(SIGNATURE_ROWS), model.predict(sample.head(2)))
             if not signature.inputs or list(signature.inputs.input_names()) != list(sample.columns):
