@@ -92,6 +92,14 @@ def test_every_value_comes_back_as_it_was(sink: Sink, kind: str) -> None:
     assert read_published(sink, DAY).equals(table)
 
 
+def test_numbers_that_are_none_do_not_break_a_part(sink: Sink) -> None:
+    table = pa.table({"ride_id": list("abc"), "number": [float("nan"), float("inf"), -float("inf")]})
+    publish(sink, manifest_of(sink, table), 0)
+    first, *rest = read_published(sink, DAY)["number"].to_pylist()
+    assert first is None or first != first
+    assert rest == [float("inf"), -float("inf")]
+
+
 def test_many_rows_keep_their_order(sink: Sink) -> None:
     table = pa.table({"ride_id": [f"r{(7919 * each) % 300_007}" for each in range(300_000)]})
     publish(sink, manifest_of(sink, table), 0)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as t
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -37,8 +38,17 @@ def serialise(connection: sa.Connection, name: str) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
 
 
+def settle(connection: sa.Connection, rows: pa.Table) -> pa.Table:
+    """Rows as the database gives them back: SQLite knows no NaN and no minus zero."""
+    if _is_postgresql(connection):
+        return rows
+    columns = [pc.add(_without_nan(each), 0.0) if t.is_floating(each.type) else each for each in rows.columns]
+    return pa.table(columns, schema=rows.schema)
+
+
 def move_in(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Append rows to a table."""
+    """Append rows to a table; times go in as UTC."""
+    rows = rows.cast(_in_utc(rows.schema))
     if _is_postgresql(connection):
         from psycopg import sql
 
@@ -46,8 +56,7 @@ def move_in(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
 
         copy_in(_driver(connection), sql.Identifier(*_path(table)), [rows])
         return
-    stored = rows.cast(pa.schema([pa.field(field.name, _stored(field.type)) for field in rows.schema]))
-    connection.execute(table.insert(), stored.to_pylist())
+    connection.execute(table.insert(), rows.to_pylist())
 
 
 def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -61,7 +70,8 @@ def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.S
         query = sql.SQL("select {} from {} where {} = %s order by {}").format(
             columns, sql.Identifier(*_path(table)), sql.Identifier(PART), sql.Identifier(ROW)
         )
-        yield from copy_out(_driver(connection), query, [part], schema)
+        for rows in copy_out(_driver(connection), query, [part], _in_utc(schema)):
+            yield rows.cast(schema)
         return
     chosen = sa.select(*[table.c[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])
     for rows in connection.execute(chosen).partitions(ROWS_A_BATCH):
@@ -97,9 +107,14 @@ def _path(table: sa.Table) -> list[str]:
     return [table.schema, table.name] if table.schema else [table.name]
 
 
-def _stored(kind: pa.DataType) -> pa.DataType:
-    """SQLite keeps no zones: times are UTC."""
-    return pa.timestamp("us", "UTC") if t.is_timestamp(kind) and kind.tz else kind
+def _in_utc(schema: pa.Schema) -> pa.Schema:
+    zoned = [t.is_timestamp(field.type) and field.type.tz is not None for field in schema]
+    utc = pa.timestamp("us", "UTC")
+    return pa.schema([field.with_type(utc) if each else field for field, each in zip(schema, zoned, strict=True)])
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_nan(column), None, column)
 
 
 def _postgresql(url: str, where: str, timeout: int) -> sa.Engine:

@@ -18,7 +18,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.store.databases import explain, move_in, move_out, now, open_engine, serialise
+from tierra.store.databases import explain, move_in, move_out, now, open_engine, serialise, settle
 from tierra.store.refs import TableRef
 from tierra.store.sql_tables import PART, ROW, SinkTables, find_differences
 from tierra.store.tables import RowDigest, in_groups
@@ -186,7 +186,7 @@ class SqlSink:
         described = {"arrow_schema": schema.serialize().to_pybytes(), "written_at": now(connection)}
         unfinished = parts.insert().values(sha256=uuid4().hex, **described).returning(parts.c.id)
         number = connection.execute(unfinished).scalar_one()
-        for group in in_groups(schema, batches):
+        for group in (settle(connection, each) for each in in_groups(schema, batches)):
             digest.add(group)
             move_in(connection, table, _numbered(group, number, rows))
             rows += group.num_rows

@@ -66,7 +66,7 @@ class SinkTables:
         ]
         theirs = [sa.Column(field.name, sql_type(field.type)) for field in schema]
         index = sa.Index(f"{self.dataset}_by_part", PART, ROW)
-        return sa.Table(self.dataset, self._all, *ours, *theirs, index, extend_existing=True)
+        return sa.Table(self.dataset, sa.MetaData(schema=self.schema), *ours, *theirs, index)
 
     def current(self, predictions: sa.Table) -> sa.Select[tuple[object, ...]]:
         """The rows of the highest generation of each partition."""
