@@ -8,9 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
+if TYPE_CHECKING:
+    from tests.s3_server import S3Server
 
 ROOT = Path(__file__).parent.parent
 # Before any library reads them.
@@ -90,6 +94,15 @@ def postgres_url(postgres: str) -> str:
     from tests.servers import make_database
 
     return make_database(postgres, f"test_{token_hex(6)}")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator["S3Server"]:
+    """A real object store that speaks S3, one a test process."""
+    from tests.s3_server import run_s3
+
+    with run_s3() as server:
+        yield server
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -8,6 +8,7 @@ from tierra.project import Project, load_project
 from tierra.settings import Settings, load_settings
 from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import Objects
+from tierra.store.opening import open_objects
 
 if TYPE_CHECKING:
     from tierra.model.registry import Registry
@@ -22,7 +23,7 @@ class Workspace:
     @property
     def objects(self) -> Objects:
         """Snapshots, quarantine, fitted models and the memo."""
-        return LocalObjects(self.settings.root / "store")
+        return open_objects(self.settings.store, self.settings)
 
     def sink(self, project: Project) -> Objects:
         """Where the project's predictions are published."""

@@ -32,7 +32,8 @@ def remember(
     A remembered value counts only while every object it refers to is still in the
     store; with `intact`, only while each has the bytes it was written with.
     """
-    name = f"memo/{step}/{digest([step, inputs, code_version()])}.json"
+    # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
+    name = f"memo/{step}/{digest([step, inputs, code_version()])[:40]}.json"
     try:
         found = kind.model_validate_json(objects.read(name))
         if all(_stands(objects, ref, intact) for ref in _references(found)):
