@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -103,6 +103,17 @@ def s3() -> Iterator["S3Server"]:
 
     with run_s3() as server:
         yield server
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every bucket one of a store that ignores If-None-Match."""
+    from tierra.store.s3_bucket import Bucket
+
+    def put(self: Any, key: str, data: bytes, *_: Any, **__: Any) -> None:
+        self._client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    monkeypatch.setattr(Bucket, "_put", put)
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -37,7 +37,7 @@ def test_an_address_that_cannot_be_a_store_is_refused(workspace: Path, uri: str)
 @pytest.mark.parametrize(
     "uri",
     ["s3://lake", "s3://lake/", "s3://lake/a/", "s3://lake/a/../b.csv", "s3://lake/./b.csv", "s3://lake//b.csv",
-     "s3://lake/a\nb.csv", "s3://lake/a\x00.csv", "s3://lake/a\\b.csv", "s3://lake/a.csv?versionId=1", "s3://LAKE/a.csv"],
+     "s3://lake/a\nb.csv", "s3://lake/a\x00.csv", "s3://lake/a\\b.csv", "s3://lake/a.csv?version=1", "s3://LAKE/a.csv"],
 )  # fmt: skip
 def test_an_address_that_cannot_be_an_object_is_refused(workspace: Path, uri: str) -> None:
     with pytest.raises(Misconfigured, match="store-address"):

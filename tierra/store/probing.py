@@ -10,6 +10,7 @@ from tierra.store.objects import Objects
 def probe_store(objects: Objects) -> None:
     """Create a name twice, look, and take it away. Raises Misconfigured, Broken or Unavailable, in one line."""
     name, first = f"probe/{uuid.uuid4().hex}", b"first"
+    objects.names("probe")  # some stores would make a bucket that is absent rather than say so
     try:
         won = objects.put_if_absent(name, first), objects.put_if_absent(name, b"second")
         kept = objects.read(name)

@@ -4,7 +4,7 @@ import base64
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +27,8 @@ PARTS.max_in_memory_upload_chunks = 4
 # The stations retry too: these are for a dropped connection, not for a store that is down.
 RETRIES: Final = {"mode": "standard", "total_max_attempts": 3}
 CONNECT_SECONDS, READ_SECONDS = 5, 60
+BODY_RETRIES = 1
+SPOILT: Final = (exc.IncompleteReadError, exc.FlexibleChecksumError, exc.ResponseStreamingError)
 NOT_CREATED: Final = (404, 409, 412)
 
 
@@ -102,13 +104,12 @@ class Bucket:
     def get(self, key: str) -> bytes:
         """All bytes of an object. Raises FileNotFoundError."""
         with self._answering(key):
-            return bytes(self._client.get_object(Bucket=self.name, Key=key)["Body"].read())
+            return self._body(key)
 
     def get_range(self, key: str, start: int, size: int, etag: str) -> bytes:
         """Some bytes of one version of an object. Raises Unavailable when another version is there now."""
         with self._answering(key):
-            asked = {"Range": f"bytes={start}-{start + size - 1}", "IfMatch": etag}
-            data = bytes(self._client.get_object(Bucket=self.name, Key=key, **asked)["Body"].read())
+            data = self._body(key, Range=f"bytes={start}-{start + size - 1}", IfMatch=etag)
         if len(data) != size:
             raise Broken("store-tampered", f"{self.where(key)} gives {len(data)} bytes for {size}")
         return data
@@ -153,6 +154,13 @@ class Bucket:
             for each in stale:
                 self._client.abort_multipart_upload(Bucket=self.name, Key=each["Key"], UploadId=each["UploadId"])
         return len(stale)
+
+    def _body(self, key: str, **asked: str) -> bytes:
+        """boto3 asks again for an answer, not for a body that breaks off or is spoilt on its way."""
+        for _ in range(BODY_RETRIES):
+            with suppress(*SPOILT):
+                return bytes(self._client.get_object(Bucket=self.name, Key=key, **asked)["Body"].read())
+        return bytes(self._client.get_object(Bucket=self.name, Key=key, **asked)["Body"].read())
 
     def _put(self, key: str, data: bytes, sha256: str, **also: str) -> None:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()

@@ -13,7 +13,7 @@ REGION: Final = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLo
 SLOW: Final = ("SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "429")
 REFUSED: Final = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId")
 KEYLESS = (exc.NoCredentialsError, exc.PartialCredentialsError, exc.CredentialRetrievalError, exc.TokenRetrievalError)
-UNANSWERED = (exc.HTTPClientError, exc.ConnectionError, exc.IncompleteReadError, exc.FlexibleChecksumError)
+UNANSWERED = (exc.HTTPClientError, exc.ConnectionError, exc.IncompleteReadError)
 
 
 def explain_answer(error: exc.ClientError, where: str) -> Exception:
@@ -43,6 +43,8 @@ def explain_silence(error: Exception, where: str) -> TierraError:
         return Misconfigured("bucket-credentials", f"{where}: no usable keys ({said})")
     if isinstance(error, exc.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Misconfigured("settings-invalid", f"TIERRA_S3__ENDPOINT_URL: {where}: its certificate is not trusted")
+    if isinstance(error, exc.FlexibleChecksumError):
+        return Broken("store-tampered", f"{where} is not what the store's own checksum says")
     if isinstance(error, UNANSWERED):
         return Unavailable("store-unavailable", f"{where}: no whole answer ({said})")
     return Broken("store-failed", f"{where}: {said}")
