@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 if TYPE_CHECKING:
+    from tests.s3_server import S3Server
     from tests.servers import Receiver
 
 ROOT = Path(__file__).parent.parent
@@ -103,6 +104,26 @@ def told() -> "Iterator[Receiver]":
 
     with a_receiver() as receiver:
         yield receiver
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator["S3Server"]:
+    """A real object store that speaks S3, one a test process."""
+    from tests.s3_server import run_s3
+
+    with run_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every bucket one of a store that ignores If-None-Match."""
+    from tierra.store.s3_bucket import Bucket
+
+    def put(self: Any, key: str, data: bytes, *_: Any, **__: Any) -> None:
+        self._client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    monkeypatch.setattr(Bucket, "_put", put)
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -75,9 +75,8 @@ def _write_missing(needed: dict[str, str]) -> None:
 def _count(workspace: Workspace, name: str) -> dict[str, int]:
     """MLflow runs, snapshots and manifests there are."""
     project = workspace.project(name)
-    snapshots = workspace.settings.root / "store" / "snapshots"
     return {
         "MLflow runs": workspace.registry().count_runs(project.project),
-        "snapshots": len(list(snapshots.glob("*.parquet"))),
+        "snapshots": len(workspace.objects.names("snapshots")),
         "manifests": len(workspace.sink(project).manifests()),
     }

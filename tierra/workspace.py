@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from tierra.project import Project, load_project
 from tierra.settings import Settings, load_settings
-from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import Objects
+from tierra.store.opening import open_objects
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.spec import FilesSink, SqlSink
 
@@ -24,13 +24,13 @@ class Workspace:
     @property
     def objects(self) -> Objects:
         """Snapshots, quarantine, fitted models and the memo."""
-        return LocalObjects(self.settings.root / "store")
+        return open_objects(self.settings.store, self.settings)
 
     def sink(self, project: Project) -> Sink:
         """Where the project's predictions are published. Raises Misconfigured when it cannot be there."""
         match project.score.sink:
             case FilesSink(uri=uri):
-                return ObjectSink(LocalObjects(self.settings.root / uri), project.dataset)
+                return ObjectSink(open_objects(uri, self.settings), project.dataset)
             case SqlSink(connection=name, namespace=schema):
                 from tierra.store import sql_sink
 
@@ -38,6 +38,11 @@ class Workspace:
                 return sql_sink.SqlSink(at.address, name, project.dataset, schema, at.statement_timeout_seconds)
             case other:
                 assert_never(other)
+
+    def stores(self, project: Project) -> list[Objects]:
+        """The stores of objects that the project writes to."""
+        sink = self.sink(project)
+        return [self.objects, *([sink.objects] if isinstance(sink, ObjectSink) else [])]
 
     def registry(self) -> "Registry":
         """The registry of models."""

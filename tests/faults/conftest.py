@@ -66,4 +66,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def _said(cases: list[bool]) -> str:
     return f"{sum(cases)} of {len(cases)}" if cases else ""
-

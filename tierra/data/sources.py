@@ -41,7 +41,7 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings) -> 
         case FileSource():
             from tierra.data.file_source import FileReader
 
-            return FileReader(name, source, folder)
+            return FileReader(name, source, folder, settings)
         case _:
             assert_never(source)
 

@@ -80,6 +80,18 @@ class LocalObjects:
         files = (self._folder / check_name(folder)).rglob("[!.]*")
         return sorted(file.relative_to(self._folder).as_posix() for file in files if file.is_file())
 
+    def modified(self, name: str) -> datetime | None:
+        """When the object was last written; None when it is absent."""
+        try:
+            return datetime.fromtimestamp((self._folder / check_name(name)).stat().st_mtime, UTC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        with _disk_errors(name, "removing"), suppress(FileNotFoundError, NotADirectoryError):
+            disk.remove(self._folder / check_name(name))
+
     def location(self, name: str) -> str:
         """Where a person finds the object."""
         return str(self._folder / check_name(name))
@@ -108,8 +120,8 @@ def _clear(temporary: Path) -> None:
 
 
 @contextmanager
-def _disk_errors(name: str) -> Iterator[None]:
+def _disk_errors(name: str, doing: str = "writing") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Broken("store-failed", f"writing {name}: {error.strerror or error}") from error
+        raise Broken("store-failed", f"{doing} {name}: {error.strerror or error}") from error

@@ -37,7 +37,8 @@ def remember(
     A remembered value counts only while it stands: unless `stands` says when that
     is, while every object it refers to is still in the store.
     """
-    name = f"memo/{step}/{digest([step, inputs, code_version()])}.json"
+    # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
+    name = f"memo/{step}/{digest([step, inputs, code_version()])[:40]}.json"
     try:
         found = kind.model_validate_json(objects.read(name))
         if stands(found) if stands else _is_there(objects, found):
