@@ -124,7 +124,10 @@ def list_projects(projects: Path) -> list[str]:
 
 
 def load_project(project: str, projects: Path = Path("projects"), overlay: str | None = None) -> Project:
-    """Read and check a project file, with an overlay where it has that one. Raises Misconfigured with file, line, key and what is allowed."""
+    """Read and check a project file, and its overlay where it has the one named.
+
+    Raises Misconfigured with file, line, key and what is allowed.
+    """
     file = find_project(project, projects)
     data, places = read_project_file(file, overlay)
     try:

@@ -49,7 +49,7 @@ def test_stopped_at_any_point_it_shows_all_or_nothing_and_the_next_night_complet
     for case in cases:
         survived(kind, {"kill": "kill -9 at a point", "terminate": "SIGTERM at a point"}[what], holds(case))
         assert case["signal"] == number, case
-        assert holds(case), case
+        assert holds(case), json.dumps(case)
     if EVERY[what] == 1:
         assert {case["seen"] for case in cases} == {"nothing", COMPLETE}, "the points are before and after the manifest"
 

@@ -133,6 +133,19 @@ def test_a_writer_that_comes_late_stands_down_and_changes_nothing(sink: Sink, op
     assert keys(sink) == ["first"]
 
 
+def test_the_view_of_a_database_shows_the_rows_of_the_highest_generation_of_each_partition(sink: Sink) -> None:
+    if not isinstance(sink, SqlSink):
+        pytest.skip("files have no view")
+    for number, key in enumerate("abc"):
+        publish(sink, manifest_of(sink, rows(key, "z")), number)
+    publish(sink, manifest_of(sink, rows("other"), partition="2024-04-30"), 0)
+    sink.write_part(iter([rows("orphan")]))
+    named = "scores.tips_current" if sink.where.endswith("scores") else "tips_current"
+    with sink._engine.begin() as connection:
+        shown = connection.exec_driver_sql(f"select partition, generation, ride_id from {named} order by 1, 3").all()
+    assert [tuple(row) for row in shown] == [(DAY, 3, "c"), (DAY, 3, "z"), ("2024-04-30", 1, "other")]
+
+
 @pytest.mark.parametrize("content", ["equal", "different"])
 def test_of_many_writers_of_a_partition_one_publishes_and_the_others_stand_down(
     open_sink: OpenSink, content: str

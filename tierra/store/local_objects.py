@@ -96,17 +96,6 @@ class LocalObjects:
         """Where a person finds the object."""
         return str(self._folder / check_name(name))
 
-    def modified(self, name: str) -> datetime | None:
-        """When the file was written last."""
-        with suppress(FileNotFoundError):
-            return datetime.fromtimestamp((self._folder / check_name(name)).stat().st_mtime, UTC)
-        return None
-
-    def remove(self, name: str) -> None:
-        """Take a file away."""
-        with _disk_errors(name):
-            disk.remove(self._folder / check_name(name))
-
     def _temporary(self, name: str) -> Path:
         folder = (self._folder / check_name(name)).parent
         folder.mkdir(parents=True, exist_ok=True)

@@ -93,8 +93,8 @@ class SqlSink:
         key = {"partition": partition, "generation": generation}
         insert = INSERTS[self._engine.dialect.name](self._tables.manifests)
         with self._transaction() as connection:
-            made = connection.execute(insert.values(**key, manifest=text.decode()).on_conflict_do_nothing())
-            if made.rowcount != 1:
+            made = insert.values(**key, manifest=text.decode()).on_conflict_do_nothing()
+            if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
                 return False
             links = [{**key, PART: self._locked(connection, part)} for part in parts]
             connection.execute(self._tables.published.insert(), links)
@@ -206,7 +206,7 @@ class SqlSink:
         parts = self._tables.parts
         with self._transaction() as connection:
             renewed = parts.update().where(parts.c.sha256 == ref.sha256).values(written_at=now(connection))
-            if connection.execute(renewed).rowcount != 1:
+            if connection.execute(renewed.returning(parts.c.id)).first() is None:
                 raise Unavailable("publish-unanswered", f"{self._said(ref)} was swept while it was written again")
         return ref
 
