@@ -74,7 +74,13 @@ REMEDIES: Final[dict[str, str]] = {
     "keys-null": "Fill the key at the source; a row without a key cannot be published",
     "partition-absent": "Check the date and that the source holds it",
     "source-not-ready": "Wait for the load to finish; the run is retried until its retries run out",
-    "source-unavailable": "Check that the database answers; the run is retried",
+    # databases
+    "address-invalid": "Use postgresql://user:password@host/database, and in user and password %40 for @, %2F for /",
+    "login-refused": "Correct user and password in the connection's URL, or let the server accept them",
+    "permission-denied": "Grant the connection's user what it needs, or name another user",
+    "query-writes": "Write a query that only reads; sources are read in a session that cannot write",
+    "database-unavailable": "Check that the database answers; the run is retried",
+    "database-timeout": "Make the query faster, or raise TIERRA_CONNECTIONS__<NAME>__STATEMENT_TIMEOUT_SECONDS",
     # joins, contract
     "join-fan-out": "Make the right side's key unique, or join on more columns",
     "join-orphans": "Load the missing rows on the right side, or raise `max_orphans`",

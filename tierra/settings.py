@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,7 +17,17 @@ class Connection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: SecretStr = Field(description="SQLAlchemy URL, such as sqlite:///var/warehouse.db")
+    url: SecretStr = Field(
+        description="Address, such as postgresql://user:password@host/database or sqlite:///var/warehouse.db"
+    )
+    statement_timeout_seconds: int = Field(
+        600, ge=1, le=86_400, description="Longest that PostgreSQL works on one statement"
+    )
+
+    @property
+    def address(self) -> str:
+        """The URL, secret included."""
+        return self.url.get_secret_value()
 
 
 class Settings(BaseSettings):
@@ -64,12 +75,12 @@ class Settings(BaseSettings):
         """The fixed clock when one is set, else the time, with its zone."""
         return self.clock or datetime.now(UTC)
 
-    def connection(self, name: str) -> str:
-        """The URL of a named connection, secret included. Raises Misconfigured."""
+    def connection(self, name: str) -> Connection:
+        """A named connection. Raises Misconfigured."""
         if name not in self.connections:
             known = ", ".join(sorted(self.connections)) or "none"
             raise Misconfigured("connection-unknown", f"connection '{name}' is not set (set: {known})")
-        return self.connections[name].url.get_secret_value()
+        return self.connections[name]
 
     def registry_uri(self) -> str | None:
         """The registry's address, secret included; None for the one in `home`."""
@@ -77,11 +88,11 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """What must never be written anywhere: the URLs of connections, and the passwords in URLs."""
-        urls = [connection.url.get_secret_value() for connection in self.connections.values()]
+        urls = [connection.address for connection in self.connections.values()]
         # An address without a password is no secret, and lines that name it should stay readable.
         urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
         webhook = [self.alert_webhook.get_secret_value()] if self.alert_webhook else []
-        return [*webhook, *(secret for url in urls for secret in (url, _password(url)) if secret)]
+        return [*webhook, *(secret for url in urls for secret in (url, _password(url), unquote(_password(url))) if secret)]
 
 
 def _password(url: str) -> str:

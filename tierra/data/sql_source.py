@@ -150,7 +150,7 @@ class SqlReader:
         said = str(error.orig).splitlines()[0]
         lasting = self._engine.dialect.name == "sqlite" and "lock" not in said and "busy" not in said
         if isinstance(error, exc.OperationalError) and not lasting:
-            return Unavailable("source-unavailable", f"{self.where}: {said}")
+            return Unavailable("database-unavailable", f"{self.where}: {said}")
         return Misconfigured("query-failed", f"{self.where}: {said}")
 
 

@@ -1,0 +1,202 @@
+"""PostgreSQL: sessions, its errors as ours, and Arrow tables in and out by COPY.
+
+The only file that opens a connection with psycopg.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as csv
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from tierra.errors import Misconfigured, TierraError, Unavailable
+
+BYTES_A_TABLE = 4 * 1024 * 1024
+ROWS_A_WRITE = 50_000
+CANCEL_SECONDS = 5.0
+# Any @, / or # inside user and password must be percent-encoded, else a part of the password reads as host.
+URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\[\]]*@)?[^@]*")
+# What the address itself says comes before these.
+SESSION = {
+    "application_name": "tierra",
+    "connect_timeout": "10",
+    "client_encoding": "utf8",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+# By the start of the SQLSTATE, the longest first. https://www.postgresql.org/docs/current/errcodes-appendix.html
+LASTING = {
+    "42501": "permission-denied",
+    "42P01": "table-missing",
+    "3F": "table-missing",
+    "3D": "database-missing",
+    "28": "login-refused",
+    "25006": "query-writes",
+}
+PASSING = ("08", "25P", "40", "53", "55P03", "55006", "57", "58")
+# Of a refused connection the client library gives the words alone.
+REFUSED = {
+    "password": "login-refused",
+    "authentication": "login-refused",
+    "pg_hba.conf": "login-refused",
+    "role ": "login-refused",
+    "permission denied": "permission-denied",
+    "does not exist": "database-missing",
+}
+
+
+def is_postgres(url: str) -> bool:
+    """Whether an address is one of PostgreSQL's."""
+    return url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://"))
+
+
+def parse_url(url: str, where: str) -> dict[str, Any]:
+    """The parts of an address. Raises Misconfigured, without saying any of them."""
+    try:
+        parts = conninfo_to_dict(re.sub(r"^postgres(ql)?(\+psycopg)?:", "postgresql:", url))
+    except psycopg.Error:
+        parts = {}
+    ports = str(parts.get("port", "5432")).split(",")
+    if not URL.fullmatch(url) or not parts or not all(port.isdecimal() for port in ports):
+        raise Misconfigured("address-invalid", f"{where}: the URL cannot be read")
+    return {**SESSION, **parts}
+
+
+@contextmanager
+def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False) -> Iterator[psycopg.Connection]:
+    """A session in UTC; its transaction is committed at the end, and rolled back when an error leaves the block.
+
+    No statement takes longer than `timeout_seconds`. What psycopg raises leaves as a
+    TierraError. A statement that still runs when the block is left is cancelled.
+    """
+    parts = parse_url(url, where)
+    try:
+        with psycopg.connect(**parts, autocommit=True, prepare_threshold=None) as connection:
+            _settle(connection, timeout_seconds, read_only)
+            try:
+                yield connection
+            except BaseException:
+                _cancel(connection)
+                raise
+    except psycopg.Error as error:
+        raise explain(error, where) from None
+
+
+def explain(error: psycopg.Error, where: str) -> TierraError:
+    """What went wrong, in one line without a secret: Unavailable when the same may succeed later."""
+    said = _said(error)
+    if code := _lasting_cause(error, said):
+        return Misconfigured(code, f"{where}: {said}")
+    code = "database-timeout" if error.sqlstate == "57014" else "database-unavailable"
+    return Unavailable(code, f"{where}: {said}")
+
+
+def copy_out(
+    connection: psycopg.Connection,
+    query: sql.Composable,
+    params: Sequence[Any] | Mapping[str, Any] | None,
+    schema: pa.Schema,
+) -> Iterator[pa.Table]:
+    """The rows of a query in tables of some megabytes, by one statement: one consistent snapshot.
+
+    The query must give the schema's columns in its order. Without `params`, % stands for itself.
+    Raises ArrowInvalid when a value does not fit its type.
+    """
+    statement = sql.SQL("copy ({}) to stdout (format csv)").format(query)
+    with connection.cursor() as cursor, cursor.copy(statement, params) as rows:
+        for piece in _pieces(rows):
+            yield _parsed(piece, schema)
+
+
+def copy_in(connection: psycopg.Connection, table: sql.Identifier, batches: Iterable[pa.Table]) -> int:
+    """Append rows to a table, by the names of their columns. Returns how many."""
+    rows = 0
+    for names, alike in groupby(batches, lambda batch: tuple(batch.column_names)):
+        columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
+        statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(table, columns)
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for batch in alike:
+                rows += batch.num_rows
+                for start in range(0, batch.num_rows, ROWS_A_WRITE):
+                    copy.write(_written(batch.slice(start, ROWS_A_WRITE)))
+    return rows
+
+
+def _settle(connection: psycopg.Connection, timeout_seconds: int, read_only: bool) -> None:
+    """Outside a transaction, so that no rollback undoes it."""
+    connection.execute(
+        "select set_config('statement_timeout', %s, false), set_config('TimeZone', 'UTC', false),"
+        " set_config('DateStyle', 'ISO', false), set_config('extra_float_digits', '3', false)",
+        [f"{timeout_seconds}s"],
+    )
+    connection.autocommit = False
+    connection.read_only = read_only
+
+
+def _cancel(connection: psycopg.Connection) -> None:
+    """Stop what still runs there: closing the connection alone would let it go on."""
+    if connection.info.transaction_status == TransactionStatus.ACTIVE:
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=CANCEL_SECONDS)
+
+
+def _lasting_cause(error: psycopg.Error, said: str) -> str | None:
+    """The code of what no retry mends."""
+    if error.sqlstate:
+        passing = error.sqlstate.startswith(PASSING)
+        return None if passing else next((LASTING[s] for s in LASTING if error.sqlstate.startswith(s)), "query-failed")
+    if "FATAL" in said or "no password supplied" in said:
+        return next((REFUSED[words] for words in REFUSED if words in said), None)
+    return None if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "query-failed"
+
+
+def _said(error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Of several addresses that failed, each has a line of its own after the first.
+    return error.diag.message_primary or (lines[-1 if lines[0].endswith(":") else 0] if lines else type(error).__name__)
+
+
+def _pieces(rows: Iterable[Any]) -> Iterator[bytes]:
+    """Whole rows, which arrive one by one, joined until they are worth parsing."""
+    held: list[Any] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += len(row)
+        if size >= BYTES_A_TABLE:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _parsed(piece: bytes, schema: pa.Schema) -> pa.Table:
+    return csv.read_csv(
+        pa.py_buffer(piece),
+        # One block: no row can straddle two.
+        read_options=csv.ReadOptions(column_names=schema.names, block_size=len(piece)),
+        parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=csv.ConvertOptions(
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
+def _written(table: pa.Table) -> memoryview:
+    sink = pa.BufferOutputStream()
+    csv.write_csv(table, sink, csv.WriteOptions(include_header=False))
+    return memoryview(sink.getvalue())
