@@ -29,6 +29,11 @@ class Connection(BaseModel):
         """The URL, secret included."""
         return self.url.get_secret_value()
 
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is PostgreSQL's address."""
+        return self.address.startswith(("postgres://", "postgresql://", "postgresql+psycopg://"))
+
 
 class Settings(BaseSettings):
     """Where we run. Every field is a variable with the prefix TIERRA_."""
@@ -92,7 +97,8 @@ class Settings(BaseSettings):
         # An address without a password is no secret, and lines that name it should stay readable.
         urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
         webhook = [self.alert_webhook.get_secret_value()] if self.alert_webhook else []
-        return [*webhook, *(secret for url in urls for secret in (url, _password(url), unquote(_password(url))) if secret)]
+        found = (secret for url in urls for secret in (url, _password(url), unquote(_password(url))) if secret)
+        return list(dict.fromkeys([*webhook, *found]))
 
 
 def _password(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Tables and queries of a database, through SQLAlchemy. The only file that knows it."""
+"""Tables and queries of SQLite and other databases, through SQLAlchemy. The only file that knows it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from tierra.data.frames import plain_type
 from tierra.data.spec import SqlSource
+from tierra.data.sql_text import one_statement
 from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
 
@@ -87,7 +88,8 @@ class SqlReader:
             if self._source.table:
                 schema, _, table = self._source.table.rpartition(".")
                 return sa.Table(table, sa.MetaData(), schema=schema or None, autoload_with=connection)
-            query = sa.text(str(self._source.query).rstrip().rstrip(";"))
+            # SQLAlchemy takes a colon for the start of a parameter's name.
+            query = sa.text(one_statement(str(self._source.query)).replace(":", r"\:"))
             empty = sa.select(sa.text("*")).select_from(query.columns().subquery("q")).limit(0)
             names = list(connection.execute(empty).keys())
             return query.columns(*[sa.column(name) for name in names]).subquery("q")
@@ -152,10 +154,3 @@ class SqlReader:
         if isinstance(error, exc.OperationalError) and not lasting:
             return Unavailable("database-unavailable", f"{self.where}: {said}")
         return Misconfigured("query-failed", f"{self.where}: {said}")
-
-
-def ask_connection(name: str, url: str) -> str:
-    """The kind of database that answers at a connection. Raises Misconfigured or Unavailable."""
-    reader = SqlReader(name, SqlSource(kind="sql", connection=name, query="select 1 as one"), url)
-    reader.columns()
-    return reader.kind

@@ -54,11 +54,6 @@ REFUSED = {
 }
 
 
-def is_postgres(url: str) -> bool:
-    """Whether an address is one of PostgreSQL's."""
-    return url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://"))
-
-
 def parse_url(url: str, where: str) -> dict[str, Any]:
     """The parts of an address. Raises Misconfigured, without saying any of them."""
     try:
