@@ -8,9 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
+if TYPE_CHECKING:
+    from tests.databases import Database
 
 ROOT = Path(__file__).parent.parent
 # Before any library reads them.
@@ -90,6 +94,48 @@ def postgres_url(postgres: str) -> str:
     from tests.servers import make_database
 
     return make_database(postgres, f"test_{token_hex(6)}")
+
+
+@pytest.fixture(scope="session")
+def postgres_15() -> Iterator[str]:
+    """The same in Debian's version, where it is installed."""
+    from tests.databases import DEBIANS
+    from tests.servers import run_postgres_server
+
+    if not DEBIANS.is_dir():
+        pytest.skip("PostgreSQL 15 is not installed")
+    with run_postgres_server(DEBIANS) as server:
+        yield server.url
+
+
+@pytest.fixture(params=["sqlite", "postgres", "postgres_15"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Database":
+    """An empty database of each kind that sources are read from."""
+    return _empty_database(request, tmp_path)
+
+
+@pytest.fixture
+def db(postgres_url: str, tmp_path: Path) -> "Database":
+    """An empty PostgreSQL database."""
+    from tests.databases import Database
+
+    return Database(postgres_url, tmp_path)
+
+
+@pytest.fixture(params=["postgres", "postgres_15"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> "Database":
+    """An empty database of each PostgreSQL."""
+    return _empty_database(request, tmp_path)
+
+
+def _empty_database(request: pytest.FixtureRequest, folder: Path) -> "Database":
+    from tests.databases import Database
+    from tests.servers import make_database
+
+    if request.param == "sqlite":
+        (folder / "warehouse.db").touch()
+        return Database(f"sqlite:///{folder}/warehouse.db", folder)
+    return Database(make_database(request.getfixturevalue(request.param), f"test_{token_hex(6)}"), folder)
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
