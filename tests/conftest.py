@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -109,33 +110,40 @@ def postgres_15() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgres", "postgres_15"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Database":
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
     """An empty database of each kind that sources are read from."""
-    return _empty_database(request, tmp_path)
-
-
-@pytest.fixture
-def db(postgres_url: str, tmp_path: Path) -> "Database":
-    """An empty PostgreSQL database."""
-    from tests.databases import Database
-
-    return Database(postgres_url, tmp_path)
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=["postgres", "postgres_15"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> "Database":
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
     """An empty database of each PostgreSQL."""
-    return _empty_database(request, tmp_path)
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
-def _empty_database(request: pytest.FixtureRequest, folder: Path) -> "Database":
+@pytest.fixture
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
+    """An empty PostgreSQL database."""
+    with empty_database(request, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> "Iterator[Database]":
+    """An empty database of the kind that the fixture's parameter names."""
     from tests.databases import Database
-    from tests.servers import make_database
+    from tests.servers import drop_database, make_database
 
-    if request.param == "sqlite":
+    kind = getattr(request, "param", "postgres")
+    if kind == "sqlite":
         (folder / "warehouse.db").touch()
-        return Database(f"sqlite:///{folder}/warehouse.db", folder)
-    return Database(make_database(request.getfixturevalue(request.param), f"test_{token_hex(6)}"), folder)
+        yield Database(f"sqlite:///{folder}/warehouse.db", folder)
+        return
+    url = make_database(request.getfixturevalue(kind), f"test_{token_hex(6)}")
+    yield Database(url, folder)
+    drop_database(url)
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

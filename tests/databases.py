@@ -91,11 +91,8 @@ class Database:
 
     def _insert(self, name: str, table: pa.Table) -> None:
         """Dates and times as SQLite keeps them: text."""
-        plain = [str(value) if value is not None and pa.types.is_temporal(field.type) else value
-                 for field in table.schema for value in table.column(field.name).to_pylist()]  # fmt: skip
-        rows = zip(
-            *(plain[start : start + table.num_rows] for start in range(0, len(plain), table.num_rows)), strict=True
-        )
+        texts = [each.cast(pa.string()) if pa.types.is_temporal(each.type) else each for each in table.columns]
+        rows = zip(*(each.to_pylist() for each in texts), strict=True)
         with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
             connection.executemany(f"insert into {quoted(name)} values ({', '.join('?' * table.num_columns)})", rows)
         connection.close()

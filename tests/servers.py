@@ -109,6 +109,13 @@ def make_database(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
 
 
+def drop_database(url: str) -> None:
+    """Remove a database, whoever is connected."""
+    server, _, name = url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'drop database "{name}" with (force)'.encode())
+
+
 def dump_database(url: str, file: Path) -> None:
     """Write a database to a file, as a backup does."""
     subprocess.run([postgres_program("pg_dump"), "--format=custom", f"--file={file}", url], check=True)

@@ -1,12 +1,13 @@
 """SQL in every place where a project file may say something: refused or harmlessly quoted, nothing executed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from tests.conftest import empty_database
 from tests.databases import Database
 from tierra.data.partitions import parse_partition
 from tierra.data.snapshot import take_snapshot
@@ -59,6 +60,8 @@ NAMES = [
     " ",
     "",
 ]
+# No database has the others, or they have a dot, which ends a schema's name.
+POSSIBLE = [name for name in NAMES if 0 < len(name) < 60 and not {"\0", "\ud800", "."} & set(name)]
 QUERIES = [
     DROP,
     f"select 1; {DROP}",
@@ -129,17 +132,18 @@ QUERIES = [
 ]
 
 
-@pytest.fixture
-def guarded(database: Database) -> Database:
-    """A database with a table that must stand, a sequence and a function that would erase it."""
-    database.write("canary", pa.table({"id": [1, 2, 3], "day": ["2024-01-01"] * 3}))
-    database.write("secrets", pa.table({"word": ["sesame"]}))
-    if not database.is_sqlite:
-        database.run(
-            "create sequence counter",
-            "create function erase() returns int language plpgsql as $$ begin delete from canary; return 1; end $$",
-        )
-    return database
+@pytest.fixture(scope="module", params=["sqlite", "postgres", "postgres_15"])
+def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database of each kind with a table that must stand, a sequence and a function that would erase it."""
+    with empty_database(request, tmp_path_factory.mktemp("guarded")) as database:
+        database.write("canary", pa.table({"id": [1, 2, 3], "day": ["2024-01-01"] * 3}))
+        database.write("secrets", pa.table({"word": ["sesame"]}))
+        if not database.is_sqlite:
+            database.run(
+                "create sequence counter",
+                "create function erase() returns int language plpgsql as $$ begin delete from canary; return 1; end $$",
+            )
+        yield database
 
 
 def state_of(database: Database) -> tuple[Any, ...]:
@@ -181,10 +185,8 @@ def source_of(database: Database, **source: Any) -> Callable[[], Any]:
 
     def ask() -> None:
         reader = database.open(**source)
-        reader.columns()
         if source.get("partition_by"):
             reader.days(only(parse_partition("2024-01-01")))
-        list(reader.batches(list(source.get("columns", reader.columns())), EVERYTHING))
         take_snapshot(MemoryObjects(), database.source(**source), reader, EVERYTHING)
 
     return ask
@@ -209,11 +211,9 @@ def test_sql_in_the_place_of_a_name_does_nothing(guarded: Database, text: str) -
         assert assert_harmless(guarded, source_of(guarded, **place)) is not None or text in ("", " "), place
 
 
-@pytest.mark.parametrize("text", NAMES, ids=range(len(NAMES)))
+@pytest.mark.parametrize("text", POSSIBLE, ids=range(len(POSSIBLE)))
 def test_a_table_that_is_named_so_is_read(guarded: Database, text: str) -> None:
     """What is quoted harmlessly still means itself."""
-    if not text or "\0" in text or "\ud800" in text or "." in text or len(text) > 60:
-        pytest.skip("no database has such a name, or a dot in it")
     guarded.write(text, pa.table({text: ["2024-01-01"], "id": [1]}))
     source = {"table": text, "partition_by": text, "types": {text: "date"}}
     assert assert_harmless(guarded, source_of(guarded, **source)) is None

@@ -11,7 +11,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from tierra.data.spec import SqlSource
-from tierra.data.sql_text import one_statement
+from tierra.data.sql_text import one_statement, place_of
 from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured
 from tierra.settings import Connection
@@ -47,11 +47,11 @@ class PostgresReader:
     kind = "postgresql"
 
     def __init__(self, name: str, source: SqlSource, connection: Connection) -> None:
-        self.where = f"source {name} ({source.connection}{'.' + source.table if source.table else ''})"
+        self.where = place_of(name, source)
         self._source = source
         self._connection = connection
         parse_url(connection.address, self.where)
-        self._relation = _relation(source, self.where)
+        self._relation = _relation(source)
 
     def columns(self) -> list[str]:
         """The names of all its columns."""
@@ -107,7 +107,7 @@ class PostgresReader:
 
     def _known(self, there: dict[str, int], name: str) -> int:
         if name not in there:
-            raise DataRejected("column-missing", f"{self.where}: no column '{name}' (there: {', '.join(there)})")
+            raise DataRejected("column-missing", f"{self.where}: no column {name!r} (there: {', '.join(there)})")
         return there[name]
 
     def _schema(self, session: psycopg.Connection, kinds: dict[str, int]) -> pa.Schema:
@@ -137,16 +137,13 @@ class PostgresReader:
         return sql.SQL(" where ") + sql.SQL(" and ").join(held)
 
 
-def _relation(source: SqlSource, where: str) -> sql.Composable:
-    """What stands after `from`. Raises Misconfigured when it cannot be a part of any statement."""
-    text = str(source.table or source.query)
-    if "\0" in text or text != text.encode(errors="ignore").decode():
-        raise Misconfigured("query-failed", f"{where}: it holds letters that no database knows")
+def _relation(source: SqlSource) -> sql.Composable:
+    """What stands after `from`."""
     if source.table:
         schema, _, table = source.table.rpartition(".")
         return sql.Identifier(*([schema] if schema else []), table)
     # A comment at its end must not swallow the bracket.
-    return sql.SQL("({}\n) as q").format(sql.SQL(cast(LiteralString, one_statement(text))))
+    return sql.SQL("({}\n) as q").format(sql.SQL(cast(LiteralString, one_statement(str(source.query)))))
 
 
 def _bound(kind: int, day: date) -> Any:

@@ -71,5 +71,5 @@ def wanted_columns(source: Source, reader: SourceReader) -> list[str]:
     declared = [*source.columns, *source.key, *source.known_later, *source.types]
     declared += [source.partition_by] if source.partition_by else []
     if missing := [column for column in dict.fromkeys(declared) if column not in there]:
-        raise DataRejected("column-missing", f"{reader.where}: no column '{missing[0]}' (there: {', '.join(there)})")
+        raise DataRejected("column-missing", f"{reader.where}: no column {missing[0]!r} (there: {', '.join(there)})")
     return list(source.columns) or there

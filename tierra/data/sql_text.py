@@ -1,6 +1,11 @@
-"""The text of a query, as far as it must be read before a database does."""
+"""What a project file says in SQL, as far as it must be read before a database does."""
 
 import re
+
+from tierra.data.spec import SqlSource
+from tierra.errors import Misconfigured
+
+LETTERS_SHOWN = 120
 
 # Texts and names may hold what looks like the end of a statement or a comment.
 TOKEN = re.compile(
@@ -22,3 +27,12 @@ def one_statement(query: str) -> str:
         if not token["ignored"]:
             end = token.end()
     return query[:end]
+
+
+def place_of(name: str, source: SqlSource) -> str:
+    """Where a source's rows lie, in one line. Raises Misconfigured when its text holds what no database takes."""
+    table = "".join(letter if letter.isprintable() else " " for letter in source.table or "")[:LETTERS_SHOWN]
+    where = f"source {name} ({source.connection}{'.' + table if table else ''})"
+    if "\0" in (source.table or source.query or ""):
+        raise Misconfigured("query-failed", f"{where}: NUL in a name or a query")
+    return where

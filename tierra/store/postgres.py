@@ -45,12 +45,10 @@ LASTING = {
 PASSING = ("08", "25P", "40", "53", "55P03", "55006", "57", "58")
 # Of a refused connection the client library gives the words alone.
 REFUSED = {
-    "password": "login-refused",
-    "authentication": "login-refused",
-    "pg_hba.conf": "login-refused",
-    "role ": "login-refused",
-    "permission denied": "permission-denied",
-    "does not exist": "database-missing",
+    r"authentication failed|no password supplied|pg_hba\.conf": "login-refused",
+    r'role ".*" (does not exist|is not permitted to log in)': "login-refused",
+    r"permission denied": "permission-denied",
+    r'database ".*" does not exist': "database-missing",
 }
 
 
@@ -71,7 +69,8 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
     """A session in UTC; its transaction is committed at the end, and rolled back when an error leaves the block.
 
     No statement takes longer than `timeout_seconds`. What psycopg raises leaves as a
-    TierraError. A statement that still runs when the block is left is cancelled.
+    TierraError. A statement that still runs when the block is left is cancelled. A
+    session that is `read_only` commits nothing.
     """
     parts = parse_url(url, where)
     try:
@@ -79,6 +78,9 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
             _settle(connection, timeout_seconds, read_only)
             try:
                 yield connection
+                if read_only:
+                    # Before 16, PostgreSQL lets a transaction that only reads make large objects.
+                    connection.rollback()
             except BaseException:
                 _cancel(connection)
                 raise
@@ -149,15 +151,17 @@ def _lasting_cause(error: psycopg.Error, said: str) -> str | None:
     if error.sqlstate:
         passing = error.sqlstate.startswith(PASSING)
         return None if passing else next((LASTING[s] for s in LASTING if error.sqlstate.startswith(s)), "query-failed")
-    if "FATAL" in said or "no password supplied" in said:
-        return next((REFUSED[words] for words in REFUSED if words in said), None)
-    return None if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "query-failed"
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return "query-failed"
+    return next((REFUSED[words] for words in REFUSED if re.search(words, said)), None)
 
 
 def _said(error: psycopg.Error) -> str:
+    if error.diag.message_primary:
+        return " ".join(error.diag.message_primary.split())
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # Of several addresses that failed, each has a line of its own after the first.
-    return error.diag.message_primary or (lines[-1 if lines[0].endswith(":") else 0] if lines else type(error).__name__)
+    return lines[-1 if lines[0].endswith(":") else 0] if lines else type(error).__name__
 
 
 def _pieces(rows: Iterable[Any]) -> Iterator[bytes]:
