@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.databases import Database
 
 ROOT = Path(__file__).parent.parent
+OLDER = pytest.param("postgres_15", marks=pytest.mark.long)  # the same again, on Debian's PostgreSQL
 # Before any library reads them.
 os.environ.update(
     {
@@ -109,14 +110,14 @@ def postgres_15() -> Iterator[str]:
         yield server.url
 
 
-@pytest.fixture(params=["sqlite", "postgres", "postgres_15"])
+@pytest.fixture(params=["sqlite", "postgres", OLDER])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
     """An empty database of each kind that sources are read from."""
     with empty_database(request, tmp_path) as made:
         yield made
 
 
-@pytest.fixture(params=["postgres", "postgres_15"])
+@pytest.fixture(params=["postgres", OLDER])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
     """An empty database of each PostgreSQL."""
     with empty_database(request, tmp_path) as made:
