@@ -164,21 +164,20 @@ def _said(error: psycopg.Error) -> str:
     return lines[-1 if lines[0].endswith(":") else 0] if lines else type(error).__name__
 
 
-def _pieces(rows: Iterable[Any]) -> Iterator[bytes]:
+def _pieces(rows: Iterable[Any]) -> Iterator[bytearray]:
     """Whole rows, which arrive one by one, joined until they are worth parsing."""
-    held: list[Any] = []
-    size = 0
+    # Not a list of rows to join: a million small objects keep the garbage collector busy.
+    held = bytearray()
     for row in rows:
-        held.append(row)
-        size += len(row)
-        if size >= BYTES_A_TABLE:
-            yield b"".join(held)
-            held, size = [], 0
+        held += row
+        if len(held) >= BYTES_A_TABLE:
+            yield held
+            held = bytearray()
     if held:
-        yield b"".join(held)
+        yield held
 
 
-def _parsed(piece: bytes, schema: pa.Schema) -> pa.Table:
+def _parsed(piece: bytearray, schema: pa.Schema) -> pa.Table:
     return csv.read_csv(
         pa.py_buffer(piece),
         # One block: no row can straddle two.
