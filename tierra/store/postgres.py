@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from tierra.errors import Misconfigured, TierraError, Unavailable
 
 BYTES_A_TABLE = 4 * 1024 * 1024
-ROWS_A_WRITE = 50_000
+ROWS_A_WRITE = 8_192
 CANCEL_SECONDS = 5.0
 # Any @, / or # inside user and password must be percent-encoded, else a part of the password reads as host.
 URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\[\]]*@)?[^@]*")
