@@ -29,6 +29,11 @@ class Connection(BaseModel):
         """The URL, secret included."""
         return self.url.get_secret_value()
 
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is PostgreSQL's address."""
+        return self.address.startswith(("postgres://", "postgresql://", "postgresql+psycopg://"))
+
 
 class S3(BaseModel):
     """How buckets are reached. What is not set is found as other tools on S3 find it: variables, profile, role."""
@@ -124,8 +129,8 @@ class Settings(BaseSettings):
         # An address without a password is no secret, and lines that name it should stay readable.
         urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
         others = [each.get_secret_value() for each in (self.alert_webhook, self.s3.secret_access_key) if each]
-        words = (word for url in urls for word in (url, _password(url), unquote(_password(url))))
-        return [*others, *filter(None, words)]
+        words = (word for url in urls for word in (url, _password(url), unquote(_password(url))) if word)
+        return list(dict.fromkeys([*others, *words]))
 
 
 def _password(url: str) -> str:

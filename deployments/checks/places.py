@@ -54,7 +54,7 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
 
 def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
     """Whether the database of a connection answers."""
-    from tierra.data.sql_source import ask_connection
+    from tierra.data.sources import ask_connection
 
     check = Check("connection")
     try:

@@ -19,7 +19,7 @@ def _connected(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_connection_is_found_by_name_with_its_secret() -> None:
-    assert load_settings().connection("warehouse") == URL
+    assert load_settings().connection("warehouse").address == URL
     with pytest.raises(Misconfigured, match=r"'lake' is not set \(set: warehouse\).*connection-unknown"):
         load_settings().connection("lake")
 

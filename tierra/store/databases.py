@@ -66,9 +66,9 @@ def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.S
 
         from tierra.store.postgres import copy_out
 
-        columns = sql.SQL(", ").join(map(sql.Identifier, schema.names))
+        names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
         query = sql.SQL("select {} from {} where {} = %s order by {}").format(
-            columns, sql.Identifier(*_path(table)), sql.Identifier(PART), sql.Identifier(ROW)
+            names, sql.Identifier(*_path(table)), sql.Identifier(PART), sql.Identifier(ROW)
         )
         for rows in copy_out(_driver(connection), query, [part], _in_utc(schema)):
             yield rows.cast(schema)
@@ -82,7 +82,7 @@ def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.S
 
 def explain(error: exc.SQLAlchemyError, where: str) -> TierraError:
     """The error of ours that a database's error is, in one line without addresses or passwords."""
-    origin = getattr(error, "orig", None) or error
+    origin: Any = getattr(error, "orig", None) or error
     if type(origin).__module__.startswith("psycopg"):
         from tierra.store.postgres import explain as explain_postgres
 

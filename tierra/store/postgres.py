@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from tierra.errors import Misconfigured, TierraError, Unavailable
 
 BYTES_A_TABLE = 4 * 1024 * 1024
-ROWS_A_WRITE = 50_000
+ROWS_A_WRITE = 8_192
 CANCEL_SECONDS = 5.0
 # Any @, / or # inside user and password must be percent-encoded, else a part of the password reads as host.
 URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\[\]]*@)?[^@]*")
@@ -45,18 +45,11 @@ LASTING = {
 PASSING = ("08", "25P", "40", "53", "55P03", "55006", "57", "58")
 # Of a refused connection the client library gives the words alone.
 REFUSED = {
-    "password": "login-refused",
-    "authentication": "login-refused",
-    "pg_hba.conf": "login-refused",
-    "role ": "login-refused",
-    "permission denied": "permission-denied",
-    "does not exist": "database-missing",
+    r"authentication failed|no password supplied|pg_hba\.conf": "login-refused",
+    r'role ".*" (does not exist|is not permitted to log in)': "login-refused",
+    r"permission denied": "permission-denied",
+    r'database ".*" does not exist': "database-missing",
 }
-
-
-def is_postgres(url: str) -> bool:
-    """Whether an address is one of PostgreSQL's."""
-    return url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://"))
 
 
 def parse_url(url: str, where: str) -> dict[str, Any]:
@@ -76,12 +69,16 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
     """A session in UTC; its transaction is committed at the end, and rolled back when an error leaves the block.
 
     No statement takes longer than `timeout_seconds`. What psycopg raises leaves as a
-    TierraError. A statement that still runs when the block is left is cancelled.
+    TierraError. A statement that still runs when the block is left is cancelled. A
+    session that is `read_only` commits nothing.
     """
     try:
         with open_session(url, where, timeout_seconds, read_only) as connection:
             try:
                 yield connection
+                if read_only:
+                    # Before 16, PostgreSQL lets a transaction that only reads make large objects.
+                    connection.rollback()
             except BaseException:
                 _cancel(connection)
                 raise
@@ -91,8 +88,7 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
 
 def open_session(url: str, where: str, timeout_seconds: int, read_only: bool = False) -> psycopg.Connection:
     """The same session for whoever ends it and explains its errors himself."""
-    parts = parse_url(url, where)
-    connection = psycopg.connect(**parts, autocommit=True, prepare_threshold=None)
+    connection = psycopg.connect(**parse_url(url, where), autocommit=True, prepare_threshold=None)
     _settle(connection, timeout_seconds, read_only)
     return connection
 
@@ -160,32 +156,33 @@ def _lasting_cause(error: psycopg.Error, said: str) -> str | None:
     if error.sqlstate:
         passing = error.sqlstate.startswith(PASSING)
         return None if passing else next((LASTING[s] for s in LASTING if error.sqlstate.startswith(s)), "query-failed")
-    if "FATAL" in said or "no password supplied" in said:
-        return next((REFUSED[words] for words in REFUSED if words in said), None)
-    return None if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "query-failed"
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return "query-failed"
+    return next((REFUSED[words] for words in REFUSED if re.search(words, said)), None)
 
 
 def _said(error: psycopg.Error) -> str:
+    if error.diag.message_primary:
+        return " ".join(error.diag.message_primary.split())
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # Of several addresses that failed, each has a line of its own after the first.
-    return error.diag.message_primary or (lines[-1 if lines[0].endswith(":") else 0] if lines else type(error).__name__)
+    return lines[-1 if lines[0].endswith(":") else 0] if lines else type(error).__name__
 
 
-def _pieces(rows: Iterable[Any]) -> Iterator[bytes]:
+def _pieces(rows: Iterable[Any]) -> Iterator[bytearray]:
     """Whole rows, which arrive one by one, joined until they are worth parsing."""
-    held: list[Any] = []
-    size = 0
+    # Not a list of rows to join: a million small objects keep the garbage collector busy.
+    held = bytearray()
     for row in rows:
-        held.append(row)
-        size += len(row)
-        if size >= BYTES_A_TABLE:
-            yield b"".join(held)
-            held, size = [], 0
+        held += row
+        if len(held) >= BYTES_A_TABLE:
+            yield held
+            held = bytearray()
     if held:
-        yield b"".join(held)
+        yield held
 
 
-def _parsed(piece: bytes, schema: pa.Schema) -> pa.Table:
+def _parsed(piece: bytearray, schema: pa.Schema) -> pa.Table:
     return csv.read_csv(
         pa.py_buffer(piece),
         # One block: no row can straddle two.

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -23,7 +24,7 @@ from tierra.store.refs import TableRef
 from tierra.store.sql_tables import PART, ROW, SinkTables, find_differences
 from tierra.store.tables import RowDigest, in_groups
 
-INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class _SameRows(Exception):

@@ -1,5 +1,7 @@
 """The tables of a SQL sink: what they are, and whether those that are there are they."""
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
@@ -68,7 +70,7 @@ class SinkTables:
         index = sa.Index(f"{self.dataset}_by_part", PART, ROW)
         return sa.Table(self.dataset, sa.MetaData(schema=self.schema), *ours, *theirs, index)
 
-    def current(self, predictions: sa.Table) -> sa.Select[tuple[object, ...]]:
+    def current(self, predictions: sa.Table) -> sa.Select[Any]:
         """The rows of the highest generation of each partition."""
         m, link = self.manifests, self.published
         latest = sa.select(m.c.partition, sa.func.max(m.c.generation).label("generation")).group_by(m.c.partition)
@@ -79,7 +81,7 @@ class SinkTables:
         return sa.select(newest.c.partition, newest.c.generation, *shown).select_from(joined)
 
 
-def sql_type(kind: pa.DataType) -> TypeEngine[object]:
+def sql_type(kind: pa.DataType) -> TypeEngine[Any]:
     """The column type that keeps an Arrow type's values exactly. Raises Misconfigured for one that none keeps."""
     if t.is_integer(kind):
         return sa.BigInteger()
@@ -111,5 +113,5 @@ def find_differences(expected: sa.Table, connection: sa.Connection) -> list[str]
     return [*missing, *others, *(f"column '{name}' is not ours" for name in there if name not in wanted)]
 
 
-def _said(kind: TypeEngine[object], dialect: sa.Dialect) -> str:
+def _said(kind: TypeEngine[Any], dialect: sa.Dialect) -> str:
     return kind.compile(dialect=dialect).lower()
