@@ -74,7 +74,7 @@ def predict_partition(project: Project, champion: Champion, joined: Joined) -> P
     inputs = [joined.digest, champion.release.model_sha256, champion.release.serving_digest, project.score]
     workspace = open_workspace()
     sink = workspace.sink(project)
-    inputs += [sink.dataset, sink.location("", 0)]
+    inputs += [sink.where, sink.dataset]
     predicted = remember(
         workspace.objects, "predict", inputs, Predicted, lambda: _predict(project, champion, joined),
         stands=lambda predicted: can_rely_on(sink, predicted.part),

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
 import pytest
@@ -106,53 +105,18 @@ def test_a_disk_that_is_full_shows_nothing_and_the_next_night_completes(
     assert held, (said, seen, done.stderr[-500:])
 
 
-RACER = """
-import json, sys
-from tests.faults.publishing import Place, run_in_words
-asked = json.loads(sys.argv[1])
-place = Place(**asked["place"])
-print("ready", flush=True)
-for line in sys.stdin:
-    print(run_in_words(place.numbered(int(line)), version=asked["version"]), flush=True)
-"""
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_sixteen_processes_one_publishes_each_time(
     kind: str, place_of: Callable[[str], Place], survived: Survived
 ) -> None:
     """Each of the rounds is a partition of its own; half of the writers have other rows."""
-    place = place_of(kind)
-    racers = [racer(place, str(1 + number % 2)) for number in range(WRITERS)]
-    try:
-        for round_ in range(ROUNDS):
-            for each in racers:
-                say(each, f"{round_}\n")
-            ends = Counter(hear(each) for each in racers)
-            held = ends["published"] == 1 and ends["published"] + ends["stood down"] + ends["already"] == WRITERS
-            held = held and seen_by_a_reader(place.numbered(round_)) == "generation 1"
-            survived(kind, f"{WRITERS} processes race", held)
-            assert held, ends
-    finally:
-        for each in racers:
-            each.kill()
-            each.wait(10)
-
-
-def racer(place: Place, version: str) -> "subprocess.Popen[str]":
-    words = json.dumps({"place": place.plain(), "version": version})
-    started = subprocess.Popen(
-        [sys.executable, "-c", RACER, words], cwd=ROOT, env=os.environ, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert hear(started) == "ready"
-    return started
-
-
-def say(process: Any, text: str) -> None:
-    process.stdin.write(text)
-    process.stdin.flush()
-
-
-def hear(process: Any) -> str:
-    return str(process.stdout.readline()).strip()
+    place, fault = place_of(kind), f"{WRITERS} processes race"
+    asked = json.dumps({"place": place.plain(), "writers": WRITERS, "rounds": ROUNDS})
+    command = [sys.executable, "-m", "tests.faults.racing", asked]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for number, ends in enumerate(json.loads(done.stdout)):
+        held = ends.count("published") == 1 and {*ends} <= {"published", "stood down", "already"}
+        held = held and seen_by_a_reader(place.numbered(number)) == "generation 1"
+        survived(kind, fault, held)
+        assert held, Counter(ends)

@@ -25,6 +25,7 @@ class Sink(Protocol):
     """The predictions of one data set."""
 
     dataset: str
+    where: str
 
     def write_part(self, batches: "Iterator[pa.Table]") -> TableRef:
         """Keep rows that nobody sees yet. The same rows again are the same part, written now."""
@@ -61,7 +62,7 @@ class ObjectSink:
     """Parquet parts and JSON manifests in a store of objects."""
 
     def __init__(self, objects: Objects, dataset: str) -> None:
-        self.objects, self.dataset = objects, dataset
+        self.objects, self.dataset, self.where = objects, dataset, objects.location(dataset)
 
     def write_part(self, batches: "Iterator[pa.Table]") -> TableRef:
         """Write one Parquet object, named by the digest of its bytes."""

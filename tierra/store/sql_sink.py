@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tierra.errors import Broken, Misconfigured, Unavailable
 from tierra.store.databases import explain, move_in, move_out, now, open_engine, serialise, settle
 from tierra.store.refs import TableRef
-from tierra.store.sql_tables import PART, ROW, SinkTables, find_differences
+from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
 from tierra.store.tables import RowDigest, in_groups
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
@@ -147,27 +147,30 @@ class SqlSink:
             connection.execute(parts.delete().where(parts.c.id == found.id))
             return True
 
-    def check(self, schema: pa.Schema | None = None) -> None:
-        """Raise Misconfigured where a table that is there is not the one that is needed, naming each difference."""
-        tables = [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
+    def check(self, schema: pa.Schema | None = None) -> list[sa.Table]:
+        """The tables still to be made. Raises Misconfigured where one is not what is needed, naming each difference."""
         with self._transaction(writing=False) as connection:
-            for table in tables:
-                if self._has(connection, table) and (differences := find_differences(table, connection)):
-                    raise Misconfigured("sink-differs", f"{self.where}.{table.name}: {'; '.join(differences)}")
+            return find_missing(self._needed(schema), connection, self.where)
+
+    def _needed(self, schema: pa.Schema | None) -> list[sa.Table]:
+        return [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
 
     def _ready(self, schema: pa.Schema | None) -> sa.Table:
         """The table of predictions, made with all others where they are not there."""
-        self.check(schema)
-        tables = [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
-        with self._transaction() as connection:
-            serialise(connection, f"tierra {self.where}.{self.dataset}")
-            if self._tables.schema and not sa.inspect(connection).has_schema(self._tables.schema):
-                connection.execute(sa.schema.CreateSchema(self._tables.schema))
-            for table in tables:
-                table.create(connection, checkfirst=True)
-            if schema:
-                self._show(connection, tables[-1])
-        return tables[-1]
+        needed = self._needed(schema)
+        if self.check(schema):
+            with self._transaction() as connection:
+                self._make(connection, needed, with_view=schema is not None)
+        return needed[-1]
+
+    def _make(self, connection: sa.Connection, tables: list[sa.Table], with_view: bool) -> None:
+        serialise(connection, f"tierra {self.where}.{self.dataset}")
+        if self._tables.schema and not sa.inspect(connection).has_schema(self._tables.schema):
+            connection.execute(sa.schema.CreateSchema(self._tables.schema))
+        for table in tables:
+            table.create(connection, checkfirst=True)
+        if with_view:
+            self._show(connection, tables[-1])
 
     def _show(self, connection: sa.Connection, table: sa.Table) -> None:
         """Make the view of what is published."""

@@ -98,11 +98,19 @@ def sql_type(kind: pa.DataType) -> TypeEngine[Any]:
     raise Misconfigured("sink-columns", f"no column of a database keeps {kind}")
 
 
-def find_differences(expected: sa.Table, connection: sa.Connection) -> list[str]:
-    """How the table that is there differs from the one that is needed, column by column."""
-    dialect = connection.dialect
-    found = sa.inspect(connection).get_columns(expected.name, schema=expected.schema)
-    there = {str(each["name"]): _said(each["type"], dialect) for each in found}
+def find_missing(tables: list[sa.Table], connection: sa.Connection, where: str) -> list[sa.Table]:
+    """The tables that are not there. Raises Misconfigured for one that is there and is another, column by column."""
+    names, schema = [table.name for table in tables], tables[0].schema
+    found = sa.inspect(connection).get_multi_columns(schema=schema, filter_names=names)
+    there = {name: {str(each["name"]): each["type"] for each in columns} for (_, name), columns in found.items()}
+    for table in tables:
+        if table.name in there and (differences := _differences(table, there[table.name], connection.dialect)):
+            raise Misconfigured("sink-differs", f"{where}.{table.name}: {'; '.join(differences)}")
+    return [table for table in tables if table.name not in there]
+
+
+def _differences(expected: sa.Table, found: dict[str, TypeEngine[Any]], dialect: sa.Dialect) -> list[str]:
+    there = {name: _said(kind, dialect) for name, kind in found.items()}
     wanted = {column.name: _said(column.type, dialect) for column in expected.columns}
     missing = [f"no column '{name}' ({kind})" for name, kind in wanted.items() if name not in there]
     others = [
