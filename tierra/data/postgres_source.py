@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -143,7 +143,7 @@ def _relation(source: SqlSource) -> sql.Composable:
         schema, _, table = source.table.rpartition(".")
         return sql.Identifier(*([schema] if schema else []), table)
     # A comment at its end must not swallow the bracket.
-    return sql.SQL("({}\n) as q").format(sql.SQL(cast(LiteralString, one_statement(str(source.query)))))
+    return sql.SQL("({}\n) as q").format(sql.SQL(one_statement(str(source.query))))
 
 
 def _bound(kind: int, day: date) -> Any:
