@@ -24,32 +24,10 @@ CANCEL_SECONDS = 5.0
 # Any @, / or # inside user and password must be percent-encoded, else a part of the password reads as host.
 URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\[\]]*@)?[^@]*")
 # What the address itself says comes before these.
-SESSION = {
-    "application_name": "tierra",
-    "connect_timeout": "10",
-    "client_encoding": "utf8",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "60000",
-}
-# By the start of the SQLSTATE, the longest first. https://www.postgresql.org/docs/current/errcodes-appendix.html
-LASTING = {
-    "42501": "permission-denied",
-    "42P01": "table-missing",
-    "3F": "table-missing",
-    "3D": "database-missing",
-    "28": "login-refused",
-    "25006": "query-writes",
-}
+SESSION = {"application_name": "tierra", "connect_timeout": "10", "client_encoding": "utf8", "keepalives_idle": "30",
+           "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000"}  # fmt: skip
+# By the start of the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 PASSING = ("08", "25P", "40", "53", "55P03", "55006", "57", "58")
-# Of a refused connection the client library gives the words alone.
-REFUSED = {
-    r"authentication failed|no password supplied|pg_hba\.conf": "login-refused",
-    r'role ".*" (does not exist|is not permitted to log in)': "login-refused",
-    r"permission denied": "permission-denied",
-    r'database ".*" does not exist': "database-missing",
-}
 
 
 def parse_url(url: str, where: str) -> dict[str, Any]:
@@ -96,10 +74,11 @@ def open_session(url: str, where: str, timeout_seconds: int, read_only: bool = F
 def explain(error: psycopg.Error, where: str) -> TierraError:
     """What went wrong, in one line without a secret: Unavailable when the same may succeed later."""
     said = _said(error)
-    if code := _lasting_cause(error, said):
-        return Misconfigured(code, f"{where}: {said}")
-    code = "database-timeout" if error.sqlstate == "57014" else "database-unavailable"
-    return Unavailable(code, f"{where}: {said}")
+    if error.sqlstate:
+        return _by_state(error.sqlstate, f"{where}: {said}")
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return _by_words(said, f"{where}: {said}")
+    return Misconfigured("query-failed", f"{where}: {said}")
 
 
 def copy_out(
@@ -151,14 +130,33 @@ def _cancel(connection: psycopg.Connection) -> None:
             connection.cancel_safe(timeout=CANCEL_SECONDS)
 
 
-def _lasting_cause(error: psycopg.Error, said: str) -> str | None:
-    """The code of what no retry mends."""
-    if error.sqlstate:
-        passing = error.sqlstate.startswith(PASSING)
-        return None if passing else next((LASTING[s] for s in LASTING if error.sqlstate.startswith(s)), "query-failed")
-    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return "query-failed"
-    return next((REFUSED[words] for words in REFUSED if re.search(words, said)), None)
+def _by_state(state: str, what: str) -> TierraError:
+    if state == "57014":
+        return Unavailable("database-timeout", what)
+    if state.startswith(PASSING):
+        return Unavailable("database-unavailable", what)
+    lasting = {
+        "42501": "permission-denied",
+        "42P01": "table-missing",
+        "3F": "table-missing",
+        "3D": "database-missing",
+        "28": "login-refused",
+        "25006": "query-writes",
+    }
+    code = next((code for start, code in lasting.items() if state.startswith(start)), "query-failed")
+    return Misconfigured(code, what)
+
+
+def _by_words(said: str, what: str) -> TierraError:
+    """Of a refused connection the client library gives the words alone."""
+    refused = {
+        r"authentication failed|no password supplied|pg_hba\.conf": "login-refused",
+        r'role ".*" (does not exist|is not permitted to log in)': "login-refused",
+        r"permission denied": "permission-denied",
+        r'database ".*" does not exist': "database-missing",
+    }
+    code = next((code for words, code in refused.items() if re.search(words, said)), None)
+    return Misconfigured(code, what) if code else Unavailable("database-unavailable", what)
 
 
 def _said(error: psycopg.Error) -> str:
