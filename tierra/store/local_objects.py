@@ -92,6 +92,14 @@ class LocalObjects:
         with _disk_errors(name, "removing"), suppress(FileNotFoundError, NotADirectoryError):
             disk.remove(self._folder / check_name(name))
 
+    def abandon_uploads(self, before: datetime) -> int:
+        """Take away temporary files that were written last before then; how many there were."""
+        with _disk_errors("temporary files", "removing"):
+            old = [file for file in self._folder.rglob(".*.tmp") if file.stat().st_mtime < before.timestamp()]
+            for file in old:
+                disk.remove(file)
+        return len(old)
+
     def location(self, name: str) -> str:
         """Where a person finds the object."""
         return str(self._folder / check_name(name))

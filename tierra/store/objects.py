@@ -80,6 +80,9 @@ class Objects(Protocol):
     def remove(self, name: str) -> None:
         """Take an object away. One that is absent is gone already."""
 
+    def abandon_uploads(self, before: datetime) -> int:
+        """Take away what killed writers began before then and never finished; how many there were."""
+
     def location(self, name: str) -> str:
         """Where a person finds the object."""
 
@@ -152,6 +155,10 @@ class MemoryObjects:
         with self._lock:
             self.objects.pop(check_name(name), None)
             self._written.pop(name, None)
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Nothing: what was begun in memory ended with its writer."""
+        return 0
 
     def location(self, name: str) -> str:
         """Where a person finds the object."""

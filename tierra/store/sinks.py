@@ -57,6 +57,9 @@ class Sink(Protocol):
     def remove_part(self, name: str, before: datetime) -> bool:
         """Take a part away, unless it has been written since; whether it was taken."""
 
+    def abandon_uploads(self, before: datetime) -> int:
+        """Take away what killed writers began before then and never finished; how many there were."""
+
 
 class ObjectSink:
     """Parquet parts and JSON manifests in a store of objects."""
@@ -120,6 +123,10 @@ class ObjectSink:
             return False
         self.objects.remove(name)
         return True
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Take away half-written objects."""
+        return self.objects.abandon_uploads(before)
 
     def _name(self, partition: str, generation: int) -> str:
         """Zero-padded, so that names sort by generation."""

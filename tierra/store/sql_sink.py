@@ -10,28 +10,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
-from uuid import uuid4
 
-import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.store.databases import explain, move_in, move_out, now, open_engine, serialise, settle
+from tierra.store.databases import explain, now, open_engine, serialise
 from tierra.store.refs import TableRef
+from tierra.store.sql_parts import SameRows, read_rows, write_rows
 from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
-from tierra.store.tables import RowDigest, in_groups
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-
-
-class _SameRows(Exception):
-    """The rows that were being written are a part already."""
-
-    def __init__(self, ref: TableRef) -> None:
-        self.ref = ref
 
 
 class SqlSink:
@@ -48,11 +39,11 @@ class SqlSink:
         """Write rows in one transaction, under a number that no manifest names."""
         first = next(batches)
         schema = first.schema.remove_metadata()
-        table = self._ready(schema)
+        self._ready(schema)
         try:
             with self._transaction() as connection:
-                return self._write(connection, table, schema, chain([first], batches))
-        except _SameRows as same:
+                return write_rows(connection, self._tables, schema, chain([first], batches))
+        except SameRows as same:
             return self._renewed(same.ref)
 
     def read_part(self, part: TableRef) -> pa.Table:
@@ -62,12 +53,8 @@ class SqlSink:
             if found is None:
                 raise Broken("store-tampered", f"{self._said(part)} is gone")
             schema = pa.ipc.read_schema(pa.py_buffer(found.arrow_schema))
-            table = self._tables.predictions(schema)
-            rows = pa.concat_tables([schema.empty_table(), *move_out(connection, table, found.id, schema)])
-        digest = _digest(schema)
-        for group in in_groups(schema, [rows]):
-            digest.add(group)
-        if digest.hexdigest() != part.sha256:
+            rows, digest = read_rows(connection, self._tables.predictions(schema), found.id, schema)
+        if digest != part.sha256:
             raise Broken("store-tampered", f"{self._said(part)} is not what was published")
         return rows
 
@@ -147,6 +134,10 @@ class SqlSink:
             connection.execute(parts.delete().where(parts.c.id == found.id))
             return True
 
+    def abandon_uploads(self, before: datetime) -> int:
+        """Nothing: the database rolls back what a killed writer began."""
+        return 0
+
     def check(self, schema: pa.Schema | None = None) -> list[sa.Table]:
         """The tables still to be made. Raises Misconfigured where one is not what is needed, naming each difference."""
         with self._transaction(writing=False) as connection:
@@ -182,28 +173,6 @@ class SqlSink:
         )
         select = str(self._tables.current(table).compile(connection)).replace("%%", "%")
         connection.exec_driver_sql(f"create view {quoted} as {select}")
-
-    def _write(
-        self, connection: sa.Connection, table: sa.Table, schema: pa.Schema, batches: Iterable[pa.Table]
-    ) -> TableRef:
-        parts, digest, rows = self._tables.parts, _digest(schema), 0
-        described = {"arrow_schema": schema.serialize().to_pybytes(), "written_at": now(connection)}
-        unfinished = parts.insert().values(sha256=uuid4().hex, **described).returning(parts.c.id)
-        number = connection.execute(unfinished).scalar_one()
-        for group in (settle(connection, each) for each in in_groups(schema, batches)):
-            digest.add(group)
-            move_in(connection, table, _numbered(group, number, rows))
-            rows += group.num_rows
-        name, columns = digest.hexdigest(), {field.name: str(field.type) for field in schema}
-        ref = TableRef(name=name, sha256=name, rows=rows, columns=columns)
-        if connection.scalar(sa.select(sa.func.count()).where(parts.c.sha256 == name)):
-            raise _SameRows(ref)
-        finished = parts.update().where(parts.c.id == number)
-        try:
-            connection.execute(finished.values(sha256=name, written_at=now(connection)))
-        except exc.IntegrityError:
-            raise _SameRows(ref) from None
-        return ref
 
     def _renewed(self, ref: TableRef) -> TableRef:
         """A part that is there already, as young as if it had been written now."""
@@ -244,18 +213,6 @@ class SqlSink:
                 yield connection
         except exc.SQLAlchemyError as error:
             raise explain(error, self.where) from None
-
-
-def _digest(schema: pa.Schema) -> RowDigest:
-    digest = RowDigest()
-    digest.add(schema.empty_table())
-    return digest
-
-
-def _numbered(group: pa.Table, part: int, start: int) -> pa.Table:
-    """Rows with the number of their part and their place in it."""
-    places = {PART: np.full(group.num_rows, part), ROW: np.arange(start, start + group.num_rows)}
-    return pa.table({**places, **dict(zip(group.column_names, group.columns, strict=True))})
 
 
 def _aware(moment: datetime) -> datetime:

@@ -7,12 +7,13 @@ from tierra.store.sinks import Sink
 
 
 def sweep(sink: Sink) -> list[str]:
-    """Remove the parts that are older than a day and named by no manifest; returns their names.
+    """Remove the parts that are older than a day and named by no manifest, and what was half-written; their names.
 
     No writer relies on a part of that age: one that needs such rows writes them anew first.
     """
     before = datetime.now(UTC) - SWEPT
     old = {name for name, written in sink.parts() if written < before}
+    sink.abandon_uploads(before)
     orphans = sorted(old - _named(sink)) if old else []
     return [name for name in orphans if sink.remove_part(name, before)]
 
