@@ -14,8 +14,10 @@ import boto3
 import botocore.exceptions as exc
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from loguru import logger
 
 from tierra.errors import Broken, Misconfigured
+from tierra.journal import note_request
 from tierra.settings import S3
 from tierra.store.s3_errors import code_of, explain_answer, explain_silence, status_of
 
@@ -25,7 +27,7 @@ PART: Final = 8 * 1024 * 1024
 PARTS: Final = TransferConfig(multipart_threshold=2 * PART, multipart_chunksize=PART, max_concurrency=4)
 PARTS.max_in_memory_upload_chunks = 4
 # The stations retry too: these are for a dropped connection, not for a store that is down.
-RETRIES: Final = {"mode": "standard", "total_max_attempts": 3}
+RETRIES: Final[dict[str, Any]] = {"mode": "standard", "total_max_attempts": 3}
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 BODY_RETRIES = 1
 SPOILT: Final = (exc.IncompleteReadError, exc.FlexibleChecksumError, exc.ResponseStreamingError)
@@ -70,11 +72,26 @@ def _connect(s3: S3, _process: int) -> Any:
     )
     try:
         session = boto3.session.Session(*keys, region_name=s3.region, profile_name=s3.profile)
-        return session.client("s3", endpoint_url=s3.endpoint_url, config=config)
+        client = session.client("s3", endpoint_url=s3.endpoint_url, config=config)
+        client.meta.events.register("needs-retry.s3", _say_when_it_passes)
+        return client
     except exc.ProfileNotFound:
         raise Misconfigured("settings-invalid", f"TIERRA_S3__PROFILE: no profile '{s3.profile}'") from None
     except (exc.BotoCoreError, ValueError) as error:
         raise Misconfigured("settings-invalid", f"TIERRA_S3: {type(error).__name__}") from None
+
+
+def _say_when_it_passes(
+    response: Any, caught_exception: Exception | None, attempts: int, operation: Any, **_: Any
+) -> None:
+    """A WARNING for each try that failed for a moment and is made again; None, so that botocore decides."""
+    status = response[0].status_code if response else 0
+    if attempts >= RETRIES["total_max_attempts"] or not (caught_exception or status == 429 or status >= 500):
+        return
+    cause = type(caught_exception).__name__ if caught_exception else f"the store answers {status}"
+    reason = f"{operation.name}: {cause}"
+    logger.warning("retry {} of {}: {}", attempts, RETRIES["total_max_attempts"] - 1, reason)
+    note_request(attempts, reason)
 
 
 class Bucket:
