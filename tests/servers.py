@@ -43,11 +43,16 @@ def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.
 
 
 def call_api(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What a Prefect server's API answers; one on SQLite that says 503 is asked again, as Prefect's own clients do."""
-    for patience in (1, 2, 4, 8, 0):
-        answer = httpx.request(method, f"{url}{path}", json=body, timeout=60)
-        if answer.status_code != 503:
-            break
+    """What a Prefect server's API answers; one on SQLite that is busy is asked again, as Prefect's own clients do."""
+    only_asks = method == "GET" or path.endswith("/filter")
+    for patience in (1, 2, 4, 8, 16, 0):
+        try:
+            answer = httpx.request(method, f"{url}{path}", json=body, timeout=60)
+            if answer.status_code != 503:
+                break
+        except httpx.TransportError:
+            if not (only_asks and patience):
+                raise
         time.sleep(patience)
     if method == "DELETE" and answer.status_code == 404:
         return None  # gone already

@@ -21,7 +21,11 @@ from tierra.store.s3_bucket import open_bucket
 from tierra.store.s3_objects import S3Objects
 
 WRITERS, ROUNDS = 16, 20
-LEAVING = ("../out", "a/../../out", "/etc/passwd", "a/..", "..", ".hidden", "", "a\\b", "a b", "a\x00b", "~/x", "a\n")
+LEAVING = (
+    *("../out", "a/../../out", "/etc/passwd", "a/..", "..", ".hidden", "", "a\\b", "a b", "a\x00b", "~/x", "a\n"),
+    *(".", "/", "//host/share", "a//b", "a/", "a/./b", "a/.../b", "a/.b", "%2e%2e/out", "..%2fout", "C:\\out", "a:b"),
+    *("file:///etc/passwd", "a\u202eb", "\uff0e\uff0e/out", "\u2025/out", "e\u0301", "a\tb", "a*", "$(id)", "-rf"),
+)
 
 
 @pytest.fixture(params=["local", "memory", "s3"])
