@@ -16,6 +16,7 @@ from tierra.data.snapshot import take_snapshot
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window, only
 from tierra.errors import DataRejected, Misconfigured, TierraError
+from tierra.settings import Settings
 from tierra.store import postgres
 from tierra.store.objects import MemoryObjects
 
@@ -184,7 +185,7 @@ def test_a_table_has_the_same_snapshot_wherever_it_lies(database: Database, key:
     pq.write_table(table, tmp_path / "rides.parquet")
     objects, keyed = MemoryObjects(), {"key": key} if key else {}
     file = FileSource(kind="file", path="rides.parquet", **keyed)
-    expected = take_snapshot(objects, file, FileReader("rides", file, tmp_path), EVERYTHING)
+    expected = take_snapshot(objects, file, FileReader("rides", file, tmp_path, Settings()), EVERYTHING)
     assert database.snapshot(objects, table="rides", **keyed) == expected
     assert database.snapshot(objects, query="select * from rides", **keyed, **typed(database)) == expected
 
