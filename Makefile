@@ -14,7 +14,7 @@ export POETRY_NO_INTERACTION := 1
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo up test test-long check format render lock bench bench-long bench-peers wheel
+.PHONY: help install demo up test test-long faults check format render lock bench bench-long bench-peers wheel
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ test: install ## unit, property, integration and end-to-end tests
 
 test-long: install ## the tests that take minutes each
 	$(RUN) pytest -q -m long
+
+faults: install ## every fault on every sink, about 15 minutes; prints what survived
+	FAULTS=all $(RUN) pytest -q tests/faults
 
 check: install ## linters, types, architecture, lock and rendered files
 	$(RUN) ruff check .

@@ -58,11 +58,11 @@ def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS
     return [*listed, _status(heartbeat_seconds)] if listed else []
 
 
-def load_projects(folder: Path) -> list[Project]:
+def load_projects(folder: Path, overlay: str | None = None) -> list[Project]:
     """Every project under a folder. Raises Misconfigured on the first that is wrong."""
     from tierra.project import list_projects, load_project
 
-    return [load_project(name, folder) for name in list_projects(folder)]
+    return [load_project(name, folder, overlay) for name in list_projects(folder)]
 
 
 def _deployment(project: Project, flow: str, heartbeat_seconds: int) -> Deployment:

@@ -38,7 +38,7 @@ class Wanted:
 def read_wanted(settings: Settings) -> Wanted:
     """What the projects of this checkout ask for. Raises Misconfigured on the first that is wrong."""
     url = settings.alert_webhook.get_secret_value() if settings.alert_webhook else None
-    planned = plan(load_projects(settings.projects), settings.heartbeat_seconds)
+    planned = plan(load_projects(settings.projects, settings.overlay), settings.heartbeat_seconds)
     return Wanted(planned, settings.heartbeat_seconds, url, settings.alert_block)
 
 

@@ -14,6 +14,7 @@ from tasks.score import (
     predict_partition,
     preview_partition,
     publish_partition,
+    sweep_parts,
 )
 from tasks.validate import validate_partition, validate_tables
 from tasks.work import find_changed, find_work, rejected
@@ -49,6 +50,8 @@ def score(
     found = find_changed(spec, sides, work)
     publish = preview_partition if asked.dry_run else publish_partition
     scored = [score_partition(spec, champion, sides, each, publish) for each in track(found.to_score, "partitions")]
+    if found.to_score and not asked.dry_run:
+        sweep_parts(spec)
     return summarise(spec.project, [*scored, *found.ended], asked=bool(asked.partition), dry_run=asked.dry_run)
 
 

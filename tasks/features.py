@@ -102,10 +102,9 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
 
 
 def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
-    from tierra.data.frames import digest_rows
     from tierra.data.joins import Joiner
     from tierra.store.memo import digest
-    from tierra.store.tables import read_batches, read_table
+    from tierra.store.tables import digest_rows, read_batches, read_table
 
     objects = open_workspace().objects
     tables = {name: read_table(objects, ref) for name, ref in sides.items()}

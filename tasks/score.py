@@ -12,13 +12,15 @@ from tasks.pull import PartitionRows
 from tasks.station import station
 from tasks.validate import Checked
 from tierra.data.partitions import Work
-from tierra.journal import advance, note
+from tierra.errors import TierraError
+from tierra.journal import advance, note, note_each
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, scored_from
 from tierra.project import Project
 from tierra.store.predictions import Manifest
 from tierra.store.refs import TableRef
+from tierra.store.sinks import Sink
 from tierra.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -67,10 +69,16 @@ def compare_partition(project: Project, champion: Champion, pulled: PartitionRow
 def predict_partition(project: Project, champion: Champion, joined: Joined) -> Predicted:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
     from tierra.store.memo import remember
+    from tierra.store.predictions import can_rely_on
 
     inputs = [joined.digest, champion.release.model_sha256, champion.release.serving_digest, project.score]
-    sink = open_workspace().sink(project)
-    predicted = remember(sink, "predict", inputs, Predicted, lambda: _predict(project, champion, joined), intact=True)
+    workspace = open_workspace()
+    sink = workspace.sink(project)
+    inputs += [sink.where, sink.dataset]
+    predicted = remember(
+        workspace.objects, "predict", inputs, Predicted, lambda: _predict(project, champion, joined),
+        stands=lambda predicted: can_rely_on(sink, predicted.part),
+    )  # fmt: skip
     note(rows=predicted.part.rows, unseen=predicted.unseen)
     release = champion.release
     note(scores=predicted.scores, decided=predicted.decided)
@@ -87,9 +95,11 @@ def publish_partition(
 
     manifest = _manifest(project, champion, work, checked, joined, predicted)
     sink = open_workspace().sink(project)
-    done, ours = publish(sink, manifest, work.generation)
-    where = sink.location(done.name)
-    if not ours:
+    _show_quarantine(sink, manifest)
+    done, ending = publish(sink, manifest, work.generation)
+    where = sink.location(done.partition, done.generation)
+    if ending == "stood down":
+        _note_difference(manifest, done)
         return scored_from(done, where, "AlreadyPublished")
     return scored_from(done, where, "Published", _is_stale(work), predicted.unseen)
 
@@ -102,6 +112,17 @@ def preview_partition(
     manifest = _manifest(project, champion, work, checked, joined, predicted)
     ours = manifest.model_copy(update={"generation": work.generation + 1})
     return scored_from(ours, "", "WouldPublish", _is_stale(work), predicted.unseen)
+
+
+@station
+def sweep_parts(project: Project) -> None:
+    """Take away what killed and overtaken writers left a day ago. What was published stays so when that fails."""
+    from tierra.store.sweeping import sweep
+
+    try:
+        note(swept=len(sweep(open_workspace().sink(project))))
+    except TierraError as error:
+        note_each(warning=f"parts that nobody needs could not be taken away: {error.what}")
 
 
 def _manifest(
@@ -119,8 +140,23 @@ def _manifest(
         rows_quarantined=checked.quarantined,
         parts=(predicted.part,),
         quarantine=(checked.quarantine,) if checked.quarantine else (),
+        writer=work.name,
         published_at=datetime.now().astimezone().isoformat(timespec="microseconds"),
     )
+
+
+def _show_quarantine(sink: Sink, manifest: Manifest) -> None:
+    from tierra.store.tables import read_batches
+
+    for ref in manifest.quarantine:
+        sink.keep_quarantine(ref, read_batches(open_workspace().objects, ref))
+
+
+def _note_difference(ours: Manifest, theirs: Manifest) -> None:
+    """Say so where another run was first and published other rows."""
+    if not theirs.says_the_same(ours):
+        said = f"another run published {theirs.partition} first, with model version {theirs.model_version}; this one's"
+        note_each(warning=f"{said} predictions differ and were not published")
 
 
 def _is_stale(work: Work) -> bool:
@@ -131,7 +167,7 @@ def _is_stale(work: Work) -> bool:
 def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
     from tierra.data.snapshot import key_of
     from tierra.serving import open_scorer
-    from tierra.store.tables import read_batches, read_table, write_batches
+    from tierra.store.tables import read_batches, read_table
 
     workspace = open_workspace()
     scorer = open_scorer(workspace, project, champion)
@@ -145,7 +181,7 @@ def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
 
     key = key_of(project.main_source)
     scored = (scorer.score(batch, history, key) for batch in _counted(batches(), joined.rows.rows))
-    part = write_batches(workspace.sink(project), f"{project.dataset}/parts/", scored)
+    part = workspace.sink(project).write_part(scored)
     return Predicted(
         part=part,
         unseen=dict(scorer.unseen),

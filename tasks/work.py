@@ -34,7 +34,7 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
     from tierra.store.predictions import generations
 
     workspace = open_workspace()
-    published = generations(workspace.sink(project), project.dataset)
+    published = generations(workspace.sink(project))
     if not project.main_source.partition_by:
         return [Work(ALL, published.get(ALL, 0), rescore=rescore)]
     today = days.today(workspace.settings.now(), project.schedule.timezone)
@@ -67,15 +67,15 @@ def rejected(work: Work, error: DataRejected) -> PartitionScored:
 def _stands(project: Project, sides: dict[str, TableRef], work: Work) -> PartitionScored | None:
     """How a published partition ends that is not to be scored again."""
     sink = open_workspace().sink(project)
-    published = read_manifest(sink, project.dataset, work.partition, work.generation)
+    published = read_manifest(sink, work.partition, work.generation)
     try:
         step = next_step(work, published.inputs if published else None, _inputs(project, sides, work))
     except DataRejected as error:
         return rejected(work, error)
     if not published or step == "publish":
         return None
-    stale = step == "report"
-    return scored_from(published, sink.location(published.name), "Stale" if stale else "AlreadyPublished", stale)
+    where, stale = sink.location(published.partition, published.generation), step == "report"
+    return scored_from(published, where, "Stale" if stale else "AlreadyPublished", stale)
 
 
 def _inputs(project: Project, sides: dict[str, TableRef], work: Work) -> str:

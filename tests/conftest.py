@@ -6,17 +6,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 if TYPE_CHECKING:
+    from tests.databases import Database
+    from tests.s3_server import S3Server
     from tests.servers import Receiver
 
 ROOT = Path(__file__).parent.parent
+OLDER = pytest.param("postgres_15", marks=pytest.mark.long)  # the same again, on Debian's PostgreSQL
 # Before any library reads them.
 os.environ.update(
     {
@@ -103,6 +107,75 @@ def told() -> "Iterator[Receiver]":
 
     with a_receiver() as receiver:
         yield receiver
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator["S3Server"]:
+    """A real object store that speaks S3, one a test process."""
+    from tests.s3_server import run_s3
+
+    with run_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every bucket one of a store that ignores If-None-Match."""
+    from tierra.store.s3_bucket import Bucket
+
+    def put(self: Any, key: str, data: bytes, *_: Any, **__: Any) -> None:
+        self._client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    monkeypatch.setattr(Bucket, "_put", put)
+
+
+@pytest.fixture(scope="session")
+def postgres_15() -> Iterator[str]:
+    """The same in Debian's version, where it is installed."""
+    from tests.databases import DEBIANS
+    from tests.servers import run_postgres_server
+
+    if not DEBIANS.is_dir():
+        pytest.skip("PostgreSQL 15 is not installed")
+    with run_postgres_server(DEBIANS) as server:
+        yield server.url
+
+
+@pytest.fixture(params=["sqlite", "postgres", OLDER])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
+    """An empty database of each kind that sources are read from."""
+    with empty_database(request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["postgres", OLDER])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
+    """An empty database of each PostgreSQL."""
+    with empty_database(request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
+    """An empty PostgreSQL database."""
+    with empty_database(request, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> "Iterator[Database]":
+    """An empty database of the kind that the fixture's parameter names."""
+    from tests.databases import Database
+    from tests.servers import drop_database, make_database
+
+    kind = getattr(request, "param", "postgres")
+    if kind == "sqlite":
+        (folder / "warehouse.db").touch()
+        yield Database(f"sqlite:///{folder}/warehouse.db", folder)
+        return
+    url = make_database(request.getfixturevalue(kind), f"test_{token_hex(6)}")
+    yield Database(url, folder)
+    drop_database(url)
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

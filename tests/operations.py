@@ -17,6 +17,7 @@ from tierra.cli import app
 from tierra.report.index import Run, add_run
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import Manifest, publish
+from tierra.store.sinks import ObjectSink
 
 CRON = "0 3 * * *"
 
@@ -64,7 +65,7 @@ class Operations:
     def publish(self) -> None:
         manifest = Manifest(dataset="rides", partition="2024-04-29", inputs="i", model="m", scoring="s",
                             model_version="1", rows_in=20, rows_scored=17, rows_quarantined=3, parts=())  # fmt: skip
-        publish(LocalObjects(self.folder / "var/predictions"), manifest, 0)
+        publish(ObjectSink(LocalObjects(self.folder / "var/predictions"), "rides"), manifest, 0)
 
     def register(self) -> None:
         """A champion, in the tables that tests/integration/test_registry.py proves to be MLflow's."""

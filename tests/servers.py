@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,11 +43,16 @@ def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.
 
 
 def call_api(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What a Prefect server's API answers; one on SQLite that says 503 is asked again, as Prefect's own clients do."""
-    for patience in (1, 2, 4, 8, 0):
-        answer = httpx.request(method, f"{url}{path}", json=body, timeout=60)
-        if answer.status_code != 503:
-            break
+    """What a Prefect server's API answers; one on SQLite that is busy is asked again, as Prefect's own clients do."""
+    only_asks = method == "GET" or path.endswith("/filter")
+    for patience in (1, 2, 4, 8, 16, 0):
+        try:
+            answer = httpx.request(method, f"{url}{path}", json=body, timeout=60)
+            if answer.status_code != 503:
+                break
+        except httpx.TransportError:
+            if not (only_asks and patience):
+                raise
         time.sleep(patience)
     if method == "DELETE" and answer.status_code == 404:
         return None  # gone already
@@ -70,32 +76,59 @@ def postgres_program(name: str) -> str:
     return str(Path(found.submodule_search_locations[0]) / "pginstall" / "bin" / name)
 
 
+class PostgresServer:
+    """A PostgreSQL in a folder of its own, which can be killed and started again. `url` holds its password."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self._folder, self._programs, self._port = folder, programs, free_port()
+        self._owner: dict[str, Any] = {"user": OWNER, "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
+        password = token_hex(8)
+        self.url = f"postgresql://postgres:{password}@127.0.0.1:{self._port}/postgres"
+        (folder / "password").write_text(password)
+        (folder / "password").chmod(0o644)
+        how = ["-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password", "--no-sync", "-E", "UTF8"]
+        subprocess.run([programs / "initdb", *how], check=True, stdout=subprocess.DEVNULL, **self._owner)
+
+    def start(self) -> None:
+        """Return when it answers."""
+        command = [self._programs / "postgres", "-D", "data", "-p", str(self._port), "-c", "listen_addresses=127.0.0.1"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "-c", "unix_socket_directories=", "-c", "fsync=off"], stdout=log, stderr=log, **self._owner
+            )
+        until("PostgreSQL answers", 60, lambda: _accepts(self.url))
+
+    def stop(self) -> None:
+        """Without waiting for those who are connected."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+
+    def kill(self) -> None:
+        """As `pg_ctl stop -m immediate` does: nothing is written any more, the next start recovers."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
+
+
+@contextmanager
+def run_postgres_server(programs: Path | None = None) -> Iterator[PostgresServer]:
+    """A server with nothing in it; of the package's programs when none are given."""
+    folder = Path(tempfile.mkdtemp(prefix="tierra-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, OWNER)
+    server = PostgresServer(folder, programs or Path(postgres_program("postgres")).parent)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def run_postgres() -> Iterator[str]:
     """A PostgreSQL with nothing in it; gives the URL of its database `postgres`, password included."""
-    folder = Path(tempfile.mkdtemp(prefix="tierra-postgres-"))
-    owner: dict[str, Any] = {"user": OWNER, "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
-    if owner.get("user"):
-        shutil.chown(folder, OWNER)
-    password, port = token_hex(8), free_port()
-    (folder / "password").write_text(password)
-    (folder / "password").chmod(0o644)
-    init = [postgres_program("initdb"), "-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password"]
-    subprocess.run([*init, "--no-sync", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL, **owner)
-    command = [postgres_program("postgres"), "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "-c", "unix_socket_directories=", "-c", "fsync=off"], stdout=log, stderr=log, **owner
-        )
-        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
-        try:
-            until("PostgreSQL answers", 60, lambda: _accepts(url))
-            yield url
-        finally:
-            server.terminate()
-            server.send_signal(2)  # do not wait for connections
-            server.wait(30)
-            shutil.rmtree(folder, ignore_errors=True)
+    with run_postgres_server() as server:
+        yield server.url
 
 
 def make_database(url: str, name: str) -> str:
@@ -103,6 +136,13 @@ def make_database(url: str, name: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'create database "{name}"'.encode())
     return f"{url.rpartition('/')[0]}/{name}"
+
+
+def drop_database(url: str) -> None:
+    """Remove a database, whoever is connected."""
+    server, _, name = url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'drop database "{name}" with (force)'.encode())
 
 
 def dump_database(url: str, file: Path) -> None:

@@ -1,5 +1,6 @@
 """Checking a project without running it: its file, its functions, its connections."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -8,7 +9,10 @@ from tierra.data.code import check_functions
 from tierra.data.spec import FileSource, SqlSource
 from tierra.errors import Misconfigured
 from tierra.project import Project
-from tierra.workspace import open_workspace
+from tierra.settings import Settings
+from tierra.store.opening import is_remote, open_remote
+from tierra.store.probing import probe_store
+from tierra.workspace import Workspace, open_workspace
 
 
 class CheckedProject(BaseModel):
@@ -29,14 +33,32 @@ def check_project(name: str) -> CheckedProject:
         match source:
             case SqlSource():
                 workspace.settings.connection(source.connection)
-            case FileSource() if not (project.folder / source.path).is_file():
-                raise Misconfigured("file-missing", f"source {source_name}: no file {project.folder / source.path}")
             case FileSource():
-                pass
+                _find_file(source_name, source.path, project.folder, workspace.settings)
+    _probe_buckets(workspace, project)
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
     warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
     return CheckedProject(project=project.project, stated=stated, defaults=defaults, warnings=warnings)
+
+
+def _find_file(name: str, path: str, folder: Path, settings: Settings) -> None:
+    try:
+        if is_remote(path):
+            open_remote(path, settings)
+        elif not (folder / path).is_file():
+            raise FileNotFoundError
+    except FileNotFoundError:
+        place = path if is_remote(path) else folder / path
+        raise Misconfigured("file-missing", f"source {name}: no file {place}") from None
+
+
+def _probe_buckets(workspace: Workspace, project: Project) -> None:
+    """Write to each bucket as publishing does. Folders are the doctor's: to check must not make one."""
+    stores = {objects.location("probe"): objects for objects in workspace.stores(project)}
+    for place, objects in stores.items():
+        if is_remote(place):
+            probe_store(objects)
 
 
 def _divide(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -75,10 +75,8 @@ def _write_missing(needed: dict[str, str]) -> None:
 def _count(workspace: Workspace, name: str) -> dict[str, int]:
     """MLflow runs, snapshots and manifests there are."""
     project = workspace.project(name)
-    snapshots = workspace.settings.root / "store" / "snapshots"
-    manifests = workspace.settings.root / project.score.sink.uri / project.dataset / "manifests"
     return {
         "MLflow runs": workspace.registry().count_runs(project.project),
-        "snapshots": len(list(snapshots.glob("*.parquet"))),
-        "manifests": len(list(manifests.glob("*/*.json"))),
+        "snapshots": len(workspace.objects.names("snapshots")),
+        "manifests": len(workspace.sink(project).manifests()),
     }

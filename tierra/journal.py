@@ -172,6 +172,12 @@ def note_retry(station: str, attempt: int, reason: str) -> None:
         journal.retries.append(Retry(station, attempt, reason))
 
 
+def note_request(attempt: int, reason: str) -> None:
+    """Count one more try of a single request by the station the caller works in."""
+    if entry := _entry.get():
+        note_retry(entry.station, attempt, reason)
+
+
 def advance(done: int, total: int | None, unit: str) -> None:
     """Say how far the station the caller works in is; between stations, how far the run is."""
     for watcher in _watchers.get():

@@ -11,9 +11,9 @@ from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import InvalidCall, Misconfigured
 from tierra.model.spec import Average, RateBy, Rule, default_candidates
+from tierra.overlay import Places, read_project_file
 from tierra.project_file import ProjectFile
 from tierra.spec import FUNCTION, Task
-from tierra.yaml_file import Lines, read_yaml
 
 
 class Project(ProjectFile):
@@ -123,24 +123,27 @@ def list_projects(projects: Path) -> list[str]:
     return sorted(file.parent.name for file in projects.glob("*/project.yaml"))
 
 
-def load_project(project: str, projects: Path = Path("projects")) -> Project:
-    """Read and check a project file. Raises Misconfigured with file, line, key and what is allowed."""
+def load_project(project: str, projects: Path = Path("projects"), overlay: str | None = None) -> Project:
+    """Read and check a project file, and its overlay where it has the one named.
+
+    Raises Misconfigured with file, line, key and what is allowed.
+    """
     file = find_project(project, projects)
-    data, lines = read_yaml(file)
+    data, places = read_project_file(file, overlay)
     try:
         said = ProjectFile.model_validate(data)
     except ValidationError as error:
-        raise _explain(file, lines, error) from None
+        raise _explain(places, error) from None
     first = next(iter(said.sources.values()))
     settled = {**dict(said), "split": said.split.settled(first.partition_by), "file": file}
     spec = Project.model_construct(said.model_fields_set, **settled)
-    check_names(spec, lambda code, what, *path: _refuse(code, what, file, lines, path))
+    check_names(spec, lambda code, what, *path: _refuse(code, what, places, path))
     return spec
 
 
-def _explain(file: Path, lines: Lines, error: ValidationError) -> Misconfigured:
+def _explain(places: Places, error: ValidationError) -> Misconfigured:
     first, *others = error.errors()
-    kind, path = first["type"], _path(first["loc"], lines)
+    kind, path = first["type"], _path(first["loc"], places)
     if kind == "key_unknown":
         key, known = first["ctx"]["key"], first["ctx"]["known"]
         near = difflib.get_close_matches(key, known.split(", "), 1)
@@ -153,22 +156,22 @@ def _explain(file: Path, lines: Lines, error: ValidationError) -> Misconfigured:
         what, code = f"should be {said}" if "Input should" in first["msg"] else said, "value-invalid"
         code = "metric-unknown" if path[:1] == ("metrics",) or path == ("gate", "metric") else code
     more = f" (and {len(others)} more)" if others else ""
-    return Misconfigured(code, f"{_where(file, lines, path)}: {what}{more}")
+    return Misconfigured(code, f"{_where(places, path)}: {what}{more}")
 
 
-def _refuse(code: str, what: str, file: Path, lines: Lines, path: tuple[int | str, ...]) -> None:
-    raise Misconfigured(code, f"{_where(file, lines, path)}: {what}")
+def _refuse(code: str, what: str, places: Places, path: tuple[int | str, ...]) -> None:
+    raise Misconfigured(code, f"{_where(places, path)}: {what}")
 
 
-def _path(loc: tuple[int | str, ...], lines: Lines) -> tuple[int | str, ...]:
+def _path(loc: tuple[int | str, ...], places: Places) -> tuple[int | str, ...]:
     """The location in the file: pydantic's, less the names of union members."""
     path: tuple[int | str, ...] = ()
     # The third step into a source or a candidate is the union member's tag, which may look like a key.
     for step in (*loc[:2], *loc[3:]) if loc[:1] in (("sources",), ("candidates",)) else loc:
-        path = (*path, step) if (*path, step) in lines else path
+        path = (*path, step) if (*path, step) in places else path
     return path
 
 
-def _where(file: Path, lines: Lines, path: tuple[int | str, ...]) -> str:
-    dotted = ".".join(str(step) for step in path)
-    return f"{file}:{lines.get(path, 1)}" + (f": {dotted}" if dotted else "")
+def _where(places: Places, path: tuple[int | str, ...]) -> str:
+    dotted, (file, line) = ".".join(str(step) for step in path), places.get(path) or places[()]
+    return f"{file}:{line}" + (f": {dotted}" if dotted else "")

@@ -20,4 +20,4 @@ def read_table(project: str, partition: str, generation: int | None = None) -> "
 
     workspace = open_workspace()
     spec = workspace.project(project)
-    return read_published(workspace.sink(spec), spec.dataset, partition, generation)
+    return read_published(workspace.sink(spec), partition, generation)

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import unquote
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tierra.errors import Misconfigured
@@ -16,7 +17,45 @@ class Connection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: SecretStr = Field(description="SQLAlchemy URL, such as sqlite:///var/warehouse.db")
+    url: SecretStr = Field(
+        description="Address, such as postgresql://user:password@host/database or sqlite:///var/warehouse.db"
+    )
+    statement_timeout_seconds: int = Field(
+        600, ge=1, le=86_400, description="Longest that PostgreSQL works on one statement"
+    )
+
+    @property
+    def address(self) -> str:
+        """The URL, secret included."""
+        return self.url.get_secret_value()
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is PostgreSQL's address."""
+        return self.address.startswith(("postgres://", "postgresql://", "postgresql+psycopg://"))
+
+
+class S3(BaseModel):
+    """How buckets are reached. What is not set is found as other tools on S3 find it: variables, profile, role."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint_url: str | None = Field(
+        None, pattern=r"^https?://[^/@?#]+/?$", description="Address of a store other than AWS, such as http://s3:8333"
+    )
+    region: str | None = Field(None, description="Region of the buckets")
+    profile: str | None = Field(None, description="Profile in the AWS configuration file")
+    access_key_id: SecretStr | None = Field(None, description="Key, with its secret")
+    secret_access_key: SecretStr | None = Field(None, description="The key's secret")
+    addressing_style: Literal["auto", "path", "virtual"] = Field(
+        "auto", description="Bucket in the path or in the host name"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "S3":
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("set both the access key and its secret, or neither")
+        return self
 
 
 class Settings(BaseSettings):
@@ -34,6 +73,15 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("var"), description="Folder of the store, the registry, receipts and logs")
     projects: Path = Field(Path("projects"), description="Folder whose sub-folders are projects")
+    overlay: str | None = Field(
+        None, pattern="^[a-z][a-z0-9_-]{0,30}$", description="Reads project.<overlay>.yaml over a project's file"
+    )
+    store: str = Field(
+        "store",
+        min_length=1,
+        description="Snapshots, models and the memo: a folder under the home, or s3://bucket/prefix",
+    )
+    s3: S3 = Field(S3(), description="How buckets are reached")
     connections: dict[str, Connection] = Field(default_factory=dict, description="Databases by name")
     clock: AwareDatetime | None = Field(None, description="A fixed now, for demos on old data")
     run_registered_code: bool = Field(
@@ -64,12 +112,12 @@ class Settings(BaseSettings):
         """The fixed clock when one is set, else the time, with its zone."""
         return self.clock or datetime.now(UTC)
 
-    def connection(self, name: str) -> str:
-        """The URL of a named connection, secret included. Raises Misconfigured."""
+    def connection(self, name: str) -> Connection:
+        """A named connection. Raises Misconfigured."""
         if name not in self.connections:
             known = ", ".join(sorted(self.connections)) or "none"
             raise Misconfigured("connection-unknown", f"connection '{name}' is not set (set: {known})")
-        return self.connections[name].url.get_secret_value()
+        return self.connections[name]
 
     def registry_uri(self) -> str | None:
         """The registry's address, secret included; None for the one in `home`."""
@@ -77,11 +125,12 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """What must never be written anywhere: the URLs of connections, and the passwords in URLs."""
-        urls = [connection.url.get_secret_value() for connection in self.connections.values()]
+        urls = [connection.address for connection in self.connections.values()]
         # An address without a password is no secret, and lines that name it should stay readable.
         urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
-        webhook = [self.alert_webhook.get_secret_value()] if self.alert_webhook else []
-        return [*webhook, *(secret for url in urls for secret in (url, _password(url)) if secret)]
+        others = [each.get_secret_value() for each in (self.alert_webhook, self.s3.secret_access_key) if each]
+        words = (word for url in urls for word in (url, _password(url), unquote(_password(url))) if word)
+        return list(dict.fromkeys([*others, *words]))
 
 
 def _password(url: str) -> str:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from tierra.project import Project, load_project
 from tierra.settings import Settings, load_settings
-from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import Objects
+from tierra.store.opening import open_objects
+from tierra.store.sinks import ObjectSink, Sink
+from tierra.store.spec import FilesSink, SqlSink
 
 if TYPE_CHECKING:
     from tierra.model.registry import Registry
@@ -22,11 +24,25 @@ class Workspace:
     @property
     def objects(self) -> Objects:
         """Snapshots, quarantine, fitted models and the memo."""
-        return LocalObjects(self.settings.root / "store")
+        return open_objects(self.settings.store, self.settings)
 
-    def sink(self, project: Project) -> Objects:
-        """Where the project's predictions are published."""
-        return LocalObjects(self.settings.root / project.score.sink.uri)
+    def sink(self, project: Project) -> Sink:
+        """Where the project's predictions are published. Raises Misconfigured when it cannot be there."""
+        match project.score.sink:
+            case FilesSink(uri=uri):
+                return ObjectSink(open_objects(uri, self.settings), project.dataset)
+            case SqlSink(connection=name, namespace=schema):
+                from tierra.store import sql_sink
+
+                at = self.settings.connection(name)
+                return sql_sink.SqlSink(at.address, name, project.dataset, schema, at.statement_timeout_seconds)
+            case other:
+                assert_never(other)
+
+    def stores(self, project: Project) -> list[Objects]:
+        """The stores of objects that the project writes to."""
+        sink = self.sink(project)
+        return [self.objects, *([sink.objects] if isinstance(sink, ObjectSink) else [])]
 
     def registry(self) -> "Registry":
         """The registry of models."""
@@ -40,7 +56,7 @@ class Workspace:
 
     def project(self, name: str) -> Project:
         """A project by name or path."""
-        return load_project(name, self.settings.projects)
+        return load_project(name, self.settings.projects, self.settings.overlay)
 
 
 def open_workspace() -> Workspace:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from deployments.checks.finding import first_line
+
+BUSY = (0.5, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,15 @@ class Api:
         return {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client} if token else {}
 
     def _ask(self, method: str, path: str, data: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
+        """A server on SQLite that is busy says 503; Prefect's own clients ask again, and so do we."""
+        for pause in BUSY:
+            answer = self._ask_once(method, path, data, headers)
+            if answer.status != 503:
+                return answer
+            time.sleep(pause)
+        return self._ask_once(method, path, data, headers)
+
+    def _ask_once(self, method: str, path: str, data: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
         sent = None if data is None else json.dumps(data).encode()
         headers = headers | {"Content-Type": "application/json"}
         if self.auth:

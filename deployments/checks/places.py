@@ -12,25 +12,27 @@ from tierra.errors import TierraError
 from tierra.project import list_projects
 from tierra.settings import Settings
 from tierra.store.objects import Objects
+from tierra.store.opening import is_remote
 from tierra.workspace import Workspace
 
 STORES, REGISTRY = Check("stores"), Check("registry")
 WRITERS: Final = 8
+DISK: Final = "Free space, correct permissions, or use a disk that has hard links"
 
 
 def check_stores(settings: Settings) -> Iterator[Finding]:
-    """Whether of several who create one name exactly one wins, in the home's store and in each project's sink."""
+    """Whether of several who create one name exactly one wins, in the store and in each project's sink."""
+    places: dict[str, Objects] = {}
     workspace = Workspace(settings)
-    places = {workspace.objects.location("doctor"): workspace.objects}
-    for name in list_projects(settings.projects):
+    for name in [None, *list_projects(settings.projects)]:
         try:
-            sink = workspace.sink(workspace.project(name))
-            places.setdefault(sink.location("doctor"), sink)
+            stores = workspace.stores(workspace.project(name)) if name else [workspace.objects]
+            places |= {objects.location("doctor"): objects for objects in stores}
         except TierraError as error:
             yield STORES.broken(error.what, error.remedy)
     faults = [fault for place, objects in places.items() if (fault := _find_fault(place, objects))]
     yield from faults
-    if not faults:
+    if places and not faults:
         yield STORES.ok(f"one of {WRITERS} writers wins in each of {len(places)}")
 
 
@@ -52,7 +54,7 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
 
 def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
     """Whether the database of a connection answers."""
-    from tierra.data.sql_source import ask_connection
+    from tierra.data.sources import ask_connection
 
     check = Check("connection")
     try:
@@ -77,19 +79,21 @@ def _find_fault(place: str, objects: Objects) -> Finding | None:
         with ThreadPoolExecutor(WRITERS) as pool:
             won = list(pool.map(lambda text: objects.put_if_absent(name, text), texts))
         kept = objects.read(name)
-    except (TierraError, OSError) as error:
-        said = error.what if isinstance(error, TierraError) else str(error)
-        return STORES.broken(f"{place}: {said}", "Free space, correct permissions, or use a disk that has hard links")
+    except TierraError as error:
+        return STORES.broken(f"{place}: {error.what}", error.remedy if is_remote(place) else DISK)
+    except OSError as error:
+        return STORES.broken(f"{place}: {error}", DISK)
     finally:
-        _clean(objects.location(name))
+        _clean(objects, name)
     if won.count(True) != 1 or kept != texts[won.index(True)]:
         said = f"{place}: {won.count(True)} of {WRITERS} writers of one name won"
         return STORES.broken(said, "Do not publish there: predictions could be overwritten. Use another store")
     return None
 
 
-def _clean(location: str) -> None:
-    """Take away what was written, where a store is a folder; elsewhere a few bytes stay under doctor/."""
-    with suppress(OSError):
-        Path(location).unlink()
-        Path(location).parent.rmdir()
+def _clean(objects: Objects, name: str) -> None:
+    """Take away what was written, and the folder it made where a store is a folder."""
+    with suppress(TierraError, OSError):
+        objects.remove(name)
+        if not is_remote(objects.location(name)):
+            Path(objects.location(name)).parent.rmdir()

@@ -93,12 +93,12 @@ def look(home: Path) -> dict[str, Any]:
     os.environ["TIERRA_HOME"] = str(home)
     sink = open_workspace().sink(open_workspace().project("rides"))
     try:
-        rows = to_frame(read_published(sink, "rides", DAY)).to_dict("list")
+        rows = to_frame(read_published(sink, DAY)).to_dict("list")
     except TierraError as error:
-        return {"generations": generations(sink, "rides"), "error": error.code}
+        return {"generations": generations(sink), "error": error.code}
     manifest = json.loads((home / "predictions/rides/manifests" / DAY / "000001.json").read_text())
     kept = sum(1 for _ in (home / "store" / "quarantine").glob("*.parquet"))
-    return {"generations": generations(sink, "rides"), "rows": rows, "rows_in": manifest["rows_in"], "quarantine": kept}
+    return {"generations": generations(sink), "rows": rows, "rows_in": manifest["rows_in"], "quarantine": kept}
 
 
 def digest(home: Path) -> str:
@@ -262,7 +262,7 @@ def read_quarantine(home: Path) -> list[str]:
     from tierra.store.predictions import read_manifest
 
     workspace = open_workspace()
-    manifest = read_manifest(workspace.sink(workspace.project("rides")), "rides", DAY)
+    manifest = read_manifest(workspace.sink(workspace.project("rides")), DAY)
     assert manifest
     return [key for part in manifest.quarantine for key in read_table(workspace.objects, part)["ride_id"].to_pylist()]
 

@@ -18,7 +18,7 @@ from tierra.errors import Broken
 from tierra.store import disk
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import Manifest, generations, publish, read_published
-from tierra.store.tables import write_table
+from tierra.store.sinks import ObjectSink
 
 DATASET, DAY, ROWS = "rides", "2024-04-29", 20_000
 LIMIT = 32 * 1024
@@ -26,14 +26,18 @@ WRITING_THE_PART = [("create", 1), ("write", 1), ("write", 3), ("sync", 1), ("re
 WRITING_THE_MANIFEST = [("create", 2), ("sync", 2), ("link", 1)]
 
 
+def open_sink(folder: Path) -> ObjectSink:
+    return ObjectSink(LocalObjects(folder), DATASET)
+
+
 def publish_rides(folder: Path) -> Manifest:
     """Some 160 kB of predictions, then their manifest."""
-    sink = LocalObjects(folder)
+    sink = open_sink(folder)
     table = pa.table({"ride_id": range(ROWS), "probability": np.random.default_rng(0).random(ROWS)})
-    part = write_table(sink, f"{DATASET}/parts/", table.schema, [table])
+    part = sink.write_part(iter([table]))
     manifest = Manifest(dataset=DATASET, partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
                         rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
-    return publish(sink, manifest, generations(sink, DATASET).get(DAY, 0))[0]
+    return publish(sink, manifest, generations(sink).get(DAY, 0))[0]
 
 
 def files_below(folder: Path) -> list[str]:
@@ -42,7 +46,7 @@ def files_below(folder: Path) -> list[str]:
 
 def assert_completes(folder: Path) -> None:
     assert publish_rides(folder).generation == 1
-    table = read_published(LocalObjects(folder), DATASET, DAY)
+    table = read_published(open_sink(folder), DAY)
     assert table["ride_id"].to_pylist() == list(range(ROWS))
 
 
@@ -90,7 +94,7 @@ def test_a_disk_that_fails_anywhere_before_the_manifest_shows_nothing(
         with pytest.raises(Broken, match="store-failed") as caught:
             publish_rides(tmp_path)
     assert os.strerror(number) in str(caught.value)
-    assert generations(LocalObjects(tmp_path), DATASET) == {}
+    assert generations(open_sink(tmp_path)) == {}
     assert not [file for file in files_below(tmp_path) if file.endswith(".tmp") or "manifests" in file]
     assert_completes(tmp_path)
 
@@ -108,7 +112,7 @@ def test_a_manifest_that_is_written_halfway_shows_nothing(tmp_path: Path, monkey
         patched.setattr(disk, "write", half)
         with pytest.raises(Broken, match="store-failed"):
             publish_rides(tmp_path)
-    assert generations(LocalObjects(tmp_path), DATASET) == {}
+    assert generations(open_sink(tmp_path)) == {}
     assert_completes(tmp_path)
 
 
@@ -120,9 +124,9 @@ def test_a_disk_that_fails_after_the_manifest_leaves_a_complete_partition(
         fail_at(patched, "sync_folder", 2, errno.EIO)
         with pytest.raises(Broken, match="store-failed"):
             publish_rides(tmp_path)
-    sink = LocalObjects(tmp_path)
-    assert generations(sink, DATASET) == {DAY: 1}
-    assert read_published(sink, DATASET, DAY).num_rows == ROWS
+    sink = open_sink(tmp_path)
+    assert generations(sink) == {DAY: 1}
+    assert read_published(sink, DAY).num_rows == ROWS
 
 
 def test_a_temporary_file_that_cannot_be_removed_hides_no_success(
@@ -131,7 +135,7 @@ def test_a_temporary_file_that_cannot_be_removed_hides_no_success(
     with monkeypatch.context() as patched:
         fail_at(patched, "remove", 1, errno.EIO)
         assert publish_rides(tmp_path).generation == 1
-    assert generations(LocalObjects(tmp_path), DATASET) == {DAY: 1}
+    assert generations(open_sink(tmp_path)) == {DAY: 1}
 
 
 def test_a_folder_nobody_may_write_is_said_in_one_line(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tierra.export import encode, write_whole
 from tierra.store import disk
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import Manifest, publish
-from tierra.store.tables import write_table
+from tierra.store.sinks import ObjectSink
 
 DAY = "2024-04-29"
 TABLE = pa.table(
@@ -44,9 +44,9 @@ RECORD = {"ride_id": "r1", "day": DAY, "at": "2024-04-29T03:00:00+00:00", "proba
 def published(workspace: Path) -> Path:
     """A project with two generations of one day: the second is TABLE, the first its first row."""
     write_project(workspace / "projects" / "rides")
-    sink = LocalObjects(workspace / "var" / "predictions")
+    sink = ObjectSink(LocalObjects(workspace / "var" / "predictions"), "rides")
     for generation, table in enumerate((TABLE.slice(0, 1), TABLE)):
-        part = write_table(sink, "rides/parts/", table.schema, [table])
+        part = sink.write_part(iter([table]))
         publish(sink, Manifest(dataset="rides", partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
                                rows_in=part.rows, rows_scored=part.rows, rows_quarantined=0, parts=(part,)),
                 generation)  # fmt: skip

@@ -171,7 +171,7 @@ def test_a_dry_run_leaves_every_manifest_as_it_was(here: Installation) -> None:
     name, end = score(dry_run=True)
     assert (name, {each.outcome for each in end.partitions}) == ("DryRun", {"AlreadyPublished"})
     assert here.digest("predictions/rides/manifests") == before
-    assert generations(here.sink, "rides") == dict.fromkeys(DUE, 1)
+    assert generations(here.sink) == dict.fromkeys(DUE, 1)
 
 
 def test_a_dry_training_ends_with_its_verdict_and_registers_nothing(here: Installation) -> None:

@@ -1,24 +1,49 @@
 """What every store of objects promises, whoever keeps the bytes."""
 
 import hashlib
+import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from threading import Barrier
 
 import pytest
 
+from tests.s3_server import S3Server
 from tierra.errors import Broken
 from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import MemoryObjects, Objects
+from tierra.store.s3_bucket import open_bucket
+from tierra.store.s3_objects import S3Objects
 
 WRITERS, ROUNDS = 16, 20
-LEAVING = ("../out", "a/../../out", "/etc/passwd", "a/..", "..", ".hidden", "", "a\\b", "a b", "a\x00b", "~/x", "a\n")
+LEAVING = (
+    *("../out", "a/../../out", "/etc/passwd", "a/..", "..", ".hidden", "", "a\\b", "a b", "a\x00b", "~/x", "a\n"),
+    *(".", "/", "//host/share", "a//b", "a/", "a/./b", "a/.../b", "a/.b", "%2e%2e/out", "..%2fout", "C:\\out", "a:b"),
+    *("file:///etc/passwd", "a\u202eb", "\uff0e\uff0e/out", "\u2025/out", "e\u0301", "a\tb", "a*", "$(id)", "-rf"),
+)
 
 
-@pytest.fixture(params=["local", "memory"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
-    return LocalObjects(tmp_path / "store") if request.param == "local" else MemoryObjects()
+@pytest.fixture(params=["local", "memory", "s3"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def bucket(s3: S3Server) -> str:
+    return s3.bucket()
+
+
+@pytest.fixture
+def objects(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    if kind == "s3":
+        settings = request.getfixturevalue("s3").settings()
+        return S3Objects(open_bucket(request.getfixturevalue("bucket"), settings), f"lake/{token_hex(6)}")
+    return LocalObjects(tmp_path / "store") if kind == "local" else MemoryObjects()
 
 
 def write(objects: Objects, data: bytes, stem: str = "parts/", suffix: str = ".bin") -> str:
@@ -81,18 +106,22 @@ def test_put_if_absent_creates_once_and_never_changes(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("content", ["different", "equal"])
-def test_of_many_writers_exactly_one_wins_and_its_bytes_stand(objects: Objects, content: str) -> None:
-    with ThreadPoolExecutor(WRITERS) as pool:
-        for number in range(ROUNDS):
-            barrier, name = Barrier(WRITERS), f"manifests/{number:03d}.json"
+def test_of_many_writers_exactly_one_wins_and_its_bytes_stand(objects: Objects, kind: str, content: str) -> None:
+    def race(number: int) -> None:
+        barrier, name = Barrier(WRITERS), f"manifests/{number:03d}.json"
 
-            def race(writer: int, barrier: Barrier = barrier, name: str = name) -> tuple[bool, bytes]:
-                data = b"the same" if content == "equal" else f"writer {writer}".encode()
-                barrier.wait()
-                return objects.put_if_absent(name, data), data
+        def create(writer: int) -> tuple[bool, bytes]:
+            data = b"the same" if content == "equal" else f"writer {writer}".encode()
+            barrier.wait()
+            return objects.put_if_absent(name, data), data
 
-            winners = [data for won, data in pool.map(race, range(WRITERS)) if won]
-            assert winners == [objects.read(name)]
+        with ThreadPoolExecutor(WRITERS) as writers:
+            winners = [data for won, data in writers.map(create, range(WRITERS)) if won]
+        assert winners == [objects.read(name)]
+
+    # SeaweedFS lets those who wait for one name look again each second.
+    with ThreadPoolExecutor(5 if kind == "s3" else 1) as races:
+        list(races.map(race, range(ROUNDS)))
     assert len(objects.names("manifests")) == ROUNDS
 
 
@@ -127,9 +156,11 @@ def test_an_absent_object_is_a_file_not_found(objects: Objects, ask: str) -> Non
         lambda objects, name: objects.read(name),
         lambda objects, name: objects.open(name),
         lambda objects, name: objects.names(name),
+        lambda objects, name: objects.modified(name),
+        lambda objects, name: objects.remove(name),
         lambda objects, name: write(objects, b"", stem=name + "/"),
     ],
-    ids=["put", "read", "open", "names", "draft"],
+    ids=["put", "read", "open", "names", "modified", "remove", "draft"],
 )
 def test_names_that_would_leave_the_store_are_refused(
     objects: Objects, name: str, use: Callable[[Objects, str], object], tmp_path: Path
@@ -152,6 +183,66 @@ def test_an_opened_object_is_read_from_any_position(objects: Objects) -> None:
         assert file.read() == bytes([197, 198, 199])
         file.seek(10)
         assert file.read(2) == bytes([10, 11])
+
+
+def test_any_range_of_an_object_is_what_was_written_there(objects: Objects) -> None:
+    data, chance = random.Random(0).randbytes(3_000_000), random.Random(1)
+    with objects.open(write(objects, data)) as file:
+        for _ in range(60):
+            start, size = chance.randrange(len(data)), chance.choice([1, 100, 70_000, 1_500_000])
+            assert file.seek(start) == start
+            assert file.read(size) == data[start : start + size]
+        assert file.seek(0, 2) == len(data)
+        assert file.read(10) == b""
+
+
+def test_a_large_object_has_the_digest_of_what_was_written(objects: Objects) -> None:
+    data = random.Random(0).randbytes(20_000_000)
+    with objects.draft("parts/", ".bin") as draft:
+        for start in range(0, len(data), 3_000_000):
+            draft.write(data[start : start + 3_000_000])
+    assert draft.name == f"parts/{hashlib.sha256(data).hexdigest()}.bin"
+    assert objects.read(draft.name) == data
+    with objects.open(draft.name) as file:
+        assert b"".join(iter(partial(file.read, 1_000_000), b"")) == data
+
+
+def test_every_name_is_listed_however_many_there_are(objects: Objects, kind: str) -> None:
+    names = [f"m/{number:05d}.json" for number in range(2_100 if kind == "s3" else 1_100)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert all(pool.map(lambda name: objects.put_if_absent(name, b"{}"), names))
+    assert objects.names("m") == names
+
+
+def test_the_store_says_in_utc_when_an_object_was_written(objects: Objects) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    written = objects.modified(write(objects, b"x"))
+    assert written
+    assert written.utcoffset() == timedelta()
+    assert before < written < datetime.now(UTC) + timedelta(seconds=2)
+    assert objects.modified("parts/absent.bin") is None
+
+
+def test_what_is_drafted_again_is_as_new(objects: Objects) -> None:
+    name = write(objects, b"wanted again")
+    first = objects.modified(name)
+    time.sleep(1.1)  # some stores count seconds
+    assert write(objects, b"wanted again") == name
+    again = objects.modified(name)
+    assert first
+    assert again
+    assert again > first
+
+
+def test_what_was_removed_is_absent_and_removing_it_again_is_fine(objects: Objects) -> None:
+    objects.put_if_absent("m/1.json", b"first")
+    objects.put_if_absent("m/1.json.bak", b"stays")
+    for _ in range(2):
+        objects.remove("m/1.json")
+    assert objects.names("m") == ["m/1.json.bak"]
+    with pytest.raises(FileNotFoundError):
+        objects.read("m/1.json")
+    assert objects.put_if_absent("m/1.json", b"second")
 
 
 def test_a_location_is_said_for_people(objects: Objects) -> None:

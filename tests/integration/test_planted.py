@@ -101,7 +101,7 @@ def on_the_day(change: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
 
 def published() -> pd.DataFrame:
     opened = open_workspace()
-    return read_published(opened.sink(opened.project("rides")), "rides", DAY).to_pandas()
+    return read_published(opened.sink(opened.project("rides")), DAY).to_pandas()
 
 
 @pytest.mark.parametrize("by", ["random", "stratified"])

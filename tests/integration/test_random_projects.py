@@ -61,7 +61,7 @@ def _what_is_wrong(drawn: Drawn, day: str | None, end: Any) -> str:
     if drawn.day:
         rows = rows[pd.to_datetime(rows[drawn.day]).dt.strftime("%Y-%m-%d") == day]
     project = open_workspace().project(drawn.name)
-    found = read_published(open_workspace().sink(project), project.dataset, end.partition).to_pandas()
+    found = read_published(open_workspace().sink(project), end.partition).to_pandas()
     if not len(rows) == end.rows_in == end.rows_scored + end.rows_quarantined == len(found) + end.rows_quarantined:
         return f"{len(rows)} rows at the source, {end.rows_in} in, {end.rows_scored} scored, {len(found)} published"
     keys = found.iloc[:, 0].tolist()

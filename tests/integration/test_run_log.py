@@ -50,7 +50,7 @@ def lines_of(server: str, run: Any) -> list[tuple[int, str]]:
 
 
 def test_a_transient_error_is_retried_and_each_retry_is_a_warning(prefect_server: str, workspace: object) -> None:
-    locked = Unavailable("source-unavailable", "the database is locked")
+    locked = Unavailable("database-unavailable", "the database is locked")
     state = call_busy([locked, locked, "done"], return_state=True)
     assert state.is_completed()
     warnings = [text for level, text in lines_of(prefect_server, state.state_details.flow_run_id) if level == WARNING]

@@ -109,7 +109,7 @@ def test_a_source_that_never_works_ends_in_one_line_after_three_retries(here: Pa
     summary = summary_of(prefect_server, state)
     assert "3 retries: pull-partition" in summary
     assert "**What to do:**" in summary
-    assert "`source-unavailable`" in summary
+    assert "`database-unavailable`" in summary
     run = read_runs(here / "var/receipts/my_rides", "score")[0]
     assert (run.retries, run.mood) == (3, "bad")
     assert run.error == state.message.partition("\n")[0]

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from tierra.errors import DataRejected, InvalidCall, NoChampion
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations, read_published
+from tierra.store.sinks import ObjectSink
 
 CLOCK = "2024-04-29T03:00:00+00:00"
 DUE, EARLIER, ABSENT = ["2024-04-28", "2024-04-29"], "2024-04-25", "2030-01-01"
@@ -60,15 +61,15 @@ class Installation:
         return ended(score("rides", partition, rescore, return_state=True))
 
     @property
-    def sink(self) -> LocalObjects:
-        return LocalObjects(self.folder / "var" / "predictions")
+    def sink(self) -> ObjectSink:
+        return ObjectSink(LocalObjects(self.folder / "var" / "predictions"), "rides")
 
     @property
     def published(self) -> dict[str, int]:
-        return generations(self.sink, "rides")
+        return generations(self.sink)
 
     def read(self, day: str, generation: int | None = None) -> pd.DataFrame:
-        return read_published(self.sink, "rides", day, generation).to_pandas()
+        return read_published(self.sink, day, generation).to_pandas()
 
     def change(self, ride: str, **values: Any) -> None:
         """Correct a ride at the source."""
@@ -329,7 +330,7 @@ def test_a_published_day_that_is_loaded_again_is_not_scored_half(scored: Install
 
 def test_a_rescore_replaces_a_part_that_was_damaged(scored: Installation) -> None:
     before, manifest = scored.read(DUE[0]), scored.folder / f"var/predictions/rides/manifests/{DUE[0]}/000001.json"
-    part = Path(scored.sink.location(json.loads(manifest.read_text())["parts"][0]["name"]))
+    part = Path(scored.sink.objects.location(json.loads(manifest.read_text())["parts"][0]["name"]))
     part.write_bytes(part.read_bytes()[:-1])
     assert scored.score(DUE[0], rescore=True)[0] == "Published"
     pd.testing.assert_frame_equal(scored.read(DUE[0]), before)

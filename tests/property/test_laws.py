@@ -10,7 +10,6 @@ import pyarrow as pa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
-from tierra.data.frames import digest_rows
 from tierra.data.joins import join_tables
 from tierra.data.labels import Labels
 from tierra.data.snapshot import take_snapshot
@@ -21,7 +20,7 @@ from tierra.errors import DataRejected
 from tierra.model.metrics import choose_threshold
 from tierra.model.spec import Costs
 from tierra.store.objects import MemoryObjects
-from tierra.store.tables import read_table
+from tierra.store.tables import digest_rows, read_table
 
 few = settings(max_examples=60, deadline=None)
 FIRST = date(2024, 1, 1)

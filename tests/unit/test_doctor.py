@@ -235,6 +235,7 @@ def test_a_library_that_breaks_takes_one_line_with_it(root: Path, monkeypatch: p
     (root / "broken").mkdir()
     (root / "broken" / "sqlalchemy.py").write_text("raise ImportError('half installed')")
     monkeypatch.setenv("PYTHONPATH", f"{root / 'broken'}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", "sqlite:///warehouse.db")
     (found,) = probe.probe("connection", "warehouse")
     assert (found.level, found.said) == ("broken", "warehouse: ImportError: half installed")
 

@@ -10,7 +10,7 @@ import pytest
 from tests.builders import write_project
 from tests.conftest import ROOT
 
-HEAVY = {"sklearn", "mlflow", "great_expectations", "pandas", "boto3"}
+HEAVY = {"sklearn", "mlflow", "great_expectations", "pandas", "boto3", "botocore", "psycopg"}
 COMMAND = "import sys; from tierra.cli import app; sys.argv = {}; app(standalone_mode=False)"
 
 

@@ -210,7 +210,7 @@ def test_a_page_that_cannot_be_drawn_leaves_its_record(receipts: Path, monkeypat
 
     monkeypatch.setattr("tierra.report.page.sections", broken)
     with pytest.raises(RuntimeError):
-        write_receipt("rides", "score", scoring_run()[0], Unavailable("source-unavailable", "the database is locked"))
+        write_receipt("rides", "score", scoring_run()[0], Unavailable("database-unavailable", "the database is locked"))
     run = read_runs(receipts)[0]
     assert (run.outcome, run.mood) == ("Unavailable", "bad")
     assert run.error.startswith("the database is locked. ")

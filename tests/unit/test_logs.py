@@ -43,7 +43,7 @@ def test_ten_secrets_are_struck_out_of_the_file(tmp_path: Path) -> None:
     made = settings(tmp_path)
     logs.set_up_logs(made)
     for number, word in enumerate(PASSWORDS):
-        logger.info("opening {}", made.connection(f"c{number}"))
+        logger.info("opening {}", made.connection(f"c{number}").address)
         logger.debug(f"the password is {word}, twice {word}")
     lines = written(tmp_path)
     assert [word for word in PASSWORDS if word in lines] == []

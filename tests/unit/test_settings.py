@@ -19,7 +19,7 @@ def _connected(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_connection_is_found_by_name_with_its_secret() -> None:
-    assert load_settings().connection("warehouse") == URL
+    assert load_settings().connection("warehouse").address == URL
     with pytest.raises(Misconfigured, match=r"'lake' is not set \(set: warehouse\).*connection-unknown"):
         load_settings().connection("lake")
 
@@ -76,3 +76,38 @@ def test_the_registrys_address_is_masked_and_its_password_a_secret(monkeypatch: 
 
 def test_both_the_url_and_its_password_are_secrets() -> None:
     assert load_settings().secrets() == [URL, "hunter2"]
+
+
+def test_the_store_is_a_folder_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().store == "store"
+    monkeypatch.setenv("TIERRA_STORE", "s3://lake/tierra")
+    assert load_settings().store == "s3://lake/tierra"
+
+
+def test_the_secret_of_a_store_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIERRA_S3__ACCESS_KEY_ID", "canary-id")
+    monkeypatch.setenv("TIERRA_S3__SECRET_ACCESS_KEY", "canary-secret")
+    settings = load_settings()
+    assert "canary" not in repr(settings) + settings.model_dump_json()
+    assert "canary-secret" in settings.secrets()
+    assert settings.s3.secret_access_key
+    assert settings.s3.secret_access_key.get_secret_value() == "canary-secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TIERRA_S3__SECRET_ACCESS_KEY", "canary", "TIERRA_S3: .*set both"),
+        ("TIERRA_S3__ADDRESSING_STYLE", "canary", "TIERRA_S3__ADDRESSING_STYLE"),
+        ("TIERRA_S3__ENDPOINT_URL", "canary", "TIERRA_S3__ENDPOINT_URL"),
+        ("TIERRA_S3__ENDPOINT_URL", "http://user:canary@host", "TIERRA_S3__ENDPOINT_URL"),
+        ("TIERRA_S3__TOKEN", "canary", "TIERRA_S3__TOKEN"),
+    ],
+)
+def test_a_wrong_setting_of_a_store_is_named_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=said) as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)

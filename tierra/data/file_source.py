@@ -1,8 +1,8 @@
-"""CSV and Parquet files, read in pieces."""
+"""CSV and Parquet files, on this machine or in a bucket, read in pieces."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,24 +14,39 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from tierra.data.frames import TYPES
+from tierra.data.row_groups import choose_groups
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected, Misconfigured
+from tierra.settings import Settings
+from tierra.store.opening import is_remote, open_remote
 
 INFERRED_FROM_BYTES = 16 * 1024 * 1024
 BYTES_AHEAD = 1024 * 1024
+PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+
+
+def find_file(name: str, source: FileSource, folder: Path, settings: Settings) -> Callable[[], Any]:
+    """What gives the source's file, its path or an open file, each time it is called. Raises Misconfigured."""
+    if is_remote(source.path):
+        try:
+            return open_remote(source.path, settings)
+        except FileNotFoundError:
+            raise Misconfigured("file-missing", f"source {name}: no object {source.path}") from None
+    file = folder / source.path
+    if not file.is_file():
+        demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
+        raise Misconfigured("file-missing", f"source {name}: no file {file}{demo}")
+    return lambda: str(file)
 
 
 class FileReader:
     """One file."""
 
-    def __init__(self, name: str, source: FileSource, folder: Path) -> None:
+    def __init__(self, name: str, source: FileSource, folder: Path, settings: Settings) -> None:
         self.where = f"source {name} ({source.path})"
         self._source = source
-        self._file = folder / source.path
-        if not self._file.is_file():
-            demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
-            raise Misconfigured("file-missing", f"source {name}: no file {self._file}{demo}")
+        self._file = find_file(name, source, folder, settings)
 
     def columns(self) -> list[str]:
         """The names of all its columns."""
@@ -42,9 +57,8 @@ class FileReader:
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
         """Its rows in pieces, those of the window only."""
         with self._opened() as file:
-            pieces = file.iter_batches(columns=columns) if isinstance(file, pq.ParquetFile) else file
             try:
-                for piece in pieces:
+                for piece in self._pieces(file, columns, window):
                     yield self._within(pa.Table.from_batches([piece]).select(columns), window)
             except pa.ArrowInvalid as error:
                 raise DataRejected("column-type", f"{self.where}: {self._said(error)}") from None
@@ -58,17 +72,28 @@ class FileReader:
                     counted[pair["values"]] += pair["counts"]
         return dict(sorted(counted.items()))
 
+    def _pieces(self, file: Any, columns: list[str], window: Window) -> Iterator[pa.RecordBatch]:
+        if not isinstance(file, pq.ParquetFile):
+            return iter(file)
+        groups = choose_groups(file, self._source.partition_by, window)
+        batches: Iterator[pa.RecordBatch] = file.iter_batches(row_groups=groups, columns=columns)
+        return batches if groups else iter(())
+
     def _opened(self) -> Any:
         try:
-            if self._file.suffix == ".parquet":
+            if self._source.path.endswith(".parquet"):
                 # Else a whole file is read ahead, or at least a whole row group of it.
-                return pq.ParquetFile(self._file, pre_buffer=False, buffer_size=BYTES_AHEAD)
-            return self._csv(self._file, self._inferred, BYTES_AHEAD)
+                return pq.ParquetFile(self._file(), pre_buffer=False, buffer_size=BYTES_AHEAD)
+            return self._csv(self._stream(), self._inferred, BYTES_AHEAD)
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
             said = self._said(error)
             if "conversion error" in said:
                 raise DataRejected("column-type", f"{self.where}: {said}") from None
             raise Misconfigured("file-invalid", f"{self.where}: {said}") from None
+
+    def _stream(self) -> pa.NativeFile:
+        """The file's text, unpacked where its name says that it is packed."""
+        return pa.input_stream(self._file(), compression=PACKED.get(Path(self._source.path).suffix))
 
     @cached_property
     def _inferred(self) -> dict[str, pa.DataType]:
@@ -79,7 +104,7 @@ class FileReader:
 
     def _start(self, types: dict[str, pa.DataType]) -> csv.CSVStreamingReader:
         """The file's first bytes, to the end of a line."""
-        with pa.input_stream(str(self._file)) as file:
+        with self._stream() as file:
             start = file.read(INFERRED_FROM_BYTES)
         lines = start[: start.rfind(b"\n") + 1] if len(start) == INFERRED_FROM_BYTES else start
         return self._csv(pa.BufferReader(lines or start), types, INFERRED_FROM_BYTES)

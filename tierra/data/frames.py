@@ -1,12 +1,7 @@
 """Arrow types as Tierra keeps them, and Arrow tables as pandas frames."""
 
-import hashlib
-from collections.abc import Iterable
-
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as t
 
 from tierra.data.spec import ColumnType
@@ -94,15 +89,3 @@ def _settled(table: pa.Table, field: pa.Field) -> pa.Field:
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """A pandas frame; dates as datetime64, gaps as NaN."""
     return table.to_pandas(date_as_object=False)
-
-
-def digest_rows(batches: Iterable[pa.Table]) -> str:
-    """SHA-256 of the rows, their names and types, however they were cut into batches of one size."""
-    sha = hashlib.sha256()
-    for batch in batches:
-        fresh = batch.replace_schema_metadata(None).combine_chunks()
-        sha.update(str(fresh.schema).encode())
-        for column in fresh.columns:
-            for chunk in column.chunks:
-                sha.update(pa.record_batch([pc.take(chunk, pa.array(np.arange(len(chunk))))], names=["c"]).serialize())
-    return sha.hexdigest()

@@ -1,9 +1,10 @@
 """Partitions: which days are due, and whether one is ready."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from tierra.data.window import Window
@@ -15,12 +16,13 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Work:
-    """A partition to look at, what is published of it, and what may be done."""
+    """A partition to look at, what is published of it, and what may be done; `name` tells this work from any other."""
 
     partition: str
     generation: int = 0
     within_lookback: bool = True
     rescore: bool = False
+    name: str = field(default_factory=lambda: uuid4().hex, compare=False)
 
     @property
     def day(self) -> date | None:

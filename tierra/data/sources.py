@@ -1,19 +1,23 @@
 """Sources: what they hold, day by day, and reading them in Arrow batches.
 
-`SourceReader` is the port; sql_source.py and file_source.py are its adapters.
+`SourceReader` is the port; postgres_source.py, sql_source.py and file_source.py are its adapters.
 """
 
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 import pyarrow as pa
 
 from tierra.data.spec import FileSource, Source, SqlSource
 from tierra.data.window import Window
 from tierra.errors import DataRejected
-from tierra.settings import Settings
+from tierra.settings import Connection, Settings
+
+if TYPE_CHECKING:
+    from tierra.data.postgres_source import PostgresReader
+    from tierra.data.sql_source import SqlReader
 
 
 class SourceReader(Protocol):
@@ -35,15 +39,30 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings) -> 
     """The adapter for a declared source. Raises Misconfigured when it cannot be there."""
     match source:
         case SqlSource():
-            from tierra.data.sql_source import SqlReader
-
-            return SqlReader(name, source, settings.connection(source.connection))
+            return _open_sql(name, source, settings.connection(source.connection))
         case FileSource():
             from tierra.data.file_source import FileReader
 
-            return FileReader(name, source, folder)
+            return FileReader(name, source, folder, settings)
         case _:
             assert_never(source)
+
+
+def _open_sql(name: str, source: SqlSource, connection: Connection) -> "PostgresReader | SqlReader":
+    if connection.is_postgres:
+        from tierra.data.postgres_source import PostgresReader
+
+        return PostgresReader(name, source, connection)
+    from tierra.data.sql_source import SqlReader
+
+    return SqlReader(name, source, connection.address)
+
+
+def ask_connection(name: str, connection: Connection) -> str:
+    """The kind of database that answers at a connection. Raises Misconfigured or Unavailable."""
+    reader = _open_sql(name, SqlSource(kind="sql", connection=name, query="select 1 as one"), connection)
+    reader.columns()
+    return reader.kind
 
 
 def wanted_columns(source: Source, reader: SourceReader) -> list[str]:
@@ -52,5 +71,5 @@ def wanted_columns(source: Source, reader: SourceReader) -> list[str]:
     declared = [*source.columns, *source.key, *source.known_later, *source.types]
     declared += [source.partition_by] if source.partition_by else []
     if missing := [column for column in dict.fromkeys(declared) if column not in there]:
-        raise DataRejected("column-missing", f"{reader.where}: no column '{missing[0]}' (there: {', '.join(there)})")
+        raise DataRejected("column-missing", f"{reader.where}: no column {missing[0]!r} (there: {', '.join(there)})")
     return list(source.columns) or there

@@ -47,10 +47,10 @@ class SqlSource(_Source):
 
 
 class FileSource(_Source):
-    """A CSV or Parquet file, relative to the project's folder."""
+    """A CSV or Parquet file, relative to the project's folder, or in a bucket."""
 
     kind: Literal["file"] = Field(description="A file")
-    path: str = Field(min_length=1, description="Path of a .csv, .csv.gz or .parquet file")
+    path: str = Field(min_length=1, description="Path, or s3://bucket/key, of a .csv, .csv.gz or .parquet file")
 
 
 Source = Annotated[SqlSource | FileSource, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""Tables and queries of a database, through SQLAlchemy. The only file that knows it."""
+"""Tables and queries of SQLite and other databases, through SQLAlchemy. The only file that knows it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from tierra.data.frames import plain_type
 from tierra.data.spec import SqlSource
+from tierra.data.sql_text import one_statement, place_of
 from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
 
@@ -32,7 +33,7 @@ class SqlReader:
     """One table or query."""
 
     def __init__(self, name: str, source: SqlSource, url: str) -> None:
-        self.where = f"source {name} ({source.connection}{'.' + source.table if source.table else ''})"
+        self.where = place_of(name, source)
         self._source = source
         self._engine = self._connect(url)
 
@@ -47,8 +48,8 @@ class SqlReader:
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
         """Its rows in pieces, those of the window only."""
-        types = [self._arrow_type(self._relation.c[column]) for column in columns]
-        chosen = [self._as_stored(self._relation.c[column]) for column in columns]
+        found = [self._column(name) for name in columns]
+        types, chosen = [self._arrow_type(each) for each in found], [self._as_stored(each) for each in found]
         with self._answering() as connection:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_A_BATCH)
             for rows in streamed.execute(self._within(sa.select(*chosen), window)).partitions(ROWS_A_BATCH):
@@ -56,7 +57,7 @@ class SqlReader:
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window."""
-        column = self._relation.c[self._partition]
+        column = self._column(self._partition)
         counted: dict[date, int] = {}
         with self._answering() as connection:
             for value, rows in connection.execute(
@@ -87,20 +88,33 @@ class SqlReader:
             if self._source.table:
                 schema, _, table = self._source.table.rpartition(".")
                 return sa.Table(table, sa.MetaData(), schema=schema or None, autoload_with=connection)
-            query = sa.text(str(self._source.query).rstrip().rstrip(";"))
+            # SQLAlchemy takes a colon for the start of a parameter's name.
+            query = sa.text(one_statement(str(self._source.query)).replace(":", r"\:"))
             empty = sa.select(sa.text("*")).select_from(query.columns().subquery("q")).limit(0)
             names = list(connection.execute(empty).keys())
             return query.columns(*[sa.column(name) for name in names]).subquery("q")
 
+    def _column(self, name: str) -> sa.ColumnElement[Any]:
+        if name not in self._relation.c:
+            raise DataRejected(
+                "column-missing", f"{self.where}: no column {name!r} (there: {', '.join(self.columns())})"
+            )
+        return self._relation.c[name]
+
     def _within(self, select: sa.Select[Any], window: Window) -> sa.Select[Any]:
         if not self._source.partition_by:
             return select
-        column = self._relation.c[self._partition]
+        column = self._as_stored(self._column(self._partition))
         for bound, holds in ((window.start, column.__ge__), (window.end, column.__lt__)):
             if bound:
-                at = datetime.combine(bound, time()) if isinstance(column.type, sa.DateTime) else bound
-                select = select.where(holds(at))
+                select = select.where(holds(self._bound(column, bound)))
         return select
+
+    def _bound(self, column: sa.ColumnElement[Any], day: date) -> Any:
+        if isinstance(column.type, sa.String):
+            # A day's text precedes that of all its times, with or without T, seconds and their fractions.
+            return day.isoformat()
+        return datetime.combine(day, time()) if isinstance(column.type, sa.DateTime) else day
 
     def _as_stored(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """SQLite keeps dates as text: Arrow parses a column of them many times faster than Python."""
@@ -138,6 +152,8 @@ class SqlReader:
     def _answering(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
+                if self.kind == "sqlite":
+                    connection.exec_driver_sql("pragma query_only = on")
                 yield connection
         except exc.NoSuchTableError:
             raise Misconfigured("table-missing", f"{self.where}: no such table") from None
@@ -147,15 +163,8 @@ class SqlReader:
             raise DataRejected("column-type", f"{self.where}: {error}") from None
 
     def _explain(self, error: exc.DBAPIError) -> TierraError:
-        said = str(error.orig).splitlines()[0]
+        said = " ".join(str(error.orig).split())
         lasting = self._engine.dialect.name == "sqlite" and "lock" not in said and "busy" not in said
         if isinstance(error, exc.OperationalError) and not lasting:
-            return Unavailable("source-unavailable", f"{self.where}: {said}")
+            return Unavailable("database-unavailable", f"{self.where}: {said}")
         return Misconfigured("query-failed", f"{self.where}: {said}")
-
-
-def ask_connection(name: str, url: str) -> str:
-    """The kind of database that answers at a connection. Raises Misconfigured or Unavailable."""
-    reader = SqlReader(name, SqlSource(kind="sql", connection=name, query="select 1 as one"), url)
-    reader.columns()
-    return reader.kind

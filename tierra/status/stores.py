@@ -61,8 +61,8 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
     """The newest partition, and what is wrong with the sink."""
     sink = workspace.sink(project)
     try:
-        there = generations(sink, project.dataset)
-        manifest = read_manifest(sink, project.dataset, max(there), there[max(there)]) if there else None
+        there = generations(sink)
+        manifest = read_manifest(sink, max(there), there[max(there)]) if there else None
     except (TierraError, OSError) as error:
         return None, f"{project.project}: {getattr(error, 'what', error)}"
     if manifest is None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,6 +80,26 @@ class LocalObjects:
         files = (self._folder / check_name(folder)).rglob("[!.]*")
         return sorted(file.relative_to(self._folder).as_posix() for file in files if file.is_file())
 
+    def modified(self, name: str) -> datetime | None:
+        """When the object was last written; None when it is absent."""
+        try:
+            return datetime.fromtimestamp((self._folder / check_name(name)).stat().st_mtime, UTC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        with _disk_errors(name, "removing"), suppress(FileNotFoundError, NotADirectoryError):
+            disk.remove(self._folder / check_name(name))
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Take away temporary files that were written last before then; how many there were."""
+        with _disk_errors("temporary files", "removing"):
+            old = [file for file in self._folder.rglob(".*.tmp") if file.stat().st_mtime < before.timestamp()]
+            for file in old:
+                disk.remove(file)
+        return len(old)
+
     def location(self, name: str) -> str:
         """Where a person finds the object."""
         return str(self._folder / check_name(name))
@@ -96,8 +117,8 @@ def _clear(temporary: Path) -> None:
 
 
 @contextmanager
-def _disk_errors(name: str) -> Iterator[None]:
+def _disk_errors(name: str, doing: str = "writing") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Broken("store-failed", f"writing {name}: {error.strerror or error}") from error
+        raise Broken("store-failed", f"{doing} {name}: {error.strerror or error}") from error

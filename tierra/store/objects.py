@@ -1,7 +1,8 @@
 """The store of objects: named bytes, written once and never changed.
 
-`Objects` is the port. `LocalObjects` keeps them in a folder; `MemoryObjects` is
-its in-memory twin for tests of whoever uses the port.
+`Objects` is the port. `LocalObjects` keeps them in a folder, `S3Objects` in a bucket;
+`MemoryObjects` is their in-memory twin for tests of whoever uses the port. A name that
+ends in a SHA-256 before its suffix is that of the object's bytes.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from threading import Lock
 from typing import BinaryIO, Protocol
 
@@ -55,7 +57,10 @@ class Objects(Protocol):
     """Named bytes, written once."""
 
     def draft(self, stem: str, suffix: str) -> AbstractContextManager[Draft]:
-        """Write an object named stem + digest + suffix; nothing is there before the block ends well."""
+        """Write an object named stem + digest + suffix; nothing is there before the block ends well.
+
+        What is there already is written again, so that `modified` tells when it was last wanted.
+        """
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Create an object, or leave the one that has the name alone. True when created."""
@@ -68,6 +73,15 @@ class Objects(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """The names of the objects in a folder and below it, sorted."""
+
+    def modified(self, name: str) -> datetime | None:
+        """When the object was last written, by the store's own clock, in UTC; None when it is absent."""
+
+    def remove(self, name: str) -> None:
+        """Take an object away. One that is absent is gone already."""
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Take away what killed writers began before then and never finished; how many there were."""
 
     def location(self, name: str) -> str:
         """Where a person finds the object."""
@@ -94,6 +108,7 @@ class MemoryObjects:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self._written: dict[str, datetime] = {}
         self._lock = Lock()
 
     @contextmanager
@@ -102,14 +117,19 @@ class MemoryObjects:
         draft = _MemoryDraft()
         yield draft
         draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
-        self.objects.setdefault(draft.name, bytes(draft.buffer))
+        with self._lock:
+            self._write(draft.name, bytes(draft.buffer))
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Create an object, or leave the one that has the name alone."""
         with self._lock:
             absent = check_name(name) not in self.objects
-            self.objects.setdefault(name, data)
+            if absent:
+                self._write(name, data)
         return absent
+
+    def _write(self, name: str, data: bytes) -> None:
+        self.objects[name], self._written[name] = data, datetime.now(UTC)
 
     def read(self, name: str) -> bytes:
         """The bytes of an object."""
@@ -124,7 +144,21 @@ class MemoryObjects:
     def names(self, folder: str) -> list[str]:
         """The names of the objects in a folder and below it, sorted."""
         below = check_name(folder) + "/"
-        return sorted(name for name in self.objects if name.startswith(below))
+        return sorted(name for name in list(self.objects) if name.startswith(below))
+
+    def modified(self, name: str) -> datetime | None:
+        """When the object was last written; None when it is absent."""
+        return self._written.get(check_name(name))
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        with self._lock:
+            self.objects.pop(check_name(name), None)
+            self._written.pop(name, None)
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Nothing: what was begun in memory ended with its writer."""
+        return 0
 
     def location(self, name: str) -> str:
         """Where a person finds the object."""

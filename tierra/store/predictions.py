@@ -1,26 +1,34 @@
 """The commit protocol: a partition's predictions exist when a manifest says so.
 
-Parts are written first, under the digest of their content. One put-if-absent of
-`<dataset>/manifests/<partition>/<generation>.json` publishes them. A re-score is
-a new generation; nothing is ever changed in place.
+A writer goes through four steps, and any of them may be its last:
+
+    write parts    rows under the digest of their content; nobody sees them
+    check parts    they stand, and are too young to be swept
+    put manifest   created under the next generation if nobody has it: from here on all rows are visible
+    look           where the answer was "taken" or none came: whose manifest stands there decides
+
+A re-score is a new generation; nothing is ever changed in place. Readers take
+the highest generation and verify it. docs/exactly-once.md has the promises.
 """
 
-import hashlib
-import io
-import re
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, Self
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tierra.errors import Broken, Misconfigured
-from tierra.store.objects import Objects
+from tierra.errors import Broken, Misconfigured, Unavailable
 from tierra.store.refs import TableRef
+from tierra.store.sinks import Sink
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MANIFEST = re.compile(r"/([^/]+)/(\d{6,})\.json$")
+# A writer relies on parts that are younger; sweeping takes those that are older. The twelve hours
+# between are what a paused writer and clocks that differ may cost.
+RELIED_ON, SWEPT = timedelta(hours=12), timedelta(hours=24)
+
+Ending = Literal["published", "stood down"]
 
 
 class Manifest(BaseModel):
@@ -42,12 +50,7 @@ class Manifest(BaseModel):
     parts: tuple[TableRef, ...]
     quarantine: tuple[TableRef, ...] = ()
     published_at: str = ""
-    writer: str = Field("", description="Random, so that of two writers of equal manifests one knows it was not first")
-
-    @property
-    def name(self) -> str:
-        """The manifest's own name in the sink."""
-        return manifest_name(self.dataset, self.partition, self.generation)
+    writer: str = Field("", description="Name of the work that made it: whose it is, when the answer was lost")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -55,73 +58,89 @@ class Manifest(BaseModel):
             raise ValueError(f"{self.rows_in} rows in, but {self.rows_scored + self.rows_quarantined} out")
         return self
 
+    def says_the_same(self, other: "Manifest") -> bool:
+        """Whether two manifests publish the same rows, whoever wrote them and when."""
+        return [each.sha256 for each in self.parts] == [each.sha256 for each in other.parts]
 
-def manifest_name(dataset: str, partition: str, generation: int) -> str:
-    """The name of a manifest; zero-padded so that names sort by generation."""
-    return f"{dataset}/manifests/{partition}/{generation:06d}.json"
 
-
-def generations(objects: Objects, dataset: str) -> dict[str, int]:
+def generations(sink: Sink) -> dict[str, int]:
     """The highest generation of every published partition."""
     latest: dict[str, int] = {}
-    for name in objects.names(f"{dataset}/manifests"):
-        if found := MANIFEST.search(name):  # anything else a person left there is no manifest
-            latest[found[1]] = max(latest.get(found[1], 0), int(found[2]))
+    for partition, generation in sink.manifests():
+        latest[partition] = max(latest.get(partition, 0), generation)
     return latest
 
 
-def read_manifest(objects: Objects, dataset: str, partition: str, generation: int | None = None) -> Manifest | None:
+def read_manifest(sink: Sink, partition: str, generation: int | None = None) -> Manifest | None:
     """The manifest of a generation, the highest when none is named; None when there is none."""
-    number = generation or generations(objects, dataset).get(partition)
+    number = generation or generations(sink).get(partition)
     if number is None:
         return None
-    name = manifest_name(dataset, partition, number)
+    where = sink.location(partition, number)
     try:
-        found = Manifest.model_validate_json(objects.read(name))
+        found = Manifest.model_validate_json(sink.read_manifest(partition, number))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        said = str(error).splitlines()[0]
-        raise Broken("store-tampered", f"{objects.location(name)}: {said}") from None
-    if manifest_name(found.dataset, found.partition, found.generation) != name:
-        raise Broken("store-tampered", f"{objects.location(name)} is the manifest of something else")
+        raise Broken("store-tampered", f"{where}: {str(error).splitlines()[0]}") from None
+    if (found.dataset, found.partition, found.generation) != (sink.dataset, partition, number):
+        raise Broken("store-tampered", f"{where} is the manifest of something else")
     return found
 
 
-def publish(objects: Objects, manifest: Manifest, after: int) -> tuple[Manifest, bool]:
+def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Ending]:
     """Publish as the generation after the one the writer saw.
 
-    Returns what is published now, and whether it is the writer's own: a writer
-    that finds the generation taken stands down.
+    Returns what is published now, and whether the writer published it or stood
+    down before another. Raises Unavailable when nobody can say, or nothing is
+    published yet: the same work may then try again.
     """
-    mine = manifest.model_copy(update={"generation": after + 1, "writer": uuid4().hex})
-    name = mine.name
-    if objects.put_if_absent(name, mine.model_dump_json(indent=1).encode()):
-        return mine, True
-    theirs = read_manifest(objects, mine.dataset, mine.partition, mine.generation)
-    if theirs is None:
-        raise Broken("store-tampered", f"{objects.location(name)} was there and is gone")
-    return theirs, theirs == mine
+    mine = manifest.model_copy(update={"generation": after + 1, "writer": manifest.writer or uuid4().hex})
+    _check_parts(sink, mine)
+    try:
+        text = mine.model_dump_json(indent=1).encode()
+        created = sink.put_manifest(mine.partition, mine.generation, text, mine.parts)
+    except Unavailable:
+        return _look(sink, mine, answered=False)
+    return (mine, "published") if created else _look(sink, mine, answered=True)
 
 
-def read_published(objects: Objects, dataset: str, partition: str, generation: int | None = None) -> "pa.Table":
+def can_rely_on(sink: Sink, part: TableRef) -> bool:
+    """Whether a part that was written before is intact, and too young to be swept before a manifest names it."""
+    try:
+        return _is_young(sink.written(part)) and sink.read_part(part).num_rows == part.rows
+    except Broken:
+        return False
+
+
+def read_published(sink: Sink, partition: str, generation: int | None = None) -> "pa.Table":
     """The predictions of a partition, each part verified. Raises Misconfigured when there are none."""
     import pyarrow as pa
 
-    manifest = read_manifest(objects, dataset, partition, generation)
+    manifest = read_manifest(sink, partition, generation)
     if manifest is None:
         which = f"generation {generation} of {partition}" if generation else partition
-        raise Misconfigured("partition-unpublished", f"{dataset}: {which} is not published")
-    return pa.concat_tables([_read_part(objects, part) for part in manifest.parts])
+        raise Misconfigured("partition-unpublished", f"{sink.dataset}: {which} is not published")
+    return pa.concat_tables([sink.read_part(part) for part in manifest.parts])
 
 
-def _read_part(objects: Objects, part: TableRef) -> "pa.Table":
-    import pyarrow.parquet as pq
+def _check_parts(sink: Sink, manifest: Manifest) -> None:
+    for part in manifest.parts:
+        if not _is_young(written := sink.written(part)):
+            state = f"was written {written:%Y-%m-%d %H:%M} UTC" if written else "is gone"
+            raise Broken("part-late", f"{manifest.dataset} {manifest.partition}: part {part.sha256[:12]} {state}")
 
-    try:
-        data = objects.read(part.name)
-    except FileNotFoundError:
-        raise Broken("store-tampered", f"{objects.location(part.name)} is gone") from None
-    if hashlib.sha256(data).hexdigest() != part.sha256:
-        raise Broken("store-tampered", f"{objects.location(part.name)} is not what was published")
-    return pq.read_table(io.BytesIO(data))
+
+def _is_young(written: datetime | None) -> bool:
+    return written is not None and datetime.now(UTC) - written < RELIED_ON
+
+
+def _look(sink: Sink, mine: Manifest, answered: bool) -> tuple[Manifest, Ending]:
+    """Whose manifest stands under the number: the writer's own from a try whose answer was lost, or another's."""
+    there = read_manifest(sink, mine.partition, mine.generation)
+    if there:
+        return there, "published" if there.writer == mine.writer else "stood down"
+    where = sink.location(mine.partition, mine.generation)
+    if answered:
+        raise Broken("store-tampered", f"{where} was there and is gone")
+    raise Unavailable("publish-unanswered", f"{where}: no answer, and nothing is there")

@@ -1,20 +1,59 @@
 """What a project file says about publishing: the sink, and which partitions are due."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from tierra.spec import Days, Name, Spec
 
 ScoreColumn = Literal["probability", "decision", "prediction"]
 
 
-class FilesSink(Spec):
-    """Parquet parts and manifests in a folder, relative to the settings' home."""
+FOLDER = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$))?([A-Za-z0-9_][A-Za-z0-9_./-]*)?$"
+# The longest name that leaves room for what is put behind it: PostgreSQL cuts names at 63 bytes.
+TABLE = r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,50}$"
 
-    kind: Literal["files"] = Field("files", description="A folder")
-    uri: str = Field("predictions", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$", description="Folder under the home")
+
+class FilesSink(Spec):
+    """Parquet parts and manifests in a folder, or in a bucket."""
+
+    kind: Literal["files"] = Field("files", description="Files")
+    uri: str = Field(
+        "predictions", min_length=1, pattern=FOLDER, description="Folder under the home, or s3://bucket/prefix"
+    )
     dataset: Name | None = Field(None, description="Name of the data set; the project's when not stated")
+
+
+class SqlSink(Spec):
+    """Rows in the tables of a database named in the settings, and a view of what is published."""
+
+    kind: Literal["sql"] = Field(description="A database")
+    connection: Name = Field(description="Its URL is the setting TIERRA_CONNECTIONS__<NAME>__URL")
+    table: str | None = Field(
+        None,
+        pattern=TABLE,
+        description="Table, or schema.table; the project's name when not stated",
+    )
+
+    @property
+    def dataset(self) -> str | None:
+        """The table's name without its schema."""
+        return self.table.rpartition(".")[2] if self.table else None
+
+    @property
+    def namespace(self) -> str | None:
+        """The table's schema."""
+        return (self.table or "").rpartition(".")[0] or None
+
+
+def _kind(value: Any) -> str:
+    return str(value.get("kind", "files") if isinstance(value, dict) else getattr(value, "kind", "files"))
+
+
+Sink = Annotated[
+    Annotated[FilesSink, Tag("files")] | Annotated[SqlSink, Tag("sql")],
+    Discriminator(_kind, custom_error_type="sink_kind", custom_error_message="known: files, sql"),
+]
 
 
 class Ready(Spec):
@@ -26,7 +65,7 @@ class Ready(Spec):
 class Score(Spec):
     """What is published, where, and which days are due."""
 
-    sink: FilesSink = Field(FilesSink(), description="Where predictions are published")
+    sink: Sink = Field(FilesSink(), description="Where predictions are published")
     lookback: Days = Field(7, description="Days back in which gaps are filled and changed days re-scored")
     horizon: Days = Field(0, description="Days ahead that are due")
     watch: Days = Field(30, description="Days back in which changed days are reported")

@@ -1,9 +1,11 @@
 """Tables by reference: immutable Parquet objects named by the digest of their content."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -64,6 +66,34 @@ def in_groups(schema: pa.Schema, batches: Iterable[pa.Table], rows: int = ROWS_A
             waiting = waiting.slice(rows)
     if waiting.num_rows:
         yield waiting.combine_chunks()
+
+
+class RowDigest:
+    """SHA-256 of rows, their names and types, however they are cut into batches of one size."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+
+    def add(self, batch: pa.Table) -> None:
+        """The next rows."""
+        fresh = batch.replace_schema_metadata(None).combine_chunks()
+        self._sha.update(str(fresh.schema).encode())
+        for column in fresh.columns:
+            for chunk in column.chunks:
+                taken = pc.take(chunk, pa.array(np.arange(len(chunk))))  # without what lies under its nulls
+                self._sha.update(pa.record_batch([taken], names=["c"]).serialize())
+
+    def hexdigest(self) -> str:
+        """The digest so far."""
+        return self._sha.hexdigest()
+
+
+def digest_rows(batches: Iterable[pa.Table]) -> str:
+    """SHA-256 of the rows, their names and types, however they were cut into batches of one size."""
+    digest = RowDigest()
+    for batch in batches:
+        digest.add(batch)
+    return digest.hexdigest()
 
 
 def read_batches(objects: Objects, ref: TableRef, columns: list[str] | None = None) -> Iterator[pa.Table]:

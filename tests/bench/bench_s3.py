@@ -1,0 +1,49 @@
+"""An object in a bucket: ours, named by its digest and verified, against boto3's own upload and download."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.measure import here, hold, interleaved, show
+from tests.s3_server import S3Server, run_s3
+from tierra.store.s3_bucket import open_bucket
+from tierra.store.s3_objects import S3Objects
+
+SIZE, PIECE = 200_000_000, 1_000_000
+OF_BOTO3 = 0.8
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with run_s3() as server:
+        yield server
+
+
+def test_an_object_is_written_and_read_nearly_as_fast_as_boto3_does(server: S3Server, tmp_path: Path) -> None:
+    name, client = server.bucket(), server.client(max_pool_connections=16)
+    objects = S3Objects(open_bucket(name, server.settings()), "ours")
+    file, back = tmp_path / "bytes", tmp_path / "back"
+    data = b"".join(number.to_bytes(8) * (PIECE // 8) for number in range(SIZE // PIECE))
+    file.write_bytes(data)
+
+    def draft() -> str:
+        with objects.draft("", ".bin") as draft:
+            for start in range(0, SIZE, PIECE):
+                draft.write(data[start : start + PIECE])
+        return draft.name
+
+    name_of_ours = draft()
+    costs = interleaved(
+        {
+            "boto3 upload_file": lambda: here(lambda: client.upload_file(str(file), name, "theirs")),
+            "ours, draft": lambda: here(draft),
+            "boto3 download_file": lambda: here(lambda: client.download_file(name, "theirs", str(back))),
+            "ours, read": lambda: here(lambda: objects.read(name_of_ours)),
+        }
+    )
+    show(f"An object of {SIZE // 1_000_000} MB on SeaweedFS, same machine", costs)
+    assert objects.read(name_of_ours) == back.read_bytes()
+    pairs = {"write": ("boto3 upload_file", "ours, draft"), "read": ("boto3 download_file", "ours, read")}
+    for what, (theirs, ours) in pairs.items():
+        hold(f"S3 {what}, boto3's wall by ours", costs[theirs].wall / costs[ours].wall, OF_BOTO3, unit=" x", least=True)

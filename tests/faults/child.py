@@ -1,0 +1,157 @@
+"""A process that publishes a day and is stopped wherever it changes what is outside of it.
+
+It forks after the imports, one fork a fault, and prints what it saw as JSON.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
+
+DISK = ("create", "write", "sync", "rename", "link", "remove", "sync_folder")
+SMALL = 400  # bytes; a larger write has a point in its middle too
+
+
+class Points:
+    """Counts every step that speaks to the store, and does something at one of them."""
+
+    def __init__(self, number: int = 0, act: Callable[[], None] = lambda: None) -> None:
+        self.names: list[str] = []
+        self._number, self._act = number, act
+
+    def hit(self, name: str) -> None:
+        self.names.append(name)
+        if len(self.names) == self._number:
+            self._act()
+
+    def around(self, owner: Any, name: str, said: str = "") -> None:
+        """A point before a function and one after it."""
+        real, said = getattr(owner, name), said or name
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.hit(f"before {said}")
+            made = real(*arguments, **options)
+            self.hit(f"after {said}")
+            return made
+
+        setattr(owner, name, call)
+
+    def install(self, kind: str) -> None:
+        {"folder": self._on_disk, "S3": self._on_s3}.get(kind, self._on_sql)()
+
+    def _on_disk(self) -> None:
+        from tierra.store import disk
+
+        for name in DISK:
+            self.around(disk, name)
+        whole = disk.write
+
+        def write(file: Any, data: bytes) -> None:
+            middle = len(data) // 2 if len(data) > SMALL else 0
+            if middle:
+                whole(file, data[:middle])
+                self.hit("half a write")
+            whole(file, data[middle:])
+
+        disk.write = write
+
+    def _on_s3(self) -> None:
+        from botocore.endpoint import Endpoint
+
+        real = Endpoint.make_request
+
+        def make_request(endpoint: Any, model: Any, request: Any) -> Any:
+            self.hit(f"before {model.name}")
+            made = real(endpoint, model, request)
+            self.hit(f"after {model.name}")
+            return made
+
+        Endpoint.make_request = make_request
+
+    def _on_sql(self) -> None:
+        import psycopg
+        from sqlalchemy.engine.default import DefaultDialect
+
+        for name in ("do_execute", "do_executemany", "do_commit"):
+            self.around(DefaultDialect, name, name.removeprefix("do_"))
+        self.around(psycopg.Copy, "write", "copy")
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def terminate() -> None:
+    """SIGTERM as a worker sends it: Python's own handling, then its end."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+
+
+def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:
+    """The signal that ended a fork, 0 for none, and what its work returned."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.write(writing, json.dumps(work()).encode())
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, json.loads(said) if said else None
+
+
+def at_point(place: Place, number: int, act: Callable[[], None] = lambda: None) -> list[str]:
+    """A night with something done at one point; the names of all points passed."""
+    points = Points(number, act)
+    points.install(place.kind)
+    run_in_words(place)
+    return points.names
+
+
+def stopped(place: Place, number: int, name: str, act: Callable[[], None]) -> dict[str, Any]:
+    """Stopped at a point, looked at, tried again, and run once more."""
+    ended_by, _ = in_a_fork(lambda: at_point(place, number, act))
+    said = {"point": f"{number} {name}", "signal": ended_by, "seen": seen_by_a_reader(place)}
+    return said | {"retried": run_in_words(place), "after": seen_by_a_reader(place), "third": run_in_words(place),
+                   "at last": seen_by_a_reader(place)}  # fmt: skip
+
+
+def killed_at_random(place: Place, seconds: float) -> dict[str, Any]:
+    """Killed some time after the start, wherever it was."""
+    child = os.fork()
+    if child == 0:
+        run_in_words(place)
+        os._exit(0)
+    time.sleep(random.Random(str(place)).random() * seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return stopped(place, 0, "random time", kill)
+
+
+def main(place: Place, what: str, every: int) -> list[dict[str, Any]]:
+    started = time.monotonic()
+    assert in_a_fork(lambda: run_in_words(place.numbered(0)))[1] == "published"
+    seconds = time.monotonic() - started
+    if what == "random":
+        return [killed_at_random(place.numbered(number), seconds) for number in range(1, every)]
+    act = {"kill": kill, "terminate": terminate}[what]
+    _, names = in_a_fork(lambda: at_point(place.numbered(1), 0))
+    chosen = list(enumerate(names, 1))[::every]
+    return [stopped(place.numbered(1 + number), number, name, act) for number, name in chosen]
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[1])
+    print(json.dumps(main(Place(**asked["place"]), asked["what"], asked["every"])))

@@ -1,0 +1,68 @@
+"""Sinks to try faults on, and the table of what survived.
+
+`make test` tries a third of the cases; with FAULTS=all, as `make faults` sets it, all are tried.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from tests.faults.publishing import Place
+from tests.s3_server import S3Server
+from tests.servers import make_database
+
+ALL = os.environ.get("FAULTS") == "all"
+KINDS = ("folder", "SQLite", "PostgreSQL", "S3")
+_cases: dict[tuple[str, str], list[bool]] = {}
+
+Survived = Callable[[str, str, bool], None]
+
+
+def settings_of(server: S3Server, url: str | None = None) -> dict[str, str]:
+    """How another process reaches an object store, or a proxy before it."""
+    return {"endpoint_url": url or server.url, "access_key_id": server.key, "secret_access_key": server.secret}
+
+
+@pytest.fixture
+def survived() -> Survived:
+    """Counts a case of a sink and a fault, and whether everything held."""
+    return lambda sink, fault, held: _cases.setdefault((fault, sink), []).append(held)
+
+
+@pytest.fixture
+def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
+    """Empty sinks of a kind; `{}` in their address numbers them."""
+
+    def make(kind: str) -> Place:
+        if kind == "folder":
+            return Place(kind, str(tmp_path / "sink{}"))
+        if kind == "SQLite":
+            return Place(kind, f"sqlite:///{tmp_path}/sink{{}}.db")
+        if kind == "S3":
+            server: S3Server = request.getfixturevalue("s3")
+            return Place(kind, f"s3://{server.bucket()}/{{}}", settings_of(server))
+        url = make_database(request.getfixturevalue("postgres"), f"faults_{tmp_path.name}"[:60])
+        return Place(kind, url, schema="s{}")
+
+    return make
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Sink by fault: how many cases, and how many of them survived."""
+    if not _cases:
+        return
+    table = Table("fault", *KINDS, title="cases survived")
+    for fault in dict.fromkeys(fault for fault, _ in _cases):
+        table.add_row(fault, *(_said(_cases.get((fault, kind), [])) for kind in KINDS))
+    cases = [held for each in _cases.values() for held in each]
+    Console(width=120).print(table)
+    terminalreporter.write_line(f"{len(cases)} cases, {sum(cases)} survived")
+
+
+def _said(cases: list[bool]) -> str:
+    return f"{sum(cases)} of {len(cases)}" if cases else ""

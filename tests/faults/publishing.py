@@ -1,0 +1,111 @@
+"""What every fault is tried on: publishing one day on a sink, and what a reader then sees."""
+
+import hashlib
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from tierra.errors import TierraError
+from tierra.store.local_objects import LocalObjects
+from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
+from tierra.store.sinks import ObjectSink, Sink
+
+DATASET, DAY, ROWS = "tips", "2024-04-29", 1000
+KEYS = [f"r{number:05d}" for number in range(ROWS)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sink as another process can open it."""
+
+    kind: str
+    address: str
+    settings: dict[str, str] | None = None
+    schema: str | None = None
+
+    def numbered(self, number: int) -> "Place":
+        """One of many such sinks, each of its own."""
+        schema = self.schema and self.schema.format(number)
+        return replace(self, address=self.address.replace("{}", f"{number:03d}"), schema=schema)
+
+    def open(self) -> Sink:
+        """The sink, opened anew."""
+        if self.kind == "folder":
+            return ObjectSink(LocalObjects(Path(self.address)), DATASET)
+        if self.kind == "S3":
+            from tierra.settings import Settings
+            from tierra.store.opening import open_objects
+
+            return ObjectSink(open_objects(self.address, Settings(s3=self.settings)), DATASET)
+        from tierra.store.sql_sink import SqlSink
+
+        return SqlSink(self.address, "warehouse", DATASET, self.schema, timeout=20)
+
+    def plain(self) -> dict[str, Any]:
+        """The place in words that another process reads."""
+        return asdict(self)
+
+
+def prediction(key: str, version: str = "1") -> float:
+    """What is predicted for a key by a version of the model."""
+    return int(hashlib.sha256(f"{key} {version}".encode()).hexdigest()[:8], 16) / 2**32
+
+
+def scored(version: str = "1") -> pa.Table:
+    """The rows a correct night publishes."""
+    return pa.table({"ride_id": KEYS, "probability": [prediction(key, version) for key in KEYS]})
+
+
+def run_once(place: Place, version: str = "1", rescore: bool = False) -> str:
+    """A night: look what is published, write, publish. Returns how it ended."""
+    sink = place.open()
+    seen = generations(sink).get(DAY, 0)
+    if seen and not rescore:
+        return "already"
+    part = sink.write_part(iter([scored(version)]))
+    manifest = Manifest(dataset=DATASET, partition=DAY, inputs="i", model=version, scoring="s", model_version=version,
+                        rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
+    return publish(sink, manifest, seen)[1]
+
+
+def run_in_words(place: Place, **options: Any) -> str:
+    """The same; an error of ours by its code."""
+    try:
+        return run_once(place, **options)
+    except TierraError as error:
+        return error.code
+
+
+def seen_by_a_reader(place: Place) -> str:
+    """Nothing, or all of one version exactly once; anything else in words that no test expects."""
+    sink = place.open()
+    found = generations(sink)
+    if not found:
+        return "nothing"
+    manifest = read_manifest(sink, DAY, found[DAY])
+    table = read_published(sink, DAY, found[DAY]).to_pydict()
+    pairs = Counter(zip(table["ride_id"], table["probability"], strict=True))
+    assert manifest
+    if pairs != Counter((key, prediction(key, manifest.model_version)) for key in KEYS):
+        return f"{sum(pairs.values())} rows, {len(pairs)} different"
+    if (manifest.rows_in, manifest.rows_scored, manifest.generation) != (ROWS, ROWS, found[DAY]):
+        return f"manifest {manifest}"
+    return in_the_view(place, manifest.generation) or f"generation {manifest.generation}"
+
+
+def in_the_view(place: Place, least: int) -> str:
+    """What is wrong with the view of a SQL sink, which may have moved on since; empty when nothing is."""
+    if place.kind not in ("SQLite", "PostgreSQL"):
+        return ""
+    url = place.address.replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        view = sa.table("tips_current", *map(sa.column, ("ride_id", "partition", "generation")), schema=place.schema)
+        shown = [tuple(row) for row in connection.execute(sa.select(*view.c))]
+    (generation,) = {each for _, _, each in shown} or {0}
+    good = generation >= least and Counter(shown) == Counter((key, DAY, generation) for key in KEYS)
+    return "" if good else f"the view shows {len(shown)} rows"

@@ -1,0 +1,216 @@
+"""Servers that die, answers that are lost, requests that are slowed down, disks that fill: before, during and after."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.faults.conftest import ALL, KINDS, Survived, settings_of
+from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
+from tests.s3_server import S3Server, proxy_before
+
+pytestmark = pytest.mark.timeout(900)
+COMPLETE = "generation 1"
+PUT, PART, MANIFEST = "PUT", r"/parts/", r"/manifests/"
+
+
+def holds(first: str, place: Place, seen: str, retried: str) -> bool:
+    """All or nothing, then all; a run that said `published` is believed."""
+    believed = seen == COMPLETE if first in ("published", "already", "stood down") else True
+    return believed and seen in ("nothing", COMPLETE) and retried in ("published", "already") and is_complete(place)
+
+
+def is_complete(place: Place) -> bool:
+    return (run_in_words(place), seen_by_a_reader(place)) == ("already", COMPLETE)
+
+
+S3_FAULTS = [
+    ("lose", PART, 1), ("lose", MANIFEST, 1), ("lose", MANIFEST, 99),
+    ("cut", PART, 1), ("cut", MANIFEST, 1), ("cut", MANIFEST, 99),
+    ("slow down", PART, 2), ("slow down", MANIFEST, 2), ("slow down", MANIFEST, 99), ("slow down", PART, 99),
+    ("spoil request", PART, 1), ("spoil request", MANIFEST, 1),
+    ("hang", MANIFEST, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "path", "times"), S3_FAULTS if ALL else S3_FAULTS[1::3])
+def test_a_sick_object_store_costs_a_retry_and_nothing_else(
+    fault: Any, path: str, times: int, s3: S3Server, survived: Survived
+) -> None:
+    bucket = s3.bucket()
+    healthy = Place("S3", f"s3://{bucket}/sink", settings_of(s3))
+    with proxy_before(s3) as proxy:
+        proxy.rule(PUT, path, fault, times=times)
+        first = run_in_words(Place("S3", healthy.address, settings_of(s3, proxy.url)))
+    seen, retried = seen_by_a_reader(healthy), run_in_words(healthy)
+    held = holds(first, healthy, seen, retried)
+    survived("S3", f"PUT of a {path.strip('/')[:-1]}: {fault}", held)
+    assert held, (first, seen, retried)
+
+
+@pytest.mark.parametrize("moment", ["before the part", "before the manifest", "after the manifest"])
+def test_an_object_store_that_dies_and_comes_back(moment: str, s3: S3Server, survived: Survived) -> None:
+    healthy = Place("S3", f"s3://{s3.bucket()}/sink", settings_of(s3))
+    with proxy_before(s3) as proxy:
+        if moment == "after the manifest":
+            proxy.rule(PUT, MANIFEST, "lose", times=1)
+            proxy.rule("GET", MANIFEST, "lose", times=99, before=once(s3.kill))
+        else:
+            proxy.rule(PUT, PART if "part" in moment else MANIFEST, "lose", times=99, before=once(s3.kill))
+        first = run_in_words(Place("S3", healthy.address, settings_of(s3, proxy.url)))
+    s3.start()
+    seen, retried = seen_by_a_reader(healthy), run_in_words(healthy)
+    held = holds(first, healthy, seen, retried)
+    survived("S3", "the server dies", held)
+    assert held, (first, seen, retried)
+
+
+def once(act: Callable[[], None]) -> Callable[[], None]:
+    done: list[bool] = []
+
+    def call() -> None:
+        if not done:
+            done.append(True)
+            act()
+
+    return call
+
+
+CHILD = "import json, sys; from tests.faults import paused; print(paused.main(json.loads(sys.argv[1])))"
+
+
+@contextmanager
+def child(place: Place, **asked: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A writer that stops before a step until it is told to go on."""
+    import json
+
+    words = json.dumps({"place": place.plain(), **asked})
+    started = subprocess.Popen(
+        [sys.executable, "-c", CHILD, words], cwd=ROOT, env=os.environ, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert started.stdout
+        assert started.stdout.readline().strip() == "here"
+        yield started
+    finally:
+        started.kill()
+        started.wait(10)
+
+
+def go_on(writer: "subprocess.Popen[str]") -> str:
+    """How the writer ends."""
+    said, _ = writer.communicate("go\n", timeout=120)
+    return said.strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("version", ["1", "2"], ids=["of the same rows", "of other rows"])
+def test_a_paused_writer_that_wakes_after_another_published_stands_down(
+    kind: str, version: str, place_of: Callable[[str], Place], survived: Survived
+) -> None:
+    place = place_of(kind).numbered(0)
+    with child(place, version=version, before="put_manifest") as late:
+        os.kill(late.pid, signal.SIGSTOP)
+        other = run_in_words(place)
+        time.sleep(0.5)
+        os.kill(late.pid, signal.SIGCONT)
+        ended = go_on(late)
+    held = (other, ended) == ("published", "stood down") and is_complete(place)
+    survived(kind, "a paused writer wakes late", held)
+    assert held, (other, ended)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("writers", [2, 8, 32])
+def test_of_many_writers_one_publishes(
+    kind: str, writers: int, place_of: Callable[[str], Place], survived: Survived
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    place, barrier = place_of(kind).numbered(0), threading.Barrier(writers)
+
+    def write(_: int) -> str:
+        barrier.wait()
+        return run_in_words(place)
+
+    with ThreadPoolExecutor(writers) as pool:
+        ends = list(pool.map(write, range(writers)))
+    held = ends.count("published") == 1 and {*ends} <= {"published", "stood down", "already"} and is_complete(place)
+    survived(kind, f"{writers} writers at once", held)
+    assert held, ends
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reader_in_a_loop_sees_whole_generations_only(
+    kind: str, place_of: Callable[[str], Place], survived: Survived
+) -> None:
+    place, seen, stop = place_of(kind).numbered(0), [], threading.Event()
+    assert run_in_words(place) == "published"
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.append(seen_by_a_reader(place))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for version in ("2", "3", "4", "5"):
+        assert run_in_words(place, version=version, rescore=True) == "published"
+    stop.set()
+    reader.join()
+    held = set(seen) <= {f"generation {number}" for number in range(1, 6)} and seen == sorted(seen)
+    survived(kind, "a re-score while a reader reads", held)
+    assert held, seen
+
+
+POSTGRES_MOMENTS = ("before the part", "inside the part", "before the manifest", "inside the manifest")
+
+
+@pytest.mark.parametrize("moment", POSTGRES_MOMENTS)
+def test_sessions_that_the_server_ends(moment: str, place_of: Callable[[str], Place], survived: Survived) -> None:
+    """What a restart, a failover or an administrator does to a writer."""
+    place = place_of("PostgreSQL").numbered(0)
+    step = {"before the part": "write_part", "inside the part": "move_in", "before the manifest": "put_manifest",
+            "inside the manifest": "_locked"}[moment]  # fmt: skip
+    with child(place, before=step) as writer:
+        end_sessions(place)
+        first = go_on(writer)
+    seen, retried = seen_by_a_reader(place), run_in_words(place)
+    held = holds(first, place, seen, retried)
+    survived("PostgreSQL", "the server ends the session", held)
+    assert held, (first, seen, retried)
+
+
+def end_sessions(place: Place) -> None:
+    import psycopg
+
+    with psycopg.connect(place.address, autocommit=True) as session:
+        session.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
+
+def test_a_database_file_that_is_locked_for_long_is_waited_for(
+    place_of: Callable[[str], Place], survived: Survived, tmp_path: Path
+) -> None:
+    import sqlite3
+
+    place = place_of("SQLite").numbered(0)
+    assert run_in_words(place) == "published"
+    holder = sqlite3.connect(place.address.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    holder.execute("begin immediate")
+    threading.Timer(2, lambda: holder.execute("rollback")).start()
+    held = run_in_words(place, version="2", rescore=True) == "published"
+    survived("SQLite", "another holds the lock", held)
+    assert held
+    assert seen_by_a_reader(place) == "generation 2"

@@ -1,0 +1,241 @@
+"""What every sink promises, whoever keeps the rows: the commit protocol over folders and both databases."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.servers import make_database
+from tierra.errors import Broken, Misconfigured, Unavailable
+from tierra.store import predictions
+from tierra.store.local_objects import LocalObjects
+from tierra.store.predictions import Manifest, can_rely_on, generations, publish, read_manifest, read_published
+from tierra.store.sinks import ObjectSink, Sink
+from tierra.store.sql_sink import SqlSink
+from tierra.store.sweeping import sweep
+
+DATASET, DAY = "tips", "2024-04-29"
+WRITERS, ROUNDS = 8, 5
+SINKS = ("folder", "SQLite", "PostgreSQL")
+OpenSink = Callable[[], Sink]
+
+
+@pytest.fixture(params=SINKS)
+def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> OpenSink:
+    """Opens the same sink again and again, as processes of their own would."""
+    if request.param == "folder":
+        return lambda: ObjectSink(LocalObjects(tmp_path), DATASET)
+    if request.param == "SQLite":
+        return lambda: SqlSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
+    url = make_database(request.getfixturevalue("postgres"), f"sink_{tmp_path.name}"[:60])
+    return lambda: SqlSink(url, "warehouse", DATASET, "scores")
+
+
+@pytest.fixture
+def sink(open_sink: OpenSink) -> Sink:
+    return open_sink()
+
+
+def rows(*keys: str) -> pa.Table:
+    return pa.table({"ride_id": list(keys), "probability": [0.1 + 0.2 * number for number in range(len(keys))]})
+
+
+def manifest_of(sink: Sink, table: pa.Table, partition: str = DAY, **more: Any) -> Manifest:
+    part = sink.write_part(iter([table]))
+    return Manifest(dataset=DATASET, partition=partition, inputs="i", model="m", scoring="s", model_version="1",
+                    rows_in=table.num_rows, rows_scored=table.num_rows, rows_quarantined=0, parts=(part,),
+                    **more)  # fmt: skip
+
+
+def keys(sink: Sink, generation: int | None = None) -> list[str]:
+    return read_published(sink, DAY, generation)["ride_id"].to_pylist()
+
+
+def test_a_sink_that_was_never_used_is_empty(sink: Sink) -> None:
+    assert generations(sink) == {}
+    assert read_manifest(sink, DAY) is None
+    assert list(sink.parts()) == []
+    with pytest.raises(Misconfigured, match="partition-unpublished"):
+        keys(sink)
+
+
+def test_rows_are_seen_when_their_manifest_is_there_and_not_before(sink: Sink) -> None:
+    manifest = manifest_of(sink, rows("a", "b"))
+    assert generations(sink) == {}
+    done, ending = publish(sink, manifest, 0)
+    assert (ending, done.generation, keys(sink)) == ("published", 1, ["a", "b"])
+
+
+TYPES = {
+    "text": pa.array(["", "'; drop table x; --", None, "\u00fc\u2603\U0001f680", 'a"b\\c\n\t,NULL']),
+    "whole": pa.array([2**63 - 1, -(2**63), None, 2**53 + 1, 0]),
+    "number": pa.array([0.1, 1e-308, None, -0.0, 1.7976931348623157e308]),
+    "flag": pa.array([True, False, None, True, False]),
+    "day": pa.array([date(1970, 1, 1), date(9999, 12, 31), None, date(1, 1, 1), date(2024, 2, 29)]),
+    "moment": pa.array([datetime(2024, 1, 1, 1, 2, 3, 4), datetime(1900, 1, 1), None, datetime(2262, 1, 1),
+                        datetime(1999, 12, 31, 23, 59, 59, 999999)], pa.timestamp("us")),
+    "there": pa.array([datetime(2024, 7, 1, 12, tzinfo=UTC), datetime(1900, 1, 1, tzinfo=UTC), None,
+                       datetime(2262, 1, 1, tzinfo=UTC), datetime(2024, 3, 31, 1, 30, tzinfo=UTC)],
+                      pa.timestamp("us", "Europe/Madrid")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_value_comes_back_as_it_was(sink: Sink, kind: str) -> None:
+    table = pa.table({"ride_id": list("abcde"), kind: TYPES[kind]})
+    publish(sink, manifest_of(sink, table), 0)
+    assert read_published(sink, DAY).equals(table)
+
+
+def test_numbers_that_are_none_do_not_break_a_part(sink: Sink) -> None:
+    table = pa.table({"ride_id": list("abc"), "number": [float("nan"), float("inf"), -float("inf")]})
+    publish(sink, manifest_of(sink, table), 0)
+    first, *rest = read_published(sink, DAY)["number"].to_pylist()
+    assert first is None or first != first
+    assert rest == [float("inf"), -float("inf")]
+
+
+def test_many_rows_keep_their_order(sink: Sink) -> None:
+    table = pa.table({"ride_id": [f"r{(7919 * each) % 300_007}" for each in range(300_000)]})
+    publish(sink, manifest_of(sink, table), 0)
+    assert read_published(sink, DAY).equals(table)
+
+
+def test_no_rows_are_rows_too(sink: Sink) -> None:
+    empty = rows("a").slice(0, 0)
+    publish(sink, manifest_of(sink, empty), 0)
+    assert keys(sink) == []
+
+
+def test_the_same_rows_are_one_part(sink: Sink, open_sink: OpenSink) -> None:
+    first = sink.write_part(iter([rows("a", "b")]))
+    assert open_sink().write_part(iter([rows("a"), rows("a", "b").slice(1)])) == first
+    assert [name for name, _ in sink.parts()] == [first.name]
+
+
+def test_a_generation_is_published_once_and_older_ones_stay_readable(sink: Sink) -> None:
+    for number, key in enumerate("abc"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    assert generations(sink) == {DAY: 3}
+    assert [keys(sink, number) for number in (1, 2, 3)] == [["a"], ["b"], ["c"]]
+    assert keys(sink) == ["c"]
+
+
+def test_a_writer_that_comes_late_stands_down_and_changes_nothing(sink: Sink, open_sink: OpenSink) -> None:
+    late = manifest_of(open_sink(), rows("late"))
+    first, _ = publish(sink, manifest_of(sink, rows("first")), 0)
+    assert publish(open_sink(), late, 0) == (first, "stood down")
+    assert keys(sink) == ["first"]
+
+
+def test_the_view_of_a_database_shows_the_rows_of_the_highest_generation_of_each_partition(sink: Sink) -> None:
+    if not isinstance(sink, SqlSink):
+        pytest.skip("files have no view")
+    for number, key in enumerate("abc"):
+        publish(sink, manifest_of(sink, rows(key, "z")), number)
+    publish(sink, manifest_of(sink, rows("other"), partition="2024-04-30"), 0)
+    sink.write_part(iter([rows("orphan")]))
+    named = "scores.tips_current" if sink.where.endswith("scores") else "tips_current"
+    with sink._engine.begin() as connection:
+        shown = connection.exec_driver_sql(f"select partition, generation, ride_id from {named} order by 1, 3").all()
+    assert [tuple(row) for row in shown] == [(DAY, 3, "c"), (DAY, 3, "z"), ("2024-04-30", 1, "other")]
+
+
+@pytest.mark.parametrize("content", ["equal", "different"])
+def test_of_many_writers_of_a_partition_one_publishes_and_the_others_stand_down(
+    open_sink: OpenSink, content: str
+) -> None:
+    def write(writer: int) -> tuple[Sink, Manifest]:
+        sink = open_sink()
+        return sink, manifest_of(sink, rows("same" if content == "equal" else f"w{writer}"), writer=str(writer))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        written = list(pool.map(write, range(WRITERS)))
+        for generation in range(ROUNDS):
+            barrier = Barrier(WRITERS)
+
+            def race(each: tuple[Sink, Manifest], barrier: Barrier = barrier, after: int = generation) -> Any:
+                barrier.wait()
+                return publish(*each, after)
+
+            ends = list(pool.map(race, written))
+            winners = [manifest for manifest, ending in ends if ending == "published"]
+            assert len(winners) == 1
+            assert {manifest for manifest, _ in ends} == set(winners)
+    assert generations(open_sink()) == {DAY: ROUNDS}
+
+
+class LostReplies:
+    """A sink whose answer to a manifest is lost, after it was kept or before."""
+
+    def __init__(self, sink: Sink, kept: bool) -> None:
+        self._sink, self._kept = sink, kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    def put_manifest(self, *arguments: Any) -> bool:
+        if self._kept:
+            self._sink.put_manifest(*arguments)
+        raise Unavailable("database-unavailable", "the connection was reset")
+
+
+def test_a_lost_answer_is_looked_up_and_not_guessed(sink: Sink) -> None:
+    done, ending = publish(LostReplies(sink, kept=True), manifest_of(sink, rows("a")), 0)  # type: ignore[arg-type]
+    assert (ending, done.generation, keys(sink)) == ("published", 1, ["a"])
+
+
+def test_where_nothing_was_kept_the_same_work_tries_again(sink: Sink) -> None:
+    manifest = manifest_of(sink, rows("a"), writer="one")
+    with pytest.raises(Unavailable, match="publish-unanswered"):
+        publish(LostReplies(sink, kept=False), manifest, 0)  # type: ignore[arg-type]
+    assert generations(sink) == {}
+    assert publish(sink, manifest, 0)[1] == "published"
+    assert publish(sink, manifest, 0)[1] == "published", "the same work knows its own manifest"
+    assert generations(sink) == {DAY: 1}
+
+
+def test_after_a_lost_answer_another_s_manifest_is_not_taken_for_one_s_own(sink: Sink) -> None:
+    first, _ = publish(sink, manifest_of(sink, rows("first")), 0)
+    lost = LostReplies(sink, kept=False)
+    assert publish(lost, manifest_of(sink, rows("late")), 0) == (first, "stood down")  # type: ignore[arg-type]
+
+
+def test_a_part_that_is_gone_is_not_published(sink: Sink) -> None:
+    manifest = manifest_of(sink, rows("a"))
+    assert sink.remove_part(manifest.parts[0].name, datetime.now(UTC) + timedelta(days=1))
+    assert not can_rely_on(sink, manifest.parts[0])
+    with pytest.raises(Broken, match="part-late"):
+        publish(sink, manifest, 0)
+    assert generations(sink) == {}
+
+
+def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    orphan = sink.write_part(iter([rows("orphan")]))
+    assert sweep(sink) == [], "a running writer may hold it"
+    monkeypatch.setattr("tierra.store.sweeping.SWEPT", timedelta(seconds=-5))
+    assert sweep(sink) == [orphan.name]
+    assert sweep(sink) == []
+    assert sink.written(orphan) is None
+    assert [keys(sink, number) for number in (1, 2)] == [["a"], ["b"]]
+
+
+def test_a_part_written_again_is_young_again(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = sink.write_part(iter([rows("a")]))
+    before = datetime.now(UTC)
+    assert sink.write_part(iter([rows("a")])) == part
+    written = sink.written(part)
+    assert written
+    assert written > before - timedelta(seconds=1)
+    assert not sink.remove_part(part.name, written)
+    monkeypatch.setattr(predictions, "RELIED_ON", timedelta(0))
+    assert not can_rely_on(sink, part)

@@ -1,0 +1,145 @@
+"""What differs between the databases that a SQL sink can be: PostgreSQL and SQLite."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as t
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.pool import NullPool
+
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
+from tierra.store.sql_tables import PART, ROW
+
+ROWS_A_BATCH = 50_000
+
+
+def open_engine(url: str, where: str, timeout: int) -> sa.Engine:
+    """An engine whose transactions begin when ours do. Raises Misconfigured."""
+    if url.startswith("sqlite:"):
+        return _sqlite(sa.make_url(url), timeout)
+    if url.startswith(("postgres:", "postgresql:", "postgresql+psycopg:")):
+        return _postgresql(url, where, timeout)
+    raise Misconfigured("connection-invalid", f"{where}: predictions go to postgresql:// or sqlite:///")
+
+
+def now(connection: sa.Connection) -> Any:
+    """The database's own time, where it has a clock of its own."""
+    return sa.func.clock_timestamp() if _is_postgresql(connection) else datetime.now(UTC)
+
+
+def serialise(connection: sa.Connection, name: str) -> None:
+    """Let one transaction of a name go on at a time; SQLite does with all that write."""
+    if _is_postgresql(connection):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
+
+
+def settle(connection: sa.Connection, rows: pa.Table) -> pa.Table:
+    """Rows as the database gives them back: SQLite knows no NaN and no minus zero."""
+    if _is_postgresql(connection):
+        return rows
+    columns = [pc.add(_without_nan(each), 0.0) if t.is_floating(each.type) else each for each in rows.columns]
+    return pa.table(columns, schema=rows.schema)
+
+
+def move_in(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
+    """Append rows to a table; times go in as UTC."""
+    rows = rows.cast(_in_utc(rows.schema))
+    if _is_postgresql(connection):
+        from psycopg import sql
+
+        from tierra.store.postgres import copy_in
+
+        copy_in(_driver(connection), sql.Identifier(*_path(table)), [rows])
+        return
+    connection.execute(table.insert(), rows.to_pylist())
+
+
+def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.Schema) -> Iterator[pa.Table]:
+    """A part's rows in their order."""
+    if _is_postgresql(connection):
+        from psycopg import sql
+
+        from tierra.store.postgres import copy_out
+
+        names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
+        query = sql.SQL("select {} from {} where {} = %s order by {}").format(
+            names, sql.Identifier(*_path(table)), sql.Identifier(PART), sql.Identifier(ROW)
+        )
+        for rows in copy_out(_driver(connection), query, [part], _in_utc(schema)):
+            yield rows.cast(schema)
+        return
+    chosen = sa.select(*[table.c[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])
+    for rows in connection.execute(chosen).partitions(ROWS_A_BATCH):
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]
+        yield pa.table(arrays, schema=schema)
+
+
+def explain(error: exc.SQLAlchemyError, where: str) -> TierraError:
+    """The error of ours that a database's error is, in one line without addresses or passwords."""
+    origin: Any = getattr(error, "orig", None) or error
+    if type(origin).__module__.startswith("psycopg"):
+        from tierra.store.postgres import explain as explain_postgres
+
+        return explain_postgres(origin, where)
+    said = (str(origin).splitlines() or [type(origin).__name__])[0]
+    if "locked" in said or "busy" in said:
+        return Unavailable("database-unavailable", f"{where}: {said}")
+    if "full" in said or "disk I/O" in said or "readonly" in said or "malformed" in said:
+        return Broken("store-failed", f"{where}: {said}")
+    return Misconfigured("query-failed", f"{where}: {said}")
+
+
+def _is_postgresql(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def _driver(connection: sa.Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _path(table: sa.Table) -> list[str]:
+    return [table.schema, table.name] if table.schema else [table.name]
+
+
+def _in_utc(schema: pa.Schema) -> pa.Schema:
+    zoned = [t.is_timestamp(field.type) and field.type.tz is not None for field in schema]
+    utc = pa.timestamp("us", "UTC")
+    return pa.schema([field.with_type(utc) if each else field for field, each in zip(schema, zoned, strict=True)])
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_nan(column), None, column)
+
+
+def _postgresql(url: str, where: str, timeout: int) -> sa.Engine:
+    from tierra.store.postgres import open_session, parse_url
+
+    parse_url(url, where)
+    return sa.create_engine(
+        "postgresql+psycopg://", poolclass=NullPool, creator=lambda: open_session(url, where, timeout)
+    )
+
+
+def _sqlite(url: sa.URL, timeout: int) -> sa.Engine:
+    """Writers take their turn when they begin: one that waits may wait, and none fails half-way on a lock."""
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": min(timeout, 30)})
+
+    @event.listens_for(engine, "connect")
+    def connect(driver: Any, _: Any) -> None:
+        driver.isolation_level = None  # Python would begin transactions by its own rules
+        driver.execute("pragma foreign_keys = on")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writing = connection.get_execution_options().get("writing", True)
+        connection.exec_driver_sql("begin immediate" if writing else "begin")
+
+    return engine

@@ -1,0 +1,56 @@
+"""Opening a store, or a file in one, by its address: a folder, or s3://bucket/prefix."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from tierra.errors import Misconfigured
+from tierra.settings import Settings
+from tierra.store.local_objects import LocalObjects
+from tierra.store.objects import NAME, Objects
+
+if TYPE_CHECKING:
+    from tierra.store.s3_bucket import Bucket
+
+BUCKET: Final = "s3://"
+OTHER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+KEY: Final = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\?#]+")
+
+
+def open_objects(uri: str, settings: Settings) -> Objects:
+    """The store at an address; a relative folder lies under the home. Raises Misconfigured; nothing is asked yet."""
+    if not is_remote(uri):
+        return LocalObjects(settings.root / Path(uri).expanduser())
+    from tierra.store.s3_objects import S3Objects
+
+    bucket, prefix = _split(uri.rstrip("/"), settings)
+    if prefix and not NAME.fullmatch(prefix):
+        raise Misconfigured("store-address", f"'{prefix}' cannot be a prefix; letters, digits, _ . = - and / can")
+    return S3Objects(bucket, prefix)
+
+
+def open_remote(uri: str, settings: Settings) -> Callable[[], BinaryIO]:
+    """Opens the one object at an address, each time it is called. Raises FileNotFoundError when it is absent now."""
+    from tierra.store.s3_reading import open_object
+
+    bucket, key = _split(uri, settings)
+    if not KEY.fullmatch(key):
+        raise Misconfigured("store-address", f"'{uri}' does not name an object")
+    if bucket.head(key) is None:
+        raise FileNotFoundError(uri)
+    return lambda: open_object(bucket, key)
+
+
+def is_remote(uri: str) -> bool:
+    """Whether an address is in a bucket, not on this machine. Raises Misconfigured for one of another kind."""
+    if OTHER.match(uri) and not uri.startswith(BUCKET):
+        raise Misconfigured("store-address", f"{uri.partition('://')[0]}:// is no store")
+    return uri.startswith(BUCKET)
+
+
+def _split(uri: str, settings: Settings) -> "tuple[Bucket, str]":
+    from tierra.store.s3_bucket import open_bucket
+
+    name, _, rest = uri.removeprefix(BUCKET).partition("/")
+    return open_bucket(name, settings.s3), rest

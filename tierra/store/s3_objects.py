@@ -1,0 +1,127 @@
+"""Objects in a bucket: uploaded whole under their final name, checked by the store and again when read."""
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, Final, cast
+
+from tierra.errors import Broken, Unavailable
+from tierra.store.objects import NAME, Draft, check_name
+from tierra.store.s3_bucket import PART, Bucket
+from tierra.store.s3_reading import open_object
+
+DIGEST: Final = re.compile(r"([0-9a-f]{64})(\.[^/]*)?$")
+# A store may refuse a name because another writer is at it, who may then fail.
+PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
+
+
+class _S3Draft(Draft):
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def _append(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise Broken("store-failed", f"a temporary file for an upload: {error.strerror or error}") from error
+
+
+class S3Objects:
+    """Objects under a prefix of a bucket."""
+
+    def __init__(self, bucket: Bucket, prefix: str = "") -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    @contextmanager
+    def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
+        """Write an object named stem + digest + suffix."""
+        check_name(f"{stem}x{suffix}")
+        # Nothing of it can be named before all of it is known, so it waits here.
+        with SpooledTemporaryFile(max_size=PART, prefix="tierra-") as spooled:
+            file = cast(BinaryIO, spooled)
+            draft = _S3Draft(file)
+            yield draft
+            name = check_name(f"{stem}{draft.sha256}{suffix}")
+            self._bucket.write(self._key(name), file, draft.tell(), draft.sha256)
+            draft.name = name
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Create an object, or leave the one that has the name alone.
+
+        After a lost answer these very bytes count as created: writers whose
+        bytes must be told apart put something random into them. Raises
+        Unavailable when it is unknown whether they will be there.
+        """
+        key, sha256 = self._key(name), hashlib.sha256(data).hexdigest()
+        for pause in PAUSES:
+            try:
+                creation = self._bucket.create(key, data, sha256)
+            except Unavailable:
+                there = self._there(key)
+                if there is None:
+                    raise
+                return there == data
+            if creation.done:
+                return True
+            there = self._there(key)
+            if there is not None:
+                return creation.unsure and there == data
+            time.sleep(pause)
+        raise Unavailable("store-unavailable", f"{self.location(name)} can neither be created nor read")
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object. Raises Broken when they are not those of its name."""
+        key, named = self._key(name), DIGEST.search(name)
+        data = self._bucket.get(key)
+        if named and not _is(data, named[1]):
+            # What was spoilt on the way is whole the second time.
+            data = self._bucket.get(key)
+            if not _is(data, named[1]):
+                raise Broken("store-tampered", f"{self.location(name)} is not what was written")
+        return data
+
+    def open(self, name: str) -> BinaryIO:
+        """An object to read from at any position."""
+        return open_object(self._bucket, self._key(name))
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the objects in a folder and below it, sorted."""
+        keys = self._bucket.keys(self._key(folder) + "/")
+        names = (key.removeprefix(self._prefix) for key in keys)
+        return sorted(name for name in names if NAME.fullmatch(name))  # what a person put there may have others
+
+    def modified(self, name: str) -> datetime | None:
+        """When the object was last written; None when it is absent."""
+        head = self._bucket.head(self._key(name))
+        return head.modified if head else None
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        self._bucket.remove(self._key(name))
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Give up what killed writers began to upload in parts before then; how many there were."""
+        return self._bucket.abandon_uploads(self._prefix, before)
+
+    def location(self, name: str) -> str:
+        """Where a person finds the object."""
+        return self._bucket.where(self._key(name))
+
+    def _key(self, name: str) -> str:
+        return self._prefix + check_name(name)
+
+    def _there(self, key: str) -> bytes | None:
+        try:
+            return self._bucket.get(key)
+        except FileNotFoundError:
+            return None
+
+
+def _is(data: bytes, sha256: str) -> bool:
+    return hashlib.sha256(data).hexdigest() == sha256

@@ -1,0 +1,77 @@
+"""The rows of one part in a table, inside a transaction of the caller's."""
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from tierra.store.databases import move_in, move_out, now, settle
+from tierra.store.refs import TableRef
+from tierra.store.sql_tables import PART, ROW, SinkTables
+from tierra.store.tables import RowDigest, in_groups
+
+
+class SameRows(Exception):
+    """The rows that were being written are a part already."""
+
+    def __init__(self, ref: TableRef) -> None:
+        self.ref = ref
+
+
+def write_rows(
+    connection: sa.Connection, tables: SinkTables, schema: pa.Schema, batches: Iterable[pa.Table]
+) -> TableRef:
+    """Append rows under a number of their own and name them by their digest.
+
+    Raises SameRows when a part has that name: the transaction is then to be rolled back.
+    """
+    table, digest, rows = tables.predictions(schema), _digest(schema), 0
+    number = _begin(connection, tables.parts, schema)
+    for group in (settle(connection, each) for each in in_groups(schema, batches)):
+        digest.add(group)
+        move_in(connection, table, _numbered(group, number, rows))
+        rows += group.num_rows
+    name, columns = digest.hexdigest(), {field.name: str(field.type) for field in schema}
+    ref = TableRef(name=name, sha256=name, rows=rows, columns=columns)
+    _finish(connection, tables.parts, number, ref)
+    return ref
+
+
+def read_rows(connection: sa.Connection, table: sa.Table, number: int, schema: pa.Schema) -> tuple[pa.Table, str]:
+    """A part's rows in their order, and their digest."""
+    rows = pa.concat_tables([schema.empty_table(), *move_out(connection, table, number, schema)])
+    digest = _digest(schema)
+    for group in in_groups(schema, [rows]):
+        digest.add(group)
+    return rows, digest.hexdigest()
+
+
+def _begin(connection: sa.Connection, parts: sa.Table, schema: pa.Schema) -> int:
+    described = {"arrow_schema": schema.serialize().to_pybytes(), "written_at": now(connection)}
+    unfinished = parts.insert().values(sha256=uuid4().hex, **described)
+    return int(connection.execute(unfinished.returning(parts.c.id)).scalar_one())
+
+
+def _finish(connection: sa.Connection, parts: sa.Table, number: int, ref: TableRef) -> None:
+    if connection.scalar(sa.select(sa.func.count()).where(parts.c.sha256 == ref.sha256)):
+        raise SameRows(ref)
+    finished = parts.update().where(parts.c.id == number)
+    try:
+        connection.execute(finished.values(sha256=ref.sha256, written_at=now(connection)))
+    except exc.IntegrityError:  # another was committed since the look
+        raise SameRows(ref) from None
+
+
+def _digest(schema: pa.Schema) -> RowDigest:
+    digest = RowDigest()
+    digest.add(schema.empty_table())
+    return digest
+
+
+def _numbered(group: pa.Table, part: int, start: int) -> pa.Table:
+    """Rows with the number of their part and their place in it."""
+    places = {PART: np.full(group.num_rows, part), ROW: np.arange(start, start + group.num_rows)}
+    return pa.table({**places, **dict(zip(group.column_names, group.columns, strict=True))})

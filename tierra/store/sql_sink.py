@@ -1,0 +1,220 @@
+"""Predictions in the tables of a database: PostgreSQL or SQLite.
+
+A part is the rows of one transaction, a manifest is one row with a key that
+nobody else can take, and the view `<dataset>_current` shows what is published.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tierra.errors import Broken, Misconfigured, Unavailable
+from tierra.store.databases import explain, now, open_engine, serialise
+from tierra.store.refs import TableRef
+from tierra.store.sql_parts import SameRows, read_rows, write_rows
+from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
+
+INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+class SqlSink:
+    """The predictions of one data set in one schema of a database."""
+
+    def __init__(self, url: str, where: str, dataset: str, schema: str | None = None, timeout: int = 600) -> None:
+        self.dataset, self.where = dataset, f"{where}{'.' + schema if schema else ''}"
+        self._tables = SinkTables(dataset, schema)
+        self._engine = open_engine(url, self.where, timeout)
+        if schema and self._engine.dialect.name == "sqlite":
+            raise Misconfigured("sink-invalid", f"{where}: SQLite has no schemas")
+
+    def write_part(self, batches: Iterator[pa.Table]) -> TableRef:
+        """Write rows in one transaction, under a number that no manifest names."""
+        first = next(batches)
+        schema = first.schema.remove_metadata()
+        self._ready(schema)
+        try:
+            with self._transaction() as connection:
+                return write_rows(connection, self._tables, schema, chain([first], batches))
+        except SameRows as same:
+            return self._renewed(same.ref)
+
+    def read_part(self, part: TableRef) -> pa.Table:
+        """The rows of a part, in the order they were written."""
+        with self._transaction(writing=False) as connection:
+            found = self._find(connection, part)
+            if found is None:
+                raise Broken("store-tampered", f"{self._said(part)} is gone")
+            schema = pa.ipc.read_schema(pa.py_buffer(found.arrow_schema))
+            rows, digest = read_rows(connection, self._tables.predictions(schema), found.id, schema)
+        if digest != part.sha256:
+            raise Broken("store-tampered", f"{self._said(part)} is not what was published")
+        return rows
+
+    def written(self, part: TableRef) -> datetime | None:
+        """When the part's transaction was written last."""
+        with self._transaction(writing=False) as connection:
+            found = self._find(connection, part)
+            return _aware(found.written_at) if found is not None else None
+
+    def keep_quarantine(self, ref: TableRef, batches: Iterable[pa.Table]) -> None:
+        """Write the rows that were set aside, each as JSON, under the digest of all of them."""
+        table = self._tables.quarantine
+        self._ready(None)
+        with self._transaction() as connection:
+            if connection.scalar(sa.select(sa.func.count()).where(table.c.sha256 == ref.sha256)):
+                return
+            rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+            texts = (json.dumps(row, default=str) for row in rows)
+            kept = [{"sha256": ref.sha256, ROW: at, "contents": text} for at, text in enumerate(texts)]
+            connection.execute(table.insert(), kept)
+
+    def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
+        """Insert a manifest and what it names in one transaction, or leave the one that has the key alone."""
+        key = {"partition": partition, "generation": generation}
+        insert = INSERTS[self._engine.dialect.name](self._tables.manifests)
+        with self._transaction() as connection:
+            made = insert.values(**key, manifest=text.decode()).on_conflict_do_nothing()
+            if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
+                return False
+            links = [{**key, PART: self._locked(connection, part)} for part in parts]
+            connection.execute(self._tables.published.insert(), links)
+            return True
+
+    def read_manifest(self, partition: str, generation: int) -> bytes:
+        """A manifest's text."""
+        table = self._tables.manifests
+        chosen = sa.select(table.c.manifest).where(table.c.partition == partition, table.c.generation == generation)
+        with self._transaction(writing=False) as connection:
+            text = connection.scalar(chosen) if self._has(connection, table) else None
+        if text is None:
+            raise FileNotFoundError(self.location(partition, generation))
+        return str(text).encode()
+
+    def manifests(self) -> list[tuple[str, int]]:
+        """Partition and generation of every manifest."""
+        table = self._tables.manifests
+        with self._transaction(writing=False) as connection:
+            if not self._has(connection, table):
+                return []
+            found = connection.execute(sa.select(table.c.partition, table.c.generation))
+            return [(str(partition), int(generation)) for partition, generation in found]
+
+    def location(self, partition: str, generation: int) -> str:
+        """The table, and the manifest's key in it."""
+        return f"{self.where}.{self.dataset} ({partition}, generation {generation})"
+
+    def parts(self) -> Iterator[tuple[str, datetime]]:
+        """Every part's digest, and when it was written last."""
+        table = self._tables.parts
+        with self._transaction(writing=False) as connection:
+            if self._has(connection, table):
+                for name, written in connection.execute(sa.select(table.c.sha256, table.c.written_at)).all():
+                    yield str(name), _aware(written)
+
+    def remove_part(self, name: str, before: datetime) -> bool:
+        """Delete a part's rows, unless it has been written since or a manifest names it."""
+        parts, link = self._tables.parts, self._tables.published
+        with self._transaction() as connection:
+            chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == name)
+            found = connection.execute(chosen.with_for_update()).first()
+            if found is None or _aware(found.written_at) >= before:
+                return False
+            if connection.scalar(sa.select(sa.func.count()).where(link.c[PART] == found.id)):
+                return False
+            table = self._tables.predictions(pa.ipc.read_schema(pa.py_buffer(found.arrow_schema)))
+            connection.execute(table.delete().where(table.c[PART] == found.id))
+            connection.execute(parts.delete().where(parts.c.id == found.id))
+            return True
+
+    def abandon_uploads(self, before: datetime) -> int:
+        """Nothing: the database rolls back what a killed writer began."""
+        return 0
+
+    def check(self, schema: pa.Schema | None = None) -> list[sa.Table]:
+        """The tables still to be made. Raises Misconfigured where one is not what is needed, naming each difference."""
+        with self._transaction(writing=False) as connection:
+            return find_missing(self._needed(schema), connection, self.where)
+
+    def _needed(self, schema: pa.Schema | None) -> list[sa.Table]:
+        return [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
+
+    def _ready(self, schema: pa.Schema | None) -> sa.Table:
+        """The table of predictions, made with all others where they are not there."""
+        needed = self._needed(schema)
+        if self.check(schema):
+            with self._transaction() as connection:
+                self._make(connection, needed, with_view=schema is not None)
+        return needed[-1]
+
+    def _make(self, connection: sa.Connection, tables: list[sa.Table], with_view: bool) -> None:
+        serialise(connection, f"tierra {self.where}.{self.dataset}")
+        if self._tables.schema and not sa.inspect(connection).has_schema(self._tables.schema):
+            connection.execute(sa.schema.CreateSchema(self._tables.schema))
+        for table in tables:
+            table.create(connection, checkfirst=True)
+        if with_view:
+            self._show(connection, tables[-1])
+
+    def _show(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Make the view of what is published."""
+        name = f"{self.dataset}_current"
+        if name in sa.inspect(connection).get_view_names(schema=self._tables.schema):
+            return
+        quoted = connection.dialect.identifier_preparer.format_table(
+            sa.Table(name, sa.MetaData(), schema=self._tables.schema)
+        )
+        select = str(self._tables.current(table).compile(connection)).replace("%%", "%")
+        connection.exec_driver_sql(f"create view {quoted} as {select}")
+
+    def _renewed(self, ref: TableRef) -> TableRef:
+        """A part that is there already, as young as if it had been written now."""
+        parts = self._tables.parts
+        with self._transaction() as connection:
+            renewed = parts.update().where(parts.c.sha256 == ref.sha256).values(written_at=now(connection))
+            if connection.execute(renewed.returning(parts.c.id)).first() is None:
+                raise Unavailable("publish-unanswered", f"{self._said(ref)} was swept while it was written again")
+        return ref
+
+    def _locked(self, connection: sa.Connection, part: TableRef) -> int:
+        """A part's number, the part kept from being swept until the transaction ends."""
+        parts = self._tables.parts
+        found = connection.scalar(sa.select(parts.c.id).where(parts.c.sha256 == part.sha256).with_for_update(read=True))
+        if found is None:
+            raise Broken("part-late", f"{self._said(part)} is gone")
+        return int(found)
+
+    def _find(self, connection: sa.Connection, part: TableRef) -> "sa.Row[tuple[int, bytes, datetime]] | None":
+        parts = self._tables.parts
+        if not self._has(connection, parts):
+            return None
+        chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == part.sha256)
+        return connection.execute(chosen).first()
+
+    def _has(self, connection: sa.Connection, table: sa.Table) -> bool:
+        return sa.inspect(connection).has_table(table.name, schema=table.schema)
+
+    def _said(self, part: TableRef) -> str:
+        return f"{self.where}.{self.dataset}, part {part.sha256[:12]}"
+
+    @contextmanager
+    def _transaction(self, writing: bool = True) -> Iterator[sa.Connection]:
+        """All of the block, or nothing of it."""
+        try:
+            options = self._engine.execution_options(writing=writing)
+            with options.begin() as connection:
+                yield connection
+        except exc.SQLAlchemyError as error:
+            raise explain(error, self.where) from None
+
+
+def _aware(moment: datetime) -> datetime:
+    """SQLite gives back a time without its zone, which is UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

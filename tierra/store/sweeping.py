@@ -1,0 +1,23 @@
+"""Taking away parts that no manifest names: what killed and overtaken writers left."""
+
+from datetime import UTC, datetime
+
+from tierra.store.predictions import SWEPT, read_manifest
+from tierra.store.sinks import Sink
+
+
+def sweep(sink: Sink) -> list[str]:
+    """Remove the parts that are older than a day and named by no manifest, and what was half-written; their names.
+
+    No writer relies on a part of that age: one that needs such rows writes them anew first.
+    """
+    before = datetime.now(UTC) - SWEPT
+    old = {name for name, written in sink.parts() if written < before}
+    sink.abandon_uploads(before)
+    orphans = sorted(old - _named(sink)) if old else []
+    return [name for name in orphans if sink.remove_part(name, before)]
+
+
+def _named(sink: Sink) -> set[str]:
+    manifests = [read_manifest(sink, partition, number) for partition, number in sink.manifests()]
+    return {part.name for each in manifests if each for part in each.parts}
