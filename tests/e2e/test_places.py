@@ -26,8 +26,10 @@ from tierra.store.postgres import connect, copy_in
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 PROJECT, DAY = "flight_delays", "2013-12-22"
-TYPES = {pa.int64(): "bigint", pa.float64(): "double precision", pa.string(): "text", pa.date32(): "date",
-         pa.timestamp("us"): "timestamp", pa.bool_(): "boolean"}  # fmt: skip
+TYPES = {
+    **{pa.int64(): "bigint", pa.float64(): "double precision", pa.bool_(): "boolean"},
+    **{pa.string(): "text", pa.large_string(): "text", pa.date32(): "date", pa.timestamp("us"): "timestamp"},
+}
 PLACES = ("PostgreSQL", "S3")
 
 
