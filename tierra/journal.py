@@ -172,10 +172,12 @@ def note_retry(station: str, attempt: int, reason: str) -> None:
         journal.retries.append(Retry(station, attempt, reason))
 
 
-def note_request(attempt: int, reason: str) -> None:
-    """Count one more try of a single request by the station the caller works in."""
-    if entry := _entry.get():
+def note_request(attempt: int, reason: str) -> bool:
+    """Count one more try of a single request by the station the caller works in; False outside one."""
+    entry = _entry.get()
+    if entry:
         note_retry(entry.station, attempt, reason)
+    return entry is not None
 
 
 def advance(done: int, total: int | None, unit: str) -> None:

@@ -4,12 +4,12 @@ import sys
 from typing import Any
 
 from tests.faults.publishing import Place, run_in_words
-from tierra.store import sinks, sql_sink
+from tierra.store import sinks, sql_parts, sql_sink
 
 
 def main(asked: dict[str, Any]) -> str:
     place, step = Place(**asked["place"]), asked["before"]
-    owner: Any = sql_sink if step == "move_in" else sinks.ObjectSink if place.kind in ("folder", "S3") else None
+    owner: Any = sql_parts if step == "move_in" else sinks.ObjectSink if place.kind in ("folder", "S3") else None
     owner = owner or sql_sink.SqlSink
     real = getattr(owner, step)
 

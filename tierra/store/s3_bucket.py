@@ -90,8 +90,8 @@ def _say_when_it_passes(
         return
     cause = type(caught_exception).__name__ if caught_exception else f"the store answers {status}"
     reason = f"{operation.name}: {cause}"
-    logger.warning("retry {} of {}: {}", attempts, RETRIES["total_max_attempts"] - 1, reason)
-    note_request(attempts, reason)
+    if note_request(attempts, reason):  # a command that only looks says it in its one line
+        logger.warning("retry {} of {}: {}", attempts, RETRIES["total_max_attempts"] - 1, reason)
 
 
 class Bucket:
