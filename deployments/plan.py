@@ -15,7 +15,7 @@ POOL = "tierra"
 TAG = "tierra"
 # Prefect's least is 30 s; a run is taken for dead after three silent ones.
 HEARTBEAT_SECONDS = 60
-HOUSE_KEEPING = "Refreshes the page that says how every project does"
+UPKEEP = "Refreshes the page that says how every project does"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _status(heartbeat_seconds: int) -> Deployment:
     return Deployment(
         flow="status",
         project="all",
-        description=HOUSE_KEEPING,
+        description=UPKEEP,
         times=(When(every=timedelta(minutes=15), timezone="UTC"),),
         late_after=timedelta(minutes=30),
         tags=(TAG,),

@@ -55,14 +55,14 @@ class Service:
         self.process.wait()
 
 
-class House:
+class Services:
     """Services that live and end together, in the reverse order of their start."""
 
     def __init__(self, logs: Path, environment: Mapping[str, str], address_file: Path) -> None:
         self._logs, self._environment, self._file = logs, environment, address_file
         self._token, self._services = secrets.token_hex(8), list[Service]()
 
-    def __enter__(self) -> "House":
+    def __enter__(self) -> "Services":
         self._logs.mkdir(parents=True, exist_ok=True)
         # The guard holds the other end of a pipe: when we are killed it closes, whatever killed us.
         self._guard = subprocess.Popen(  # noqa: S603

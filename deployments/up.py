@@ -18,7 +18,7 @@ from deployments.addresses import (
 )
 from deployments.health import find_fault
 from deployments.plan import POOL
-from deployments.processes import House, Service
+from deployments.processes import Service, Services
 from tierra.console import out, pairs, people, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.server_address import address_file
@@ -53,59 +53,59 @@ def run_house(settings: Settings) -> None:
         check_ports(addresses, server)
         _make_folders(settings)
         environment = make_environment(settings, server, addresses)
-        with House(settings.root / "logs", environment, address_file(settings)) as house, _ending(settings):
-            _start_pages(house, settings, addresses)
-            _deploy(house)
-            _start_worker(house)
+        with Services(settings.root / "logs", environment, address_file(settings)) as services, _ending(settings):
+            _start_pages(services, settings, addresses)
+            _deploy(services)
+            _start_worker(services)
             address_file(settings).write_text(addresses.api + "\n")
             _show(settings, addresses)
             while True:
-                house.check()
+                services.check()
                 time.sleep(0.5)
 
 
-def _start_pages(house: House, settings: Settings, addresses: Addresses) -> None:
+def _start_pages(services: Services, settings: Settings, addresses: Addresses) -> None:
     """The Prefect server, MLflow and the receipts come up side by side."""
-    server = house.start("prefect-server", "-m", "prefect", "--no-prompt", "server", "start")
-    mlflow = _start_mlflow(house, settings, addresses.mlflow) if addresses.mlflow else None
-    receipts = _start_receipts(house, settings, addresses.receipts) if addresses.receipts else None
+    server = services.start("prefect-server", "-m", "prefect", "--no-prompt", "server", "start")
+    mlflow = _start_mlflow(services, settings, addresses.mlflow) if addresses.mlflow else None
+    receipts = _start_receipts(services, settings, addresses.receipts) if addresses.receipts else None
     with _step("Prefect server"):
-        house.wait(server, lambda: _answer(f"{addresses.api}/ready") and _answer(addresses.pages))
+        services.wait(server, lambda: _answer(f"{addresses.api}/ready") and _answer(addresses.pages))
     if receipts:
         with _step("receipts"):
-            house.wait(receipts, lambda: _answer(f"{addresses.receipts}"))
+            services.wait(receipts, lambda: _answer(f"{addresses.receipts}"))
     if mlflow:
         with _step("MLflow"):
-            house.wait(mlflow, lambda: _answer(f"{addresses.mlflow}/health"))
+            services.wait(mlflow, lambda: _answer(f"{addresses.mlflow}/health"))
 
 
-def _start_mlflow(house: House, settings: Settings, address: str) -> Service:
+def _start_mlflow(services: Services, settings: Settings, address: str) -> Service:
     # The store is given in the environment: its address may hold a password, and others see command lines.
     store = {
         "MLFLOW_BACKEND_STORE_URI": settings.registry_uri() or f"sqlite:///{settings.root / 'mlflow.db'}",
         "MLFLOW_ARTIFACTS_DESTINATION": str(settings.root / "mlflow-artifacts"),
     }
     command = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port_of(address)), "--workers", "1"]
-    return house.start("mlflow", *command, **store)
+    return services.start("mlflow", *command, **store)
 
 
-def _start_receipts(house: House, settings: Settings, address: str) -> Service:
+def _start_receipts(services: Services, settings: Settings, address: str) -> Service:
     folder = str(settings.root / "receipts")
     command = ["-m", "http.server", str(port_of(address)), "--bind", "127.0.0.1", "--directory", folder]
-    return house.start("receipts", *command)
+    return services.start("receipts", *command)
 
 
-def _deploy(house: House) -> None:
+def _deploy(services: Services) -> None:
     with _step("deployments"):
-        house.finish("deploy", "-c", "from tierra.cli import main; main()", "deploy")
+        services.finish("deploy", "-c", "from tierra.cli import main; main()", "deploy")
 
 
-def _start_worker(house: House) -> None:
+def _start_worker(services: Services) -> None:
     with _step("worker"):
         # One name a machine: else each start would leave one more worker on the pool's page.
         name = socket.gethostname()
-        worker = house.start("worker", "-m", "prefect", "worker", "start", "--pool", POOL, "--name", name)
-        house.wait(worker, lambda: _has_started(worker))
+        worker = services.start("worker", "-m", "prefect", "worker", "start", "--pool", POOL, "--name", name)
+        services.wait(worker, lambda: _has_started(worker))
 
 
 def _has_started(worker: Service) -> bool:

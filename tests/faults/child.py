@@ -9,11 +9,11 @@ import random
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
+from tests.forks import in_a_fork
 
 DISK = ("create", "write", "sync", "rename", "link", "remove", "sync_folder")
 SMALL = 400  # bytes; a larger write has a point in its middle too
@@ -94,26 +94,9 @@ def terminate() -> None:
     time.sleep(5)
 
 
-def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:
-    """The signal that ended a fork, 0 for none, and what its work returned."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.write(writing, json.dumps(work()).encode())
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, json.loads(said) if said else None
-
-
 def at_point(place: Place, number: int, act: Callable[[], None] = lambda: None) -> list[str]:
     """A night with something done at one point; the names of all points passed."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     points = Points(number, act)
     points.install(place.kind)
     run_in_words(place)

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import flows.score
 import tierra.serving
 from tasks.station import station
 from tests.builders import ride_spec, rides, write_project
+from tests.forks import in_a_fork
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_training_features
 from tierra.data.frames import to_frame
@@ -199,24 +199,6 @@ ROGUES: dict[str, Callable[[Path], Any]] = {
     "fsync": rogue_fsync,
     "native": rogue_native,
 }
-
-
-def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:
-    """The signal that ended a fork, 0 for none, and what its work returned."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            os.write(writing, json.dumps(work()).encode())
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "a fork failed"
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, json.loads(said) if said else None
 
 
 def counted(home: Path, rogue: Callable[[Path], Any] | None = None) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What every sink promises, whoever keeps the rows: the commit protocol over folders and both databases."""
+"""What every sink promises, whoever keeps the rows: the commit protocol over a folder, a bucket and both databases."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.s3_server import S3Server
 from tests.servers import make_database
 from tierra.errors import Broken, Misconfigured, Unavailable
+from tierra.settings import Settings
 from tierra.store import predictions
 from tierra.store.local_objects import LocalObjects
+from tierra.store.opening import open_objects
 from tierra.store.predictions import Manifest, can_rely_on, generations, publish, read_manifest, read_published
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import SqlSink
@@ -21,7 +24,7 @@ from tierra.store.sweeping import sweep
 
 DATASET, DAY = "tips", "2024-04-29"
 WRITERS, ROUNDS = 8, 5
-SINKS = ("folder", "SQLite", "PostgreSQL")
+SINKS = ("folder", "SQLite", "PostgreSQL", "S3")
 OpenSink = Callable[[], Sink]
 
 
@@ -30,6 +33,10 @@ def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> OpenSink:
     """Opens the same sink again and again, as processes of their own would."""
     if request.param == "folder":
         return lambda: ObjectSink(LocalObjects(tmp_path), DATASET)
+    if request.param == "S3":
+        server: S3Server = request.getfixturevalue("s3")
+        address, settings = f"s3://{server.bucket()}/sink", Settings(s3=server.settings())
+        return lambda: ObjectSink(open_objects(address, settings), DATASET)
     if request.param == "SQLite":
         return lambda: SqlSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
     url = make_database(request.getfixturevalue("postgres"), f"sink_{tmp_path.name}"[:60])

@@ -11,7 +11,7 @@ from secrets import token_hex
 import pytest
 
 from deployments import processes
-from deployments.processes import MARK, House, end_marked, find_marked
+from deployments.processes import MARK, Services, end_marked, find_marked
 from tests.conftest import ROOT
 from tests.servers import until
 from tierra.errors import Broken
@@ -24,64 +24,64 @@ print('up', flush=True); {SLEEP}"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def services(tmp_path: Path) -> Iterator[Services]:
     (tmp_path / "server.url").write_text("http://127.0.0.1:1")
-    with House(tmp_path / "logs", os.environ, tmp_path / "server.url") as house:
-        yield house
+    with Services(tmp_path / "logs", os.environ, tmp_path / "server.url") as services:
+        yield services
 
 
-def test_what_a_service_started_in_a_session_of_its_own_ends_with_it(house: House) -> None:
-    service = house.start("parent", "-c", PARENT)
+def test_what_a_service_started_in_a_session_of_its_own_ends_with_it(services: Services) -> None:
+    service = services.start("parent", "-c", PARENT)
     until("both run", 20, lambda: len(find_marked(service.mark)) == 2)
     service.stop()
     assert find_marked(service.mark) == []
 
 
-def test_a_service_that_does_not_listen_is_ended_by_force(house: House) -> None:
-    service = house.start("deaf", "-c", DEAF)
+def test_a_service_that_does_not_listen_is_ended_by_force(services: Services) -> None:
+    service = services.start("deaf", "-c", DEAF)
     until("it is deaf", 20, lambda: service.tail() == ["deaf"])
     end_marked(service.mark, 0.5)
     assert service.process.wait(5) == -signal.SIGKILL
 
 
-def test_a_service_that_ends_is_said_in_one_line_with_the_end_of_its_log(house: House) -> None:
-    house.start("other", "-c", SLEEP)
-    service = house.start("worker", "-c", "import sys; print('one'); sys.exit('the pool is gone')")
+def test_a_service_that_ends_is_said_in_one_line_with_the_end_of_its_log(services: Services) -> None:
+    services.start("other", "-c", SLEEP)
+    service = services.start("worker", "-c", "import sys; print('one'); sys.exit('the pool is gone')")
     service.process.wait()
     with pytest.raises(Broken, match=r"worker ended with 1: the pool is gone \(.*worker.log\)") as caught:
-        house.check()
+        services.check()
     assert "\n" not in str(caught.value)
 
 
-def test_a_service_that_ends_as_if_all_were_well_is_said_too(house: House) -> None:
-    house.start("worker", "-c", "pass").process.wait()
+def test_a_service_that_ends_as_if_all_were_well_is_said_too(services: Services) -> None:
+    services.start("worker", "-c", "pass").process.wait()
     with pytest.raises(Broken, match="worker ended with 0: it printed nothing"):
-        house.check()
+        services.check()
 
 
-def test_waiting_for_one_service_notices_the_end_of_another(house: House) -> None:
-    slow = house.start("slow", "-c", SLEEP)
-    house.start("quick", "-c", "pass")
+def test_waiting_for_one_service_notices_the_end_of_another(services: Services) -> None:
+    slow = services.start("slow", "-c", SLEEP)
+    services.start("quick", "-c", "pass")
     with pytest.raises(Broken, match="quick ended with 0"):
-        house.wait(slow, lambda: False)
+        services.wait(slow, lambda: False)
 
 
-def test_a_service_that_never_becomes_ready_is_said(house: House) -> None:
+def test_a_service_that_never_becomes_ready_is_said(services: Services) -> None:
     with pytest.raises(Broken, match=r"slow is not ready after 0 s.*service-silent"):
-        house.wait(house.start("slow", "-c", SLEEP), lambda: False, seconds=0.1)
+        services.wait(services.start("slow", "-c", SLEEP), lambda: False, seconds=0.1)
 
 
-def test_a_command_is_run_to_its_end_and_its_failure_said(house: House) -> None:
-    house.finish("deploy", "-c", "pass")
-    house.check()
+def test_a_command_is_run_to_its_end_and_its_failure_said(services: Services) -> None:
+    services.finish("deploy", "-c", "pass")
+    services.check()
     with pytest.raises(Broken, match="deploy ended with 1: no such pool"):
-        house.finish("deploy", "-c", "raise SystemExit('no such pool')")
+        services.finish("deploy", "-c", "raise SystemExit('no such pool')")
 
 
-def test_the_log_before_this_one_is_kept(house: House) -> None:
+def test_the_log_before_this_one_is_kept(services: Services) -> None:
     for word in ("one", "two"):
-        house.finish("deploy", "-c", f"print('{word}')")
-    logs = house._logs
+        services.finish("deploy", "-c", f"print('{word}')")
+    logs = services._logs
     assert [(logs / name).read_text() for name in ("deploy.previous.log", "deploy.log")] == ["one\n", "two\n"]
 
 
@@ -89,9 +89,9 @@ def test_services_end_in_the_reverse_order_of_their_start(tmp_path: Path) -> Non
     (tmp_path / "order").touch()
     note = "import signal, sys, time\ndef end(*_):\n    open({file!r}, 'a').write({name!r}); sys.exit()\n\
 signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(300)"
-    with House(tmp_path, os.environ, tmp_path / "server.url") as house:
+    with Services(tmp_path, os.environ, tmp_path / "server.url") as services:
         for name in "abc":
-            service = house.start(name, "-c", note.format(file=str(tmp_path / "order"), name=name))
+            service = services.start(name, "-c", note.format(file=str(tmp_path / "order"), name=name))
             until("it is up", 20, lambda service=service: service.tail() == ["up"])
     assert (tmp_path / "order").read_text() == "cba"
 
@@ -102,10 +102,10 @@ def test_when_we_are_killed_nothing_of_ours_is_left(tmp_path: Path, number: sign
     us = f"""
 import os, time
 from pathlib import Path
-from deployments.processes import House
-with House(Path({str(tmp_path)!r}), os.environ, Path({str(tmp_path / "server.url")!r})) as house:
-    house.start("parent", "-c", {PARENT!r})
-    print(house._token, flush=True)
+from deployments.processes import Services
+with Services(Path({str(tmp_path)!r}), os.environ, Path({str(tmp_path / "server.url")!r})) as services:
+    services.start("parent", "-c", {PARENT!r})
+    print(services._token, flush=True)
     time.sleep(300)
 """
     child = subprocess.Popen([sys.executable, "-c", us], cwd=ROOT, stdout=subprocess.PIPE, text=True)
