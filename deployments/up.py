@@ -36,7 +36,7 @@ def main() -> int:
     for each in SIGNALS:
         signal.signal(each, _stop)
     try:
-        run_house(load_settings())
+        run_services(load_settings())
     except TierraError as error:
         show_error(error)
         return error.exit_code
@@ -45,7 +45,7 @@ def main() -> int:
     return 0
 
 
-def run_house(settings: Settings) -> None:
+def run_services(settings: Settings) -> None:
     """Start the services one after the other, and watch them."""
     with _alone(settings):
         server = load_server()
