@@ -69,6 +69,7 @@ class S3Server:
         identities = [{"name": key, "credentials": [{"accessKey": key, "secretKey": self.secret}], "actions": actions}
                       for key, actions in keys.items()]  # fmt: skip
         (self.folder / "s3.json").write_text(json.dumps({"identities": identities}))
+        (self.folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(self._command(), stdout=log, stderr=log, cwd=self.folder)
         until("SeaweedFS takes an object", 60, self._takes)
@@ -80,12 +81,13 @@ class S3Server:
         self.process.wait(30)
 
     def _command(self) -> list[str]:
+        # Each bucket takes a volume of its own; left to itself, how many there may be is a matter of the free disk.
         names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port",
                  "filer.port.grpc", "s3.port", "s3.port.grpc")  # fmt: skip
         ports = [f"-{name}={port}" for name, port in zip(names, self.ports, strict=True)]
         return [weed(), "server", "-dir=.", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", *ports,
                 "-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.config=s3.json",
-                "-master.volumeSizeLimitMB=256", "-volume.max=0", "-master.volumePreallocate=false"]  # fmt: skip
+                "-master.volumeSizeLimitMB=256", "-volume.max=10000", "-master.volumePreallocate=false"]  # fmt: skip
 
     def _takes(self) -> bool:
         assert self.process

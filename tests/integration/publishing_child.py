@@ -221,12 +221,19 @@ def killed(home: Path, after: int) -> None:
 def at_point(home: Path, name: str, number: int) -> dict[str, Any]:
     """Killed at a point, looked at, tried again, and run once more."""
     ended_by, _ = in_a_fork(lambda: killed(home, number))
-    seen = {"point": f"{number} {name}", "signal": ended_by, "killed": look(home)}
+    seen = {"number": number, "point": f"{number} {name}", "signal": ended_by, "killed": look(home)}
     seen |= {"retried": end_of(home), "after": look(home), "digest": digest(home)}
     return seen | {"again": end_of(home), "at_last": look(home), "digest_at_last": digest(home)}
 
 
-def main(folder: Path) -> dict[str, Any]:
+def tried(points: list[str], every: int) -> list[tuple[int, str]]:
+    """Points counted from one: each, or some and those round the link that commits."""
+    numbered = list(enumerate(points, 1))
+    link = max(number for number, name in numbered if name == "link")
+    return [(n, name) for n, name in numbered if n % every == 0 or abs(n - link) <= 1]
+
+
+def main(folder: Path, every: int) -> dict[str, Any]:
     take_prefect_off()
     write_rides(folder)
     os.environ |= {"TIERRA_PROJECTS": str(folder / "projects"), "TIERRA_CLOCK": f"{DAY}T20:00:00+00:00"}
@@ -234,7 +241,7 @@ def main(folder: Path) -> dict[str, Any]:
     score(folder / "warm")  # every late import is done once, before the forks
     _, dry = in_a_fork(lambda: counted(folder / "dry"))
     rogues = {name: in_a_fork(lambda name=name: counted(folder / name, ROGUES[name]))[1] for name in ROGUES}
-    kills = [at_point(folder / f"kill{n:03d}", name, n) for n, name in enumerate(dry["points"], 1)]
+    kills = [at_point(folder / f"kill{n:03d}", name, n) for n, name in tried(dry["points"], every)]
     quarantined = read_quarantine(folder / "dry")
     return {"dry": dry, "rogues": rogues, "kills": kills, "complete": look(folder / "dry"), "quarantined": quarantined}
 
@@ -250,4 +257,4 @@ def read_quarantine(home: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]).resolve())))
+    print(json.dumps(main(Path(sys.argv[1]).resolve(), int(sys.argv[2]))))

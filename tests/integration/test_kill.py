@@ -1,4 +1,7 @@
-"""kill -9 at every point where publishing changes the disk: all or nothing, and the next run completes."""
+"""kill -9 at every point where publishing changes the disk: all or nothing, and the next run completes.
+
+`make test` tries a third of the points and those round the commit; `make faults` tries all.
+"""
 
 import json
 import os
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.faults.conftest import ALL
 
 DAY = "2024-04-29"
 ROGUES = ["open", "append", "rename", "link", "remove", "fsync", "native"]
@@ -24,7 +28,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("kill")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TIERRA_", "PREFECT_API"))}
     environment |= {"PREFECT_HOME": str(folder / "prefect")}
-    command = [sys.executable, "-m", "tests.integration.publishing_child", str(folder)]
+    command = [sys.executable, "-m", "tests.integration.publishing_child", str(folder), "1" if ALL else "3"]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=580)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return json.loads(ran.stdout)
@@ -64,7 +68,7 @@ def test_bytes_are_on_the_disk_before_their_name_is(said: dict[str, Any]) -> Non
 
 
 def test_a_kill_at_any_point_shows_all_rows_or_none(said: dict[str, Any]) -> None:
-    assert len(said["kills"]) == len(said["dry"]["points"])
+    assert len(said["kills"]) >= len(said["dry"]["points"]) // (1 if ALL else 3) > 15
     for kill in said["kills"]:
         assert kill["signal"] == 9, kill["point"]
         seen = {**kill["killed"]}
@@ -72,9 +76,10 @@ def test_a_kill_at_any_point_shows_all_rows_or_none(said: dict[str, Any]) -> Non
 
 
 def test_a_kill_shows_nothing_before_the_last_link_and_all_after_it(said: dict[str, Any]) -> None:
-    shown = ["rows" in kill["killed"] for kill in said["kills"]]
-    link = max(number for number, name in enumerate(said["dry"]["points"]) if name == "link")
-    assert shown == [number >= link for number in range(len(shown))]
+    shown = {kill["number"]: "rows" in kill["killed"] for kill in said["kills"]}
+    link = max(number for number, name in enumerate(said["dry"]["points"], 1) if name == "link")
+    assert {link - 1, link, link + 1} <= shown.keys()
+    assert shown == {number: number >= link for number in shown}
 
 
 def test_the_next_run_after_any_kill_completes_as_generation_one(said: dict[str, Any]) -> None:

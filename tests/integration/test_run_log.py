@@ -4,13 +4,13 @@ import logging
 import time
 from typing import Any
 
-import httpx
 import pytest
 from loguru import logger
 from prefect import flow
 
-from tasks.run_log import say_in_one_line, set_up_run_logs
+from tasks.run_log import flush_run_logs, say_in_one_line, set_up_run_logs
 from tasks.station import station
+from tests.servers import call_api
 from tierra.errors import DataRejected, TierraError, Unavailable
 
 WARNING, ERROR = 30, 40
@@ -39,9 +39,10 @@ def lines_of(server: str, run: Any) -> list[tuple[int, str]]:
     """The run's log once it stops growing."""
     wanted = {"logs": {"flow_run_id": {"any_": [str(run)]}}, "sort": "TIMESTAMP_ASC"}
     before: list[tuple[int, str]] = []
+    flush_run_logs()  # what a run in this process has not sent yet
     for _ in range(60):
         time.sleep(1)
-        answer = httpx.post(f"{server}/logs/filter", json=wanted, timeout=20).json()
+        answer = call_api(server, "POST", "/logs/filter", wanted)
         lines = [(line["level"], line["message"]) for line in answer]
         if lines and lines == before:
             return lines
