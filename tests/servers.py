@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -89,13 +90,15 @@ class PostgresServer:
         how = ["-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password", "--no-sync", "-E", "UTF8"]
         subprocess.run([programs / "initdb", *how], check=True, stdout=subprocess.DEVNULL, **self._owner)
 
-    def start(self) -> None:
-        """Return when it answers."""
+    def start(self, largest_file: int = resource.RLIM_INFINITY) -> None:
+        """Return when it answers. The system refuses to let its files grow past a limit, as on a full disk."""
+        limit = (largest_file, resource.RLIM_INFINITY)
         command = [self._programs / "postgres", "-D", "data", "-p", str(self._port), "-c", "listen_addresses=127.0.0.1"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-c", "unix_socket_directories=", "-c", "fsync=off"], stdout=log, stderr=log, **self._owner
-            )
+                [*command, "-c", "unix_socket_directories=", "-c", "fsync=off"], stdout=log, stderr=log,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit), **self._owner,
+            )  # fmt: skip
         until("PostgreSQL answers", 60, lambda: _accepts(self.url))
 
     def stop(self) -> None:

@@ -9,7 +9,8 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
@@ -89,9 +90,34 @@ def kill() -> None:
 
 
 def terminate() -> None:
-    """SIGTERM as a worker sends it: Python's own handling, then its end."""
+    """SIGTERM where nobody handles it: the end."""
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(5)
+
+
+def refuse(kind: str, why: str) -> Callable[[], None]:
+    """What a disk, or a database's disk, says when it can't: a quota that is used up, or a bad block."""
+    import errno
+    import sqlite3
+
+    import psycopg
+
+    full = why == "quota"
+    errors: dict[str, Exception] = {
+        "folder": OSError(errno.EDQUOT if full else errno.EIO, os.strerror(errno.EDQUOT if full else errno.EIO)),
+        "SQLite": sqlite3.OperationalError("database or disk is full" if full else "disk I/O error"),
+        "PostgreSQL": psycopg.errors.DiskFull("no space") if full else psycopg.errors.IoError("could not read block"),
+    }
+
+    def act() -> None:
+        raise errors[kind]
+
+    return act
+
+
+def cancel() -> None:
+    """SIGTERM as a worker sends it to a run that was cancelled."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def at_point(place: Place, number: int, act: Callable[[], None] = lambda: None) -> list[str]:
@@ -99,8 +125,19 @@ def at_point(place: Place, number: int, act: Callable[[], None] = lambda: None) 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     points = Points(number, act)
     points.install(place.kind)
-    run_in_words(place)
+    with as_in_a_run() if act is cancel else nullcontext():
+        run_in_words(place)
     return points.names
+
+
+@contextmanager
+def as_in_a_run() -> Iterator[None]:
+    """Prefect's own handling of SIGTERM in the process of a run: an exception, wherever the code is."""
+    from prefect.exceptions import TerminationSignal
+    from prefect.utilities.engine import capture_sigterm
+
+    with capture_sigterm(), suppress(TerminationSignal):
+        yield
 
 
 def stopped(place: Place, number: int, name: str, act: Callable[[], None]) -> dict[str, Any]:
@@ -129,7 +166,10 @@ def main(place: Place, what: str, every: int) -> list[dict[str, Any]]:
     seconds = time.monotonic() - started
     if what == "random":
         return [killed_at_random(place.numbered(number), seconds) for number in range(1, every)]
-    act = {"kill": kill, "terminate": terminate}[what]
+    if what == "cancel":
+        import prefect  # noqa: F401 - once, before the forks
+    acts = {"kill": kill, "terminate": terminate, "cancel": cancel}
+    act = acts.get(what) or refuse(place.kind, what)
     _, names = in_a_fork(lambda: at_point(place.numbered(1), 0))
     chosen = list(enumerate(names, 1))[::every]
     return [stopped(place.numbered(1 + number), number, name, act) for number, name in chosen]

@@ -1,4 +1,4 @@
-"""kill -9 and SIGTERM at every point of every sink, and kill -9 at random times: all or nothing, and the next night."""
+"""Stopped or refused at points of every sink, and killed at random times: all or nothing, and the next night."""
 
 import json
 import os
@@ -15,8 +15,16 @@ from tests.faults.publishing import Place
 
 pytestmark = pytest.mark.timeout(900)
 COMPLETE = "generation 1"
-EVERY = {"kill": 1 if ALL else 3, "terminate": 4 if ALL else 12}
+SOME = 4 if ALL else 12
+EVERY = {"kill": 1 if ALL else 3, "terminate": SOME, "cancel": SOME, "quota": SOME, "bad block": SOME}
 RANDOM = 13 if ALL else 5
+SAID = {
+    "kill": "kill -9 at a point",
+    "terminate": "SIGTERM at a point",
+    "cancel": "cancelled by Prefect at a point",
+    "quota": "a used-up quota at a point",
+    "bad block": "an I/O error at a point",
+}
 
 
 def stop(place: Place, what: str, every: int) -> list[dict[str, Any]]:
@@ -40,18 +48,32 @@ def holds(case: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("what", "number"), [("kill", 9), ("terminate", 15)])
+@pytest.mark.parametrize(("what", "ended_by"), [("kill", 9), ("terminate", 15), ("cancel", 0)])
 def test_stopped_at_any_point_it_shows_all_or_nothing_and_the_next_night_completes_it(
-    kind: str, what: str, number: int, place_of: Callable[[str], Place], survived: Survived
+    kind: str, what: str, ended_by: int, place_of: Callable[[str], Place], survived: Survived
 ) -> None:
-    cases = stop(place_of(kind), what, EVERY[what])
-    assert cases
-    for case in cases:
-        survived(kind, {"kill": "kill -9 at a point", "terminate": "SIGTERM at a point"}[what], holds(case))
-        assert case["signal"] == number, case
-        assert holds(case), json.dumps(case)
+    cases = hold(kind, what, place_of(kind), survived)
+    assert {case["signal"] for case in cases} == {ended_by}
     if EVERY[what] == 1:
         assert {case["seen"] for case in cases} == {"nothing", COMPLETE}, "the points are before and after the manifest"
+
+
+@pytest.mark.parametrize("kind", ["folder", "SQLite", "PostgreSQL"])
+@pytest.mark.parametrize("what", ["quota", "bad block"])
+def test_refused_by_the_disk_at_any_point_it_shows_all_or_nothing_and_ends_with_an_error_of_ours(
+    kind: str, what: str, place_of: Callable[[str], Place], survived: Survived
+) -> None:
+    """Errors that we raise where the system would: a bucket's and a server's own full disks are in other tests."""
+    assert hold(kind, what, place_of(kind), survived)
+
+
+def hold(kind: str, what: str, place: Place, survived: Survived) -> list[dict[str, Any]]:
+    """Every case held; the cases."""
+    cases = stop(place, what, 1 if kind == "S3" else EVERY[what])  # of a bucket there are few points
+    for case in cases:
+        survived(kind, SAID[what], holds(case))
+        assert holds(case), json.dumps(case)
+    return cases
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,23 +9,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.conftest import ROOT
 from tests.faults.conftest import ALL, KINDS, Survived, settings_of
 from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
 from tests.s3_server import S3Server, proxy_before
+from tests.servers import PostgresServer, make_database, run_postgres_server
+from tierra.errors import REMEDIES
 
 pytestmark = pytest.mark.timeout(900)
-COMPLETE = "generation 1"
+COMPLETE, AGAIN = "generation 1", "generation 2"
 PUT, PART, MANIFEST = "PUT", r"/parts/", r"/manifests/"
 
 
 def holds(first: str, place: Place, seen: str, retried: str) -> bool:
-    """All or nothing, then all; a run that said `published` is believed."""
-    believed = seen == COMPLETE if first in ("published", "already", "stood down") else True
+    """All or nothing, then all; a run that said `published` is believed, any other ended with an error of ours."""
+    believed = seen == COMPLETE if first in ("published", "already", "stood down") else first in REMEDIES
     return believed and seen in ("nothing", COMPLETE) and retried in ("published", "already") and is_complete(place)
 
 
@@ -172,16 +176,15 @@ def test_a_reader_in_a_loop_sees_whole_generations_only(
     assert held, seen
 
 
-POSTGRES_MOMENTS = ("before the part", "inside the part", "before the manifest", "inside the manifest")
+STEPS = {"before the part": "write_part", "inside the part": "move_in", "before the manifest": "put_manifest",
+         "inside the manifest": "_locked"}  # fmt: skip
 
 
-@pytest.mark.parametrize("moment", POSTGRES_MOMENTS)
+@pytest.mark.parametrize("moment", STEPS)
 def test_sessions_that_the_server_ends(moment: str, place_of: Callable[[str], Place], survived: Survived) -> None:
     """What a restart, a failover or an administrator does to a writer."""
     place = place_of("PostgreSQL").numbered(0)
-    step = {"before the part": "write_part", "inside the part": "move_in", "before the manifest": "put_manifest",
-            "inside the manifest": "_locked"}[moment]  # fmt: skip
-    with child(place, before=step) as writer:
+    with child(place, before=STEPS[moment]) as writer:
         end_sessions(place)
         first = go_on(writer)
     seen, retried = seen_by_a_reader(place), run_in_words(place)
@@ -190,9 +193,92 @@ def test_sessions_that_the_server_ends(moment: str, place_of: Callable[[str], Pl
     assert held, (first, seen, retried)
 
 
-def end_sessions(place: Place) -> None:
-    import psycopg
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[PostgresServer]:
+    """A server that nothing else depends on."""
+    with run_postgres_server() as server:
+        yield server
 
+
+@pytest.fixture
+def mortal_place(mortal: PostgresServer) -> Place:
+    return Place("PostgreSQL", make_database(mortal.url, f"sick_{token_hex(4)}"), schema="s")
+
+
+@pytest.mark.parametrize("moment", STEPS)
+def test_a_database_server_that_dies_and_comes_back(
+    moment: str, mortal: PostgresServer, mortal_place: Place, survived: Survived
+) -> None:
+    with child(mortal_place, before=STEPS[moment]) as writer:
+        mortal.kill()
+        first = go_on(writer)
+    mortal.start()
+    seen, retried = seen_by_a_reader(mortal_place), run_in_words(mortal_place)
+    held = first == "database-unavailable" and holds(first, mortal_place, seen, retried)
+    survived("PostgreSQL", "the server dies", held)
+    assert held, (first, seen, retried)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, 20, 40, 80, 160])
+def test_a_database_server_that_dies_while_it_is_written_to(
+    milliseconds: int, mortal: PostgresServer, mortal_place: Place, survived: Survived
+) -> None:
+    """Before, in and after the commit, wherever that is on the machine."""
+    with child(mortal_place, before="put_manifest") as writer:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+        time.sleep(milliseconds / 1000)
+        mortal.kill()
+        first = go_on(writer)
+    mortal.start()
+    seen, retried = seen_by_a_reader(mortal_place), run_in_words(mortal_place)
+    held = first in ("published", "database-unavailable") and holds(first, mortal_place, seen, retried)
+    survived("PostgreSQL", "the server dies", held)
+    assert held, (first, seen, retried)
+
+
+A_FILE_OF_ITS_LOG = 16 * 2**20  # what a server needs at least
+FILLER = "insert into s.tips select filler.id, number, 'x', 0 from generate_series(1, %s) as number, filler"
+
+
+def test_a_database_whose_disk_is_full(mortal: PostgresServer, mortal_place: Place, survived: Survived) -> None:
+    """The table of predictions is as large as the system lets a file of the server be."""
+    assert run_in_words(mortal_place) == "published"
+    with with_a_full_disk(mortal):
+        fill(mortal_place)
+        first, seen = run_in_words(mortal_place, version="2", rescore=True), seen_by_a_reader(mortal_place)
+    retried = run_in_words(mortal_place, version="2", rescore=True)
+    held = (first, seen, retried, seen_by_a_reader(mortal_place)) == ("store-failed", COMPLETE, "published", AGAIN)
+    survived("PostgreSQL", "a full disk", held)
+    assert held, (first, seen, retried)
+
+
+@contextmanager
+def with_a_full_disk(server: PostgresServer) -> Iterator[None]:
+    server.stop()
+    server.start(A_FILE_OF_ITS_LOG)
+    try:
+        yield
+    finally:
+        server.stop()
+        server.start()
+
+
+def fill(place: Place) -> None:
+    """Until nothing more goes into the table."""
+    with psycopg.connect(place.address, autocommit=True) as session:
+        session.execute("alter table s.tips set (autovacuum_enabled = off)")
+        session.execute("create table filler as select * from s.tips_parts")
+        session.execute("update filler set id = -1, sha256 = 'filler'")
+        session.execute("insert into s.tips_parts overriding system value select * from filler")
+        for rows in (10_000, 100, 1):
+            with pytest.raises(psycopg.Error, match="could not extend file"):
+                while True:
+                    session.execute(FILLER, [rows])
+
+
+def end_sessions(place: Place) -> None:
     with psycopg.connect(place.address, autocommit=True) as session:
         session.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"

@@ -157,7 +157,7 @@ def test_a_read_that_is_given_up_ends_on_the_server(db: Database) -> None:
         ("08006", "database-unavailable"),  # connection failure
         ("22012", "query-failed"),  # division by zero
         ("42501", "permission-denied"),
-        ("XX001", "query-failed"),  # data corrupted
+        ("XX001", "store-failed"),  # data corrupted
     ],
 )
 def test_each_cause_is_told_apart(db: Database, state: str, code: str) -> None:

@@ -1,6 +1,7 @@
 """What differs between the databases that a SQL sink can be: PostgreSQL and SQLite."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def move_in(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
 
         from tierra.store.postgres import copy_in
 
-        copy_in(_driver(connection), sql.Identifier(*_path(table)), [rows])
+        with _driver_of(connection) as driver:
+            copy_in(driver, sql.Identifier(*_path(table)), [rows])
         return
     connection.execute(table.insert(), rows.to_pylist())
 
@@ -70,8 +72,9 @@ def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.S
         query = sql.SQL("select {} from {} where {} = %s order by {}").format(
             names, sql.Identifier(*_path(table)), sql.Identifier(PART), sql.Identifier(ROW)
         )
-        for rows in copy_out(_driver(connection), query, [part], _in_utc(schema)):
-            yield rows.cast(schema)
+        with _driver_of(connection) as driver:
+            for rows in copy_out(driver, query, [part], _in_utc(schema)):
+                yield rows.cast(schema)
         return
     chosen = sa.select(*[table.c[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])
     for rows in connection.execute(chosen).partitions(ROWS_A_BATCH):
@@ -99,8 +102,15 @@ def _is_postgresql(connection: sa.Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
-def _driver(connection: sa.Connection) -> Any:
-    return connection.connection.driver_connection
+@contextmanager
+def _driver_of(connection: sa.Connection) -> Iterator[Any]:
+    """psycopg's own connection; what it raises leaves as SQLAlchemy hands on a driver's errors."""
+    import psycopg
+
+    try:
+        yield connection.connection.driver_connection
+    except psycopg.Error as error:
+        raise exc.DBAPIError("copy", None, error) from None
 
 
 def _path(table: sa.Table) -> list[str]:
