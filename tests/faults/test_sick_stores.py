@@ -274,8 +274,12 @@ def fill(place: Place) -> None:
         session.execute("insert into s.tips_parts overriding system value select * from filler")
         for rows in (10_000, 100, 1):
             with pytest.raises(psycopg.Error, match="could not extend file"):
-                while True:
-                    session.execute(FILLER, [rows])
+                add_for_ever(session, rows)
+
+
+def add_for_ever(session: "psycopg.Connection", rows: int) -> None:
+    while True:
+        session.execute(FILLER, [rows])
 
 
 def end_sessions(place: Place) -> None:
