@@ -34,7 +34,7 @@ test-long: install ## the tests that take minutes each
 	$(RUN) pytest -q -m long
 
 faults: install ## every fault on every sink, about 15 minutes; prints what survived
-	FAULTS=all $(RUN) pytest -q tests/faults tests/integration/test_kill.py
+	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope tests/faults tests/integration/test_kill.py
 
 check: install ## linters, types, architecture, lock and rendered files
 	$(RUN) ruff check .

@@ -177,4 +177,5 @@ def main(place: Place, what: str, every: int) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
-    print(json.dumps(main(Place(**asked["place"]), asked["what"], asked["every"])))
+    print(json.dumps(main(Place(**asked["place"]), asked["what"], asked["every"])), flush=True)
+    os._exit(0)  # Arrow's threads, forked so often, now and then abort an interpreter that ends

@@ -6,7 +6,6 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,7 +17,6 @@ from tests.servers import make_database
 
 ALL = os.environ.get("FAULTS") == "all"
 KINDS = ("folder", "SQLite", "PostgreSQL", "S3")
-_cases: dict[tuple[str, str], list[bool]] = {}
 
 Survived = Callable[[str, str, bool], None]
 
@@ -29,9 +27,9 @@ def settings_of(server: S3Server, url: str | None = None) -> dict[str, str]:
 
 
 @pytest.fixture
-def survived() -> Survived:
+def survived(record_property: Callable[[str, object], None]) -> Survived:
     """Counts a case of a sink and a fault, and whether everything held."""
-    return lambda sink, fault, held: _cases.setdefault((fault, sink), []).append(held)
+    return lambda sink, fault, held: record_property("case", (fault, sink, held))
 
 
 @pytest.fixture
@@ -52,16 +50,19 @@ def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
     return make
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Sink by fault: how many cases, and how many of them survived."""
-    if not _cases:
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    cases = [value for report in ended for name, value in report.user_properties if name == "case"]
+    if not cases:
         return
     table = Table("fault", *KINDS, title="cases survived")
-    for fault in dict.fromkeys(fault for fault, _ in _cases):
-        table.add_row(fault, *(_said(_cases.get((fault, kind), [])) for kind in KINDS))
-    cases = [held for each in _cases.values() for held in each]
+    for fault in dict.fromkeys(fault for fault, _, _ in cases):
+        table.add_row(
+            fault, *(_said([held for what, sink, held in cases if (what, sink) == (fault, kind)]) for kind in KINDS)
+        )
     Console(width=120).print(table)
-    terminalreporter.write_line(f"{len(cases)} cases, {sum(cases)} survived")
+    terminalreporter.write_line(f"{len(cases)} cases, {sum(held for _, _, held in cases)} survived")
 
 
 def _said(cases: list[bool]) -> str:

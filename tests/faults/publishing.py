@@ -64,10 +64,13 @@ def run_once(place: Place, version: str = "1", rescore: bool = False) -> str:
     """A night: look what is published, write, publish. Returns how it ended."""
     sink = place.open()
     seen = generations(sink).get(DAY, 0)
-    if seen and not rescore:
-        return "already"
-    part = sink.write_part(iter([scored(version)]))
-    manifest = Manifest(dataset=DATASET, partition=DAY, inputs="i", model=version, scoring="s", model_version=version,
+    return "already" if seen and not rescore else publish_day(sink, DAY, scored(version), version, seen)
+
+
+def publish_day(sink: Sink, day: str, rows: pa.Table, version: str = "1", seen: int = 0) -> str:
+    """Write rows and publish them. Returns how it ended."""
+    part = sink.write_part(iter([rows]))
+    manifest = Manifest(dataset=DATASET, partition=day, inputs="i", model=version, scoring="s", model_version=version,
                         rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
     return publish(sink, manifest, seen)[1]
 
