@@ -64,6 +64,7 @@ def test_a_day_without_weather_is_rejected_and_one_page_says_why(demo: str, chec
     assert not (checkout.folder / "var/predictions" / PROJECT / "manifests" / "2013-12-31").exists()
 
 
+@pytest.mark.long  # in small: tests/integration/test_scoring_flow.py
 def test_a_corrected_day_is_scored_again_and_late_arrivals_change_nothing(demo: str, checkout: Checkout) -> None:
     with sqlite3.connect(checkout.folder / "var/warehouse.db") as warehouse:
         warehouse.execute("update flights set arr_delay = 99 where flight_date = '2013-12-23'")
