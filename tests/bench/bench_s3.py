@@ -12,7 +12,7 @@ from tierra.store.s3_objects import S3Objects
 
 SIZE, PIECE = 200_000_000, 1_000_000
 OF_BOTO3 = 0.8
-# The store shares the cores and the disk with us, and its own pace wavers: of six runs 0.58 to 1.24.
+# The store shares the cores and the disk with us, and its own pace wavers: of five runs 0.58 to 1.24.
 WRITE_LINE = 0.5
 
 
