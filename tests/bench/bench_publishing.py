@@ -1,7 +1,7 @@
 """What it costs to publish a partition exactly once, on each sink, against only writing its rows there."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -9,23 +9,17 @@ from pathlib import Path
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from tests.bench.measure import here, interleaved, show
+from tests.faults.conftest import settings_of
 from tests.faults.publishing import ROWS, Place, publish_day, scored
-from tests.s3_server import S3Server, run_s3
+from tests.s3_server import S3Server
 from tests.servers import make_database
 from tierra.store.predictions import generations
 from tierra.store.sinks import Sink
 
 PARTITIONS = 20
 Write = Callable[[str, pa.Table], object]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with run_s3() as server:
-        yield server
 
 
 def packed(rows: pa.Table) -> bytes:
@@ -60,12 +54,11 @@ def test_a_folder(tmp_path: Path) -> None:
     compare("a folder", Place("folder", str(tmp_path / "sink")).open(), write)
 
 
-def test_a_bucket(server: S3Server) -> None:
-    bucket, client = server.bucket(), server.client()
-    keys = {"endpoint_url": server.url, "access_key_id": server.key, "secret_access_key": server.secret}
+def test_a_bucket(s3: S3Server) -> None:
+    bucket, client = s3.bucket(), s3.client()
     compare(
         "a bucket",
-        Place("S3", f"s3://{bucket}/sink", keys).open(),
+        Place("S3", f"s3://{bucket}/sink", settings_of(s3)).open(),
         lambda day, rows: client.put_object(Bucket=bucket, Key=f"{day}.parquet", Body=packed(rows)),
     )
 

@@ -1,12 +1,9 @@
 """An object in a bucket: ours, named by its digest and verified, against boto3's own upload and download."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.bench.measure import here, hold, interleaved, show
-from tests.s3_server import S3Server, run_s3
+from tests.s3_server import S3Server
 from tierra.store.s3_bucket import open_bucket
 from tierra.store.s3_objects import S3Objects
 
@@ -16,15 +13,9 @@ OF_BOTO3 = 0.8
 WRITE_LINE = 0.5
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with run_s3() as server:
-        yield server
-
-
-def test_an_object_is_written_and_read_nearly_as_fast_as_boto3_does(server: S3Server, tmp_path: Path) -> None:
-    name, client = server.bucket(), server.client(max_pool_connections=16)
-    objects = S3Objects(open_bucket(name, server.settings()), "ours")
+def test_an_object_is_written_and_read_nearly_as_fast_as_boto3_does(s3: S3Server, tmp_path: Path) -> None:
+    name, client = s3.bucket(), s3.client(max_pool_connections=16)
+    objects = S3Objects(open_bucket(name, s3.settings()), "ours")
     file, back = tmp_path / "bytes", tmp_path / "back"
     data = b"".join(number.to_bytes(8) * (PIECE // 8) for number in range(SIZE // PIECE))
     file.write_bytes(data)
