@@ -73,6 +73,9 @@ def hold(kind: str, what: str, place: Place, survived: Survived) -> list[dict[st
     for case in cases:
         survived(kind, SAID[what], holds(case))
         assert holds(case), json.dumps(case)
+    assert "nothing" in {
+        case["seen"] for case in cases
+    }, "the first points are before the manifest: what was done there told"
     return cases
 
 
