@@ -270,6 +270,15 @@ def test_a_failed_upload_leaves_no_parts_behind(s3: S3Server, bucket: str, behin
     assert open_uploads(s3, bucket) == []
 
 
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """A process that a shell started in the background does not hear SIGINT by itself."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heard")
 def test_an_interrupted_upload_leaves_no_parts_behind(
     s3: S3Server, bucket: str, behind: S3Objects, proxy: Proxy
 ) -> None:
