@@ -33,8 +33,8 @@ def register_model(
     from tierra.model.artifact import check_agreement
     from tierra.releasing import make_release
 
-    registry = open_workspace().registry()
-    champion = registry.champion(project.project)
+    recorder = open_workspace().recorder()
+    champion = recorder.champion(project.project)
     winner = choice.rule if verdict.winner == "rule" else choice.best
     release = make_release(
         project,
@@ -51,13 +51,13 @@ def register_model(
         said, then = f"same inputs as version {champion.version}", champion.release.verdict
         return _trained(project, "KeptChampion", said, scores, champion, then, parts, snapshots)
     if not verdict.promote:
-        note(mlflow_run=registry.record(release))
+        note(mlflow_run=recorder.record(release))
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict, parts, snapshots)
     model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
     release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
     code = {name: (project.folder / name).read_bytes() for name in release.code}
-    new = registry.register(release, model, features, code)
+    new = recorder.register(release, model, features, code)
     settled = "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
     return _trained(project, "Promoted", settled, scores, new, verdict, parts, snapshots)
 

@@ -76,7 +76,7 @@ def _count(workspace: Workspace, name: str) -> dict[str, int]:
     """MLflow runs, snapshots and manifests there are."""
     project = workspace.project(name)
     return {
-        "MLflow runs": workspace.registry().count_runs(project.project),
+        "MLflow runs": workspace.recorder().count_runs(project.project),
         "snapshots": len(workspace.objects.names("snapshots")),
         "manifests": len(workspace.sink(project).manifests()),
     }

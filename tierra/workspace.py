@@ -12,6 +12,7 @@ from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.spec import FilesSink, SqlSink
 
 if TYPE_CHECKING:
+    from tierra.model.recorder import Recorder
     from tierra.model.registry import Registry
 
 
@@ -45,10 +46,16 @@ class Workspace:
         return [self.objects, *([sink.objects] if isinstance(sink, ObjectSink) else [])]
 
     def registry(self) -> "Registry":
-        """The registry of models."""
+        """The registry of models, for reading."""
         from tierra.model.registry import Registry
 
         return Registry(self.settings.root, self.settings.registry_uri())
+
+    def recorder(self) -> "Recorder":
+        """The registry of models, for writing: loads MLflow."""
+        from tierra.model.recorder import Recorder
+
+        return Recorder(self.settings.root, self.settings.registry_uri())
 
     def receipts(self, project: str) -> Path:
         """The folder of a project's receipts."""

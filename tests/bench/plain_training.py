@@ -116,10 +116,10 @@ def register(
     from tierra.model.gate import judge
     from tierra.model.training import choose_candidate, scorers_of
 
-    registry, test = workspace.registry(), parts["test"]
-    best, champion = choose_candidate(validation, project.gate), registry.champion(project.project)
+    recorder, test = workspace.recorder(), parts["test"]
+    best, champion = choose_candidate(validation, project.gate), recorder.champion(project.project)
     assert champion
-    rivals = {best: models[best], "rule": models["rule"], "champion": registry.load(champion)}
+    rivals = {best: models[best], "rule": models["rule"], "champion": recorder.load(champion)}
     scorers = scorers_of(test.labels, project.gate, project.metrics)
     among = {name: (model, test) for name, model in rivals.items()}
     scores = compare_models(best, among, project.gate.measure, scorers).scores
@@ -140,7 +140,7 @@ def register(
     )
     shown, decided = distribution(predict(model, test.table, test.labels), test.labels)
     release = release.model_copy(update={"scores": shown, "decided": decided})
-    registry.register(release, model, test.table, {name: (project.folder / name).read_bytes() for name in release.code})
+    recorder.register(release, model, test.table, {name: (project.folder / name).read_bytes() for name in release.code})
     return verdict
 
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import create_engine, insert
 
 from tests.conftest import free_port
-from tierra.errors import Unavailable
-from tierra.model.champions import read_champions
+from tierra.errors import Misconfigured, Unavailable
+from tierra.model.champions import find_pointer, read_champions
 
 MADE = 1_764_000_000_000
 
@@ -32,6 +32,19 @@ def test_in_postgresql_they_are_read_with_mlflows_own_tables(postgres_url: str) 
         connection.execute(insert(SqlRegisteredModelAlias).values(name="rides", alias="champion", version=3))
     engine.dispose()
     assert read_champions(address, ["rides"]) == {"rides": ("3", datetime.fromtimestamp(MADE / 1000, UTC))}
+
+
+def test_before_the_first_training_a_database_names_no_champion(postgres_url: str) -> None:
+    address = postgres_url.replace("postgresql://", "postgresql+psycopg://")
+    assert read_champions(address, ["rides"]) == {}
+    assert find_pointer(address, "rides") is None
+
+
+@pytest.mark.parametrize("address", ["postgresql://me:canary@127.0.0.1/models", "nothing://me:canary@127.0.0.1/m"])
+def test_an_address_that_no_driver_serves_is_told_without_its_password(address: str) -> None:
+    with pytest.raises(Misconfigured, match="registry-address") as raised:
+        read_champions(address, ["rides"])
+    assert "canary" not in str(raised.value)
 
 
 def test_a_registry_that_does_not_answer_is_told_without_its_password() -> None:

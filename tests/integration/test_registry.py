@@ -5,6 +5,7 @@ Each promise holds over the embedded store and over a server by its address.
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,10 +28,11 @@ from tierra.data.target import make_target
 from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.candidates import fit_candidate
-from tierra.model.champions import read_champions
+from tierra.model.champions import ALIAS, read_champions
 from tierra.model.examples import Examples
 from tierra.model.gate import Verdict
-from tierra.model.registry import ALIAS, Registry
+from tierra.model.recorder import Recorder
+from tierra.model.registry import Registry
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
 from tierra.model.training import tune
@@ -54,7 +56,7 @@ class Fitted:
     code: dict[str, bytes]
     release: Release
 
-    def register(self, registry: Registry, inputs: str = "inputs 1") -> Champion:
+    def register(self, registry: Recorder, inputs: str = "inputs 1") -> Champion:
         release = self.release.model_copy(update={"inputs": inputs})
         return registry.register(release, self.model, self.table, self.code)
 
@@ -89,7 +91,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: its migrations take seconds, so they run once."""
     folder = tmp_path_factory.mktemp("empty")
-    assert Registry(folder).champion("rides") is None
+    assert Recorder(folder).count_runs("others") == 0
     return folder / "mlflow.db"
 
 
@@ -134,8 +136,8 @@ def files(installation: Workspace, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def registry(installation: Workspace) -> Registry:
-    return installation.registry()
+def registry(installation: Workspace) -> Recorder:
+    return installation.recorder()
 
 
 def told(champion: Champion | None) -> Champion | None:
@@ -143,7 +145,7 @@ def told(champion: Champion | None) -> Champion | None:
     return champion and champion.model_copy(update={"folder": ""})
 
 
-def versions_of(registry: Registry) -> list[str]:
+def versions_of(registry: Recorder) -> list[str]:
     return [str(each.version) for each in registry._client.search_model_versions("name = 'rides'")]
 
 
@@ -160,7 +162,7 @@ def test_before_the_first_model_nothing_serves(installation: Workspace, fitted: 
         find_champion(installation, fitted.project)
 
 
-def test_a_registered_model_is_the_champion_and_predicts_bit_equal(registry: Registry, fitted: Fitted) -> None:
+def test_a_registered_model_is_the_champion_and_predicts_bit_equal(registry: Recorder, fitted: Fitted) -> None:
     made = fitted.register(registry)
     champion = registry.champion("rides")
     assert told(champion) == told(made)
@@ -171,7 +173,7 @@ def test_a_registered_model_is_the_champion_and_predicts_bit_equal(registry: Reg
     check_agreement(registry.load(champion), fitted.table.head(100), LABELS)
 
 
-def test_the_alias_and_the_tags_say_what_serves(registry: Registry, fitted: Fitted) -> None:
+def test_the_alias_and_the_tags_say_what_serves(registry: Recorder, fitted: Fitted) -> None:
     champion = fitted.register(registry)
     found = registry._client.get_model_version_by_alias("rides", ALIAS)
     assert str(found.version) == champion.version
@@ -180,17 +182,17 @@ def test_the_alias_and_the_tags_say_what_serves(registry: Registry, fitted: Fitt
     assert found.tags["verdict.passed"] == "true"
 
 
-def test_the_registered_signature_names_the_features(registry: Registry, fitted: Fitted) -> None:
+def test_the_registered_signature_names_the_features(registry: Recorder, fitted: Fitted) -> None:
     import mlflow
 
-    champion = fitted.register(registry)
-    signature = mlflow.models.get_model_info(champion.model_uri).signature
+    fitted.register(registry)
+    signature = mlflow.models.get_model_info(f"models:/rides@{ALIAS}").signature
     assert signature.inputs.input_names() == list(fitted.table.columns)
     assert signature.outputs is not None
 
 
 def test_who_only_looks_sees_the_same_champion_without_mlflow(
-    installation: Workspace, registry: Registry, fitted: Fitted
+    installation: Workspace, registry: Recorder, fitted: Fitted
 ) -> None:
     address = installation.settings.registry_uri() or f"sqlite:///{installation.settings.root / 'mlflow.db'}"
     assert read_champions(address, ["rides", "others"]) == {}
@@ -200,8 +202,19 @@ def test_who_only_looks_sees_the_same_champion_without_mlflow(
     assert read_champions(address, ["rides", "others"]) == {"rides": ("2", datetime.fromtimestamp(made / 1000, UTC))}
 
 
+def test_a_registry_in_a_file_serves_without_mlflow(
+    tmp_path: Path, mlflow_database: Path, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(mlflow_database, tmp_path / "mlflow.db")
+    installation = Workspace(Settings(home=tmp_path))
+    made = fitted.register(installation.recorder())
+    monkeypatch.setitem(sys.modules, "tierra.model.tracking", None)  # importing it fails
+    assert installation.registry().champion("rides") == made
+    serve(installation, fitted.project)
+
+
 def test_a_model_without_a_signature_is_not_registered(
-    registry: Registry, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+    registry: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
 
@@ -213,19 +226,19 @@ def test_a_model_without_a_signature_is_not_registered(
     assert versions_of(registry) == []
 
 
-def test_the_same_inputs_are_one_version_and_one_run(registry: Registry, fitted: Fitted) -> None:
+def test_the_same_inputs_are_one_version_and_one_run(registry: Recorder, fitted: Fitted) -> None:
     assert told(fitted.register(registry)) == told(fitted.register(registry))
     assert versions_of(registry) == ["1"]
     assert registry.count_runs("rides") == 1
 
 
-def test_other_inputs_are_a_version_of_their_own_and_move_the_alias(registry: Registry, fitted: Fitted) -> None:
+def test_other_inputs_are_a_version_of_their_own_and_move_the_alias(registry: Recorder, fitted: Fitted) -> None:
     fitted.register(registry)
     assert fitted.register(registry, "inputs 2").version == "2"
     assert registry.champion("rides").version == "2"
 
 
-def test_a_run_that_did_not_win_is_recorded_once_and_serves_nothing(registry: Registry, fitted: Fitted) -> None:
+def test_a_run_that_did_not_win_is_recorded_once_and_serves_nothing(registry: Recorder, fitted: Fitted) -> None:
     for _ in range(2):
         registry.record(fitted.release)
     assert registry.count_runs("rides") == 1
@@ -238,7 +251,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("call", ["set_registered_model_alias", "create_model_version", "create_registered_model"])
 def test_a_crash_before_the_alias_serves_nothing_and_the_next_run_makes_one_version(
-    registry: Registry, fitted: Fitted, monkeypatch: pytest.MonkeyPatch, call: str
+    registry: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     def killed(*_: Any, **__: Any) -> None:
         raise Killed
@@ -260,7 +273,7 @@ def test_a_crash_before_the_alias_serves_nothing_and_the_next_run_makes_one_vers
 
 
 def test_a_crash_while_a_challenger_is_registered_leaves_the_champion(
-    registry: Registry, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+    registry: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     champion = fitted.register(registry)
     with monkeypatch.context() as patched:
@@ -301,7 +314,7 @@ def serve(installation: Workspace, project: Project) -> Any:
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
 )
 def test_what_was_changed_in_the_registry_does_not_serve(
-    installation: Workspace, registry: Registry, fitted: Fitted, files: Path, name: str, damage: Any, code: str
+    installation: Workspace, registry: Recorder, fitted: Fitted, files: Path, name: str, damage: Any, code: str
 ) -> None:
     fitted.register(registry)
     serve(installation, fitted.project)
@@ -315,7 +328,7 @@ def test_what_was_changed_in_the_registry_does_not_serve(
 
 @pytest.mark.parametrize("name", ["pandas.py", "numpy/__init__.py", "helper.py"])
 def test_a_file_added_to_the_registered_code_does_not_run(
-    installation: Workspace, registry: Registry, fitted: Fitted, files: Path, name: str, tmp_path: Path
+    installation: Workspace, registry: Recorder, fitted: Fitted, files: Path, name: str, tmp_path: Path
 ) -> None:
     fitted.register(registry)
     added = file_of(files, "features.py").parent / name
@@ -339,7 +352,7 @@ def copied_project(fitted: Fitted, folder: Path) -> Project:
 
 
 def test_local_files_that_equal_the_registered_ones_serve(
-    installation: Workspace, registry: Registry, fitted: Fitted, tmp_path: Path
+    installation: Workspace, registry: Recorder, fitted: Fitted, tmp_path: Path
 ) -> None:
     fitted.register(registry)
     project = copied_project(fitted, tmp_path / "local")
@@ -349,7 +362,7 @@ def test_local_files_that_equal_the_registered_ones_serve(
 
 @pytest.mark.parametrize("damage", [append, Path.unlink], ids=["edited", "removed"])
 def test_a_local_file_that_differs_is_named_when_registered_code_may_not_run(
-    installation: Workspace, registry: Registry, fitted: Fitted, damage: Any, tmp_path: Path
+    installation: Workspace, registry: Recorder, fitted: Fitted, damage: Any, tmp_path: Path
 ) -> None:
     fitted.register(registry)
     project = copied_project(fitted, tmp_path / "local")
@@ -360,7 +373,7 @@ def test_a_local_file_that_differs_is_named_when_registered_code_may_not_run(
 
 
 def test_editing_the_local_file_changes_nothing_when_registered_code_runs(
-    installation: Workspace, registry: Registry, fitted: Fitted, tmp_path: Path
+    installation: Workspace, registry: Recorder, fitted: Fitted, tmp_path: Path
 ) -> None:
     fitted.register(registry)
     project = copied_project(fitted, tmp_path / "local")
@@ -383,6 +396,6 @@ def test_an_address_that_cannot_be_a_registry_is_refused_without_its_password(tm
 def test_a_registry_on_postgresql_serves_what_was_registered(postgres_url: str, fitted: Fitted, tmp_path: Path) -> None:
     uri = postgres_url.replace("postgresql:", "postgresql+psycopg:")
     installation = Workspace(Settings(home=tmp_path, mlflow_uri=uri))
-    made = fitted.register(installation.registry())
+    made = fitted.register(installation.recorder())
     assert told(installation.registry().champion("rides")) == told(made)
     serve(installation, fitted.project)

@@ -97,9 +97,9 @@ class Installation:
         return hashlib.sha256(b"".join(str(file).encode() + file.read_bytes() for file in files)).hexdigest()
 
     def versions(self) -> int:
-        from tierra.model.registry import Registry
+        from tierra.model.recorder import Recorder
 
-        return Registry(self.folder / "var").count_runs("rides")
+        return Recorder(self.folder / "var").count_runs("rides")
 
 
 def ended(state: Any) -> tuple[str, Any]:

@@ -52,7 +52,7 @@ def _champions(workspace: Workspace, projects: Sequence[Project]) -> tuple[Champ
     uri = settings.registry_uri() or f"sqlite:///{settings.root / 'mlflow.db'}"
     try:
         champions = read_champions(uri, [project.project for project in projects])
-    except Unavailable as error:
+    except (Misconfigured, Unavailable) as error:
         return None, Check(name="registry", level="red", what=error.what)
     return champions, Check(name="registry", level="green", what=f"opens, {len(champions)} champions")
 

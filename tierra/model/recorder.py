@@ -1,0 +1,131 @@
+"""Writing the registry: runs, versions and the alias that says what serves."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from tierra.errors import Broken
+from tierra.model.artifact import ALLOWED_TYPES
+from tierra.model.champions import ALIAS
+from tierra.model.registry import RELEASE, Registry, read
+from tierra.model.release import Champion, Release
+from tierra.model.tracking import answering, pointer_of
+
+SIGNATURE_ROWS = 1000
+
+
+class Recorder(Registry):
+    """The registry, for writing."""
+
+    def __init__(self, root: Path, uri: str | None = None) -> None:
+        super().__init__(root, uri)
+        # A server keeps the files of models itself; a database does not.
+        self._artifacts = None if self._remote else root / "mlflow-artifacts"
+
+    def count_runs(self, project: str) -> int:
+        """How many runs of a project are recorded."""
+        with answering():
+            return len(self._client.search_runs([self._experiment(project)], max_results=50_000))
+
+    def record(self, release: Release) -> str:
+        """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs; its id."""
+        with answering():
+            for known in self._runs(release):
+                return str(known.info.run_id)
+            with self._run(release) as run:
+                return str(run.info.run_id)
+
+    def register(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> Champion:
+        """Register a model with its release and make it the champion.
+
+        The alias moves last. A version left by a run that died before that is
+        taken up again, not made twice.
+        """
+        with answering():
+            version = self._version(release) or self._create(release, model, sample, code)
+            self._client.set_registered_model_alias(release.project, ALIAS, version.version)
+            return self._opened(pointer_of(self._client, version))
+
+    def _create(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> ModelVersion:
+        with self._run(release) as run:
+            signature = mlflow.models.infer_signature(sample.head(SIGNATURE_ROWS), model.predict(sample.head(2)))
+            if not signature.inputs or list(signature.inputs.input_names()) != list(sample.columns):
+                raise Broken("signature-missing", f"{release.project}: MLflow made no signature of the features")
+            info = mlflow.sklearn.log_model(
+                model,
+                name="model",
+                serialization_format="skops",
+                skops_trusted_types=sorted(ALLOWED_TYPES),
+                signature=signature,
+                pip_requirements=[f"{name}=={version}" for name, version in release.libraries.items()],
+            )
+            file = self._folder(info.artifact_path) / "model.skops"
+            final = release.model_copy(update={"model_sha256": hashlib.sha256(read(file)).hexdigest()})
+            _log_release(final, code)
+            return self._named(final, info, run.info.run_id)
+
+    def _named(self, release: Release, info: Any, run_id: str) -> ModelVersion:
+        text = release.model_dump_json()
+        tags = {
+            "inputs": release.inputs,
+            "candidate": release.candidate,
+            "verdict.passed": str(release.verdict.passed).lower(),
+            "verdict.reasons": " | ".join(release.verdict.reasons),
+            "model_sha256": release.model_sha256,
+            "release_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            **{f"code.{name}": sha256 for name, sha256 in release.code.items()},
+            "contract": release.contract,
+        }
+        try:
+            self._client.create_registered_model(release.project)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self._client.create_model_version(
+            release.project, info.model_uri, run_id, tags=tags, model_id=info.model_id
+        )
+
+    @contextmanager
+    def _run(self, release: Release) -> Iterator[Any]:
+        tags = {"inputs": release.inputs, "candidate": release.candidate, "verdict": release.verdict.model_dump_json()}
+        tags |= {f"dataset.{name}": sha256 for name, sha256 in release.datasets.items()}
+        tags |= {"reason": release.reason} if release.reason else {}
+        with mlflow.start_run(experiment_id=self._experiment(release.project), run_name=release.candidate, tags=tags):
+            mlflow.log_params({"candidate": release.candidate, "gate.metric": release.metric, "rows": release.rows})
+            mlflow.log_metrics({f"test.{name}": value for name, value in release.metrics.items()})
+            mlflow.log_metrics({f"rule.{name}": value for name, value in release.rule_metrics.items()})
+            yield mlflow.active_run()
+
+    def _experiment(self, project: str) -> str:
+        found = self._client.get_experiment_by_name(project)
+        location = (self._artifacts / project).as_uri() if self._artifacts else None
+        return str(found.experiment_id if found else self._client.create_experiment(project, location))
+
+    def _runs(self, release: Release) -> list[Any]:
+        found = f"tags.inputs = '{release.inputs}'"
+        return list(self._client.search_runs([self._experiment(release.project)], found, max_results=1))
+
+    def _version(self, release: Release) -> ModelVersion | None:
+        found = self._client.search_model_versions(f"name = '{release.project}'")
+        return next((version for version in found if version.tags.get("inputs") == release.inputs), None)
+
+
+def _log_release(release: Release, code: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+        root = Path(folder)
+        (root / "release.json").write_text(release.model_dump_json())
+        (root / "project.yaml").write_text(release.project_file)
+        (root / "verdict.json").write_text(json.dumps(release.verdict.model_dump(), indent=1))
+        for name, data in code.items():
+            (root / "code" / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / "code" / name).write_bytes(data)
+        mlflow.log_artifacts(folder, RELEASE)
