@@ -28,13 +28,13 @@ up: install ## Prefect, MLflow, receipts, deployments and a worker, until Ctrl-C
 	@$(RUN) deployments.up
 
 test: install ## unit, property, integration and end-to-end tests
-	$(RUN) pytest -q -m "not long" -n $(WORKERS) --dist loadscope
+	$(RUN) pytest -q -m "not long" -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 test-long: install ## the tests that take minutes each
-	$(RUN) pytest -q -m long
+	$(RUN) pytest -q -s -m long
 
 faults: install ## every fault on every sink, about 15 minutes; prints what survived
-	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope tests/faults tests/integration/test_kill.py
+	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests/faults tests/integration/test_kill.py
 
 check: install ## linters, types, architecture, lock and rendered files
 	$(RUN) ruff check .

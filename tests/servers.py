@@ -43,20 +43,26 @@ def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.
     return found
 
 
-def call_api(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What a Prefect server's API answers; one on SQLite that is busy is asked again, as Prefect's own clients do."""
-    only_asks = method == "GET" or path.endswith("/filter")
+def ask_api(method: str, address: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    """What a Prefect server answers; one on SQLite that is busy is asked again, as Prefect's own clients do."""
+    only_asks = method == "GET" or address.endswith("/filter")
     for patience in (1, 2, 4, 8, 16, 0):
         try:
-            answer = httpx.request(method, f"{url}{path}", json=body, timeout=60)
+            answer = httpx.request(method, address, json=body, timeout=60)
             if answer.status_code != 503:
                 break
         except httpx.TransportError:
             if not (only_asks and patience):
                 raise
         time.sleep(patience)
+    return answer
+
+
+def call_api(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What a Prefect server's API holds; of what is deleted already, nothing."""
+    answer = ask_api(method, f"{url}{path}", body)
     if method == "DELETE" and answer.status_code == 404:
-        return None  # gone already
+        return None
     answer.raise_for_status()
     return answer.json() if answer.content else None
 

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deployments.plan import POOL, Deployment
@@ -16,7 +15,7 @@ from deployments.render import render
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout
-from tests.servers import until
+from tests.servers import call_api, until
 from tierra.schedule import When
 
 LAST_DAY = date(2024, 4, 29)
@@ -37,9 +36,7 @@ def prefect(*arguments: str) -> str:
 
 def runs_of(server: str, deployment: str) -> list[dict[str, Any]]:
     wanted = {"deployments": {"name": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_ASC"}
-    answer = httpx.post(f"{server}/flow_runs/filter", json=wanted, timeout=20)
-    answer.raise_for_status()
-    found: list[dict[str, Any]] = answer.json()
+    found: list[dict[str, Any]] = call_api(server, "POST", "/flow_runs/filter", wanted)
     return found
 
 
@@ -88,6 +85,7 @@ def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str)
         prefect("deployment", "delete", f"{flow}/flight_delays")
 
 
+@pytest.mark.long  # in make test: tests/e2e/test_up.py runs through a worker too
 @pytest.mark.timeout(1200)
 def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     pool: str, worker: dict[str, str], tmp_path: Path

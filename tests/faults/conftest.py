@@ -1,6 +1,6 @@
 """Sinks to try faults on, and the table of what survived.
 
-`make test` tries a third of the cases; with FAULTS=all, as `make faults` sets it, all are tried.
+`make test` tries some of the cases; with FAULTS=all, as `make faults` sets it, all are tried.
 """
 
 import os

@@ -15,9 +15,10 @@ from tests.faults.publishing import Place
 
 pytestmark = pytest.mark.timeout(900)
 COMPLETE = "generation 1"
-SOME = 4 if ALL else 12
-EVERY = {"kill": 1 if ALL else 3, "terminate": SOME, "cancel": SOME, "quota": SOME, "bad block": SOME}
-RANDOM = 13 if ALL else 5
+SOME = 4 if ALL else 36
+EVERY = {"kill": 1 if ALL else 9, "terminate": SOME, "cancel": SOME, "quota": SOME, "bad block": SOME}
+FEW = 1 if ALL else 3
+RANDOM = 13 if ALL else 3
 SAID = {
     "kill": "kill -9 at a point",
     "terminate": "SIGTERM at a point",
@@ -69,7 +70,7 @@ def test_refused_by_the_disk_at_any_point_it_shows_all_or_nothing_and_ends_with_
 
 def hold(kind: str, what: str, place: Place, survived: Survived) -> list[dict[str, Any]]:
     """Every case held; the cases."""
-    cases = stop(place, what, 1 if kind == "S3" else EVERY[what])  # of a bucket there are few points
+    cases = stop(place, what, FEW if kind == "S3" else EVERY[what])  # of a bucket there are few points
     for case in cases:
         survived(kind, SAID[what], holds(case))
         assert holds(case), json.dumps(case)

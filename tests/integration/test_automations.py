@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deployments import automations
@@ -16,7 +15,7 @@ from deployments.plan import Deployment
 from deployments.server import open_server
 from deployments.wanted import Wanted
 from tests.ops import Ops, a_server, until
-from tests.servers import Receiver
+from tests.servers import Receiver, call_api
 from tierra.schedule import When
 
 # A schedule that is overdue after a minute and ten seconds, and one whose runs a test makes itself.
@@ -107,6 +106,7 @@ def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: Rece
     assert "given up" in messages[0]["subject"]
 
 
+@pytest.mark.long
 def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: Receiver) -> None:
     before = len(of(told, "hikes"))
     run = ops.run("score/hikes")
@@ -120,6 +120,7 @@ def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: Rec
     assert ops.states(run).count("AwaitingRetry") == 1
 
 
+@pytest.mark.long
 def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told(ops: Ops, told: Receiver) -> None:
     before = len(of(told, "trips"))
     run = ops.run("score/trips")
@@ -183,7 +184,7 @@ def test_a_pool_that_lost_its_last_worker_is_told(ops: Ops, told: Receiver, tmp_
 
     worker = ops.worker(PREFECT_WORKER_HEARTBEAT_SECONDS="2")
     pool = f"{ops.url}/work_pools/tierra"
-    until("the pool is ready", 60, lambda: httpx.get(pool, timeout=20).json()["status"] == "READY")
+    until("the pool is ready", 60, lambda: call_api(pool, "GET", "")["status"] == "READY")
     kill(worker)
     until("nobody polls", 120, lambda: [each for each in told.messages if "no worker polls" in each["reason"]])
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deployments.deploy import deploy
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT
 from tests.ops import Ops, a_server, until
+from tests.servers import ask_api
 from tierra.errors import TierraError
 
 Show, Changes = Callable[..., str], Callable[..., list[tuple[str, str, str]]]
@@ -92,7 +92,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(
 ) -> None:
     wanted = changes(dry_run=True)
     assert wanted == changes(dry_run=True) != []
-    assert httpx.get(f"{ops.url}/deployments/name/score/rides", timeout=20).status_code == 404
+    assert ask_api("GET", f"{ops.url}/deployments/name/score/rides").status_code == 404
 
 
 def test_every_schedule_arrives_with_its_zone_and_its_parameters(
@@ -175,7 +175,7 @@ def test_what_cannot_be_deployed_is_refused_and_changes_nothing(
     with pytest.raises(TierraError) as refused:
         shown(**environment)
     assert refused.value.code == said
-    assert httpx.get(f"{ops.url}/deployments/name/score/rides", timeout=20).status_code == 404
+    assert ask_api("GET", f"{ops.url}/deployments/name/score/rides").status_code == 404
 
 
 def test_the_command_says_what_it_did_or_why_not_in_one_line(ops: Ops, projects: Path) -> None:

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deployments.checks.throwaway import SETTINGS, throwaway_server
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import Checkout, make_checkout
+from tests.servers import call_api
 
 CANARY = "hunter2"
 # A package, the symptom of its kind in words of the server itself, and the check that shows it.
@@ -113,7 +113,7 @@ def test_a_throwaway_server_ends_with_the_process_that_started_it(tmp_path: Path
 
 
 def names(server: str, what: str) -> list[str]:
-    return sorted(each["name"] for each in httpx.post(f"{server}/{what}/filter", json={}, timeout=20).json())
+    return sorted(each["name"] for each in call_api(server, "POST", f"/{what}/filter", {}))
 
 
 def test_a_running_server_is_asked_itself_and_left_as_it_was(tmp_path: Path, prefect_server: str) -> None:

@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.integration.test_scoring_flow import DUE, Installation, ended, stand_in
+from tests.servers import ask_api, call_api
 from tierra.errors import InvalidCall
 from tierra.store.predictions import generations
 
@@ -109,7 +109,7 @@ def test_a_wrong_call_leaves_no_traceback_in_the_run_log(prefect_server: str, he
     ids=str,
 )
 def test_the_server_checks_a_form_by_its_schema(deployment: str, values: dict[str, Any], accepted: bool) -> None:
-    answer = httpx.post(f"{deployment}/create_flow_run", json={"parameters": values}, timeout=20)
+    answer = ask_api("POST", f"{deployment}/create_flow_run", {"parameters": values})
     assert answer.status_code == (201 if accepted else 409), answer.text
 
 
@@ -138,7 +138,7 @@ def test_a_value_that_went_round_the_schema_is_refused_by_the_run_itself(deploym
     from flows.score import score as flow
 
     asked = {"parameters": {"partition": ["no"], "reason": "x" * 501}, "enforce_parameter_schema": False}
-    made = httpx.post(f"{deployment}/create_flow_run", json=asked, timeout=20).json()
+    made = call_api(deployment, "POST", "/create_flow_run", asked)
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(made["id"])
         run_flow(flow, flow_run=run, return_type="state")
@@ -191,15 +191,6 @@ def test_the_reason_of_a_training_is_a_tag_of_its_registered_run(here: Installat
     assert tags_of(here, champion(here).run_id)["reason"] == TYPED
 
 
-def post(address: str, body: dict[str, Any]) -> Any:
-    """What the server answers; it is asked again while its database is busy, as Prefect's own client does."""
-    answer = httpx.post(address, json=body, timeout=60)
-    while answer.status_code == 503:
-        time.sleep(1)
-        answer = httpx.post(address, json=body, timeout=60)
-    return answer.raise_for_status().json()
-
-
 @contextmanager
 def answering(server: str, *answers: dict[str, Any]) -> Iterator[list[Any]]:
     """A person who presses Resume on the run that waits, with each answer in turn; collects what the server said."""
@@ -209,9 +200,9 @@ def answering(server: str, *answers: dict[str, Any]) -> Iterator[list[Any]]:
         while len(said) < len(answers):
             time.sleep(0.3)
             wanted = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
-            for run in post(f"{server}/flow_runs/filter", wanted)[:1]:
-                resume, body = f"{server}/flow_runs/{run['id']}/resume", {"run_input": answers[len(said)]}
-                said.append({"run": run} | post(resume, body))
+            for run in call_api(server, "POST", "/flow_runs/filter", wanted)[:1]:
+                resume, body = f"/flow_runs/{run['id']}/resume", {"run_input": answers[len(said)]}
+                said.append({"run": run} | call_api(server, "POST", resume, body))
         return said
 
     found: list[Any] = []
@@ -242,7 +233,7 @@ def test_the_form_shows_the_reasons_of_the_verdict(prefect_server: str, here: In
         train()
     run = said[0]["run"]
     keys = run["state"]["state_details"]["run_input_keyset"]
-    shown = httpx.get(f"{prefect_server}/flow_runs/{run['id']}/input/{keys['description']}", timeout=20).json()
+    shown = call_api(prefect_server, "GET", f"/flow_runs/{run['id']}/input/{keys['description']}")
     assert "champion version 1" in shown
     assert "ROC AUC" in shown
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
-import httpx
 import pytest
 from loguru import logger
 from prefect import flow
@@ -18,6 +17,7 @@ from tasks.run_log import set_up_run_logs
 from tests.conftest import ROOT
 from tests.integration.speaking_child import LINES, SOURCES
 from tests.integration.test_run_log import lines_of
+from tests.servers import call_api
 
 SPEAK = "import sys; from tests.integration.speaking_child import speak; print(*(speak(each) for each in sys.argv[1:]))"
 EXPECTED = {f"line {number}" for number in range(LINES)}
@@ -26,7 +26,7 @@ EXPECTED = {f"line {number}" for number in range(LINES)}
 def said_by(server: str, run: str) -> set[str]:
     """The lines of a run that are there now."""
     wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200}
-    answer = httpx.post(f"{server}/logs/filter", json=wanted, timeout=20).json()
+    answer = call_api(server, "POST", "/logs/filter", wanted)
     return {line["message"] for line in answer if line["message"].startswith("line ")}
 
 

@@ -6,12 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.builders import CLOCK, ride_spec, rides, write_project, write_warehouse
 from tests.conftest import ROOT
 from tests.integration.test_run_log import WARNING, lines_of
+from tests.servers import call_api
 from tierra.journal import Entry, Watcher, watching
 from tierra.report.index import read_runs
 
@@ -78,7 +78,7 @@ def score(*watchers: Watcher) -> Any:
 
 def artifacts_of(server: str, run: Any) -> dict[str, dict[str, Any]]:
     wanted = {"artifacts": {"flow_run_id": {"any_": [str(run)]}}, "sort": "CREATED_DESC"}
-    found = httpx.post(f"{server}/artifacts/filter", json=wanted, timeout=20).json()
+    found = call_api(server, "POST", "/artifacts/filter", wanted)
     return {each["key"]: each for each in reversed(found)}
 
 

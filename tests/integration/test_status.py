@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deployments.plan import POOL
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT, free_port
 from tests.operations import CRON, Operations, flow_of
+from tests.servers import ask_api, call_api
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_failure_shows_its_first_line_and_its_run(operations: Operations, serv
     found = flow_of(operations.status(exit_code=5), "score/rides")
     assert found["error"] == "rides: 3 % have no zone"
     assert found["link"] == f"{server.removesuffix('/api')}/runs/flow-run/{run}"
-    assert httpx.get(f"{server}/flow_runs/{run}", timeout=30).status_code == 200
+    assert ask_api("GET", f"{server}/flow_runs/{run}").status_code == 200
     shown = operations.told().stdout
     assert "RED score/rides: DataRejected" in shown
     assert found["link"] in shown
@@ -173,7 +173,7 @@ def events_of(server: str, deployment: str) -> list[dict[str, Any]]:
     wanted = {"filter": {"event": {"name": ["tierra.deployment.paused"]},
                          "any_resource": {"id": [f"prefect.deployment.{deployment}"]}}}  # fmt: skip
     for _ in range(60):
-        found = httpx.post(f"{server}/events/filter", json=wanted, timeout=30).json()["events"]
+        found = call_api(server, "POST", "/events/filter", wanted)["events"]
         if found:
             return list(found)
         time.sleep(0.5)
@@ -187,7 +187,7 @@ def test_the_flow_writes_one_page_and_tells_of_what_is_paused(operations: Operat
     score = operations.deploy("score", paused=True)
     state = status(return_state=True)
     assert (state.type.value, state.name) == ("COMPLETED", "NeedsAttention")
-    page = httpx.get(f"{server}/artifacts/status/latest", timeout=30).json()
+    page = call_api(server, "GET", "/artifacts/status/latest")
     assert page["data"].startswith("## AMBER: score/rides")
     [event] = events_of(server, score)
     assert (event["resource"]["prefect.resource.name"], event["resource"]["tierra.project"]) == ("score/rides", "rides")

@@ -64,7 +64,10 @@ def three_lines(name: str, folder: Path) -> None:
     (folder / "project.yaml").write_text("\n".join(lines) + "\n")
 
 
-@pytest.fixture(params=DATA)
+OFTEN = ("breast_cancer", "diabetes", "penguins")  # one a task
+
+
+@pytest.fixture(params=[name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in DATA])
 def name(request: pytest.FixtureRequest, workspace: Path) -> str:
     three_lines(request.param, workspace / "projects" / request.param)
     return str(request.param)
