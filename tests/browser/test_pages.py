@@ -113,7 +113,9 @@ def test_no_drawing_is_one_colour_without_its_words(name: str, open_page: Callab
                 assert np.asarray(picture.convert("L")).std() > 1, (window, drawing.get_attribute("aria-label"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if "nasty" in name else name for name in NAMES]
+)
 def test_everyone_can_read_a_page(name: str, open_page: Callable[[str], Opened]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="this test needs axe-playwright-python")
     page, _ = open_page(name)

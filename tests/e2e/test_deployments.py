@@ -18,6 +18,8 @@ from tests.e2e.checkout import make_checkout
 from tests.servers import call_api, until
 from tierra.schedule import When
 
+# In make test: tests/integration/test_deploy.py, and runs through a worker in tests/e2e/test_up.py.
+pytestmark = pytest.mark.long
 LAST_DAY = date(2024, 4, 29)
 CLOCK = f"{LAST_DAY}T03:00:00+00:00"
 
@@ -85,7 +87,6 @@ def test_every_schedule_of_our_prefect_yaml_appears_as_scheduled_runs(pool: str)
         prefect("deployment", "delete", f"{flow}/flight_delays")
 
 
-@pytest.mark.long  # in make test: tests/e2e/test_up.py runs through a worker too
 @pytest.mark.timeout(1200)
 def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     pool: str, worker: dict[str, str], tmp_path: Path
