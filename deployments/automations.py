@@ -2,7 +2,9 @@
 
 Each is one function of what it watches and whom it tells. Runs are found by the
 tag of ours and by the names of flow and deployment, never by an id, so that the
-same automations fit every server.
+same automations fit every server. What must not be mended or told too early waits
+for one event after another and counts none: a server whose database was locked
+takes an event up again, and counts it twice.
 """
 
 from collections.abc import Collection, Iterable
@@ -80,7 +82,7 @@ def start_again_once() -> AutomationCore:
 
 def give_up() -> AutomationCore:
     """A run that crashes again without having started in between must not loop: its code may not even import."""
-    trigger = _presence(crashed(STARTED_TWICE_AT_MOST), for_each={RUN, RUN_COUNT}, within=A_DAY, count=2)
+    trigger = _after_another_start("prefect.flow-run.Crashed", {RUN, RUN_COUNT}, {RUN_COUNT: STARTED_TWICE_AT_MOST})
     message = "Crashed again before it could start: its code does not import, or its process cannot be made"
     why = "A run that crashes again before it could start becomes GivenUp."
     actions = [_to(StateType.FAILED, "GivenUp", message)]
@@ -98,12 +100,12 @@ def _of_all(alert: Alert) -> list[AutomationCore]:
         ("a run failed", "One message an hour for each deployment; none for an InvalidCall.",
          _presence(failed, for_each={DEPLOYMENT}, within=ONE_INCIDENT), Page.failed()),
         ("a crashed run is given up", "Tells of a run that crashed at each of its three starts.",
-         _presence(crashed(NEVER_OR_MORE_OFTEN)), Page.crashed()),
-        ("a run cannot start", "Tells of a run that was handed out twice and never started.",
-         _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY, count=2), Page.crashed()),
+         _presence(crashed(NEVER_OR_MORE_OFTEN), for_each={RUN}, within=ONE_INCIDENT), Page.crashed()),
+        ("a run cannot start", "Tells of a run that was handed out again and never started.",
+         _after_another_start("prefect.flow-run.NeverStarted", {RUN}), Page.crashed()),
         ("no worker", f"Tells when nobody polls the pool {POOL}.", _no_worker(), Page.no_worker()),
         ("a run waits for approval", "Tells that a person is asked whether a model shall serve.",
-         _presence({"prefect.state-type": "PAUSED"}), Page.waiting()),
+         _presence({"prefect.state-type": "PAUSED"}, for_each={RUN}, within=ONE_INCIDENT), Page.waiting()),
         ("a deployment stands still", "Tells of each that is paused or has a schedule off, once a day.",
          _stands_still(), Page.paused()),
     ]  # fmt: skip
@@ -140,13 +142,19 @@ def _of(deployment: Deployment) -> list[dict[str, str]]:
     ]
 
 
-def _presence(
-    match: dict[str, Any], for_each: Collection[str] = (), within: timedelta = timedelta(0), count: int = 1
-) -> EventTrigger:
+def _presence(match: dict[str, Any], for_each: Collection[str], within: timedelta) -> EventTrigger:
     """Something happened to a run of ours; it fires once in `within` for each."""
     return EventTrigger(
         expect=EVERY_RUN, match=match, match_related=[OURS], for_each=set(for_each),
-        posture=Posture.Reactive, threshold=count, within=within,
+        posture=Posture.Reactive, threshold=1, within=within,
+    )  # fmt: skip
+
+
+def _after_another_start(event: str, for_each: Collection[str], match: dict[str, Any] | None = None) -> EventTrigger:
+    """Something happened to a run of ours that had been handed out again."""
+    return EventTrigger(
+        after={"prefect.flow-run.AwaitingRetry"}, expect={event}, match=match or {}, match_related=[OURS],
+        for_each=set(for_each), posture=Posture.Reactive, threshold=1, within=A_DAY,
     )  # fmt: skip
 
 
@@ -162,7 +170,10 @@ def _absence(
 
 def _no_worker() -> EventTrigger:
     pool = {"prefect.resource.id": "prefect.work-pool.*", "prefect.resource.name": POOL}
-    return EventTrigger(expect={"prefect.work-pool.not-ready"}, match=pool, posture=Posture.Reactive, threshold=1)
+    return EventTrigger(
+        expect={"prefect.work-pool.not-ready"}, match=pool, for_each={RUN}, posture=Posture.Reactive, threshold=1,
+        within=ONE_INCIDENT,
+    )  # fmt: skip
 
 
 def _stands_still() -> EventTrigger:

@@ -10,7 +10,7 @@ from tasks.pull import digests_of
 from tasks.station import station
 from tierra.data.labels import Labels
 from tierra.data.recipe import BESIDE
-from tierra.journal import note
+from tierra.journal import note, note_made
 from tierra.model.gate import Scores, Verdict
 from tierra.model.release import Champion
 from tierra.outcomes import NOTHING_SERVES, Served, Trained
@@ -58,6 +58,7 @@ def register_model(
     release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     new = recorder.register(release, model, features, code)
+    note_made()
     settled = "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
     return _trained(project, "Promoted", settled, scores, new, verdict, parts, snapshots)
 

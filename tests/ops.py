@@ -51,11 +51,11 @@ class Ops:
         assert "Traceback" not in done.stdout + done.stderr
         return done.stdout
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API."""
         return call_api(self.url, method, path, body)
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, path: str, body: Any = None) -> Any:
         """POST to the API, as the UI does."""
         return self.call("POST", path, body or {})
 

@@ -43,7 +43,7 @@ def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.
     return found
 
 
-def ask_api(method: str, address: str, body: dict[str, Any] | None = None) -> httpx.Response:
+def ask_api(method: str, address: str, body: Any = None) -> httpx.Response:
     """What a Prefect server answers; one on SQLite that is busy is asked again, as Prefect's own clients do."""
     only_asks = method == "GET" or address.endswith("/filter")
     for patience in (1, 2, 4, 8, 16, 0):
@@ -58,7 +58,7 @@ def ask_api(method: str, address: str, body: dict[str, Any] | None = None) -> ht
     return answer
 
 
-def call_api(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def call_api(url: str, method: str, path: str, body: Any = None) -> Any:
     """What a Prefect server's API holds; of what is deleted already, nothing."""
     answer = ask_api(method, f"{url}{path}", body)
     if method == "DELETE" and answer.status_code == 404:

@@ -41,6 +41,15 @@ def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
         yield server
 
 
+@pytest.fixture(autouse=True)
+def _no_worker_stays(ops: Ops) -> Iterator[None]:
+    """A worker of a test that failed would run what the next one dispatches."""
+    yield
+    for process in ops.processes[1:]:
+        if process.poll() is None:
+            kill(process)
+
+
 def generations(ops: Ops, day: str) -> dict[str, Any]:
     """The manifests of a day by file name."""
     folder = ops.folder / "var" / "predictions" / "rides" / "manifests" / day

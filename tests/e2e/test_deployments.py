@@ -44,7 +44,7 @@ def runs_of(server: str, deployment: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def pool(prefect_server: str) -> str:
-    prefect("work-pool", "create", POOL, "--type", "process")
+    prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")  # another module may have made it
     return prefect_server
 
 
