@@ -133,6 +133,7 @@ def test_a_running_server_is_asked_itself_and_left_as_it_was(tmp_path: Path, pre
     assert CANARY not in str(told) + printed.stdout + printed.stderr
 
 
+@pytest.mark.long
 def test_a_server_behind_auth_and_csrf_is_asked_with_our_auth_string(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
