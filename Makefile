@@ -5,7 +5,7 @@ PYTHON ?= python3
 POETRY_VERSION := 2.5.1
 POETRY := .poetry/bin/poetry
 RUN := .venv/bin/python -m
-WORKERS ?= 3
+WORKERS ?= 2
 # One after the other: figures taken side by side must not disturb each other.
 BENCH := $(RUN) pytest -q -s -p no:xdist -o python_files='bench_*.py' -o timeout=7200
 export POETRY_VIRTUALENVS_IN_PROJECT := true
