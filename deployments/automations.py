@@ -33,7 +33,6 @@ SCHEDULED = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag
 RUN, RUN_COUNT, DEPLOYMENT = "prefect.resource.id", "prefect.run-count", "related:deployment:prefect.resource.id"
 # The server counts how often a run started: it is started again twice. The patterns are the server's.
 STARTED_TWICE_AT_MOST, NEVER_OR_MORE_OFTEN = ["1", "2"], ["0", "[3-9]", "[1-9]?*"]
-NEVER_STARTED = {"prefect.state-name": "NeverStarted"}
 
 
 def plan_automations(
@@ -68,14 +67,14 @@ def find_the_stuck() -> AutomationCore:
 
 def start_again() -> AutomationCore:
     """A crashed run is started again, twice at most, unless something else happens to it within a breath."""
-    trigger = _absence({"prefect.flow-run.Crashed"}, BREATH, {"prefect.run-count": STARTED_TWICE_AT_MOST})
+    trigger = _absence({"prefect.flow-run.Crashed"}, BREATH, {RUN_COUNT: STARTED_TWICE_AT_MOST})
     why = f"A crashed run is started again after {BREATH.total_seconds():.0f} s, twice at most."
     return _automation("a crashed run starts again", why, trigger, [_again("started again after a crash")])
 
 
 def start_again_once() -> AutomationCore:
     """A run that was never started is handed out once more a day."""
-    trigger = _presence(NEVER_STARTED, for_each={RUN}, within=A_DAY)
+    trigger = _presence({"prefect.state-name": "NeverStarted"}, for_each={RUN}, within=A_DAY)
     why = "A run that was never started is handed out again, once a day."
     return _automation("a run that never started starts again", why, trigger, [_again("handed out again")])
 
@@ -89,18 +88,14 @@ def give_up() -> AutomationCore:
     return _automation("a run that cannot start again is given up", why, trigger, actions)
 
 
-def crashed(run_count: list[str]) -> dict[str, Any]:
-    """The crashes of runs that were started so often."""
-    return {"prefect.state-name": "Crashed", "prefect.run-count": run_count}
-
-
 def _of_all(alert: Alert) -> list[AutomationCore]:
     failed = {"prefect.state-type": "FAILED", "prefect.state-name": "!InvalidCall"}
+    dead = {"prefect.state-name": "Crashed", RUN_COUNT: NEVER_OR_MORE_OFTEN}
     pages = [
         ("a run failed", "One message an hour for each deployment; none for an InvalidCall.",
          _presence(failed, for_each={DEPLOYMENT}, within=ONE_INCIDENT), Page.failed()),
         ("a crashed run is given up", "Tells of a run that crashed at each of its three starts.",
-         _presence(crashed(NEVER_OR_MORE_OFTEN), for_each={RUN}, within=ONE_INCIDENT), Page.crashed()),
+         _presence(dead, for_each={RUN}, within=ONE_INCIDENT), Page.crashed()),
         ("a run cannot start", "Tells of a run that was handed out again and never started.",
          _after_another_start("prefect.flow-run.NeverStarted", {RUN}), Page.crashed()),
         ("no worker", f"Tells when nobody polls the pool {POOL}.", _no_worker(), Page.no_worker()),
