@@ -25,6 +25,8 @@ SILENT_BEATS = 3
 TO_START = timedelta(minutes=5)
 # Time for a worker to clear up: with --limit, Prefect 3.8.8 can die of a run that is handed back before.
 BREATH = timedelta(seconds=15)
+# A worker that is started anew, or a server that stood still, is back by then.
+TO_RETURN = timedelta(minutes=2)
 ONE_INCIDENT = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 EVERY_RUN = {"prefect.flow-run.*"}
@@ -98,7 +100,8 @@ def _of_all(alert: Alert) -> list[AutomationCore]:
          _presence(dead, for_each={RUN}, within=ONE_INCIDENT), Page.crashed()),
         ("a run cannot start", "Tells of a run that was handed out again and never started.",
          _after_another_start("prefect.flow-run.NeverStarted", {RUN}), Page.crashed()),
-        ("no worker", f"Tells when nobody polls the pool {POOL}.", _no_worker(), Page.no_worker()),
+        ("no worker", f"Tells when the pool {POOL} lost its last worker and none came within {duration(TO_RETURN)}.",
+         _no_worker(), Page.no_worker()),
         ("a run waits for approval", "Tells that a person is asked whether a model shall serve.",
          _presence({"prefect.state-type": "PAUSED"}, for_each={RUN}, within=ONE_INCIDENT), Page.waiting()),
         ("a deployment stands still", "Tells of each that is paused or has a schedule off, once a day.",
@@ -164,10 +167,11 @@ def _absence(
 
 
 def _no_worker() -> EventTrigger:
+    """The pool lost its last worker, and none came back."""
     pool = {"prefect.resource.id": "prefect.work-pool.*", "prefect.resource.name": POOL}
     return EventTrigger(
-        expect={"prefect.work-pool.not-ready"}, match=pool, for_each={RUN}, posture=Posture.Reactive, threshold=1,
-        within=ONE_INCIDENT,
+        after={"prefect.work-pool.not-ready"}, expect={"prefect.work-pool.ready"}, match=pool,
+        for_each={RUN}, posture=Posture.Proactive, threshold=1, within=TO_RETURN,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,9 +36,10 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
-    """A server with our automations; runs that never start are given up after 10 s instead of 5 minutes."""
+    """A server with our automations; what it waits for minutes for, it waits 10 s for."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
         patch.setattr(automations, "TO_START", timedelta(seconds=10))
+        patch.setattr(automations, "TO_RETURN", timedelta(seconds=10))
         patch.setattr(
             "deployments.wanted._form", lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}}
         )
@@ -198,11 +199,27 @@ def test_a_deployment_without_a_completed_run_in_time_is_told(ops: Ops, told: Re
 def test_a_pool_that_lost_its_last_worker_is_told(ops: Ops, told: Receiver, tmp_path: Path) -> None:
     from tests.ops import kill
 
+    def nobody_polls() -> list[dict[str, Any]]:
+        return [each for each in told.messages if "no worker polls" in each["reason"]]
+
     worker = ops.worker(PREFECT_WORKER_HEARTBEAT_SECONDS="2")
     pool = f"{ops.url}/work_pools/tierra"
     until("the pool is ready", 60, lambda: call_api(pool, "GET", "")["status"] == "READY")
+    seen = len(nobody_polls())
+    say(ops, "not-ready")
+    say(ops, "ready")
+    time.sleep(20)
+    assert len(nobody_polls()) == seen, "it came back in time"
     kill(worker)
-    until("nobody polls", 120, lambda: [each for each in told.messages if "no worker polls" in each["reason"]])
+    until("nobody polls", 120, lambda: len(nobody_polls()) > seen)
+
+
+def say(ops: Ops, what: str) -> None:
+    """What the server says of our pool: that it has a worker, or that it lost its last."""
+    pool = ops.call("GET", "/work_pools/tierra")
+    resource = {"prefect.resource.id": f"prefect.work-pool.{pool['id']}", "prefect.resource.name": "tierra"}
+    event = {"occurred": str(datetime.now(UTC)), "event": f"prefect.work-pool.{what}", "resource": resource}
+    ops.ask("/events", [event | {"id": str(uuid4())}])
 
 
 def test_the_alert_of_another_tool_gets_the_same_words() -> None:
