@@ -66,7 +66,7 @@ def run_services(settings: Settings) -> None:
 
 def _start_pages(services: Services, settings: Settings, addresses: Addresses) -> None:
     """The Prefect server, MLflow and the receipts come up side by side."""
-    server = services.start("prefect-server", "-m", "prefect", "--no-prompt", "server", "start")
+    server = services.start("prefect-server", "-m", "deployments.prefect_server")
     mlflow = _start_mlflow(services, settings, addresses.mlflow) if addresses.mlflow else None
     receipts = _start_receipts(services, settings, addresses.receipts) if addresses.receipts else None
     with _step("Prefect server"):

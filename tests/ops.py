@@ -103,7 +103,7 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
             "PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects")}  # fmt: skip
     ops = Ops(url, folder, {**ours, **environment})
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "deployments.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     try:
         server = ops._start(command, ROOT, "server", {})
         wait_until_healthy(url, server, folder / "server.log")
