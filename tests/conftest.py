@@ -55,14 +55,18 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server on a free port, one a test process; flows called in tests report to it."""
+    from tests.servers import keep_prefect_database, put_prefect_database
+
     home, port = tmp_path_factory.mktemp("prefect"), free_port()
     url = f"http://127.0.0.1:{port}/api"
     settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    put_prefect_database(home)
     log = (home / "server.log").open("wb")
     command = [sys.executable, "-m", "deployments.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
     try:
         wait_until_healthy(url, server, home / "server.log")
+        keep_prefect_database(home)
         os.environ.update(settings)
         # Whatever imported Prefect before has read its settings already.
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings

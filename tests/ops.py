@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.conftest import ROOT, free_port, wait_until_healthy
-from tests.servers import call_api, until
+from tests.servers import call_api, keep_prefect_database, put_prefect_database, until
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -105,8 +105,10 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
     ops = Ops(url, folder, {**ours, **environment})
     command = [sys.executable, "-m", "deployments.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     try:
+        put_prefect_database(folder / "prefect")
         server = ops._start(command, ROOT, "server", {})
         wait_until_healthy(url, server, folder / "server.log")
+        keep_prefect_database(folder / "prefect")
         yield ops
     finally:
         for process in reversed(ops.processes):

@@ -6,12 +6,13 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from secrets import token_hex
@@ -215,3 +216,20 @@ def _accepts(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+_prefects: list[bytes] = []  # the database of this process's first Prefect server, once it was healthy
+
+
+def put_prefect_database(home: Path) -> None:
+    """Begin with a copy of that database: to make one takes more time than all else of a server's start."""
+    home.mkdir(exist_ok=True)
+    for database in _prefects:
+        (home / "prefect.db").write_bytes(database)
+
+
+def keep_prefect_database(home: Path) -> None:
+    """Keep the first one of this process, if it is on SQLite."""
+    if not _prefects and (file := home / "prefect.db").is_file():
+        with closing(sqlite3.connect(file)) as database:
+            _prefects.append(database.serialize())

@@ -3,13 +3,15 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -154,6 +156,16 @@ def test_the_password_is_in_no_log_and_on_no_command_line(up: Up) -> None:
     assert written
     assert [text for text in written if password in text] == []
     assert [command for command, _ in processes() if password in command] == []
+
+
+def test_a_locked_database_is_no_minute_of_silence(up: Up) -> None:
+    """Prefect's own server waits that long, and with it everything that its event loop should do."""
+    writes = f"csrf-token?client={uuid4()}"
+    with closing(sqlite3.connect(up.home / "prefect" / "prefect.db", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        assert up.get(writes).status_code == 503  # within the 30 s that it is given
+        other.execute("rollback")
+    assert up.get(writes).status_code == 200
 
 
 def test_what_runs_write_is_closed_to_others(up: Up) -> None:

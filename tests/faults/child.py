@@ -1,6 +1,7 @@
 """A process that publishes a day and is stopped wherever it changes what is outside of it.
 
-It forks after the imports, one fork a fault, and prints what it saw as JSON.
+A line of its input asks for one kind of fault on one sink. It forks after the imports, one fork a fault, and answers
+with a line: what it saw, as JSON.
 """
 
 import json
@@ -177,6 +178,7 @@ def main(place: Place, what: str, every: int) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    asked = json.loads(sys.argv[1])
-    print(json.dumps(main(Place(**asked["place"]), asked["what"], asked["every"])), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(main(Place(**asked["place"]), asked["what"], asked["every"])), flush=True)
     os._exit(0)  # Arrow's threads, forked so often, now and then abort an interpreter that ends

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,15 +26,31 @@ SAID = {
     "quota": "a used-up quota at a point",
     "bad block": "an I/O error at a point",
 }
+Stop = Callable[[Place, str, int], list[dict[str, Any]]]
 
 
-def stop(place: Place, what: str, every: int) -> list[dict[str, Any]]:
-    asked = json.dumps({"place": place.plain(), "what": what, "every": every})
-    command = [sys.executable, "-m", "tests.faults.child", asked]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    said: list[dict[str, Any]] = json.loads(done.stdout)
-    return said
+@pytest.fixture(scope="module")
+def stop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stop]:
+    """Does something to a publishing process at every n-th of its points; what was seen each time."""
+    log = tmp_path_factory.mktemp("stopped") / "errors"
+    command = [sys.executable, "-m", "tests.faults.child"]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, env=os.environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        ) as child,
+    ):
+        assert child.stdin
+        assert child.stdout
+
+        def ask(place: Place, what: str, every: int) -> list[dict[str, Any]]:
+            print(json.dumps({"place": place.plain(), "what": what, "every": every}), file=child.stdin, flush=True)
+            answer = child.stdout.readline()
+            assert answer, log.read_text()
+            said: list[dict[str, Any]] = json.loads(answer)
+            return said
+
+        yield ask
 
 
 def holds(case: dict[str, Any]) -> bool:
@@ -51,9 +67,9 @@ def holds(case: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("what", "ended_by"), [("kill", 9), ("terminate", 15), ("cancel", 0)])
 def test_stopped_at_any_point_it_shows_all_or_nothing_and_the_next_night_completes_it(
-    kind: str, what: str, ended_by: int, place_of: Callable[[str], Place], survived: Survived
+    kind: str, what: str, ended_by: int, place_of: Callable[[str], Place], stop: Stop, survived: Survived
 ) -> None:
-    cases = hold(kind, what, place_of(kind), survived)
+    cases = hold(kind, what, stop, place_of(kind), survived)
     assert {case["signal"] for case in cases} == {ended_by}
     if EVERY[what] == 1:
         assert {case["seen"] for case in cases} == {"nothing", COMPLETE}, "the points are before and after the manifest"
@@ -62,13 +78,13 @@ def test_stopped_at_any_point_it_shows_all_or_nothing_and_the_next_night_complet
 @pytest.mark.parametrize("kind", ["folder", "SQLite", "PostgreSQL"])
 @pytest.mark.parametrize("what", ["quota", "bad block"])
 def test_refused_by_the_disk_at_any_point_it_shows_all_or_nothing_and_ends_with_an_error_of_ours(
-    kind: str, what: str, place_of: Callable[[str], Place], survived: Survived
+    kind: str, what: str, place_of: Callable[[str], Place], stop: Stop, survived: Survived
 ) -> None:
     """Errors that we raise where the system would: a bucket's and a server's own full disks are in other tests."""
-    assert hold(kind, what, place_of(kind), survived)
+    assert hold(kind, what, stop, place_of(kind), survived)
 
 
-def hold(kind: str, what: str, place: Place, survived: Survived) -> list[dict[str, Any]]:
+def hold(kind: str, what: str, stop: Stop, place: Place, survived: Survived) -> list[dict[str, Any]]:
     """Every case held; the cases."""
     cases = stop(place, what, FEW if kind == "S3" else EVERY[what])  # of a bucket there are few points
     for case in cases:
@@ -82,7 +98,7 @@ def hold(kind: str, what: str, place: Place, survived: Survived) -> list[dict[st
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_a_random_time_it_shows_all_or_nothing(
-    kind: str, place_of: Callable[[str], Place], survived: Survived
+    kind: str, place_of: Callable[[str], Place], stop: Stop, survived: Survived
 ) -> None:
     for case in stop(place_of(kind), "random", RANDOM):
         survived(kind, "kill -9 at a random time", holds(case))
