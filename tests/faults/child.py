@@ -1,17 +1,15 @@
 """A process that publishes a day and is stopped wherever it changes what is outside of it.
 
-A line of its input asks for one kind of fault on one sink. It forks after the imports, one fork a fault, and answers
-with a line: what it saw, as JSON.
+It is asked for one kind of fault on one sink after the other, forks once a fault, and answers what it saw.
 """
 
-import json
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
@@ -161,7 +159,7 @@ def killed_at_random(place: Place, seconds: float) -> dict[str, Any]:
     return stopped(place, 0, "random time", kill)
 
 
-def main(place: Place, what: str, every: int) -> list[dict[str, Any]]:
+def cases(place: Place, what: str, every: int) -> list[dict[str, Any]]:
     assert run_in_words(place.numbered(0)) == "published"  # every late import is done once, before the forks
     if what == "random":
         started = time.monotonic()
@@ -177,8 +175,7 @@ def main(place: Place, what: str, every: int) -> list[dict[str, Any]]:
     return [stopped(place.numbered(1 + number), number, name, act) for number, name in chosen]
 
 
-if __name__ == "__main__":
-    for line in sys.stdin:
-        asked = json.loads(line)
-        print(json.dumps(main(Place(**asked["place"]), asked["what"], asked["every"])), flush=True)
-    os._exit(0)  # Arrow's threads, forked so often, now and then abort an interpreter that ends
+def serve(pipe: "Connection[Any, Any]") -> None:
+    """Asked for place, fault and every how many points, answers all cases of it."""
+    while True:
+        pipe.send(cases(*pipe.recv()))

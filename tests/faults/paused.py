@@ -1,23 +1,35 @@
-"""A writer that stops before one of its steps until it is told to go on."""
+"""Writers in a process of their own: one that stops before a step until it is told to go on, and one on a full disk."""
 
-import sys
+import resource
+import signal
+from multiprocessing.connection import Connection
 from typing import Any
 
+import boto3  # noqa: F401 - this and the next once, before the forks
+import psycopg  # noqa: F401
+
 from tests.faults.publishing import Place, run_in_words
-from tierra.store import sinks, sql_parts, sql_sink
+from tierra.store import opening, sinks, sql_parts, sql_sink  # noqa: F401
 
 
-def main(asked: dict[str, Any]) -> str:
-    place, step = Place(**asked["place"]), asked["before"]
+def write(pipe: "Connection[Any, Any]", place: Place, step: str, version: str = "1") -> None:
+    """Says `here` before the step, goes on when something comes, and says how it ended."""
     owner: Any = sql_parts if step == "move_in" else sinks.ObjectSink if place.kind in ("folder", "S3") else None
     owner = owner or sql_sink.SqlSink
     real = getattr(owner, step)
 
     def wait(*arguments: Any) -> Any:
         setattr(owner, step, real)
-        print("here", flush=True)
-        sys.stdin.readline()
+        pipe.send("here")
+        pipe.recv()
         return real(*arguments)
 
     setattr(owner, step, wait)
-    return run_in_words(place, version=asked.get("version", "1"))
+    pipe.send(run_in_words(place, version=version))
+
+
+def write_on_a_full_disk(pipe: "Connection[Any, Any]", place: Place, kilobytes: int) -> None:
+    """The kernel refuses to let a file grow past a limit."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, resource.RLIM_INFINITY))
+    pipe.send(run_in_words(place))

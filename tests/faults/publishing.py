@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,6 @@ class Place:
         from tierra.store.sql_sink import SqlSink
 
         return SqlSink(self.address, "warehouse", DATASET, self.schema, timeout=20)
-
-    def plain(self) -> dict[str, Any]:
-        """The place in words that another process reads."""
-        return asdict(self)
 
 
 def prediction(key: str, version: str = "1") -> float:

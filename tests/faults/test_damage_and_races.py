@@ -1,20 +1,17 @@
 """Damaged rows met by a reader, disks that fill, and processes that race for one partition."""
 
-import json
-import os
-import resource
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 
 import psycopg
 import pytest
 
-from tests.conftest import ROOT
 from tests.faults.conftest import ALL, KINDS, Survived
+from tests.faults.paused import write_on_a_full_disk
 from tests.faults.publishing import DAY, Place, run_in_words, seen_by_a_reader
+from tests.faults.racing import race
+from tests.forks import heard, in_a_process
 from tierra.errors import Broken
 from tierra.store.predictions import read_manifest, read_published
 from tierra.store.sinks import ObjectSink
@@ -89,20 +86,13 @@ def test_a_disk_that_is_full_shows_nothing_and_the_next_night_completes(
 ) -> None:
     """The kernel refuses to let a file grow past a limit, in a process of its own."""
     place = place_of(kind).numbered(0)
-    code = (
-        "import json, sys, resource, signal; from tests.faults import publishing as p; import tierra.store.sql_sink;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kilobytes * 1024}, {resource.RLIM_INFINITY}));"
-        "print(p.run_in_words(p.Place(**json.loads(sys.argv[1]))))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(place.plain())], cwd=ROOT, capture_output=True, text=True
-    )
-    said, seen = done.stdout.strip(), seen_by_a_reader(place)
+    with in_a_process(write_on_a_full_disk, place, kilobytes) as (_, pipe):
+        said = heard(pipe)
+    seen = seen_by_a_reader(place)
     held = said in ("published", "store-failed") and seen == ("generation 1" if said == "published" else "nothing")
     held = held and run_in_words(place) in ("published", "already") and seen_by_a_reader(place) == "generation 1"
     survived(kind, "a full disk", held)
-    assert held, (said, seen, done.stderr[-500:])
+    assert held, (said, seen)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -111,11 +101,9 @@ def test_of_sixteen_processes_one_publishes_each_time(
 ) -> None:
     """Each of the rounds is a partition of its own; half of the writers have other rows."""
     place, fault = place_of(kind), f"{WRITERS} processes race"
-    asked = json.dumps({"place": place.plain(), "writers": WRITERS, "rounds": ROUNDS})
-    command = [sys.executable, "-m", "tests.faults.racing", asked]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    for number, ends in enumerate(json.loads(done.stdout)):
+    with in_a_process(race, place, WRITERS, ROUNDS) as (_, pipe):
+        rounds = heard(pipe)
+    for number, ends in enumerate(rounds):
         held = ends.count("published") == 1 and {*ends} <= {"published", "stood down", "already"}
         held = held and seen_by_a_reader(place.numbered(number)) == "generation 1"
         survived(kind, fault, held)

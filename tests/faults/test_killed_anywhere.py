@@ -1,17 +1,15 @@
 """Stopped or refused at points of every sink, and killed at random times: all or nothing, and the next night."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.faults.child import serve
 from tests.faults.conftest import ALL, KINDS, Survived
 from tests.faults.publishing import Place
+from tests.forks import heard, in_a_process
 
 pytestmark = pytest.mark.timeout(900)
 COMPLETE = "generation 1"
@@ -30,24 +28,13 @@ Stop = Callable[[Place, str, int], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def stop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stop]:
+def stop() -> Iterator[Stop]:
     """Does something to a publishing process at every n-th of its points; what was seen each time."""
-    log = tmp_path_factory.mktemp("stopped") / "errors"
-    command = [sys.executable, "-m", "tests.faults.child"]
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(
-            command, cwd=ROOT, env=os.environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-        ) as child,
-    ):
-        assert child.stdin
-        assert child.stdout
+    with in_a_process(serve) as (_, pipe):
 
         def ask(place: Place, what: str, every: int) -> list[dict[str, Any]]:
-            print(json.dumps({"place": place.plain(), "what": what, "every": every}), file=child.stdin, flush=True)
-            answer = child.stdout.readline()
-            assert answer, log.read_text()
-            said: list[dict[str, Any]] = json.loads(answer)
+            pipe.send((place, what, every))
+            said: list[dict[str, Any]] = heard(pipe)
             return said
 
         yield ask

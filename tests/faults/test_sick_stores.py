@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import ROOT
 from tests.faults.conftest import ALL, KINDS, Survived, settings_of
+from tests.faults.paused import write
 from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
+from tests.forks import heard, in_a_process
 from tests.s3_server import S3Server, proxy_before
 from tests.servers import PostgresServer, make_database, run_postgres_server
 from tierra.errors import REMEDIES
@@ -89,32 +89,18 @@ def once(act: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
-CHILD = "import json, sys; from tests.faults import paused; print(paused.main(json.loads(sys.argv[1])))"
-
-
 @contextmanager
-def child(place: Place, **asked: Any) -> Iterator["subprocess.Popen[str]"]:
-    """A writer that stops before a step until it is told to go on."""
-    import json
-
-    words = json.dumps({"place": place.plain(), **asked})
-    started = subprocess.Popen(
-        [sys.executable, "-c", CHILD, words], cwd=ROOT, env=os.environ, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert started.stdout
-        assert started.stdout.readline().strip() == "here"
-        yield started
-    finally:
-        started.kill()
-        started.wait(10)
+def paused(place: Place, before: str, version: str = "1") -> Iterator[tuple[int, "Connection[Any, Any]"]]:
+    """A writer that stopped before a step until it is told to go on: its process and the pipe to it."""
+    with in_a_process(write, place, before, version) as (pid, pipe):
+        assert heard(pipe) == "here"
+        yield pid, pipe
 
 
-def go_on(writer: "subprocess.Popen[str]") -> str:
+def go_on(pipe: "Connection[Any, Any]") -> str:
     """How the writer ends."""
-    said, _ = writer.communicate("go\n", timeout=120)
-    return said.strip()
+    pipe.send("go")
+    return heard(pipe)
 
 
 OTHER_AND_SAME = [pytest.param("2", id="of other rows"), pytest.param("1", id="of the same rows")]
@@ -126,11 +112,11 @@ def test_a_paused_writer_that_wakes_after_another_published_stands_down(
     kind: str, version: str, place_of: Callable[[str], Place], survived: Survived
 ) -> None:
     place = place_of(kind).numbered(0)
-    with child(place, version=version, before="put_manifest") as late:
-        os.kill(late.pid, signal.SIGSTOP)
+    with paused(place, "put_manifest", version) as (pid, late):
+        os.kill(pid, signal.SIGSTOP)
         other = run_in_words(place)
         time.sleep(0.5)
-        os.kill(late.pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
         ended = go_on(late)
     held = (other, ended) == ("published", "stood down") and is_complete(place)
     survived(kind, "a paused writer wakes late", held)
@@ -187,7 +173,7 @@ STEPS = {"before the part": "write_part", "inside the part": "move_in", "before 
 def test_sessions_that_the_server_ends(moment: str, place_of: Callable[[str], Place], survived: Survived) -> None:
     """What a restart, a failover or an administrator does to a writer."""
     place = place_of("PostgreSQL").numbered(0)
-    with child(place, before=STEPS[moment]) as writer:
+    with paused(place, STEPS[moment]) as (_, writer):
         end_sessions(place)
         first = go_on(writer)
     seen, retried = seen_by_a_reader(place), run_in_words(place)
@@ -212,7 +198,7 @@ def mortal_place(mortal: PostgresServer) -> Place:
 def test_a_database_server_that_dies_and_comes_back(
     moment: str, mortal: PostgresServer, mortal_place: Place, survived: Survived
 ) -> None:
-    with child(mortal_place, before=STEPS[moment]) as writer:
+    with paused(mortal_place, STEPS[moment]) as (_, writer):
         mortal.kill()
         first = go_on(writer)
     mortal.start()
@@ -227,13 +213,11 @@ def test_a_database_server_that_dies_while_it_is_written_to(
     milliseconds: int, mortal: PostgresServer, mortal_place: Place, survived: Survived
 ) -> None:
     """Before, in and after the commit, wherever that is on the machine."""
-    with child(mortal_place, before="put_manifest") as writer:
-        assert writer.stdin
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
+    with paused(mortal_place, "put_manifest") as (_, writer):
+        writer.send("go")
         time.sleep(milliseconds / 1000)
         mortal.kill()
-        first = go_on(writer)
+        first = heard(writer)
     mortal.start()
     seen, retried = seen_by_a_reader(mortal_place), run_in_words(mortal_place)
     held = first in ("published", "database-unavailable") and holds(first, mortal_place, seen, retried)
