@@ -18,6 +18,7 @@ from deployments.checks.finding import first_line
 from tierra.environment import QUIET
 
 # Ends with its parent, which holds the other end of its standard input, and then takes its home along.
+# Its tables come from Prefect's models: the migrations that make up's server runs would take most of the time.
 SERVE = """
 import os, shutil, sys, threading
 def end():
@@ -25,12 +26,20 @@ def end():
     shutil.rmtree(sys.argv[2], ignore_errors=True)
     os._exit(0)
 threading.Thread(target=end, daemon=True).start()
-import uvicorn
+import sqlalchemy, uvicorn
 from prefect.server.api.server import create_app
+from prefect.server.database.orm_models import Base
+from sqlalchemy.schema import CreateIndex, CreateTable
+with sqlalchemy.create_engine("sqlite:///" + sys.argv[2] + "/prefect.db").begin() as connection:
+    for table in Base.metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))  # some are there twice
 uvicorn.run(create_app(final=True), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 """
 # What it does not need to list and to schedule, and what makes it schedule at once.
 SETTINGS = {
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
