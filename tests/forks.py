@@ -60,8 +60,9 @@ def _work(pipe: "Connection[Any, Any]", work: Callable[..., None], arguments: tu
         pipe.send(Failed(traceback.format_exc()))
 
 
-def heard(pipe: "Connection[Any, Any]") -> Any:
-    """What the process says next."""
+def heard(pipe: "Connection[Any, Any]", seconds: float | None = None) -> Any:
+    """What the process says next, within some seconds or however long it takes."""
+    assert pipe.poll(seconds), f"nothing was said for {seconds} s"
     said = pipe.recv()
     assert not isinstance(said, Failed), said.trace
     return said
