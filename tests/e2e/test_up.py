@@ -1,5 +1,6 @@
 """`make up` with its real servers, behind a password: healthy, useful, and gone without a trace."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import free_port
@@ -139,6 +143,19 @@ def test_without_the_password_nothing_but_health_answers(up: Up) -> None:
     assert [up.get(path, "").status_code for path in ("deployments/name/score/rides", "work_pools/tierra")] == [401] * 2
     assert up.get("work_pools/tierra", "ops:wrong").status_code == 401
     assert [up.get(path, "").status_code for path in ("health", "ready")] == [200] * 2
+
+
+@pytest.mark.parametrize("path", ["events/in", "events/out", "logs/out"])
+def test_a_websocket_refuses_strangers(up: Up, path: str) -> None:
+    address = f"{up.address.replace('http:', 'ws:')}/api/{path}"
+    for token in (None, "ops:wrong"):
+        with connect(address, subprotocols=[Subprotocol("prefect")]) as socket:
+            socket.send(json.dumps({"type": "auth", "token": token}))
+            with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012  whatever comes first
+                while json.loads(socket.recv(30))["type"] != "auth_success":
+                    pass
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1008
 
 
 def test_a_call_that_another_site_could_make_is_refused(up: Up) -> None:
