@@ -1,7 +1,11 @@
-"""Prefect's server as `prefect server start` starts it, but never long in its own way on SQLite.
+"""Prefect's server as `prefect server start` starts it, but on SQLite many may write at once (docs/decisions/0011).
 
-When several runs write at once, its threads can wait for each other until SQLite's busy timeout ends, which Prefect
-sets to a minute for every connection (docs/decisions/0011). Meanwhile nothing is answered. Here it is five seconds.
+Prefect begins most transactions by reading and takes the lock with the first write. When another has written between
+the two, SQLite refuses at once, however long one would wait: a click on *Submit* fails, an event is counted twice.
+Here the lock is taken at the beginning, where SQLite waits for it.
+
+It waits five seconds instead of the minute that Prefect sets for every connection: after a *database is locked*, the
+server's threads can wait for each other until that time is over, and meanwhile nothing is answered.
 """
 
 import sys
@@ -10,10 +14,21 @@ from typing import Any, Final
 from prefect.cli import app
 from sqlalchemy import event
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.engine import Engine
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 BUSY_TIMEOUT_MS: Final = 5000
 DONE: Final = "tierra.busy_timeout"
+
+
+def lock_at_the_beginning(engines: Any = Engine) -> None:
+    """Make transactions on SQLite that may write take the lock when they begin; of one engine, or of this process."""
+    event.listen(engines, "before_cursor_execute", _begin_immediate, retval=True)
+
+
+def _begin_immediate(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
+    # Prefect says so for what may write; what only reads has no BEGIN.
+    return "BEGIN IMMEDIATE" if statement == "BEGIN DEFERRED" else statement, parameters
 
 
 def shorten_busy_timeout() -> None:
@@ -33,6 +48,7 @@ def _set_busy_timeout(connection: Any, record: ConnectionPoolEntry, _: Any) -> N
 
 def main() -> None:
     """Start the server with the arguments of `prefect server start`, until it is asked to end."""
+    lock_at_the_beginning()
     shorten_busy_timeout()
     sys.argv[1:1] = ["--no-prompt", "server", "start"]
     app()

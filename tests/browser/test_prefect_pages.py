@@ -99,8 +99,7 @@ def test_a_wrong_date_ends_the_run_at_once_in_one_clear_line(ui: Ui, ops: Ops) -
     ui.type_day("2013-13-45")
     assert ui.button("Pick a date").is_visible()
     ui.open_form_by_link("score", "rides", '{"project": "rides", "partition": "2013-13-45"}')
-    ui.button("Submit").click()
-    run = ui.follow()
+    run = ui.submit()
     ui.wait_for("InvalidCall")
     assert ops.ended(run)["message"] == "'2013-13-45' is not a date. Give a date as YYYY-MM-DD. [partition-invalid]"
     until("its last line arrived", 30, lambda: any(level == ERROR for level, _ in ops.log(run)))
@@ -121,8 +120,7 @@ def test_a_source_that_fails_twice_and_then_works_is_told_on_every_page(ui: Ui, 
     ui.page.get_by_label("reason").fill("the load was late")
     ui.shoot("form")
     with locked(ops.folder / "warehouse.db") as database:
-        ui.button("Submit").click()
-        run = ui.follow()
+        run = ui.submit()
         until("two retries", 180, lambda: len(warnings(ops, run)) == 2)
         database.execute("rollback")
     assert ops.ended(run)["name"] == "Published"

@@ -74,6 +74,8 @@ class Ui:
         """The same form with values that stand in its address."""
         deployment = self.ops.deployment(f"{flow}/{project}")["id"]
         self.open(f"/v2/deployments/deployment/{deployment}/run?parameters={quote(parameters)}")
+        # What arrives late moves the form, and a click in that moment is lost.
+        self.page.wait_for_load_state("networkidle")
 
     def type_day(self, day: str) -> None:
         """The field of the partition: a day, typed into its calendar."""
@@ -84,6 +86,13 @@ class Ui:
         box.press("Enter")
         self.page.keyboard.press("Escape")
         box.wait_for(state="detached")
+
+    def submit(self) -> str:
+        """Send the form and go to the run that it started; returns its id."""
+        with self.page.expect_response(re.compile("/create_flow_run$")) as answer:
+            self.button("Submit").click()
+        assert answer.value.ok, f"{answer.value.status}: {answer.value.text()}"
+        return self.follow()
 
     def follow(self) -> str:
         """Go to the run that was just started; returns its id."""

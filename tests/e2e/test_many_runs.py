@@ -89,9 +89,10 @@ def watch(folder: Path, count: int, at_once: int = 0, **environment: str) -> Non
     table = up_to_today(rides(600))
     for name in names:
         write_project(folder / "projects" / name, ride_spec(project=name), table)
+    settings = {"TIERRA_HEARTBEAT_SECONDS": "30", "PREFECT_SERVER_LOG_RETRYABLE_ERRORS": "true"}
     with (
         a_receiver() as told,
-        a_server(folder, TIERRA_ALERT_WEBHOOK=told.url, TIERRA_HEARTBEAT_SECONDS="30", **environment) as ops,
+        a_server(folder, TIERRA_ALERT_WEBHOOK=told.url, **settings, **environment) as ops,
     ):
         for name in names:
             ops.tierra("train", name)
@@ -111,6 +112,7 @@ def watch(folder: Path, count: int, at_once: int = 0, **environment: str) -> Non
         assert told.messages == []
         logs = [line for run in runs(ops, *listed) for _, line in ops.log(run["id"])]
         assert not [line for line in logs if "locked" in line]
+    assert "database is locked" not in (folder / "server.log").read_text()
 
 
 def unlimited(ops: Ops, names: list[str]) -> None:
