@@ -27,7 +27,7 @@ def lock_at_the_beginning(engines: Any = Engine) -> None:
 
 
 def _begin_immediate(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
-    # Prefect says so for what may write; what only reads has no BEGIN.
+    # Prefect begins so whatever may write; what only reads it does not begin at all.
     return "BEGIN IMMEDIATE" if statement == "BEGIN DEFERRED" else statement, parameters
 
 

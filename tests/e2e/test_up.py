@@ -7,7 +7,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +75,12 @@ class Up:
     def get(self, path: str, secret: str = SECRET) -> httpx.Response:
         user, _, password = secret.partition(":")
         return httpx.get(f"{self.address}/api/{path}", auth=(user, password), timeout=30)
+
+    def csrf(self) -> dict[str, str]:
+        """The headers without which no call may write."""
+        client = str(uuid4())
+        token = self.get(f"csrf-token?client={client}").json()["token"]
+        return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
 
     def prefect(self, *arguments: str) -> str:
         secret = {"PREFECT_API_URL": f"{self.address}/api", "PREFECT_API_AUTH_STRING": SECRET}
@@ -141,12 +149,9 @@ def test_a_run_completes_through_the_worker_and_leaves_its_receipt(up: Up) -> No
 
 def test_without_the_password_no_route_answers_but_health_and_ready(up: Up) -> None:
     """Asked with what keeps other sites out (a CSRF token), so that the password alone stands in the way."""
-    client = str(uuid4())
-    token = up.get(f"csrf-token?client={client}").json()["token"]
-    headers = {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
     listed = httpx.get(f"{up.address}/openapi.json", timeout=30).json()["paths"]
     routes = [("GET", "/openapi.json"), *((method.upper(), path) for path in listed for method in listed[path])]
-    with httpx.Client(base_url=f"{up.address}/api", headers=headers, timeout=30) as stranger:
+    with httpx.Client(base_url=f"{up.address}/api", headers=up.csrf(), timeout=30) as stranger:
         told = {(method, path): stranger.request(method, path).status_code for method, path in routes}
         assert stranger.get("/work_pools/tierra", auth=("ops", "wrong")).status_code == 401
     assert len(told) > 150
@@ -192,6 +197,22 @@ def test_a_locked_database_is_no_minute_of_silence(up: Up) -> None:
         assert up.get(writes).status_code == 503  # within the 30 s that it is given
         other.execute("rollback")
     assert up.get(writes).status_code == 200
+
+
+def test_a_call_that_waited_for_another_writer_is_served(up: Up) -> None:
+    """With Prefect's own server it has read before, what it read is stale, and it is refused at once."""
+    user, _, password = SECRET.partition(":")
+    pool, said, headers = f"{up.address}/api/work_pools/tierra", {"description": "seen by a test"}, up.csrf()
+    with (
+        closing(sqlite3.connect(up.home / "prefect" / "prefect.db", isolation_level=None)) as other,
+        ThreadPoolExecutor(1) as caller,
+    ):
+        other.execute("begin immediate")
+        call = caller.submit(httpx.patch, pool, json=said, headers=headers, auth=(user, password), timeout=30)
+        time.sleep(1)
+        other.execute("pragma user_version = 1")
+        other.execute("commit")
+        assert call.result().status_code == 204
 
 
 def test_what_runs_write_is_closed_to_others(up: Up) -> None:
