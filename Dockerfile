@@ -44,5 +44,5 @@ VOLUME /data
 USER 10001:10001
 # A worker is well while it polls its pool; any other command is well while it runs.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=90s --retries=3 \
-    CMD ! tr '\0' ' ' < /proc/1/cmdline | grep -q 'worker start' || python -m deployments.health
+    CMD ! tr '\0' ' ' < /proc/1/cmdline | grep -q 'worker start' || python -m deployments.services.health
 CMD ["prefect", "worker", "start", "--pool", "tierra", "--type", "process", "--with-healthcheck"]

@@ -25,7 +25,7 @@ demo: install ## load real data, train, score three days, show where it all lies
 	.venv/bin/tierra demo
 
 up: install ## Prefect, MLflow, receipts, deployments and a worker, until Ctrl-C
-	@$(RUN) deployments.up
+	@$(RUN) deployments.services.up
 
 test: install ## unit, property, integration and end-to-end tests
 	$(RUN) pytest -q -m "not long" -n $(WORKERS) --dist loadscope --no-loadscope-reorder

@@ -8,9 +8,9 @@ from rich.markup import escape
 from deployments.changes import Change, alert_of, find_changes
 from deployments.server import Server, Standing, open_server
 from deployments.wanted import Wanted, read_wanted
-from tierra.console import out, print_json
-from tierra.server_address import find_server
+from tierra.cli.console import out, print_json
 from tierra.settings import load_settings
+from tierra.status.server_address import find_server
 
 MARKS = {"create": "[green]+ create[/]", "change": "[yellow]~ change[/]", "remove": "[red]- remove[/]"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tierra.environment import QUIET
-from tierra.project import Project
-from tierra.schedule import When, longest_gap
+from tierra.project.project import Project
+from tierra.project.schedule import When, longest_gap
 
 POOL = "tierra"
 # Every deployment of ours carries it; what carries it and is not planned is removed from the server.
@@ -60,7 +60,7 @@ def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS
 
 def load_projects(folder: Path, overlay: str | None = None) -> list[Project]:
     """Every project under a folder. Raises Misconfigured on the first that is wrong."""
-    from tierra.project import list_projects, load_project
+    from tierra.project.project import list_projects, load_project
 
     return [load_project(name, folder, overlay) for name in list_projects(folder)]
 
@@ -68,13 +68,13 @@ def load_projects(folder: Path, overlay: str | None = None) -> list[Project]:
 def _deployment(project: Project, flow: str, heartbeat_seconds: int) -> Deployment:
     return Deployment(
         flow=flow,
-        project=project.project,
+        project=project.name,
         description=project.card.goal,
         # The folder's name is what a flow finds a project by.
         parameters={"project": project.folder.name},
         times=project.schedule.times(flow),
         late_after=project.schedule.late_after,
-        tags=(TAG, project.project, *project.schedule.tags),
+        tags=(TAG, project.name, *project.schedule.tags),
         heartbeat_seconds=heartbeat_seconds,
     )
 

@@ -8,7 +8,7 @@ import yaml
 
 from deployments.plan import POOL, Deployment, load_projects, plan
 from deployments.times import times_of
-from tierra.schedule import When
+from tierra.project.schedule import When
 
 FILE = Path("prefect.yaml")
 HEAD = """\

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tierra.schedule import When
+from tierra.project.schedule import When
 
 # Intervals count from a midnight, so that deploying again does not move them.
 ANCHOR = datetime(2024, 1, 1)

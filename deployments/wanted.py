@@ -12,7 +12,7 @@ from deployments.automations import plan_automations
 from deployments.plan import POOL, Deployment, load_projects, plan
 from deployments.times import times_of
 from tierra.errors import Misconfigured
-from tierra.schedule import When
+from tierra.project.schedule import When
 from tierra.settings import Settings
 
 

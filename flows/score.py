@@ -2,11 +2,16 @@
 
 from prefect import flow
 
-from tasks.asked import Partition, ProjectName, Reason, check_call
-from tasks.features import join_partition
-from tasks.pull import open_project, pull_partition, pull_side_tables
-from tasks.run import one_page, run_name
-from tasks.score import (
+from tasks.run.form import Partition, ProjectName, Reason, check_call
+from tasks.run.page import one_page, run_name
+from tierra.data.partitions import Work
+from tierra.errors import DataRejected
+from tierra.journal import track
+from tierra.model.release import Champion
+from tierra.outcomes import PartitionScored, Scored, summarise
+from tierra.project.project import Project
+from tierra.steps.features import join_partition
+from tierra.steps.publish import (
     Publish,
     as_judged,
     compare_partition,
@@ -16,14 +21,9 @@ from tasks.score import (
     publish_partition,
     sweep_parts,
 )
-from tasks.validate import validate_partition, validate_tables
-from tasks.work import find_changed, find_work, rejected
-from tierra.data.partitions import Work
-from tierra.errors import DataRejected
-from tierra.journal import track
-from tierra.model.release import Champion
-from tierra.outcomes import PartitionScored, Scored, summarise
-from tierra.project import Project
+from tierra.steps.pull import open_project, pull_partition, pull_side_tables
+from tierra.steps.validate import validate_partition, validate_tables
+from tierra.steps.work import find_changed, find_work, rejected
 from tierra.store.refs import TableRef
 
 
@@ -52,7 +52,7 @@ def score(
     scored = [score_partition(spec, champion, sides, each, publish) for each in track(found.to_score, "partitions")]
     if found.to_score and not asked.dry_run:
         sweep_parts(spec)
-    return summarise(spec.project, [*scored, *found.ended], asked=bool(asked.partition), dry_run=asked.dry_run)
+    return summarise(spec.name, [*scored, *found.ended], asked=bool(asked.partition), dry_run=asked.dry_run)
 
 
 def score_partition(

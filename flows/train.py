@@ -3,16 +3,16 @@
 from prefect import flow
 
 from tasks.approval import approve
-from tasks.asked import ProjectName, Reason, check_call
-from tasks.evaluate import evaluate_models, judge
-from tasks.features import build_features
-from tasks.fit import choose_candidate, fit_candidates
-from tasks.parts import split_table
-from tasks.pull import open_project, pull_sources
-from tasks.register import preview_model, register_model
-from tasks.run import one_page, run_name
-from tasks.validate import validate_tables
+from tasks.run.form import ProjectName, Reason, check_call
+from tasks.run.page import one_page, run_name
 from tierra.outcomes import Trained
+from tierra.steps.evaluate import evaluate_models, judge
+from tierra.steps.features import build_features
+from tierra.steps.fit import choose_candidate, fit_candidates
+from tierra.steps.parts import split_table
+from tierra.steps.pull import open_project, pull_sources
+from tierra.steps.register import preview_model, register_model
+from tierra.steps.validate import validate_tables
 
 
 @flow(name="train", flow_run_name=run_name, validate_parameters=False)

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
-from tierra.project_file import ProjectFile
+from tierra.project.file import ProjectFile
 
 Schema = dict[str, Any]
 # The newest that editors' YAML servers know well; nothing here needs a newer one.
@@ -69,7 +69,7 @@ def _mend(part: Schema) -> None:
 
 def _write_defaults(schema: Schema, model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
-        shown = schema["properties"][name]
+        shown = schema["properties"][field.alias or name]
         shown.pop("default", None)
         if (default := _written(model, name, field)) is not None:
             shown["default"] = default

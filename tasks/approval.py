@@ -17,14 +17,14 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Paused, Running
 from pydantic import Field, ValidationError
 
-from tasks.asked import Asked
-from tasks.register import is_same_training
-from tasks.station import station
+from tasks.run.form import Asked
+from tasks.run.station import station
 from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
-from tierra.project import Project
+from tierra.project.project import Project
 from tierra.report.wording import inline
 from tierra.spec import duration
+from tierra.steps.register import is_same_training
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
 
@@ -53,7 +53,7 @@ def approve(
 ) -> Verdict:
     """The verdict after a person had a say: promotion needs their yes, where the project asks for it."""
     time_limit = project.gate.approval
-    champion = open_workspace().registry().champion(project.project)
+    champion = open_workspace().registry().champion(project.name)
     stands = champion is not None and is_same_training(project, snapshots, champion)
     if time_limit is None or not verdict.promote or stands:
         return verdict
@@ -119,5 +119,5 @@ def _wait(client: SyncPrefectClient, run: UUID, until: datetime) -> None:
 def _question(project: Project, scores: Scores, verdict: Verdict) -> str:
     """What the person who decides has to know, in Markdown."""
     before = f"champion version {scores.champion_version}" if scores.champion_version else "nothing: it is the first"
-    lines = [f"**{inline(project.project)}: shall {inline(verdict.winner)} serve?** It would replace {before}."]
+    lines = [f"**{inline(project.name)}: shall {inline(verdict.winner)} serve?** It would replace {before}."]
     return "\n\n".join([*lines, *(f"- {inline(each)}" for each in verdict.reasons)])

@@ -7,14 +7,14 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
-from tasks.server import ask_server
-from tasks.station import station
+from tasks.run.station import station
+from tasks.server.reading import ask_server
 from tierra.errors import Misconfigured
-from tierra.server_address import find_server
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.page import headline, write_page
 from tierra.status.seen import ServerSeen
+from tierra.status.server_address import find_server
 from tierra.status.stores import look_at_stores
 from tierra.workspace import open_workspace
 

@@ -62,7 +62,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
     put_prefect_database(home)
     log = (home / "server.log").open("wb")
-    command = [sys.executable, "-m", "deployments.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "deployments.services.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
     try:
         wait_until_healthy(url, server, home / "server.log")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from deployments.plan import POOL
 from tests.servers import call_api
-from tierra.cli import app
+from tierra.cli.commands import app
 from tierra.report.index import Run, add_run
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import Manifest, publish

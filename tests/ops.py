@@ -43,7 +43,7 @@ class Ops:
     def tierra(self, *arguments: str, exit_code: int = 0, **environment: str) -> str:
         """Run our command in the checkout."""
         done = subprocess.run(
-            [sys.executable, "-c", "from tierra.cli import main; main()", *arguments],
+            [sys.executable, "-c", "from tierra.cli.commands import main; main()", *arguments],
             cwd=ROOT, env={**os.environ, **self.environment, **environment}, capture_output=True, text=True,
             timeout=300, check=False,
         )  # fmt: skip
@@ -103,7 +103,7 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
             "PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects")}  # fmt: skip
     ops = Ops(url, folder, {**ours, **environment})
-    command = [sys.executable, "-m", "deployments.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "deployments.services.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     try:
         put_prefect_database(folder / "prefect")
         server = ops._start(command, ROOT, "server", {})

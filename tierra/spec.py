@@ -30,9 +30,10 @@ class Spec(BaseModel):
     @classmethod
     def _only_known_keys(cls, data: Any) -> Any:
         if isinstance(data, dict) and cls.model_config["extra"] == "forbid":
+            known_keys = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
-                if key not in cls.model_fields:
-                    known = ", ".join(cls.model_fields)
+                if key not in known_keys:
+                    known = ", ".join(known_keys)
                     raise PydanticCustomError("key_unknown", "known: {known}", {"key": str(key), "known": known})
         return data
 

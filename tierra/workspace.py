@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from tierra.project import Project, load_project
+from tierra.project.project import Project, load_project
 from tierra.settings import Settings, load_settings
 from tierra.store.objects import Objects
 from tierra.store.opening import open_objects

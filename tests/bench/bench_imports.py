@@ -10,7 +10,7 @@ from tests.bench.measure import hold
 from tests.conftest import ROOT
 
 PREFECT = "from prefect import flow, task\n@flow\ndef f(): pass\n@task\ndef t(): pass"
-OURS = ("import flows.train", "import flows.score", "import tierra.cli")
+OURS = ("import flows.train", "import flows.score", "import tierra.cli.commands")
 ROUNDS = 5
 LIMIT = 1.2
 

@@ -13,9 +13,9 @@ from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
 from tierra.data.window import EVERYTHING
 from tierra.model.scoring import Scorer
-from tierra.project import Project
-from tierra.serving import find_champion, open_scorer
+from tierra.project.project import Project
 from tierra.settings import load_settings
+from tierra.steps.champion import find_champion, open_scorer
 from tierra.store.local_objects import LocalObjects
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_batches, write_batches

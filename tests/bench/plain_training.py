@@ -24,8 +24,8 @@ from tierra.data.split import PARTS, split_rows, unit_of
 from tierra.data.target import make_target
 from tierra.environment import QUIET, set_defaults
 from tierra.model.examples import Examples
-from tierra.project import Project
-from tierra.releasing import make_release
+from tierra.project.project import Project
+from tierra.steps.release import make_release
 from tierra.store.objects import MemoryObjects
 from tierra.store.tables import in_groups, read_table
 from tierra.workspace import Workspace, open_workspace
@@ -117,7 +117,7 @@ def register(
     from tierra.model.training import choose_candidate, scorers_of
 
     recorder, test = workspace.recorder(), parts["test"]
-    best, champion = choose_candidate(validation, project.gate), recorder.champion(project.project)
+    best, champion = choose_candidate(validation, project.gate), recorder.champion(project.name)
     assert champion
     rivals = {best: models[best], "rule": models["rule"], "champion": recorder.load(champion)}
     scorers = scorers_of(test.labels, project.gate, project.metrics)

@@ -20,7 +20,7 @@ class Checkout:
 
     def tierra(self, *arguments: str, exit_code: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run the command; fail with what it printed unless it ends with the expected code."""
-        command = [sys.executable, "-c", "from tierra.cli import main; main()", *arguments]
+        command = [sys.executable, "-c", "from tierra.cli.commands import main; main()", *arguments]
         environment = {**os.environ, **self.environment}
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600

@@ -16,7 +16,7 @@ from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout
 from tests.servers import call_api, until
-from tierra.schedule import When
+from tierra.project.schedule import When
 
 # In make test: tests/integration/test_deploy.py, and runs through a worker in tests/e2e/test_up.py.
 pytestmark = pytest.mark.long

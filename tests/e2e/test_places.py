@@ -20,7 +20,7 @@ from tests.s3_server import S3Server
 from tests.servers import make_database
 from tierra.data.sources import open_source
 from tierra.data.window import EVERYTHING
-from tierra.project import load_project
+from tierra.project.project import load_project
 from tierra.settings import Settings
 from tierra.store.postgres import connect, copy_in
 

@@ -57,7 +57,7 @@ class Up:
             self.process = self.spawn(stdout=printed, stderr=printed, start_new_session=True)
 
     def spawn(self, **options: Any) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "deployments.up"]
+        command = [sys.executable, "-m", "deployments.services.up"]
         return subprocess.Popen(command, cwd=self.folder, env={**os.environ, **self.environment}, **options)
 
     def wait_until_healthy(self) -> None:

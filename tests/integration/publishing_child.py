@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import flows.score
-import tierra.serving
-from tasks.station import station
+import tierra.steps.champion
+from tasks.run.station import station
 from tests.builders import ride_spec, rides, write_project
 from tests.forks import in_a_fork
 from tierra.data.code import ProjectCode
@@ -28,7 +28,7 @@ from tierra.model.release import Champion, Release
 from tierra.model.rules import RateRule
 from tierra.model.scoring import Scorer
 from tierra.outcomes import Scored
-from tierra.project import Project
+from tierra.project.project import Project
 from tierra.store import disk
 from tierra.store.predictions import generations, read_published
 from tierra.store.tables import read_table
@@ -71,7 +71,7 @@ def take_prefect_off() -> None:
         if isinstance(value, kind):
             setattr(flows.score, name, value.fn.__wrapped__)
     flows.score.find_champion = champion_of
-    tierra.serving.open_scorer = open_scorer
+    tierra.steps.champion.open_scorer = open_scorer
 
 
 def score(home: Path) -> Scored:

@@ -10,8 +10,8 @@ from loguru import logger
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.run_log import flush_run_logs, set_up_run_logs
-from tasks.station import station
+from tasks.run.log import flush_run_logs, set_up_run_logs
+from tasks.run.station import station
 
 LINES = 20
 

@@ -17,7 +17,7 @@ from deployments.server import open_server
 from deployments.wanted import Wanted
 from tests.ops import Ops, a_server, until
 from tests.servers import Receiver, call_api
-from tierra.schedule import When
+from tierra.project.schedule import When
 
 # A schedule that is overdue after a minute and ten seconds, and one whose runs a test makes itself.
 OFTEN = Deployment(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployments.checks.throwaway import SETTINGS, throwaway_server
+from deployments.doctor.throwaway import SETTINGS, throwaway_server
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import Checkout, make_checkout
@@ -96,7 +96,7 @@ def test_a_throwaway_server_leaves_no_process_and_no_folder(monkeypatch: pytest.
 
 def test_a_throwaway_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = (  # starts one, says where, and dies
-        "import os\nfrom deployments.checks.throwaway import throwaway_server\n"
+        "import os\nfrom deployments.doctor.throwaway import throwaway_server\n"
         "with throwaway_server() as server:\n    print(server.process.pid, server.log, flush=True)\n"
         "    os.kill(os.getpid(), 9)"
     )
@@ -141,7 +141,7 @@ def test_a_server_behind_auth_and_csrf_is_asked_with_our_auth_string(
         "PREFECT_SERVER_API_AUTH_STRING": f"admin:{CANARY}",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     }
-    monkeypatch.setattr("deployments.checks.throwaway.SETTINGS", SETTINGS | guard)
+    monkeypatch.setattr("deployments.doctor.throwaway.SETTINGS", SETTINGS | guard)
     with throwaway_server() as server:
         assert server.wait(120), server.symptom()
         stranger = checkout_at(tmp_path, PREFECT_API_URL=server.api.url)

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from tests.builders import write_project
 from tierra import read_predictions
-from tierra.cli import app
+from tierra.cli.commands import app
+from tierra.cli.export import encode, write_whole
 from tierra.errors import Broken
-from tierra.export import encode, write_whole
 from tierra.store import disk
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import Manifest, publish

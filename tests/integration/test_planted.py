@@ -106,10 +106,10 @@ def published() -> pd.DataFrame:
 
 @pytest.mark.parametrize("by", ["random", "stratified"])
 def test_a_duplicate_is_never_on_two_sides(project: Callable[..., None], by: str) -> None:
-    from tasks.features import build_features
-    from tasks.parts import split_table
-    from tasks.pull import open_project, pull_sources
-    from tasks.validate import validate_tables
+    from tierra.steps.features import build_features
+    from tierra.steps.parts import split_table
+    from tierra.steps.pull import open_project, pull_sources
+    from tierra.steps.validate import validate_tables
     from tierra.store.tables import read_table
 
     once = rides(300).drop(columns="day")
@@ -132,7 +132,7 @@ def test_a_duplicate_is_never_on_two_sides(project: Callable[..., None], by: str
 def test_a_leaked_column_can_be_told_from_the_training_part(project: Callable[..., None]) -> None:
     from tierra.model.examples import Examples
     from tierra.model.leaks import find_leaks
-    from tierra.trial import _pull, _split
+    from tierra.steps.trial import _pull, _split
 
     project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5))
     opened = open_workspace()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deployments.prefect_server import lock_at_the_beginning
+from deployments.services.prefect_server import lock_at_the_beginning
 
 COUNT, ADD = text("select count(*) from notes"), text("insert into notes values ('written')")
 

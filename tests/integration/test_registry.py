@@ -36,9 +36,9 @@ from tierra.model.registry import Registry
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
 from tierra.model.training import tune
-from tierra.project import Project
-from tierra.serving import find_champion, open_scorer
+from tierra.project.project import Project
 from tierra.settings import Settings
+from tierra.steps.champion import find_champion, open_scorer
 from tierra.store.memo import LIBRARIES
 from tierra.workspace import Workspace
 
@@ -74,7 +74,7 @@ def fit_project(folder: Path) -> Fitted:
     model = tune(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
     verdict = Verdict(passed=True, winner="logistic", promote=True, reasons=("because",))
     release = Release(
-        project=project.project, candidate="logistic", inputs="inputs 1", model_sha256="", metrics={}, rule_metrics={},
+        project=project.name, candidate="logistic", inputs="inputs 1", model_sha256="", metrics={}, rule_metrics={},
         verdict=verdict, code=dict(code.files), project_file=project.file.read_text(), contract="c",
         datasets={"rides": "d"}, types={}, features=tuple(table.columns), rows={"test": len(table)}, labels=labels,
         libraries={name: version(name) for name in LIBRARIES},

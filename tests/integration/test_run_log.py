@@ -8,8 +8,8 @@ import pytest
 from loguru import logger
 from prefect import flow
 
-from tasks.run_log import flush_run_logs, say_in_one_line, set_up_run_logs
-from tasks.station import station
+from tasks.run.log import flush_run_logs, say_in_one_line, set_up_run_logs
+from tasks.run.station import station
 from tests.servers import call_api
 from tierra.errors import DataRejected, TierraError, Unavailable
 

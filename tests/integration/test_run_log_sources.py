@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 from prefect import flow
 
-from tasks.run_log import set_up_run_logs
+from tasks.run.log import set_up_run_logs
 from tests.conftest import ROOT
 from tests.integration.speaking_child import LINES, SOURCES
 from tests.integration.test_run_log import lines_of

@@ -63,7 +63,7 @@ def trained(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, where retries do not wait."""
-    from tasks.pull import pull_partition
+    from tierra.steps.pull import pull_partition
 
     monkeypatch.setattr(pull_partition, "retry_delay_seconds", [0.1, 0.1, 0.1])
     return stand_in(Path(shutil.copytree(trained, tmp_path / "here")), monkeypatch)
@@ -144,8 +144,8 @@ def test_a_bar_shows_how_far_a_run_is_and_a_run_needs_none(
     def away(*_: object, **__: object) -> None:
         raise ConnectionError("the server is away")
 
-    monkeypatch.setattr("tasks.progress.create_progress_artifact", away)
-    monkeypatch.setattr("tasks.run.create_markdown_artifact", away)
+    monkeypatch.setattr("tasks.run.progress.create_progress_artifact", away)
+    monkeypatch.setattr("tasks.run.page.create_markdown_artifact", away)
     from flows.score import score as flow
 
     again = flow("my_rides", DAY, True, return_state=True)

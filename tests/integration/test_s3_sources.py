@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from deployments.checks.places import check_stores
+from deployments.doctor.places import check_stores
 from tests.builders import ride_source, ride_spec, rides, write_project
 from tests.s3_server import Proxy, S3Server, proxy_before
-from tierra.cli import app
+from tierra.cli.commands import app
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, open_source
 from tierra.data.spec import FileSource

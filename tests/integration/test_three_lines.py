@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from flows.train import train
-from tierra.console import out, show_trial
+from tierra.cli.console import out, show_trial
 from tierra.model.spec import heading
 from tierra.outcomes import Trained
-from tierra.trial import try_project
+from tierra.steps.trial import try_project
 from tierra.workspace import open_workspace
 
 

@@ -7,7 +7,7 @@ import pytest
 from flows.train import train
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
 from tierra.outcomes import Trained
-from tierra.trial import try_project
+from tierra.steps.trial import try_project
 from tierra.workspace import open_workspace
 
 CODE = """

@@ -11,7 +11,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.score import score
 from flows.train import train
-from tasks.asked import check_call
+from tasks.run.form import check_call
 from tests.builders import ride_source, ride_spec, write_project
 from tierra.errors import InvalidCall
 from tierra.journal import open_journal

@@ -20,15 +20,14 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from typer.testing import CliRunner
 
-from deployments import doctor
-from deployments.checks import live, machine, places, probe, versions
-from deployments.checks.api import Api
-from deployments.checks.finding import Check, Finding
-from deployments.checks.server import check_lists, check_schedules, check_version, find_silence
-from deployments.checks.throwaway import find_symptom
+from deployments.doctor import doctor, live, machine, places, probe, versions
+from deployments.doctor.api import Api
+from deployments.doctor.finding import Check, Finding
+from deployments.doctor.server import check_lists, check_schedules, check_version, find_silence
+from deployments.doctor.throwaway import find_symptom
 from tests.builders import write_project
 from tests.conftest import ROOT, free_port
-from tierra.cli import app
+from tierra.cli.commands import app
 from tierra.environment import QUIET, set_defaults
 from tierra.settings import load_settings
 from tierra.store.objects import MemoryObjects
@@ -109,7 +108,10 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_doctor_imports_nothing_that_may_be_what_is_broken() -> None:
     suspects = {"prefect", "fastapi", "sqlalchemy", "pandas", "sklearn", "mlflow", "great_expectations", "boto3"}
-    code = "import sys, tierra.cli, deployments.doctor; print(*(name for name in sys.modules if '.' not in name))"
+    code = (
+        "import sys, tierra.cli.commands, deployments.doctor.doctor;"
+        " print(*(name for name in sys.modules if '.' not in name))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert suspects & set(done.stdout.split()) == set()
 

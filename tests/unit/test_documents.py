@@ -12,7 +12,7 @@ from scripts.project_page import Reference, find_undescribed, render_page
 from scripts.project_schema import make_schema
 from tests.conftest import ROOT
 from tierra.errors import REMEDIES
-from tierra.project_file import ProjectFile
+from tierra.project.file import ProjectFile
 from tierra.spec import Days, Spec
 
 ERRORS = (ROOT / "docs" / "errors.md").read_text()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tasks.progress import EACH, LEAST_STEP, SHARES, Bar, Reporter, Sender
+from tasks.run.progress import EACH, LEAST_STEP, SHARES, Bar, Reporter, Sender
 from tests.browser.pages import binary_run, scoring_run
 from tests.builders import write_project
-from tierra import console
+from tierra.cli import console
 from tierra.errors import Unavailable
 from tierra.journal import (
     Entry,
@@ -112,8 +112,8 @@ def test_a_run_sends_few_words_and_none_soon_after_another(monkeypatch: pytest.M
 
 
 def test_a_server_that_does_not_answer_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.progress.create_progress_artifact", lambda *_: time.sleep(60))
-    monkeypatch.setattr("tasks.progress.LEAST_SECONDS", 0.2)
+    monkeypatch.setattr("tasks.run.progress.create_progress_artifact", lambda *_: time.sleep(60))
+    monkeypatch.setattr("tasks.run.progress.LEAST_SECONDS", 0.2)
     sender, started = Sender("x"), time.monotonic()
     for percent in range(100):
         sender.send(percent, "")

@@ -7,8 +7,8 @@ import pytest
 
 from tests.builders import ride_spec, write_project
 from tierra.errors import Misconfigured
-from tierra.overlay import merge_patch
-from tierra.project import load_project
+from tierra.project.overlay import merge_patch
+from tierra.project.project import load_project
 
 # From appendix A of RFC 7396.
 CASES: list[tuple[Any, Any, Any]] = [

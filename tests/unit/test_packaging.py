@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.health import find_fault
+from deployments.services.health import find_fault
 from scripts import check_release, check_wheel
 from tests.conftest import ROOT, free_port
 from tierra.environment import QUIET
-from tierra.yaml_file import read_yaml
+from tierra.project.yaml_file import read_yaml
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -99,7 +99,7 @@ def test_only_named_files_reach_the_image() -> None:
 def test_the_image_starts_a_worker_that_can_be_asked_for_its_health() -> None:
     (command,) = given("CMD")
     assert "--with-healthcheck" in command
-    assert re.findall(r"-m ([\w.]+)", given("HEALTHCHECK")[0]) == ["deployments.health"]
+    assert re.findall(r"-m ([\w.]+)", given("HEALTHCHECK")[0]) == ["deployments.services.health"]
 
 
 def test_the_image_keeps_results_to_itself() -> None:
@@ -193,7 +193,7 @@ def test_modules_that_containers_run_are_in_the_image() -> None:
     commands = [service.get("command", []) for service in SERVICES.values()]
     commands += [service["healthcheck"].get("test", []) for service in SERVICES.values()]
     ours = {command[command.index("-m") + 1] for command in commands if "-m" in command}
-    assert ours == {"http.server", "deployments.health"}
+    assert ours == {"http.server", "deployments.services.health"}
     assert SERVICES["deploy"]["command"] == ["tierra", "deploy"]
 
 
@@ -322,7 +322,7 @@ def made_wheel(folder: Path, **changes: str | None) -> Path:
     [
         ({}, ""),
         ({"tierra/report/templates/receipt.html": None}, "receipt.html is left out"),
-        ({"tasks/score.py": ""}, "tasks/score.py does not belong"),
+        ({"tierra/steps/publish.py": ""}, "tierra/steps/publish.py does not belong"),
         ({"tierra-0.1.0.dist-info/METADATA": "Metadata-Version: 2.4\nName: tierra\nVersion: 0.2.0\n"}, "0.2.0"),
     ],
 )
@@ -333,7 +333,7 @@ def test_a_faulty_wheel_is_refused(tmp_path: Path, changes: dict[str, str | None
 
 
 def test_the_project_the_wheel_is_used_on_is_read(tmp_path: Path) -> None:
-    from tierra.project import load_project
+    from tierra.project.project import load_project
 
     check_wheel.write_project(tmp_path / "rides")
     assert load_project(str(tmp_path / "rides")).project == "rides"

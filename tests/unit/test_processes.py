@@ -10,8 +10,8 @@ from secrets import token_hex
 
 import pytest
 
-from deployments import processes
-from deployments.processes import MARK, Services, end_marked, find_marked
+from deployments.services import processes
+from deployments.services.processes import MARK, Services, end_marked, find_marked
 from tests.conftest import ROOT
 from tests.servers import until
 from tierra.errors import Broken
@@ -102,7 +102,7 @@ def test_when_we_are_killed_nothing_of_ours_is_left(tmp_path: Path, number: sign
     us = f"""
 import os, time
 from pathlib import Path
-from deployments.processes import Services
+from deployments.services.processes import Services
 with Services(Path({str(tmp_path)!r}), os.environ, Path({str(tmp_path / "server.url")!r})) as services:
     services.start("parent", "-c", {PARENT!r})
     print(services._token, flush=True)

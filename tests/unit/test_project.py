@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import ride_source, ride_spec, write_project, zoned_spec
 from tierra.errors import Misconfigured
-from tierra.project import Project, load_project
+from tierra.project.project import Project, load_project
 
 MINIMAL = """\
 project: rides

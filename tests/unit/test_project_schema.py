@@ -12,8 +12,8 @@ from scripts.project_schema import make_schema
 from tests.builders import ride_source, ride_spec, write_project, zoned_spec
 from tests.conftest import ROOT
 from tierra.errors import Misconfigured
-from tierra.project import load_project
-from tierra.yaml_file import read_yaml
+from tierra.project.project import load_project
+from tierra.project.yaml_file import read_yaml
 
 VALIDATOR = Draft7Validator(make_schema(), format_checker=FormatChecker())
 PROJECTS = sorted((ROOT / "projects").glob("*/project.yaml"))

@@ -13,7 +13,7 @@ from tierra.errors import Misconfigured
 from tierra.model.artifact import Predictions
 from tierra.model.scoring import published
 from tierra.model.spec import METRICS
-from tierra.project import Project, load_project
+from tierra.project.project import Project, load_project
 
 TASKLESS = {"gate": None, "candidates": None}
 

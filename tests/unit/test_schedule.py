@@ -12,8 +12,8 @@ from deployments.plan import Deployment, plan
 from deployments.times import times_of
 from tests.builders import ride_spec, write_project
 from tierra.errors import Misconfigured
-from tierra.project import load_project
-from tierra.schedule import Schedule, When, longest_gap
+from tierra.project.project import load_project
+from tierra.project.schedule import Schedule, When, longest_gap
 from tierra.spec import duration
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.schedules import read_schedule
+from tasks.server.schedules import read_schedule
 
 HOUR = 3600
 

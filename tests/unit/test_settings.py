@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tierra.cli import app
+from tierra.cli.commands import app
 from tierra.errors import Misconfigured
 from tierra.settings import load_settings
 

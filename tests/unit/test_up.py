@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from deployments.addresses import Addresses, check_ports, is_loopback, load_server, make_environment, plan_addresses
+from deployments.services.addresses import (
+    Addresses,
+    check_ports,
+    is_loopback,
+    load_server,
+    make_environment,
+    plan_addresses,
+)
 from tests.conftest import ROOT, free_port
 from tierra.errors import Misconfigured
-from tierra.server_address import address_file, find_server
 from tierra.settings import Settings, load_settings
+from tierra.status.server_address import address_file, find_server
 
 
 @pytest.fixture(autouse=True)
@@ -109,11 +116,11 @@ def test_services_and_their_runs_share_one_home_and_talk_to_this_server(monkeypa
 
 
 def test_two_in_one_home_would_disturb_each_other(workspace: Path) -> None:
-    from deployments.up import _alone
+    from deployments.services.up import _alone
 
     with _alone(load_settings()):
         done = subprocess.run(
-            [sys.executable, "-m", "deployments.up"], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "deployments.services.up"], cwd=ROOT, capture_output=True, text=True, check=False
         )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

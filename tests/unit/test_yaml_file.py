@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tierra.errors import Misconfigured
-from tierra.yaml_file import MAX_BYTES, read_yaml
+from tierra.project.yaml_file import MAX_BYTES, read_yaml
 
 
 def refusal(folder: Path, text: str | bytes) -> Misconfigured:

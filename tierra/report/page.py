@@ -11,7 +11,7 @@ from tierra import __version__
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.journal import Journal
 from tierra.outcomes import Scored, Served, Trained, rejection
-from tierra.project import Project
+from tierra.project.project import Project
 from tierra.report import facts
 from tierra.report.filling import fill
 from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
@@ -34,7 +34,7 @@ def write_receipt(name: str, flow: str, journal: Journal, end: End) -> tuple[Pat
     """
     workspace, moment = open_workspace(), datetime.now(UTC)
     project = _project(workspace, name)
-    called = project.project if project else "unknown"
+    called = project.name if project else "unknown"
     file = workspace.receipts(called) / f"{moment:%Y%m%dT%H%M%S}-{flow}-{uuid4().hex[:6]}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
     before, run = read_runs(file.parent, flow), _record(flow, journal, end, moment)
@@ -81,7 +81,7 @@ def _quarantined(journal: Journal, end: End) -> int | None:
 def _values(project: Project | None, name: str, journal: Journal, end: End, run: Run) -> dict[str, Any]:
     error = _error(end)
     return {
-        "project": project.project if project else name,
+        "project": project.name if project else name,
         "card": project.card if project else None,
         "flow": run.flow,
         "outcome": run.outcome,

@@ -9,7 +9,7 @@ from tierra.errors import TierraError
 from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
 from tierra.outcomes import Scored, Trained
-from tierra.project import Project
+from tierra.project.project import Project
 from tierra.report import facts
 from tierra.report.drawings import (
     draw_column,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tierra.errors import Misconfigured, TierraError, Unavailable
 from tierra.model.champions import Champions, read_champions
-from tierra.project import Project, list_projects
+from tierra.project.project import Project, list_projects
+from tierra.project.schedule import longest_gap
 from tierra.report.index import read_runs
-from tierra.schedule import longest_gap
 from tierra.status.judging import judge_disk
 from tierra.status.seen import Check, ProjectSeen, Publication, Recurring, Serving, StoresSeen
 from tierra.store.predictions import generations, read_manifest
@@ -51,7 +51,7 @@ def _champions(workspace: Workspace, projects: Sequence[Project]) -> tuple[Champ
     settings = workspace.settings
     uri = settings.registry_uri() or f"sqlite:///{settings.root / 'mlflow.db'}"
     try:
-        champions = read_champions(uri, [project.project for project in projects])
+        champions = read_champions(uri, [project.name for project in projects])
     except (Misconfigured, Unavailable) as error:
         return None, Check(name="registry", level="red", what=error.what)
     return champions, Check(name="registry", level="green", what=f"opens, {len(champions)} champions")
@@ -64,7 +64,7 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
         there = generations(sink)
         manifest = read_manifest(sink, max(there), there[max(there)]) if there else None
     except (TierraError, OSError) as error:
-        return None, f"{project.project}: {getattr(error, 'what', error)}"
+        return None, f"{project.name}: {getattr(error, 'what', error)}"
     if manifest is None:
         return None, ""
     return Publication(
@@ -76,12 +76,12 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
 def _seen(
     workspace: Workspace, project: Project, champions: Champions | None, publication: Publication | None
 ) -> ProjectSeen:
-    serving = (champions or {}).get(project.project)
+    serving = (champions or {}).get(project.name)
     return ProjectSeen(
-        project=project.project,
+        project=project.name,
         schedules={flow: _schedules(project, flow) for flow in FLOWS},
         late_after_seconds=project.schedule.late_after.total_seconds(),
-        runs=tuple(run for flow in FLOWS for run in read_runs(workspace.receipts(project.project), flow, RUNS)),
+        runs=tuple(run for flow in FLOWS for run in read_runs(workspace.receipts(project.name), flow, RUNS)),
         champion=Serving(version=serving[0], since=serving[1]) if serving else None,
         known=champions is not None,
         publication=publication,

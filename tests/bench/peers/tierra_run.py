@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from prefect import flow
 
-from tasks.station import station
+from tasks.run.station import station
 from tests.bench.peers import steps
 from tierra.environment import QUIET, set_defaults
 from tierra.store.local_objects import LocalObjects

@@ -1,0 +1,99 @@
+"""Whether stores, registry and connections do what we rely on. Loads libraries, so `probe` runs it."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from deployments.doctor.finding import Check, Finding
+from tierra.errors import TierraError
+from tierra.project.project import list_projects
+from tierra.settings import Settings
+from tierra.store.objects import Objects
+from tierra.store.opening import is_remote
+from tierra.workspace import Workspace
+
+STORES, REGISTRY = Check("stores"), Check("registry")
+WRITERS: Final = 8
+DISK: Final = "Free space, correct permissions, or use a disk that has hard links"
+
+
+def check_stores(settings: Settings) -> Iterator[Finding]:
+    """Whether of several who create one name exactly one wins, in the store and in each project's sink."""
+    places: dict[str, Objects] = {}
+    workspace = Workspace(settings)
+    for name in [None, *list_projects(settings.projects)]:
+        try:
+            stores = workspace.stores(workspace.project(name)) if name else [workspace.objects]
+            places |= {objects.location("doctor"): objects for objects in stores}
+        except TierraError as error:
+            yield STORES.broken(error.what, error.remedy)
+    faults = [fault for place, objects in places.items() if (fault := _find_fault(place, objects))]
+    yield from faults
+    if places and not faults:
+        yield STORES.ok(f"one of {WRITERS} writers wins in each of {len(places)}")
+
+
+def check_registry(settings: Settings) -> Iterator[Finding]:
+    """Whether the registry of models opens and answers; makes none where none is."""
+    stated = getattr(settings, "mlflow_uri", None)
+    if not stated and not (settings.root / "mlflow.db").is_file():
+        yield REGISTRY.ok("none yet; the first training makes it")
+        return
+    try:
+        workspace = Workspace(settings)
+        projects = _readable(workspace)
+        registry = workspace.registry()
+        champions = [name for name in projects or ["doctor"] if registry.champion(name)]
+        yield REGISTRY.ok(f"opens; {len(champions)} of {len(projects)} projects have a champion")
+    except TierraError as error:
+        yield REGISTRY.broken(error.what, error.remedy)
+
+
+def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
+    """Whether the database of a connection answers."""
+    from tierra.data.sources import ask_connection
+
+    check = Check("connection")
+    try:
+        yield check.ok(f"{name}: {ask_connection(name, settings.connection(name))} answers")
+    except TierraError as error:
+        yield check.broken(error.what, error.remedy)
+
+
+def _readable(workspace: Workspace) -> list[str]:
+    """The projects whose file is right; `stores` says what is wrong with others."""
+    found = []
+    for name in list_projects(workspace.settings.projects):
+        with suppress(TierraError):
+            found.append(workspace.project(name).name)
+    return found
+
+
+def _find_fault(place: str, objects: Objects) -> Finding | None:
+    name = f"doctor/{uuid.uuid4().hex}"
+    texts = [f"writer {number}".encode() for number in range(WRITERS)]
+    try:
+        with ThreadPoolExecutor(WRITERS) as pool:
+            won = list(pool.map(lambda text: objects.put_if_absent(name, text), texts))
+        kept = objects.read(name)
+    except TierraError as error:
+        return STORES.broken(f"{place}: {error.what}", error.remedy if is_remote(place) else DISK)
+    except OSError as error:
+        return STORES.broken(f"{place}: {error}", DISK)
+    finally:
+        _clean(objects, name)
+    if won.count(True) != 1 or kept != texts[won.index(True)]:
+        said = f"{place}: {won.count(True)} of {WRITERS} writers of one name won"
+        return STORES.broken(said, "Do not publish there: predictions could be overwritten. Use another store")
+    return None
+
+
+def _clean(objects: Objects, name: str) -> None:
+    """Take away what was written, and the folder it made where a store is a folder."""
+    with suppress(TierraError, OSError):
+        objects.remove(name)
+        if not is_remote(objects.location(name)):
+            Path(objects.location(name)).parent.rmdir()

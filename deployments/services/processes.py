@@ -1,0 +1,164 @@
+"""Processes that leave none behind: each is marked, and ends together with all that it started."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tierra.errors import Broken
+
+# Children inherit it, in whatever session or group they put themselves: so it finds the runs of a worker too.
+MARK = "TIERRA_UP"
+PATIENCE = 15.0
+
+
+@dataclass
+class Service:
+    """One process of ours and everything it starts."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str]
+    log: Path
+    mark: str
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    def start(self) -> None:
+        """Start it; what it prints goes to its log, and the log before that is kept as `.previous`."""
+        if self.log.is_file():
+            self.log.replace(self.log.with_suffix(".previous.log"))
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(  # noqa: S603  a command of ours
+                self.command,
+                env={**self.environment, MARK: self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal is for us, who end things in order
+            )
+
+    def tail(self, lines: int = 1) -> list[str]:
+        """The last lines it printed."""
+        printed = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []
+        return [line.strip() for line in printed if line.strip()][-lines:]
+
+    def stop(self) -> None:
+        """End it and all it started, by force what does not listen."""
+        end_marked(self.mark)
+        self.process.wait()
+
+
+class Services:
+    """Services that live and end together, in the reverse order of their start."""
+
+    def __init__(self, logs: Path, environment: Mapping[str, str], address_file: Path) -> None:
+        self._logs, self._environment, self._file = logs, environment, address_file
+        self._token, self._services = secrets.token_hex(8), list[Service]()
+
+    def __enter__(self) -> "Services":
+        self._logs.mkdir(parents=True, exist_ok=True)
+        # The guard holds the other end of a pipe: when we are killed it closes, whatever killed us.
+        self._guard = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "deployments.services.guard", self._token, str(self._file)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for service in reversed(self._services):
+            service.stop()
+        end_marked(self._token)  # also one that was being started when we were told to stop
+        self._guard.communicate()
+
+    def start(self, name: str, *command: str, **environment: str) -> Service:
+        """Start a service with our Python: `-m module argument ...`, and what its environment has besides."""
+        service = self._make(name, *command, **environment)
+        service.start()
+        self._services.append(service)
+        return service
+
+    def wait(self, service: Service, ready: Callable[[], bool], seconds: float = 300) -> None:
+        """Wait until it is ready. Raises Broken when it, or another service, ends or says nothing."""
+        end = time.monotonic() + seconds
+        while not ready():
+            self.check()
+            if time.monotonic() > end:
+                raise Broken("service-silent", _said(service, f"is not ready after {seconds:.0f} s"))
+            time.sleep(0.2)
+
+    def finish(self, name: str, *command: str) -> None:
+        """Run a command to its end. Raises Broken when it fails."""
+        service = self._make(name, *command)
+        service.start()
+        while service.process.poll() is None:
+            self.check()
+            time.sleep(0.1)
+        if service.process.returncode:
+            raise Broken("service-stopped", _said(service, f"ended with {service.process.returncode}"))
+
+    def check(self) -> None:
+        """Raises Broken, with the last line of its log, when a service has ended."""
+        for service in self._services:
+            if (code := service.process.poll()) is not None:
+                raise Broken("service-stopped", _said(service, f"ended with {code}"))
+
+    def _make(self, name: str, *command: str, **environment: str) -> Service:
+        mark, log = f"{self._token}:{name}", self._logs / f"{name}.log"
+        return Service(name, [sys.executable, *command], {**self._environment, **environment}, log, mark)
+
+
+def _said(service: Service, what: str) -> str:
+    last = service.tail()[-1:]
+    return f"{service.name} {what}: {last[0] if last else 'it printed nothing'} ({service.log})"
+
+
+def find_marked(mark: str) -> list[int]:
+    """The processes whose mark begins like that, this one left out."""
+    wanted = f"{MARK}={mark}".encode()
+    return [pid for pid, variables in _environments() if pid != os.getpid() and wanted in variables]
+
+
+def end_marked(mark: str, patience: float = PATIENCE) -> None:
+    """Ask every process with that mark to end, then end by force what is left."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in find_marked(mark):
+            _send(pid, number)
+        end = time.monotonic() + patience
+        while find_marked(mark):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.1)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # it ended meanwhile
+        os.kill(pid, number)
+
+
+def _environments() -> Iterator[tuple[int, bytes]]:
+    if not Path("/proc/self/environ").is_file():
+        yield from _environments_by_ps()
+        return
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            yield int(folder.name), (folder / "environ").read_bytes()
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+
+
+def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
+    command = ["ps", "axeww", "-o", "pid=,command="]
+    listed = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
+    for line in listed.splitlines():
+        pid, _, rest = line.strip().partition(b" ")
+        yield int(pid), rest

@@ -1,0 +1,1 @@
+"""Around a run: its form, its log, its progress, its stations and its page."""

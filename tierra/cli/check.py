@@ -1,0 +1,78 @@
+"""Checking a project without running it: its file, its functions, its connections."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from tierra.data.code import check_functions
+from tierra.data.spec import FileSource, SqlSource
+from tierra.errors import Misconfigured
+from tierra.project.project import Project
+from tierra.settings import Settings
+from tierra.store.opening import is_remote, open_remote
+from tierra.store.probing import probe_store
+from tierra.workspace import Workspace, open_workspace
+
+
+class CheckedProject(BaseModel):
+    """What a project file states, what it leaves to defaults, and what it might want to say."""
+
+    project: str
+    stated: dict[str, Any]
+    defaults: dict[str, Any]
+    warnings: list[str]
+
+
+def check_project(name: str) -> CheckedProject:
+    """Check a project. Raises Misconfigured with the first mistake."""
+    workspace = open_workspace()
+    project = workspace.project(name)
+    check_functions(project.folder, project.functions)
+    for source_name, source in project.sources.items():
+        match source:
+            case SqlSource():
+                workspace.settings.connection(source.connection)
+            case FileSource():
+                _find_file(source_name, source.path, project.folder, workspace.settings)
+    _probe_buckets(workspace, project)
+    stated, defaults = _divide(project)
+    unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
+    warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
+    return CheckedProject(project=project.name, stated=stated, defaults=defaults, warnings=warnings)
+
+
+def _find_file(name: str, path: str, folder: Path, settings: Settings) -> None:
+    try:
+        if is_remote(path):
+            open_remote(path, settings)
+        elif not (folder / path).is_file():
+            raise FileNotFoundError
+    except FileNotFoundError:
+        place = path if is_remote(path) else folder / path
+        raise Misconfigured("file-missing", f"source {name}: no file {place}") from None
+
+
+def _probe_buckets(workspace: Workspace, project: Project) -> None:
+    """Write to each bucket as publishing does. Folders are the doctor's: to check must not make one."""
+    stores = {objects.location("probe"): objects for objects in workspace.stores(project)}
+    for place, objects in stores.items():
+        if is_remote(place):
+            probe_store(objects)
+
+
+def _divide(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Every key with its value, stated ones apart from defaults; one level deep where parts have keys."""
+    stated: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    in_file = project.model_fields_set
+    values = project.model_dump(mode="json")
+    for name, field in Project.model_fields.items():
+        part, key_path = getattr(project, name), field.alias or name
+        if isinstance(part, BaseModel):
+            for key, inner in values[name].items():
+                place = stated if name in in_file and key in part.model_fields_set else defaults
+                place[f"{key_path}.{key}"] = inner
+        elif name in values:
+            (stated if name in in_file else defaults)[key_path] = values[name]
+    return stated, defaults

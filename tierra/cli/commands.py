@@ -1,0 +1,218 @@
+"""The command `tierra`. Heavy libraries and the flows load only when a command needs them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tierra import __version__
+from tierra.cli.calling import find_function, one_line_errors, rejection_of, run_flow, show_tracebacks
+from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
+from tierra.errors import Misconfigured
+from tierra.settings import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Takes a model from the notebook down to earth.",
+)
+PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
+PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
+RED = 5  # the exit code of a status in which anything is red
+DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Publish and register nothing; say what would be.")]
+REASON = Annotated[str, typer.Option(help="Why; kept on the receipt and on the registered run.")]
+APPROVE = Annotated[bool, typer.Option("--approve", help="Promote what passes, where approval is asked for.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tierra {__version__}")
+        raise typer.Exit
+
+
+VERSION = typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, VERSION] = False,
+) -> None:
+    """What holds for every command."""
+    set_defaults(QUIET | FOR_A_PERSON)
+    show_tracebacks(debug)
+
+
+@app.command()
+def demo(project: Annotated[str | None, typer.Argument(help="A project whose folder has a demo.py.")] = None) -> None:
+    """Load a project's demo data, train, and score what is due."""
+    with one_line_errors():
+        from tierra.cli import demo as demonstration
+        from tierra.cli.console import people
+
+        demonstration.run(project, lambda: run_flow("train"), lambda: run_flow("score"), people)
+
+
+@app.command()
+def check(project: PROJECT, as_json: JSON = False) -> None:
+    """Check a project file, its functions and its connections, and print every default."""
+    with one_line_errors():
+        from tierra.cli.check import check_project
+        from tierra.cli.console import out, pairs, print_json
+
+        found = check_project(project)
+        if as_json:
+            print_json(found.model_dump_json(indent=1))
+            return
+        out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
+        for warning in found.warnings:
+            out.print(f"[yellow]warning[/] {warning}")
+        out.print(f"[bold green]{found.project} is in order[/]")
+
+
+@app.command(name="try")
+def try_(
+    project: PROJECT,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows to draw; all when not given.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Train and judge on a sample, in seconds; nothing is kept."""
+    with one_line_errors():
+        from tierra.cli.console import print_json, progress, show_trial
+        from tierra.steps.trial import try_project
+        from tierra.workspace import open_workspace
+
+        workspace = open_workspace()
+        with progress(as_json):
+            trial = try_project(workspace.project(project), workspace.settings, rows)
+        if as_json:
+            print_json(trial.model_dump_json(indent=1))
+            return
+        show_trial(trial)
+
+
+@app.command()
+def train(
+    project: PROJECT,
+    dry_run: DRY_RUN = False,
+    reason: REASON = "",
+    approve: APPROVE = False,
+    as_json: JSON = False,
+) -> None:
+    """Train, judge and register a project's model."""
+    with one_line_errors():
+        from tierra.cli.console import print_json, show_trained
+
+        end = run_flow("train")(project, dry_run, reason, approve, quiet=as_json)
+        print_json(end.model_dump_json(indent=1)) if as_json else show_trained(end)
+
+
+@app.command()
+def score(
+    project: PROJECT,
+    partition: PARTITION = None,
+    rescore: Annotated[bool, typer.Option(help="Publish a new generation of what is published.")] = False,
+    dry_run: DRY_RUN = False,
+    reason: REASON = "",
+    as_json: JSON = False,
+) -> None:
+    """Publish predictions of one partition, or of every one that is due."""
+    with one_line_errors():
+        from tierra.cli.console import print_json, show_scored
+
+        end = run_flow("score")(project, partition, rescore, dry_run, reason, quiet=as_json, show=not as_json)
+        print_json(end.model_dump_json(indent=1)) if as_json else show_scored(end)
+        if error := rejection_of(end):
+            raise error
+
+
+@app.command()
+def status(
+    project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None, as_json: JSON = False
+) -> None:
+    """Show how every project stands, the worst first; end with 5 when anything is red."""
+    with one_line_errors():
+        from tierra.cli.console import out, print_json
+
+        seen = find_function("tasks.status", "look_from_outside")(project)
+        if as_json:
+            print_json(seen.model_dump_json(indent=1))
+        else:
+            from tierra.status.table import show_status
+
+            out.print(show_status(seen), soft_wrap=False)
+    if seen.level == "red":
+        raise typer.Exit(RED)
+
+
+@app.command()
+def predictions(
+    project: PROJECT,
+    partition: PARTITION = None,
+    generation: Annotated[int | None, typer.Option(min=1, help="An older generation.")] = None,
+    format: Annotated[Literal["csv", "json", "parquet"], typer.Option(help="What to write.")] = "csv",
+    output: Annotated[Path | None, typer.Option(help="A file, written whole or not at all; else print.")] = None,
+) -> None:
+    """Print the published predictions of a partition, or write them to a file."""
+    with one_line_errors():
+        from tierra.cli.export import encode, write_whole
+        from tierra.data.partitions import ALL
+        from tierra.reading import read_table
+
+        if format == "parquet" and not output and _prints_on_a_terminal():
+            raise Misconfigured("output-needed", "Parquet is not text and is not printed on a terminal")
+        data = encode(read_table(project, partition or ALL, generation), format)
+        write_whole(output, data) if output else typer.echo(data, nl=False)
+
+
+def _prints_on_a_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+@app.command()
+def settings(as_json: JSON = False) -> None:
+    """Print where this installation runs; secrets masked."""
+    with one_line_errors():
+        from tierra.cli.console import out, pairs, print_json
+
+        loaded = load_settings()
+        if as_json:
+            print_json(loaded.model_dump_json(indent=1))
+            return
+        out.print(pairs({f"TIERRA_{name.upper()}": _plain(value) for name, value in loaded.model_dump().items()}))
+
+
+@app.command()
+def doctor(
+    deep: Annotated[bool, typer.Option(help="Also let the running server schedule a throwaway deployment.")] = False,
+    throwaway: Annotated[bool, typer.Option(help="Look at a server started for it, not at the running one.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Check versions, server, stores, connections and this machine; say what to do about what is wrong."""
+    with one_line_errors():
+        if not find_function("deployments.doctor.doctor", "print_examination")(as_json, deep, throwaway):
+            raise typer.Exit(1)
+
+
+def _plain(value: Any) -> Any:
+    """A setting as people read it: names instead of dictionaries, secrets as stars."""
+    if not isinstance(value, dict):
+        return "" if value is None else value
+    return ", ".join(f"{name} ****" for name in value) or "none"
+
+
+@app.command()
+def deploy(
+    dry_run: Annotated[bool, typer.Option(help="Show the difference; change nothing.")] = False, as_json: JSON = False
+) -> None:
+    """Make a Prefect server hold the deployments, schedules and automations of the projects."""
+    with one_line_errors():
+        find_function("deployments.deploy")(dry_run, as_json)

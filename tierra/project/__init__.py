@@ -1,0 +1,1 @@
+"""The project file as a typed, frozen object."""

@@ -1,0 +1,84 @@
+"""What a project file may say. It only composes the rooms' own specs."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from tierra.data.spec import Contract, Join, Source, Split
+from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing, Rule
+from tierra.project.schedule import Schedule
+from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
+from tierra.store.spec import Score
+
+
+def _source_or_sources(schema: dict[str, Any]) -> None:
+    schema["required"].remove("sources")
+    schema["anyOf"] = [{"required": ["sources"]}, {"required": ["source"]}]
+
+
+class ProjectFile(Spec):
+    """A use case: its data, its target, its model, and when it runs."""
+
+    # For editors: either of the two; the validators say so to everyone else.
+    model_config = ConfigDict(json_schema_extra=_source_or_sources)
+
+    format: Literal[1] = Field(1, description="The version of this format; there is one")
+    name: Name = Field(alias="project", description="Name of the project, of its registered model and its receipts")
+    card: Card = Field(Card(), description="What the model is for")
+    source: str | None = Field(None, description="Path of a CSV or Parquet file: short for one source of that name")
+    sources: dict[Name, Source] = Field(min_length=1, description="Tables by name; the first holds the rows to score")
+    joins: Annotated[tuple[Join, ...], BeforeValidator(tuple)] = Field(
+        (), description="How the other tables are joined to the first"
+    )
+    contract: Contract = Field(Contract(), description="What the data must keep")
+    prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
+    features: FunctionName | Columns | None = Field(
+        None, description="Function of the rows, or a list of columns; every usable column when not stated"
+    )
+    target: Column = Field(description="A column, or a function of the rows as file:name")
+    task: Task | None = Field(None, description="What is predicted; inferred from the target's values when not stated")
+    positive: str | int | bool | None = Field(None, description="The value of a binary target to predict")
+    weight: Column | None = Field(None, description="A column of row weights, or a function of the rows as file:name")
+    split: Split = Field(Split(), description="Training, validation and test")
+    preprocessing: Preprocessing = Field(Preprocessing(), description="How features become numbers")
+    candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] | None = Field(
+        None, description="What is fitted; by the task when not stated"
+    )
+    metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
+        (), description="Scorers of scikit-learn to report beside the task's own metrics"
+    )
+    slices: Columns = Field((), description="Columns by whose values the metric is reported, too")
+    gate: Gate = Field(Gate(), description="What must be beaten")
+    score: Score = Field(Score(), description="What is published, and when a day is due")
+    schedule: Schedule = Field(Schedule(), description="When the deployments run")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_file(cls, said: Any) -> Any:
+        """`source: file.csv` as the one source, called like the project."""
+        if not (isinstance(said, dict) and isinstance(said.get("source"), str)):
+            return said
+        if "sources" in said:
+            raise ValueError("give either `source` or `sources`")
+        rest = {name: value for name, value in said.items() if name != "source"}
+        return {**rest, "sources": {said.get("project", "rows"): {"kind": "file", "path": said["source"]}}}
+
+    @property
+    def main(self) -> str:
+        """The name of the first source, whose rows are scored."""
+        return next(iter(self.sources))
+
+    @property
+    def main_source(self) -> Source:
+        """The first source."""
+        return self.sources[self.main]
+
+    @property
+    def rule(self) -> Rule:
+        """The baseline: the one declared, else the base rate."""
+        return next((each for each in self.candidates or () if isinstance(each, Rule)), Rule(rule="base_rate"))
+
+    @property
+    def target_column(self) -> str:
+        """The target's name in the feature table."""
+        return self.target.partition(":")[2] or self.target

@@ -1,0 +1,156 @@
+"""The project: its file as a typed, frozen object, and what follows from it."""
+
+import difflib
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from tierra.data.recipe import Recipe
+from tierra.data.window import EVERYTHING, Window
+from tierra.errors import InvalidCall, Misconfigured
+from tierra.model.spec import Average, RateBy, Rule, default_candidates
+from tierra.project.checks import check_names, check_task
+from tierra.project.file import ProjectFile
+from tierra.project.overlay import Places, read_project_file
+from tierra.spec import FUNCTION, Task
+
+
+class Project(ProjectFile):
+    """One use case: what its file says, where it stands, and what follows from both."""
+
+    file: Path = Field(exclude=True, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder its functions and files lie in."""
+        return self.file.parent
+
+    @property
+    def dataset(self) -> str:
+        """The name its predictions are published under."""
+        return self.score.sink.dataset or self.name
+
+    @property
+    def training_window(self) -> Window:
+        """The days of the first source that are read for training."""
+        return Window(end=self.split.until) if self.main_source.partition_by else EVERYTHING
+
+    def for_task(self, task: Task) -> "Project":
+        """The project with what the task decides: its gate's metric, and candidates in the order they are fitted.
+
+        Raises Misconfigured where the project file does not fit the task found in the target.
+        """
+
+        def refuse(code: str, what: str, *path: int | str) -> None:
+            raise Misconfigured(code, f"{self.file}: {'.'.join(map(str, path))}: {what}")
+
+        check_task(self, task, refuse)
+        models = [each for each in self.candidates or default_candidates(task) if not isinstance(each, Rule)]
+        # Averages last: their members must be fitted before them.
+        ordered = (self.rule, *sorted(models, key=lambda each: isinstance(each, Average)))
+        return self.model_copy(update={"task": task, "gate": self.gate.of(task), "candidates": ordered})
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The project's own functions by the role they play."""
+        feature = self.features if isinstance(self.features, str) else None
+        named = {"target": self.target, "weight": self.weight or ""}
+        roles = {"prepare": self.prepare, "features": feature, "rule": self.rule.function}
+        roles |= {role: name for role, name in named.items() if FUNCTION.match(name)}
+        return {role: name for role, name in roles.items() if name}
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes this project's features."""
+        rule = self.rule.rule
+        return Recipe(
+            target=self.target,
+            target_column=self.target_column,
+            functions=self.functions,
+            columns=self.features if isinstance(self.features, tuple) else (),
+            rate_by=rule.rate_by if isinstance(rule, RateBy) else (),
+            key=self.main_source.key,
+            dates=self.split.column if self.split.by == "time" else None,
+            unit=None if self.split.by == "time" else self.split.column or "",
+            partition_by=self.main_source.partition_by,
+            history=self.main_source.history,
+            withheld=self.withheld,
+            task=self.task,
+            positive=self.positive,
+            weight=self.weight,
+        )
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Columns no feature may be made of: known later, the target itself, or the rows' weight."""
+        columns = [name for name in (self.target, self.weight) if name and not FUNCTION.match(name)]
+        return tuple(dict.fromkeys((*self.main_source.known_later, *columns)))
+
+
+def find_project(project: str, projects: Path) -> Path:
+    """The project file meant by a name under `projects`, or by a path."""
+    for place in (projects / project, Path(project)):
+        for file in (place, place / "project.yaml"):
+            if file.is_file() and file.suffix in {".yaml", ".yml"}:
+                return file.resolve()
+    known = ", ".join(list_projects(projects)) or "none"
+    raise InvalidCall("project-not-found", f"no project '{project}' under {projects}/ (there: {known}) nor as a path")
+
+
+def list_projects(projects: Path) -> list[str]:
+    """The names of the folders under `projects` that hold a project file."""
+    return sorted(file.parent.name for file in projects.glob("*/project.yaml"))
+
+
+def load_project(project: str, projects: Path = Path("projects"), overlay: str | None = None) -> Project:
+    """Read and check a project file, and its overlay where it has the one named.
+
+    Raises Misconfigured with file, line, key and what is allowed.
+    """
+    file = find_project(project, projects)
+    data, places = read_project_file(file, overlay)
+    try:
+        said = ProjectFile.model_validate(data)
+    except ValidationError as error:
+        raise _explain(places, error) from None
+    first = next(iter(said.sources.values()))
+    settled = {**dict(said), "split": said.split.settled(first.partition_by), "file": file}
+    spec = Project.model_construct(said.model_fields_set, **settled)
+    check_names(spec, lambda code, what, *path: _refuse(code, what, places, path))
+    return spec
+
+
+def _explain(places: Places, error: ValidationError) -> Misconfigured:
+    first, *others = error.errors()
+    kind, path = first["type"], _path(first["loc"], places)
+    if kind == "key_unknown":
+        key, known = first["ctx"]["key"], first["ctx"]["known"]
+        near = difflib.get_close_matches(key, known.split(", "), 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        what, code, path = f"unknown key '{key}' (known: {known}{hint})", "key-unknown", (*path, key)
+    elif kind == "missing":
+        what, code = f"'{first['loc'][-1]}' is missing", "key-missing"
+    else:
+        said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        what, code = f"should be {said}" if "Input should" in first["msg"] else said, "value-invalid"
+        code = "metric-unknown" if path[:1] == ("metrics",) or path == ("gate", "metric") else code
+    more = f" (and {len(others)} more)" if others else ""
+    return Misconfigured(code, f"{_where(places, path)}: {what}{more}")
+
+
+def _refuse(code: str, what: str, places: Places, path: tuple[int | str, ...]) -> None:
+    raise Misconfigured(code, f"{_where(places, path)}: {what}")
+
+
+def _path(loc: tuple[int | str, ...], places: Places) -> tuple[int | str, ...]:
+    """The location in the file: pydantic's, less the names of union members."""
+    path: tuple[int | str, ...] = ()
+    # The third step into a source or a candidate is the union member's tag, which may look like a key.
+    for step in (*loc[:2], *loc[3:]) if loc[:1] in (("sources",), ("candidates",)) else loc:
+        path = (*path, step) if (*path, step) in places else path
+    return path
+
+
+def _where(places: Places, path: tuple[int | str, ...]) -> str:
+    dotted, (file, line) = ".".join(str(step) for step in path), places.get(path) or places[()]
+    return f"{file}:{line}" + (f": {dotted}" if dotted else "")

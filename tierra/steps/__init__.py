@@ -1,0 +1,1 @@
+"""The steps of a night: plain functions that take a workspace and references first, and know no Prefect."""
