@@ -322,7 +322,7 @@ def made_wheel(folder: Path, **changes: str | None) -> Path:
     [
         ({}, ""),
         ({"tierra/report/templates/receipt.html": None}, "receipt.html is left out"),
-        ({"tierra/steps/publish.py": ""}, "tierra/steps/publish.py does not belong"),
+        ({"tasks/scoring.py": ""}, "tierra/steps/publish.py does not belong"),
         ({"tierra-0.1.0.dist-info/METADATA": "Metadata-Version: 2.4\nName: tierra\nVersion: 0.2.0\n"}, "0.2.0"),
     ],
 )
@@ -336,4 +336,4 @@ def test_the_project_the_wheel_is_used_on_is_read(tmp_path: Path) -> None:
     from tierra.project.project import load_project
 
     check_wheel.write_project(tmp_path / "rides")
-    assert load_project(str(tmp_path / "rides")).project == "rides"
+    assert load_project(str(tmp_path / "rides")).name == "rides"
