@@ -10,6 +10,8 @@ WORKERS ?= 2
 BENCH := $(RUN) pytest -q -s -p no:xdist -o python_files='bench_*.py' -o timeout=7200
 export POETRY_VIRTUALENVS_IN_PROJECT := true
 export POETRY_NO_INTERACTION := 1
+# Bytecode is kept: without it every process pays for compiling what it imports, about twice its start.
+export PYTHONDONTWRITEBYTECODE :=
 # Poetry asks for each release's JSON, which not every package index serves; through
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
@@ -75,7 +77,7 @@ lock: .poetry/installed ## resolve the dependencies anew
 
 .venv/installed: poetry.lock pyproject.toml .poetry/installed
 	$(POETRY_ENV) $(POETRY) env use --quiet "$$(command -v $(PYTHON))"
-	$(POETRY_ENV) $(POETRY) install
+	$(POETRY_ENV) $(POETRY) install --compile
 	@touch $@
 
 .poetry/installed:
