@@ -2,36 +2,38 @@
 
 from prefect import flow
 
-from tasks.run.form import Partition, ProjectName, Reason, check_call
+from tasks.run.form import Partition, ProjectName, Reason, RunRequest, check_request
 from tasks.run.page import one_page, run_name
-from tierra.data.partitions import Work
-from tierra.errors import DataRejected
-from tierra.journal import track
-from tierra.model.release import Champion
-from tierra.outcomes import PartitionScored, Scored, summarise
-from tierra.project.project import Project
-from tierra.steps.features import join_partition
-from tierra.steps.publish import (
-    Publish,
-    as_judged,
+from tasks.scoring import (
+    Scoring,
     compare_partition,
     find_champion,
+    find_changed,
+    find_work,
+    join_partition,
     predict_partition,
     preview_partition,
     publish_partition,
+    pull_partition,
+    pull_side_tables,
     sweep_parts,
+    validate_partition,
+    with_champion_recipe,
 )
-from tierra.steps.pull import open_project, pull_partition, pull_side_tables
-from tierra.steps.validate import validate_partition, validate_tables
-from tierra.steps.work import find_changed, find_work, rejected
-from tierra.store.refs import TableRef
+from tasks.training import open_project, validate_tables
+from tierra.data.partitions import Work
+from tierra.errors import DataRejected
+from tierra.journal import track
+from tierra.outcomes import PartitionScored, Scored, rejected, summarise
+from tierra.workspace import Workspace
 
 
 @flow(name="score", flow_run_name=run_name, validate_parameters=False)
 @one_page
 def score(
-    project: ProjectName, partition: Partition = None, rescore: bool = False, dry_run: bool = False, reason: Reason = ""
-) -> Scored:
+    workspace: Workspace, project: ProjectName, partition: Partition = None, rescore: bool = False,
+    dry_run: bool = False, reason: Reason = "",
+) -> Scored:  # fmt: skip
     """Publish one partition, or every one that is due.
 
     Args:
@@ -41,30 +43,32 @@ def score(
         dry_run: Do everything but publish, and say what would be published.
         reason: Why this run was started by hand. It is kept on the run's receipt.
     """
-    asked = check_call(project=project, partition=partition, rescore=rescore, dry_run=dry_run, reason=reason)
-    today = open_project(asked.project)
-    work = find_work(today, asked.partition, asked.rescore)
-    champion = find_champion(today)
-    spec = as_judged(today, champion)
-    sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
-    found = find_changed(spec, sides, work)
-    publish = preview_partition if asked.dry_run else publish_partition
-    scored = [score_partition(spec, champion, sides, each, publish) for each in track(found.to_score, "partitions")]
-    if found.to_score and not asked.dry_run:
-        sweep_parts(spec)
-    return summarise(spec.name, [*scored, *found.ended], asked=bool(asked.partition), dry_run=asked.dry_run)
+    request = RunRequest(project=project, partition=partition, rescore=rescore, dry_run=dry_run, reason=reason)
+    check_request(workspace, request)
+    today = open_project(workspace, request.project)
+    work = find_work(workspace, today, request.partition, request.rescore)
+    champion = find_champion(workspace, today)
+    spec = with_champion_recipe(workspace, today, champion)
+    if not work:
+        return summarise(spec.name, [], request.partition, request.dry_run)
+    sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec))
+    found = find_changed(workspace, spec, sides, work)
+    scoring = Scoring(spec, champion, sides, preview_partition if request.dry_run else publish_partition)
+    scored = [score_partition(workspace, scoring, each) for each in track(found.to_score, "partitions")]
+    if found.to_score and not request.dry_run:
+        sweep_parts(workspace, spec)
+    return summarise(spec.name, [*scored, *found.ended], request.partition, request.dry_run)
 
 
-def score_partition(
-    spec: Project, champion: Champion, sides: dict[str, TableRef], work: Work, publish: Publish
-) -> PartitionScored:
+def score_partition(workspace: Workspace, scoring: Scoring, work: Work) -> PartitionScored:
     """One partition, from its source to its manifest. One that is rejected does not stop the others."""
+    spec, champion = scoring.project, scoring.champion
     try:
-        pulled = pull_partition(spec, work.day)
-        checked, history = validate_partition(spec, pulled)
-        joined = join_partition(spec, checked.table, history, sides)
-        compare_partition(spec, champion, pulled, work.partition)
-        predicted = predict_partition(spec, champion, joined)
-        return publish(spec, champion, work, checked, joined, predicted)
+        pulled = pull_partition(workspace, spec, work)
+        clean = validate_partition(workspace, spec, pulled)
+        joined = join_partition(workspace, spec, clean, scoring.sides)
+        drift = compare_partition(workspace, spec, champion, joined)
+        ready = predict_partition(workspace, spec, champion, joined, drift)
+        return scoring.publish(workspace, spec, ready, work)
     except DataRejected as error:
-        return rejected(work, error)
+        return rejected(work.partition, work.generation, error)

@@ -1,8 +1,9 @@
-"""A person's yes before a model serves, where the project file asks for one."""
+"""Manual approval before promotion, where the project file asks for one."""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 import httpx
@@ -17,16 +18,20 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Paused, Running
 from pydantic import Field, ValidationError
 
-from tasks.run.form import Asked
+from tasks.run.form import RunRequest
 from tasks.run.station import station
+from tierra import steps
+from tierra.facts import ApprovalGiven
 from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.project.project import Project
 from tierra.report.wording import inline
 from tierra.spec import duration
-from tierra.steps.register import is_same_training
-from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
+from tierra.steps.release import is_same_training
+from tierra.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tierra.steps.evaluate import Judged
 
 # The server fails a pause that has run out. We give up before it does, so that a silent night ends green.
 GRACE = timedelta(hours=1)
@@ -41,38 +46,51 @@ class Approval(RunInput):
     note: str = Field("", max_length=500, description="Why; kept on the receipt and on the registered run")
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """The decision as a reason of the verdict."""
         how = "approved" if self.approve == "yes" else "declined"
         return f"{how} by {self.name}" + (f": {self.note}" if self.note else "")
 
 
 @station
-def approve(
-    project: Project, snapshots: dict[str, TableRef], scores: Scores, verdict: Verdict, asked: Asked
-) -> Verdict:
-    """The verdict after a person had a say: promotion needs their yes, where the project asks for it."""
+def approve(workspace: Workspace, project: Project, judged: "Judged", request: RunRequest) -> "Judged":
+    """The verdict after a person decided: promotion needs their yes, where the project asks for it."""
     time_limit = project.gate.approval
-    champion = open_workspace().registry().champion(project.name)
-    stands = champion is not None and is_same_training(project, snapshots, champion)
-    if time_limit is None or not verdict.promote or stands:
-        return verdict
-    yes, said = _decide(_question(project, scores, verdict), time_limit, asked)
-    note(approval=said)
-    return verdict.model_copy(update={"promote": yes, "reasons": (*verdict.reasons, said)})
+    if time_limit is None or not judged.verdict.promote or _is_serving(workspace, project, judged):
+        return judged
+    decision = _decide(_question(project, judged.scores, judged.verdict), time_limit, request)
+    note(ApprovalGiven(decision.sentence))
+    verdict = judged.verdict.model_copy(
+        update={"promote": decision.yes, "reasons": (*judged.verdict.reasons, decision.sentence)}
+    )
+    return judged.model_copy(update={"verdict": verdict, "approved_by": decision.who})
 
 
-def _decide(question: str, time_limit: timedelta, asked: Asked) -> tuple[bool, str]:
-    """Whether it may serve, and by whose word."""
-    if asked.approved:
-        return True, "approved with the call" + (f": {asked.reason}" if asked.reason else "")
+@dataclass(frozen=True)
+class _Decision:
+    """Whether the model may serve, by whose word, and that in one line."""
+
+    yes: bool
+    sentence: str
+    who: str = ""
+
+
+def _is_serving(workspace: Workspace, project: Project, judged: "Judged") -> bool:
+    champion = steps.champion.current_champion(workspace, project)
+    return champion is not None and is_same_training(project, judged.datasets, champion)
+
+
+def _decide(question: str, time_limit: timedelta, request: RunRequest) -> _Decision:
+    if request.approved:
+        return _Decision(True, "approved with the call" + (f": {request.reason}" if request.reason else ""))
     run = FlowRunContext.get()
     if run is None or run.flow_run is None or not PREFECT_API_URL.value():
-        return False, "approval is asked for and there is no server to ask on: approve with tierra train --approve"
+        why = "approval is asked for and there is no server to ask on: approve with tierra train --approve"
+        return _Decision(False, why)
     answer = ask(run.flow_run.id, question, time_limit)
     if answer is None:
-        return False, f"no one approved within {duration(time_limit)}"
-    return answer.approve == "yes", answer.said
+        return _Decision(False, f"no one approved within {duration(time_limit)}")
+    return _Decision(answer.approve == "yes", answer.sentence, answer.name)
 
 
 def ask(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
@@ -83,14 +101,14 @@ def ask(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
     """
     form = Approval.with_initial_data(description=question)
     until = datetime.now(UTC) + time_limit
-    said = f"waits for approval until {until:%Y-%m-%d %H:%M} UTC"
-    paused: State[Any] = Paused(pause_expiration_time=until + GRACE, pause_key=uuid4().hex, message=said)
+    message = f"waits for approval until {until:%Y-%m-%d %H:%M} UTC"
+    paused: State[Any] = Paused(pause_expiration_time=until + GRACE, pause_key=uuid4().hex, message=message)
     keys = keyset_from_paused_state(paused)
     paused.state_details.run_input_keyset = dict[str, str](**keys)
     with get_client(sync_client=True) as client:
         form.save(keys, run)
         client.set_flow_run_state(run, paused)
-        logger.warning("{}: choose Resume on {}", said, flow_run.ui_url)
+        logger.warning("{}: choose Resume on {}", message, flow_run.ui_url)
         _wait(client, run, until)
         client.set_flow_run_state(run, Running())
     try:

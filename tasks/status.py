@@ -3,27 +3,25 @@
 from datetime import UTC, datetime
 
 from prefect.artifacts import create_markdown_artifact
-from prefect.client.schemas.objects import State
 from prefect.events import emit_event
-from prefect.states import Completed
 
 from tasks.run.station import station
 from tasks.server.reading import ask_server
 from tierra.errors import Misconfigured
 from tierra.status.composing import compose
 from tierra.status.facts import Status
-from tierra.status.page import headline, write_page
+from tierra.status.page import write_page
 from tierra.status.seen import ServerSeen
 from tierra.status.server_address import find_server
 from tierra.status.stores import look_at_stores
-from tierra.workspace import open_workspace
+from tierra.workspace import Workspace, open_workspace
 
 POOL = "tierra"
 KEY = "status"
 PAUSED = "tierra.deployment.paused"
 
 
-def look_from_outside(project: str | None = None) -> Status:
+def read_status(project: str | None = None) -> Status:
     """The status as `tierra status` asks for it: of every project, or of one. Raises Misconfigured."""
     workspace = open_workspace()
     stores = look_at_stores(workspace, project)
@@ -35,20 +33,20 @@ def look_from_outside(project: str | None = None) -> Status:
 
 
 @station
-def collect_status() -> Status:
+def collect_status(workspace: Workspace) -> Status:
     """The status as seen from a run: the server is the one that the run reports to."""
-    stores = look_at_stores(open_workspace())
+    stores = look_at_stores(workspace)
     return compose(stores, ask_server(POOL), POOL, datetime.now(UTC))
 
 
 @station
 def show_status(status: Status) -> None:
     """Write the status as the one artifact that people open in the morning."""
-    create_markdown_artifact(write_page(status), key=KEY, description=headline(status))
+    create_markdown_artifact(write_page(status), key=KEY, description=status.sentence)
 
 
 @station
-def tell_paused(status: Status) -> None:
+def emit_paused_events(status: Status) -> None:
     """Emit an event for each deployment that will not run by itself; an automation tells people."""
     for each in status.paused:
         resource = {
@@ -58,9 +56,3 @@ def tell_paused(status: Status) -> None:
             "tierra.project": each.project,
         }
         emit_event(PAUSED, resource, payload={"why": each.why})
-
-
-def as_end(status: Status) -> State[None]:
-    """The named end of a look: it went well, whatever was seen."""
-    name = "AllWell" if status.level == "green" else "NeedsAttention"
-    return Completed(name=name, message=headline(status))

@@ -9,6 +9,7 @@ import pytest
 
 from tierra.journal import Journal, open_journal
 from tierra.outcomes import Scored, Trained
+from tierra.workspace import open_workspace
 
 
 @contextmanager
@@ -27,10 +28,10 @@ def without_prefect(flow: str) -> Iterator[Callable[..., Any]]:
 def train_directly(project: str) -> tuple[Trained, Journal]:
     """What `tierra train` does, and its journal. Raises the errors that end a run."""
     with without_prefect("train") as body, open_journal() as journal:
-        return body(project), journal
+        return body(open_workspace(), project), journal
 
 
 def score_directly(project: str, partition: str | None = None) -> tuple[Scored, Journal]:
     """What `tierra score` does, and its journal. Raises the errors that end a run."""
     with without_prefect("score") as body, open_journal() as journal:
-        return body(project, partition), journal
+        return body(open_workspace(), project, partition), journal

@@ -12,7 +12,7 @@ TierraError
 `REMEDIES` is the catalogue: every code with what to do about it.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 REMEDIES: Final[dict[str, str]] = {
     # the project file
@@ -118,12 +118,12 @@ REMEDIES: Final[dict[str, str]] = {
     "agreement-broken": "Report it: this model would serve other values than were judged",
     # registry and stores
     "no-champion": "Train first: tierra train",
-    "artifact-tampered": "Restore the registry from its backup, or train again",
+    "artifact-tampered": "Restore the object in the store from its backup, or train again",
     "artifact-unsafe": "Do not load it; train again and find out who wrote it",
-    "artifact-missing": "Restore the registry's files from their backup, or train again",
+    "artifact-missing": "Restore the object in the store from its backup, or train again",
     "code-mismatch": "Restore the registered code from its backup, or train again",
     "code-differs": "Allow TIERRA_RUN_REGISTERED_CODE, or restore the local file, or train again",
-    "registry-unavailable": "Check the registry's database; the run is retried",
+    "registry-unavailable": "Check MLflow's database or server; the run is retried",
     "signature-missing": "Report it: a model without a signature is not registered",
     "store-failed": "Free space or correct permissions, then run again; nothing was published",
     "store-tampered": "Restore the object from its backup, or score again with --rescore",
@@ -158,6 +158,35 @@ class TierraError(Exception):
         self.remedy = REMEDIES[code]
         super().__init__(f"{what}. {self.remedy}. [{code}]")
 
+    @property
+    def name(self) -> str:
+        """The kind of error: the name of the state that a run ends in."""
+        return type(self).__name__
+
+    @property
+    def sentence(self) -> str:
+        """What happened, without what to do."""
+        return f"{self.what}."
+
+    @property
+    def figures(self) -> tuple[tuple[str, str], ...]:
+        """None: an error is told in words."""
+        return ()
+
+    @property
+    def error(self) -> "TierraError":
+        """Itself: as the end of a run, an error is an outcome like any other."""
+        return self
+
+    @property
+    def made_a_difference(self) -> bool:
+        """Never."""
+        return False
+
+    def with_receipt(self, receipt: str) -> Self:
+        """Itself: an error names no page."""
+        return self
+
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.code, self.what)
 
@@ -176,6 +205,11 @@ class DataRejected(TierraError):
     """The data broke its contract. Nothing was published and nothing changed."""
 
     exit_code = 3
+
+    @property
+    def sentence(self) -> str:
+        """What happened, and that nothing came of it."""
+        return f"Nothing was published and nothing changed. {self.what}."
 
 
 class SourceNotReady(DataRejected):

@@ -1,7 +1,8 @@
 """What happened at each station of one run, kept for its receipt.
 
 A run opens a journal; each station adds one entry to it; whoever works inside a
-station may note a fact, or say how far it is. Nothing reads a journal to decide anything.
+station may note a fact (a frozen class of its own), or say how far it is. Nothing reads
+a journal to decide anything.
 """
 
 import time
@@ -9,9 +10,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something a step knows and a receipt shows. Each kind is a class of its own."""
+
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True)
+class Warned(Fact):
+    """Something that is no error and that a person should see."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,7 @@ class Entry:
     found: int = 0
     made: int = 0
     failed: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
 
     @property
     def reused(self) -> bool:
@@ -73,14 +89,13 @@ class Journal:
         """Seconds since the journal was opened."""
         return time.perf_counter() - self.started
 
-    def facts(self, name: str) -> list[Any]:
-        """Every value noted under one name, in order; those of `note_each` one by one."""
-        found = [entry.facts[name] for entry in self.entries if name in entry.facts]
-        return [each for value in found for each in (value if isinstance(value, list) else [value])]
+    def facts(self, kind: type[F]) -> list[F]:
+        """Every fact of one kind, in order."""
+        return [fact for entry in self.entries for fact in entry.facts if isinstance(fact, kind)]
 
 
 class Watcher:
-    """Who is told of a run while it goes on; each method may be left as it is."""
+    """Observer of a run; override what you need."""
 
     def begin(self, entry: Entry) -> None:
         """A station starts."""
@@ -90,6 +105,9 @@ class Watcher:
 
     def end(self, entry: Entry) -> None:
         """A station is done, or has failed."""
+
+    def finish(self, outcome: object) -> None:
+        """The run is over, and ended so."""
 
 
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -141,17 +159,15 @@ def at_station(name: str) -> Iterator[Entry]:
             journal.entries.append(entry)
 
 
-def note(**facts: Any) -> None:
-    """Add facts to the station the caller works in; nothing happens outside one."""
+def note(fact: Fact) -> None:
+    """Add a fact to the station the caller works in; nothing happens outside one."""
     if entry := _entry.get():
-        entry.facts.update(facts)
+        entry.facts.append(fact)
 
 
-def note_each(**facts: Any) -> None:
-    """Add to the lists of facts of the station the caller works in, where one name has several values."""
-    if entry := _entry.get():
-        for name, value in facts.items():
-            entry.facts.setdefault(name, []).append(value)
+def warn(text: str) -> None:
+    """Show a line on the run's receipt that is no error and that a person should see."""
+    note(Warned(text))
 
 
 def note_found() -> None:
@@ -178,6 +194,12 @@ def note_request(attempt: int, reason: str) -> bool:
     if entry:
         note_retry(entry.station, attempt, reason)
     return entry is not None
+
+
+def announce_end(outcome: object) -> None:
+    """Tell every observer how the run ended."""
+    for watcher in _watchers.get():
+        watcher.finish(outcome)
 
 
 def advance(done: int, total: int | None, unit: str) -> None:

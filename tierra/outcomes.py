@@ -1,21 +1,98 @@
-"""What a run ends with: expected ends are values, with everything a reader asks for."""
+"""What a run ends with: expected ends are values, with everything a reader asks for.
 
-from typing import Literal
+`Outcome` is what a flow's end must answer; a TierraError answers it too, so that a run that
+failed ends in an outcome like any other.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from tierra.errors import DataRejected, TierraError
-from tierra.model.gate import Verdict
+from tierra.model.gate import Verdict, shown
+from tierra.model.spec import heading
 from tierra.spec import Task
 from tierra.store.predictions import Manifest
 
+Figures = Sequence[tuple[str, str]]
 
-class _Outcome(BaseModel):
+
+class Outcome(Protocol):
+    """How a run ended."""
+
+    @property
+    def name(self) -> str:
+        """The state's name, such as Promoted or NothingDue."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one line."""
+
+    @property
+    def figures(self) -> Figures:
+        """The numbers that answer first, each with what it is."""
+
+    @property
+    def error(self) -> TierraError | None:
+        """Why the run failed; None where it ended as it may."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+
+    @property
+    def made_a_difference(self) -> bool:
+        """Whether what serves, or what is published, is other than before."""
+
+    def with_receipt(self, receipt: str) -> Self:
+        """The same, naming the page that tells of it."""
+
+
+class Ended(BaseModel):
+    """An outcome that is a value. Its name and sentence are its own; the rest may stay as it is."""
+
     model_config = ConfigDict(frozen=True)
 
+    @property
+    def name(self) -> str:
+        """The state's name: the class's."""
+        return type(self).__name__
 
-class Served(_Outcome):
+    @property
+    def sentence(self) -> str:
+        """What happened: nothing more than the name says."""
+        return self.name
+
+    @property
+    def figures(self) -> Figures:
+        """No numbers."""
+        return ()
+
+    @property
+    def error(self) -> TierraError | None:
+        """None: it ended as it may."""
+        return None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the error's."""
+        return self.error.exit_code if self.error else 0
+
+    @property
+    def made_a_difference(self) -> bool:
+        """No."""
+        return False
+
+    def with_receipt(self, receipt: str) -> Self:
+        """The same, naming the page that tells of it, where it has a field for that."""
+        return self.model_copy(update={"receipt": receipt}) if "receipt" in type(self).model_fields else self
+
+
+class Served(BaseModel):
     """A model that serves or was compared: its version, candidate and metrics."""
+
+    model_config = ConfigDict(frozen=True)
 
     version: str | None = None
     candidate: str
@@ -23,7 +100,7 @@ class Served(_Outcome):
     intervals: dict[str, tuple[float, float]] = {}
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         """Version and candidate as people read them."""
         return f"version {self.version}, {self.candidate}" if self.version else "none yet"
 
@@ -31,7 +108,7 @@ class Served(_Outcome):
 NOTHING_SERVES = Served(candidate="none", metrics={})
 
 
-class Trained(_Outcome):
+class Trained(Ended):
     """The end of a training run."""
 
     project: str
@@ -48,9 +125,43 @@ class Trained(_Outcome):
     datasets: dict[str, str] = {}
     receipt: str = ""
 
+    @property
+    def name(self) -> str:
+        """Promoted, KeptChampion or DryRun."""
+        return self.outcome
 
-class PartitionScored(_Outcome):
+    @property
+    def sentence(self) -> str:
+        """Why, and what serves now."""
+        return f"{self.reason}; champion: {self.champion.label}"
+
+    @property
+    def measured_by(self) -> str:
+        """The gate's metric if it was measured, else the first one."""
+        return self.metric if self.metric in self.best.metrics else next(iter(self.best.metrics), "")
+
+    @property
+    def figures(self) -> Figures:
+        """The champion, and its metric beside the rule's."""
+        metric, version = self.measured_by, self.champion.version
+        served = f"champion, {self.champion.candidate.replace('_', ' ')}" if version else "champion"
+        own, rule = (each.metrics.get(metric) for each in (self.champion, self.rule))
+        return [
+            (f"version {version}" if version else "none yet", served),
+            ("—" if own is None else shown(own), heading(metric)),
+            ("—" if rule is None else shown(rule), "the rule's"),
+        ]
+
+    @property
+    def made_a_difference(self) -> bool:
+        """Whether another model serves."""
+        return self.outcome == "Promoted"
+
+
+class PartitionScored(BaseModel):
     """The end of one partition of a scoring run."""
+
+    model_config = ConfigDict(frozen=True)
 
     partition: str
     outcome: Literal["Published", "WouldPublish", "AlreadyPublished", "Stale", "Rejected"]
@@ -67,7 +178,7 @@ class PartitionScored(_Outcome):
     reason: str = ""
 
 
-class Scored(_Outcome):
+class Scored(Ended):
     """The end of a scoring run over one or more partitions."""
 
     project: str
@@ -75,6 +186,46 @@ class Scored(_Outcome):
     partitions: tuple[PartitionScored, ...] = ()
     stale: tuple[str, ...] = ()
     receipt: str = ""
+
+    @property
+    def name(self) -> str:
+        """Published, AlreadyPublished, NothingDue, DataRejected or DryRun."""
+        return self.outcome
+
+    @property
+    def sentence(self) -> str:
+        """Which partitions, and how many rows."""
+        if self.error:
+            published = any(each.outcome == "Published" for each in self.partitions)
+            return f"The other partitions were published. {self.error.what}." if published else self.error.sentence
+        if self.outcome == "NothingDue":
+            return "Every partition that is due has been published already."
+        days = ", ".join(each.partition for each in self.partitions if each.outcome in ("Published", "WouldPublish"))
+        counts = f"{self.rows_in:,} rows in, {self.rows_scored:,} scored, {self.rows_quarantined:,} quarantined"
+        if self.outcome == "DryRun":
+            return f"Would publish {days}: {counts}." if days else "Would publish nothing."
+        return f"{days}: {counts}." if days else "Everything asked for was published before and has not changed."
+
+    @property
+    def figures(self) -> Figures:
+        """Rows and partitions."""
+        counts = {"rows in": self.rows_in, "scored": self.rows_scored, "quarantined": self.rows_quarantined,
+                  "partitions": len(self.partitions)}  # fmt: skip
+        return [(f"{count:,}", name) for name, count in counts.items()]
+
+    @property
+    def error(self) -> TierraError | None:
+        """The rejected partitions, each named; None when none was."""
+        found = [each for each in self.partitions if each.outcome == "Rejected"]
+        if len(found) == 1:
+            return DataRejected(found[0].code, f"{self.project} {found[0].partition}: {found[0].reason}")
+        lines = "; ".join(f"{each.partition}: {each.reason}" for each in found)
+        return DataRejected("several", f"{self.project}: {len(found)} partitions rejected: {lines}") if found else None
+
+    @property
+    def made_a_difference(self) -> bool:
+        """Whether anything was published."""
+        return self.outcome == "Published"
 
     @property
     def _meant(self) -> list[PartitionScored]:
@@ -144,8 +295,17 @@ def scored_from(
     )  # fmt: skip
 
 
-def summarise(project: str, partitions: list[PartitionScored], asked: bool, dry_run: bool = False) -> Scored:
-    """The whole run's outcome from its partitions'; `asked` when one partition was asked for by name."""
+def rejected(partition: str, generation: int, error: DataRejected) -> PartitionScored:
+    """The outcome of a partition whose data broke its contract: nothing published, and why."""
+    return PartitionScored(
+        partition=partition, outcome="Rejected", generation=generation, code=error.code, reason=error.what
+    )
+
+
+def summarise(
+    project: str, partitions: Sequence[PartitionScored], partition: str | None = None, dry_run: bool = False
+) -> Scored:
+    """The whole run's outcome from its partitions'; `partition` is the one that was asked for by name."""
     ends = {each.outcome for each in partitions}
     stale = tuple(each.partition for each in partitions if each.stale)
     if "Rejected" in ends:
@@ -155,16 +315,5 @@ def summarise(project: str, partitions: list[PartitionScored], asked: bool, dry_
     elif "Published" in ends:
         outcome = "Published"
     else:
-        outcome = "AlreadyPublished" if asked else "NothingDue"
+        outcome = "AlreadyPublished" if partition else "NothingDue"
     return Scored(project=project, outcome=outcome, partitions=tuple(partitions), stale=stale)
-
-
-def rejection(scored: Scored) -> TierraError | None:
-    """The error a run with rejected partitions ends in, naming each; None when none was."""
-    rejected = [each for each in scored.partitions if each.outcome == "Rejected"]
-    if not rejected:
-        return None
-    if len(rejected) == 1:
-        return DataRejected(rejected[0].code, f"{scored.project} {rejected[0].partition}: {rejected[0].reason}")
-    lines = "; ".join(f"{each.partition}: {each.reason}" for each in rejected)
-    return DataRejected("several", f"{scored.project}: {len(rejected)} partitions rejected: {lines}")

@@ -1,31 +1,33 @@
-"""Where things lie, worked out from the settings: store, sink, registry, receipts."""
+"""Where things lie, worked out from the settings once a run: store, sink, champions, MLflow, receipts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from tierra.project.project import Project, load_project
 from tierra.settings import Settings, load_settings
-from tierra.store.objects import Objects
+from tierra.store.objects import MemoryObjects, Objects
 from tierra.store.opening import open_objects
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.spec import FilesSink, SqlSink
 
 if TYPE_CHECKING:
+    from tierra.model.champions import Champions
     from tierra.model.recorder import Recorder
-    from tierra.model.registry import Registry
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The places of one installation."""
+    """The places of one installation. `store` takes the place of the settings' store where it is given."""
 
     settings: Settings
+    store: Objects | None = None
 
-    @property
+    @cached_property
     def objects(self) -> Objects:
-        """Snapshots, quarantine, fitted models and the memo."""
-        return open_objects(self.settings.store, self.settings)
+        """Snapshots, quarantine, fitted models, champions and the memo."""
+        return self.store or open_objects(self.settings.store, self.settings)
 
     def sink(self, project: Project) -> Sink:
         """Where the project's predictions are published. Raises Misconfigured when it cannot be there."""
@@ -45,17 +47,24 @@ class Workspace:
         sink = self.sink(project)
         return [self.objects, *([sink.objects] if isinstance(sink, ObjectSink) else [])]
 
-    def registry(self) -> "Registry":
-        """The registry of models, for reading."""
-        from tierra.model.registry import Registry
+    @property
+    def champions(self) -> "Champions":
+        """Who serves, for each project."""
+        from tierra.model.champions import Champions
 
-        return Registry(self.settings.root, self.settings.registry_uri())
+        return Champions(self.objects)
+
+    @property
+    def mlflow_address(self) -> str:
+        """Where MLflow keeps what it shows, secret included."""
+        return self.settings.registry_uri() or f"sqlite:///{self.settings.root / 'mlflow.db'}"
 
     def recorder(self) -> "Recorder":
-        """The registry of models, for writing: loads MLflow."""
+        """MLflow, for writing: loads it."""
         from tierra.model.recorder import Recorder
 
-        return Recorder(self.settings.root, self.settings.registry_uri())
+        self.settings.root.mkdir(parents=True, exist_ok=True)
+        return Recorder(self.mlflow_address, self.settings.root / "mlflow-artifacts")
 
     def receipts(self, project: str) -> Path:
         """The folder of a project's receipts."""
@@ -69,3 +78,8 @@ class Workspace:
 def open_workspace() -> Workspace:
     """The workspace of this process. Raises Misconfigured."""
     return Workspace(load_settings())
+
+
+def in_memory(workspace: Workspace) -> Workspace:
+    """The same with an empty store in memory, in which nothing serves yet."""
+    return replace(workspace, store=MemoryObjects())

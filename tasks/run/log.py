@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL
 
 from tierra.errors import TierraError
 from tierra.logs import set_up_logs
-from tierra.settings import load_settings
+from tierra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from loguru import Message
@@ -31,11 +31,14 @@ _runs: dict[str, tuple[int, FlowRun]] = {}
 _clients: dict[int, SyncPrefectClient] = {}
 
 
-def set_up_run_logs() -> None:
-    """Send this process's log lines to the run it works for; call it in flows, tasks, and processes they start."""
+def set_up_run_logs(settings: Settings | None = None) -> None:
+    """Send this process's log lines to the run it works for; call it in flows, tasks, and processes they start.
+
+    Without settings they are read anew: a process that a run starts knows none.
+    """
     if (context := FlowRunContext.get()) and context.flow_run:
         _remember(context.flow_run)
-    set_up_logs(load_settings(), forward_to_prefect)
+    set_up_logs(settings or load_settings(), forward_to_prefect)
     for name in ENGINE:
         logging.getLogger(name).addFilter(say_in_one_line)
     if _is_child():

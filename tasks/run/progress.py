@@ -18,7 +18,7 @@ from tierra.journal import Entry, Progress, Watcher, watching
 SHARES: Final = {
     "train": {"open-project": 2, "pull-sources": 25, "validate-tables": 8, "build-features": 15, "split-table": 5,
               "fit-candidates": 25, "choose-candidate": 1, "evaluate-models": 15, "judge": 1, "register-model": 3},
-    "score": {"open-project": 2, "find-work": 5, "find-champion": 5, "as-judged": 2, "pull-side-tables": 6,
+    "score": {"open-project": 2, "find-work": 5, "find-champion": 5, "with-champion-recipe": 2, "pull-side-tables": 6,
               "find-changed": 10, "sweep-parts": 1},
 }  # fmt: skip
 # What scoring does for each partition, in what is left; each has the same part of it.

@@ -12,6 +12,7 @@ from prefect.tasks import Task
 from tasks.run.log import set_up_run_logs
 from tierra.errors import TierraError
 from tierra.journal import at_station, note_retry
+from tierra.workspace import Workspace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +32,9 @@ def station(function: Callable[P, R]) -> Task[P, R]:
     )
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        set_up_run_logs()
+        for each in args:
+            if isinstance(each, Workspace):
+                set_up_run_logs(each.settings)
         with at_station(name) as entry:
             made = function(*args, **kwargs)
         logger.info("{}: {} in {:.1f} s", name, "reused" if entry.reused else "done", entry.seconds)

@@ -15,7 +15,7 @@ from tierra.data.code import load_code
 from tierra.data.differences import compare_profiles
 from tierra.data.features import build_training_features, check_row_wise
 from tierra.data.frames import settle_types, to_frame
-from tierra.data.joins import join_tables
+from tierra.data.joins import Joiner
 from tierra.data.profiling import profile_table
 from tierra.data.recipe import TARGET
 from tierra.data.snapshot import take_snapshot
@@ -63,7 +63,7 @@ def pull(workspace: Workspace, project: Project) -> Pulled:
 
 def split(project: Project, pulled: pa.Table) -> tuple[Project, pa.Table, dict[str, Examples]]:
     recipe, code = project.recipe, load_code(project.folder, project.functions)
-    joined = settle_types(join_tables(pulled, {project.main: pulled}, project.joins))
+    joined = settle_types(Joiner(project.joins, {project.main: pulled}).join_checked(pulled))
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)

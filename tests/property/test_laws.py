@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
-from tierra.data.joins import join_tables
+from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.snapshot import take_snapshot
 from tierra.data.spec import FileSource, Join, Split
@@ -133,11 +133,11 @@ def test_a_join_keeps_the_left_rows_their_order_and_their_number(
     left = pa.table({"zone": pa.array(left_keys, pa.string()), "ride": range(len(left_keys))})
     right = pa.table({"zone": pa.array(right_keys, pa.string()), "fee": pa.array(range(len(right_keys)), pa.int64())})
     join = Join(left="left", right="right", on="zone", max_orphans="100%")
-    joined = join_tables(left, {"right": right}, [join])
+    joined = Joiner([join], {"right": right}).join_checked(left)
     assert joined.select(["zone", "ride"]).equals(left)
     fees = {key: fee for fee, key in enumerate(right_keys) if key is not None}
     assert joined.column("fee").to_pylist() == [fees.get(key) for key in left_keys]
-    pieces = [join_tables(each, {"right": right}, [join]) for each in (left.slice(0, cut), left.slice(cut))]
+    pieces = [Joiner([join], {"right": right}).join_checked(each) for each in (left.slice(0, cut), left.slice(cut))]
     assert pa.concat_tables(pieces).equals(joined)
 
 

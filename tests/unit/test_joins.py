@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tierra.data.joins import Joiner, join_tables
+from tierra.data.joins import Joiner
 from tierra.data.spec import Join
 from tierra.errors import DataRejected
 
@@ -15,7 +15,7 @@ ZONES = pa.table({"zone": ["A", "B"], "fee": [1.5, 2.5]})
 
 def join(left: pa.Table = RIDES, right: pa.Table = ZONES, **rest: Any) -> pa.Table:
     declared = Join(**{"left": "rides", "right": "zones", "on": "zone", "max_orphans": "100%", **rest})
-    return join_tables(left, {"zones": right}, [declared])
+    return Joiner([declared], {"zones": right}).join_checked(left)
 
 
 def code_of(**rest: Any) -> str:

@@ -1,4 +1,4 @@
-"""What stands between a command and its work: the flow or function it calls, and errors as one line."""
+"""Helpers of the command line: running a flow or a function of the checkout, and errors as one line."""
 
 import importlib
 import sys
@@ -10,6 +10,8 @@ from typing import Any
 import typer
 
 from tierra.errors import Misconfigured, TierraError
+from tierra.journal import Watcher, watching
+from tierra.outcomes import Ended
 from tierra.settings import load_settings
 
 _debug: list[bool] = []
@@ -20,28 +22,47 @@ def show_tracebacks(wanted: bool) -> None:
     _debug[:] = [True] if wanted else []
 
 
-def run_flow(name: str) -> Callable[..., Any]:
-    """The flow of that name in the folder we stand in, as a function that ends in its outcome."""
+class _LastOutcome(Watcher):
+    """Keeps how the run ended: a failed state carries its error alone."""
 
-    def run(*arguments: Any, quiet: bool = False, **_: Any) -> Any:
-        from tierra.cli.console import people, progress
-        from tierra.logs import a_person_watches
-        from tierra.workspace import open_workspace
+    outcome: Any = None
 
-        open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
-        a_person_watches()
-        if load_settings().clock and not quiet:
-            people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
-        with progress(quiet):
-            state = find_function(f"flows.{name}")(*arguments, return_state=True)
-            end = state.result(raise_on_failure=False)
-        if isinstance(end, TierraError) and hasattr(end, "end") and not isinstance(end.end, TierraError):
-            return end.end
-        if isinstance(end, Exception):
-            raise end
-        return end
+    def finish(self, outcome: Any) -> None:
+        self.outcome = outcome
 
-    return run
+
+def run_flow(name: str, *arguments: Any, quiet: bool = False) -> Ended:
+    """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed."""
+    from tierra.cli.console import people, progress
+    from tierra.logs import a_person_watches
+    from tierra.workspace import open_workspace
+
+    open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
+    a_person_watches()
+    if load_settings().clock and not quiet:
+        people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
+    last = _LastOutcome()
+    with progress(quiet), watching(last):
+        state = find_function(f"flows.{name}")(*arguments, return_state=True)
+    if isinstance(last.outcome, Ended):
+        return last.outcome
+    raise last.outcome or state.result(raise_on_failure=False)
+
+
+def finish(flow: str, outcome: Ended, as_json: bool) -> None:
+    """Print how a run ended, for people or for machines. Raises the error it ended in, else its exit code."""
+    from tierra.cli.console import out, print_json
+    from tierra.report.flows import report_of
+
+    if as_json:
+        print_json(outcome.model_dump_json(indent=1))
+    else:
+        for each in report_of(flow, outcome).in_terminal(outcome):
+            out.print(each)
+    if outcome.error:
+        raise outcome.error
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
 
 
 def find_function(module: str, function: str = "") -> Callable[..., Any]:
@@ -55,13 +76,6 @@ def find_function(module: str, function: str = "") -> Callable[..., Any]:
     sys.path.insert(0, str(Path.cwd()))
     found: Callable[..., Any] = getattr(importlib.import_module(module), function or file.stem)
     return found
-
-
-def rejection_of(end: Any) -> TierraError | None:
-    """The error that a run with rejected partitions ends in; None when none was."""
-    from tierra.outcomes import rejection
-
-    return rejection(end)
 
 
 @contextmanager

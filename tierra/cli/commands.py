@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tierra import __version__
-from tierra.cli.calling import find_function, one_line_errors, rejection_of, run_flow, show_tracebacks
+from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
 from tierra.errors import Misconfigured
 from tierra.settings import load_settings
@@ -20,7 +20,6 @@ app = typer.Typer(
 )
 PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
 PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
-RED = 5  # the exit code of a status in which anything is red
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Publish and register nothing; say what would be.")]
 REASON = Annotated[str, typer.Option(help="Why; kept on the receipt and on the registered run.")]
 APPROVE = Annotated[bool, typer.Option("--approve", help="Promote what passes, where approval is asked for.")]
@@ -55,10 +54,9 @@ def options(
 def demo(project: Annotated[str | None, typer.Argument(help="A project whose folder has a demo.py.")] = None) -> None:
     """Load a project's demo data, train, and score what is due."""
     with one_line_errors():
-        from tierra.cli import demo as demonstration
-        from tierra.cli.console import people
+        from tierra.cli.demo import run_demo
 
-        demonstration.run(project, lambda: run_flow("train"), lambda: run_flow("score"), people)
+        run_demo(project)
 
 
 @app.command()
@@ -92,7 +90,7 @@ def try_(
 
         workspace = open_workspace()
         with progress(as_json):
-            trial = try_project(workspace.project(project), workspace.settings, rows)
+            trial = try_project(workspace, workspace.project(project), rows)
         if as_json:
             print_json(trial.model_dump_json(indent=1))
             return
@@ -109,10 +107,7 @@ def train(
 ) -> None:
     """Train, judge and register a project's model."""
     with one_line_errors():
-        from tierra.cli.console import print_json, show_trained
-
-        end = run_flow("train")(project, dry_run, reason, approve, quiet=as_json)
-        print_json(end.model_dump_json(indent=1)) if as_json else show_trained(end)
+        finish("train", run_flow("train", project, dry_run, reason, approve, quiet=as_json), as_json)
 
 
 @app.command()
@@ -126,12 +121,7 @@ def score(
 ) -> None:
     """Publish predictions of one partition, or of every one that is due."""
     with one_line_errors():
-        from tierra.cli.console import print_json, show_scored
-
-        end = run_flow("score")(project, partition, rescore, dry_run, reason, quiet=as_json, show=not as_json)
-        print_json(end.model_dump_json(indent=1)) if as_json else show_scored(end)
-        if error := rejection_of(end):
-            raise error
+        finish("score", run_flow("score", project, partition, rescore, dry_run, reason, quiet=as_json), as_json)
 
 
 @app.command()
@@ -142,15 +132,14 @@ def status(
     with one_line_errors():
         from tierra.cli.console import out, print_json
 
-        seen = find_function("tasks.status", "look_from_outside")(project)
+        seen = find_function("tasks.status", "read_status")(project)
         if as_json:
             print_json(seen.model_dump_json(indent=1))
         else:
             from tierra.status.table import show_status
 
             out.print(show_status(seen), soft_wrap=False)
-    if seen.level == "red":
-        raise typer.Exit(RED)
+    raise typer.Exit(seen.exit_code)
 
 
 @app.command()

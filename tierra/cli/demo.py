@@ -2,13 +2,10 @@
 
 import importlib.util
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-
-from tierra.cli.console import out, pairs, show_scored, show_trained
+from tierra.cli.calling import finish, run_flow
+from tierra.cli.console import out, pairs, people
 from tierra.errors import Misconfigured
 from tierra.settings import load_settings
 from tierra.workspace import Workspace, open_workspace
@@ -16,10 +13,7 @@ from tierra.workspace import Workspace, open_workspace
 DOTENV = Path(".env")
 
 
-def run(
-    project: str | None, train: Callable[[], Callable[..., Any]], score: Callable[[], Callable[..., Any]],
-    people: Console,
-) -> None:  # fmt: skip
+def run_demo(project: str | None) -> None:
     """Load the data, write what is missing in .env, train, score, and say what was added."""
     started = time.perf_counter()
     name = project or _first_with_demo(load_settings().projects)
@@ -28,17 +22,17 @@ def run(
     workspace = open_workspace()
     before = _count(workspace, name)
     people.print("[bold]training[/]")
-    trained = train()(name)
+    trained = run_flow("train", name)
     people.print("[bold]scoring[/]")
-    scored = score()(name)
+    scored = run_flow("score", name)
     added = {what: count - before[what] for what, count in _count(workspace, name).items()}
-    show_trained(trained)
-    show_scored(scored)
+    finish("train", trained, as_json=False)
+    finish("score", scored, as_json=False)
     out.print()
     out.print(pairs({**{f"added {what}": count for what, count in added.items()},
                      "store": workspace.settings.root, "seconds": f"{time.perf_counter() - started:.0f}"}))  # fmt: skip
     if not any(added.values()):
-        out.print("Nothing was added: everything stood already.")
+        out.print("Nothing was added: everything was there already.")
 
 
 def _first_with_demo(projects: Path) -> str:

@@ -13,7 +13,6 @@ from tierra.data.frames import to_frame
 from tierra.data.quarantine import REASON
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
-from tierra.journal import note_each
 
 
 @dataclass
@@ -79,7 +78,7 @@ def check_table(batches: Iterable[pa.Table], findings: Findings) -> None:
             findings.failed[index] = failed
 
 
-def uphold(findings: Findings, contract: Contract) -> None:
+def enforce_contract(findings: Findings, contract: Contract) -> None:
     """Raise DataRejected when an expectation that stops is broken or the budget exceeded."""
     if stopped := findings.failures("stop"):
         raise DataRejected("expectation-failed", f"{findings.table}: {'; '.join(stopped)}")
@@ -91,8 +90,6 @@ def uphold(findings: Findings, contract: Contract) -> None:
             f"{findings.table}: {findings.quarantined:,} of {findings.rows:,} rows quarantined, {share:.2%},"
             f" budget {contract.quarantine_budget:.2%} ({why})",
         )
-    for line in findings.failures("warn"):
-        note_each(warning=f"{findings.table}: {line}")
 
 
 def _failing(batch: pa.Table, expectations: list[Expectation], table: str) -> list[np.ndarray]:

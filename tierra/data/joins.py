@@ -11,7 +11,6 @@ import pyarrow.types as t
 from tierra.data.frames import to_frame
 from tierra.data.spec import Join
 from tierra.errors import DataRejected
-from tierra.journal import note
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,13 @@ class Joiner:
 
     def __init__(self, joins: Sequence[Join], tables: Mapping[str, pa.Table]) -> None:
         self._sides = [_make_ready(join, tables[join.right]) for join in joins]
-        self._orphans = dict.fromkeys((join.right for join in joins), 0)
+        self.orphans = dict.fromkeys((join.right for join in joins), 0)
         self._rows = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to join."""
+        return not self._sides
 
     def join(self, left: pa.Table) -> pa.Table:
         """The left rows with the columns of every right side; gaps where there is no match."""
@@ -42,30 +46,27 @@ class Joiner:
         joined = left
         for side in self._sides:
             positions = _positions(left, side)
-            self._orphans[side.join.right] += int((positions < 0).sum())
+            self.orphans[side.join.right] += int((positions < 0).sum())
             joined = _append(joined, side, positions)
+        return joined
+
+    def join_checked(self, left: pa.Table) -> pa.Table:
+        """All the left rows at once, and the check of their orphans."""
+        joined = self.join(left)
+        self.check()
         return joined
 
     def check(self) -> None:
         """Raise DataRejected when more of the rows joined so far than allowed found no match."""
         for side in self._sides:
-            orphans = self._orphans[side.join.right]
+            orphans = self.orphans[side.join.right]
             share, limit = orphans / max(self._rows, 1), side.join.max_orphans
-            note(**{f"orphans {side.join.right}": orphans})
             if share > limit:
                 raise DataRejected(
                     "join-orphans",
                     f"{orphans:,} of {self._rows:,} rows of {side.join.left} ({share:.1%}) have no match in"
                     f" {side.join.right} by {', '.join(side.join.on)}, limit {limit:.1%}",
                 )
-
-
-def join_tables(left: pa.Table, tables: Mapping[str, pa.Table], joins: Sequence[Join]) -> pa.Table:
-    """Every declared join at once, checked. Raises DataRejected."""
-    joiner = Joiner(joins, tables)
-    joined = joiner.join(left)
-    joiner.check()
-    return joined
 
 
 def _make_ready(join: Join, right: pa.Table) -> _Side:

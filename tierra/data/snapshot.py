@@ -14,7 +14,7 @@ from tierra.data.spec import Source
 from tierra.data.spool import Spool
 from tierra.data.window import Window
 from tierra.errors import DataRejected
-from tierra.journal import advance, note, note_made
+from tierra.journal import advance, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
@@ -125,8 +125,3 @@ def _repeats(keys: pa.Table) -> np.ndarray:
 
 def _said(window: Window) -> str:
     return f" from {window.start or 'the start'} to {window.end or 'the end'}" if window != Window() else ""
-
-
-def note_rows(name: str, ref: TableRef) -> None:
-    """Note a snapshot's size for the receipt."""
-    note(**{f"{name} rows": ref.rows, f"{name} sha256": ref.sha256[:12]})

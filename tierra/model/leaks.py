@@ -29,7 +29,7 @@ def find_leaks(rows: Examples) -> dict[str, float]:
     return {name: told for name, told in told.items() if told >= ALMOST}
 
 
-def say(leaks: dict[str, float]) -> list[str]:
+def describe_leaks(leaks: dict[str, float]) -> list[str]:
     """One line a leak."""
     return [
         f"feature '{name}' alone tells the target ({told:.1%} of what there is to tell)" for name, told in leaks.items()

@@ -1,68 +1,62 @@
-"""What a run's journal holds, in the form a page asks for it."""
+"""What a run's journal holds, in the form a page shows it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tierra.data.profile import Difference, Profile
+from tierra.facts import (
+    ChampionFound,
+    FeaturesBuilt,
+    PartitionDrifted,
+    RowsQuarantined,
+    SnapshotTaken,
+    TableProfiled,
+    TablesJoined,
+    TableSplit,
+)
 from tierra.journal import Journal
-from tierra.model.evaluation import Evaluation, Histogram
-from tierra.outcomes import PartitionScored, Scored, Trained
-from tierra.report.wording import number, shorten
+from tierra.model.evaluation import Histogram
+from tierra.model.release import Champion
+from tierra.report.wording import number
 
 
-def merged(journal: Journal, name: str) -> dict[str, Any]:
-    """All dictionaries noted under a name as one; what was noted later counts."""
-    return {key: value for each in journal.facts(name) if isinstance(each, Mapping) for key, value in each.items()}
-
-
-def listed(journal: Journal, name: str) -> list[Any]:
-    """All lists noted under a name, one after the other; a value noted alone is a list of one."""
-    found: list[Any] = []
-    for each in journal.facts(name):
-        found += each if isinstance(each, list | tuple) else [each]
-    return found
-
-
-def evaluations(journal: Journal) -> dict[str, Evaluation]:
-    """What was measured of each model on the test rows."""
-    return {name: Evaluation.model_validate(each) for name, each in merged(journal, "evaluations").items()}
-
-
-def profiles(journal: Journal, name: str = "profiles") -> dict[str, Profile]:
+def profiles(journal: Journal) -> dict[str, Profile]:
     """The profile of each table."""
-    return {table: Profile.model_validate(each) for table, each in merged(journal, name).items()}
+    return {fact.profile.name: fact.profile for fact in journal.facts(TableProfiled)}
 
 
-def differences(journal: Journal, name: str) -> list[dict[str, Any]]:
-    """Differences with the part or partition they belong to, the strong ones first."""
-    found = [each.model_dump() if isinstance(each, Difference) else dict(each) for each in listed(journal, name)]
-    return sorted(found, key=lambda each: each.get("severity") != "strong")
+def drift(journal: Journal) -> list[dict[str, Any]]:
+    """How the partitions differ from the champion's training rows, the strong differences first."""
+    return in_lines("partition", {fact.partition: fact.differences for fact in journal.facts(PartitionDrifted)})
 
 
-def scores(journal: Journal, name: str) -> Histogram | None:
-    """One distribution of several with the same edges."""
-    found = [Histogram.model_validate(each, from_attributes=True) for each in journal.facts(name) if each]
-    alike = [each.counts for each in found if each.edges == found[0].edges]
+def in_lines(place: str, found: Mapping[str, Iterable[Difference]]) -> list[dict[str, Any]]:
+    """Differences as lines of a table, each with the part or partition it belongs to, the strong ones first."""
+    lines = [{place: name, **each.model_dump()} for name, differences in found.items() for each in differences]
+    return sorted(lines, key=lambda line: line["severity"] != "strong")
+
+
+def added(histograms: Iterable[Histogram | None]) -> Histogram | None:
+    """One distribution of several with the edges of the first."""
+    found = [each for each in histograms if each]
     if not found:
         return None
+    alike = [each.counts for each in found if each.edges == found[0].edges]
     return Histogram(edges=found[0].edges, counts=tuple(sum(column) for column in zip(*alike, strict=False)))
 
 
-def decided(journal: Journal, name: str) -> dict[str, int]:
-    """How many rows were decided for each class, over all partitions."""
+def counted(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts by name, added up."""
     total: Counter[str] = Counter()
-    for each in journal.facts(name):
+    for each in counts:
         total.update(each)
     return dict(total)
 
 
-def unseen(partitions: Sequence[PartitionScored]) -> dict[str, int]:
-    """Rows with a category that was not there in training, by column."""
-    total: Counter[str] = Counter()
-    for each in partitions:
-        total.update(each.unseen)
-    return dict(total.most_common())
+def quarantined(journal: Journal) -> int | None:
+    """Rows that were set aside; None where none were."""
+    return sum(fact.rows for fact in journal.facts(RowsQuarantined)) or None
 
 
 def stations(journal: Journal) -> list[dict[str, Any]]:
@@ -76,16 +70,28 @@ def stations(journal: Journal) -> list[dict[str, Any]]:
     return list(lines.values())
 
 
-def digests(journal: Journal, end: Any) -> dict[str, str]:
+def champion_of(journal: Journal) -> Champion | None:
+    """The model that served, or serves since this run."""
+    found = journal.facts(ChampionFound)
+    return found[-1].champion if found else None
+
+
+def digests(journal: Journal) -> dict[str, str]:
     """Rows and digests of everything that was read and made, and the seed."""
-    facts: dict[str, Any] = {}
-    for entry in journal.entries:
-        facts |= {name: value for name, value in entry.facts.items() if name.endswith((" rows", " sha256"))}
-        facts |= {name: value for name, value in entry.facts.items() if name.startswith("orphans ")}
-        facts |= {"rows without a label": entry.facts["unlabelled"]} if "unlabelled" in entry.facts else {}
-        facts |= {"seed": str(entry.facts["seed"])} if "seed" in entry.facts else {}
-    if isinstance(end, Trained):
-        facts["model sha256"] = end.model_sha256
-    if isinstance(end, Scored):
-        facts |= {f"{each.partition} rows sha256": each.inputs for each in end.partitions if each.inputs}
-    return {name: number(value) if isinstance(value, int) else shorten(value, 300) for name, value in facts.items()}
+    lines: dict[str, str] = {}
+    for read in journal.facts(SnapshotTaken):
+        lines |= {f"{read.source} rows": number(read.rows), f"{read.source} sha256": read.sha256[:12]}
+    for joined in journal.facts(TablesJoined):
+        lines |= {f"orphans {name}": number(rows) for name, rows in joined.orphans.items()}
+    for built in journal.facts(FeaturesBuilt):
+        lines["rows without a label"] = number(built.unlabelled)
+    for split in journal.facts(TableSplit):
+        lines |= {f"{name} rows": number(rows) for name, rows in split.rows.items()}
+        lines |= {"seed": str(split.seed)} if split.seed is not None else {}
+    champion = champion_of(journal)
+    return lines | ({"model sha256": champion.release.model_sha256} if champion else {})
+
+
+def reasons(journal: Journal) -> Sequence[Any]:
+    """Why rows were set aside, with examples."""
+    return [reason for fact in journal.facts(RowsQuarantined) for reason in fact.reasons]

@@ -7,12 +7,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tierra.facts import TrainingRecorded
 from tierra.journal import Journal, Retry
-from tierra.model.release import Champion
-from tierra.outcomes import Scored
 from tierra.report import facts
 from tierra.report.filling import fill
+from tierra.report.flows import report_of
 from tierra.report.index import Run
+from tierra.report.run_end import RunEnd
 from tierra.report.wording import inline
 from tierra.settings import Settings
 
@@ -20,22 +21,21 @@ COMPARED = 20
 SHOWN = 12
 
 
-def write_summary(
-    values: dict[str, Any], journal: Journal, before: Sequence[Run], settings: Settings, receipt: Path
-) -> str:
+def write_summary(values: dict[str, Any], run: RunEnd, before: Sequence[Run], settings: Settings, receipt: Path) -> str:
     """The summary in Markdown; `values` are the page's, `before` the flow's runs so far, newest first."""
-    alike = [run for run in before if run.outcome == values["outcome"]]
+    journal, name = run.journal, run.outcome.name
+    alike = [each for each in before if each.outcome == name]
     lines = {
-        **{name: inline(said) for name, said in values["asked"]},
+        **{title: inline(text) for title, text in values["request"]},
         "Retries": inline(describe_retries(journal.retries)),
         "Attempt": f"{journal.attempt}; an earlier one was cut short" if journal.attempt > 1 else "",
-        "Duration": compare_seconds(journal.seconds, alike, values["outcome"]),
+        "Duration": compare_seconds(journal.seconds, alike, name),
         "Champion": _describe_champion(journal),
         "Receipt": _link("the whole page", settings.receipts_url, "/".join(receipt.parts[-2:]), str(receipt)),
         "MLflow": _mlflow(journal, settings),
     }
-    shown = {"lines": {name: said for name, said in lines.items() if said}, "reasons": _reasons(values, journal)}
-    return fill("receipt.md", values | shown | _partitions(values["scored"]))
+    shown = {"lines": {title: text for title, text in lines.items() if text}, "reasons": _reasons(values, journal)}
+    return fill("receipt.md", values | shown | dict(report_of(run.flow, run.outcome).summary(run)))
 
 
 def describe_retries(retries: Sequence[Retry]) -> str:
@@ -43,8 +43,8 @@ def describe_retries(retries: Sequence[Retry]) -> str:
     if not retries:
         return "none"
     counts = Counter(f"{each.station}: {each.reason}" for each in retries)
-    said = [f"{count} of {what}" if len(counts) > 1 else what for what, count in counts.items()]
-    return f"{len(retries)} {'retry' if len(retries) == 1 else 'retries'}: {'; '.join(said)}"
+    parts = [f"{count} of {what}" if len(counts) > 1 else what for what, count in counts.items()]
+    return f"{len(retries)} {'retry' if len(retries) == 1 else 'retries'}: {'; '.join(parts)}"
 
 
 def _reasons(values: dict[str, Any], journal: Journal) -> list[tuple[str, int]]:
@@ -52,17 +52,9 @@ def _reasons(values: dict[str, Any], journal: Journal) -> list[tuple[str, int]]:
     if not (values["quarantined"] or values["error"]):
         return []
     total: Counter[str] = Counter()
-    for each in facts.listed(journal, "quarantine_reasons"):
-        total[each["reason"]] += each["rows"]
+    for each in facts.reasons(journal):
+        total[each.reason] += each.rows
     return total.most_common(SHOWN)
-
-
-def _partitions(scored: Scored | None) -> dict[str, Any]:
-    """The partitions that a person looks for, and how many stand as they were beside them."""
-    every = scored.partitions if scored else ()
-    changed = [each for each in every if each.outcome != "AlreadyPublished"]
-    shown = list(every) if len(every) == 1 else changed
-    return {"partitions": shown, "standing": len(every) - len(shown)}
 
 
 def compare_seconds(seconds: float, before: Sequence[Run], outcome: str) -> str:
@@ -83,14 +75,8 @@ def describe_age(since: datetime, now: datetime) -> str:
     return "new"
 
 
-def champion_of(journal: Journal) -> Champion | None:
-    """The model that served, or serves since this run."""
-    found = [each for each in journal.facts("champion") if isinstance(each, Champion)]
-    return found[-1] if found else None
-
-
 def _describe_champion(journal: Journal) -> str:
-    if not (champion := champion_of(journal)):
+    if not (champion := facts.champion_of(journal)):
         return ""
     old = f", {describe_age(champion.registered, datetime.now(UTC))}" if champion.registered else ""
     return f"version {champion.version}, {inline(champion.candidate)}{old}"
@@ -98,10 +84,10 @@ def _describe_champion(journal: Journal) -> str:
 
 def _mlflow(journal: Journal, settings: Settings) -> str:
     """The run this one recorded, else the champion's."""
-    if not (champion := champion_of(journal)):
+    if not (champion := facts.champion_of(journal)):
         return ""
-    recorded = [str(each) for each in journal.facts("mlflow_run")]
-    experiment, run = champion.experiment_id, recorded[-1] if recorded else champion.run_id
+    recorded = journal.facts(TrainingRecorded)
+    experiment, run = champion.experiment_id, recorded[-1].run_id if recorded else champion.run_id
     words = "the champion's run" if run == champion.run_id else "this training's run"
     place = f"#/experiments/{experiment}/runs/{run}"
     return _link(words, settings.mlflow_url, place, f"experiment {experiment}, run {run}")

@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
+from tierra.outcomes import Ended
 from tierra.status.seen import Check, Level, Seen
+
+RED = 5  # the exit code of a status in which anything is red
 
 
 class FlowFacts(Seen):
@@ -77,8 +80,8 @@ class Paused(Seen):
     why: str
 
 
-class Status(Seen):
-    """How everything stands, the worst first."""
+class Status(Ended):
+    """How everything stands, the worst first: what looking at it ends with."""
 
     format: int = 1
     moment: datetime
@@ -87,3 +90,20 @@ class Status(Seen):
     alarms: tuple[Alarm, ...]
     flows: tuple[FlowStatus, ...]
     paused: tuple[Paused, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Whether anything needs a person."""
+        return "AllWell" if self.level == "green" else "NeedsAttention"
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one line."""
+        from tierra.status.page import headline
+
+        return headline(self)
+
+    @property
+    def exit_code(self) -> int:
+        """RED when anything is red: looking went well all the same."""
+        return RED if self.level == "red" else 0

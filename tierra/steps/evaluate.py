@@ -1,106 +1,147 @@
 """Measuring the best, the rule and the champion on the same rows, and judging."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from tasks.run.station import station
-from tierra.journal import note, note_each
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from tierra.data.code import load_code
+from tierra.data.frames import to_frame
+from tierra.data.split import slice_columns
+from tierra.errors import DataRejected, Misconfigured
+from tierra.facts import ModelsEvaluated
+from tierra.journal import note, warn
+from tierra.model import gate
+from tierra.model.comparing import compare_models
+from tierra.model.evaluation import Evaluation
+from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
-from tierra.model.gate import judge as judge_scores
 from tierra.model.release import Champion
+from tierra.model.training import scorers_of
 from tierra.project.project import Project
-from tierra.steps.features import FeatureTable
+from tierra.steps.champion import champion_features, current_champion, has_same_features
 from tierra.steps.fit import Choice, load_fitted
-from tierra.steps.parts import Parts, read_part, rows_of
-from tierra.steps.register import is_same_training
-from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from tierra.model.comparing import Compared
-    from tierra.model.examples import Examples
+from tierra.steps.parts import read_part, rows_of
+from tierra.steps.release import is_same_training
+from tierra.store.memo import remember
+from tierra.store.refs import ObjectRef
+from tierra.store.tables import read_table
+from tierra.store.values import keep_value, read_value
+from tierra.workspace import Workspace
 
 
-@station
-def evaluate_models(
-    project: Project, snapshots: dict[str, TableRef], choice: Choice, table: FeatureTable, parts: Parts
-) -> Scores:
+class Evaluations(BaseModel):
+    """What was measured of each model on the test rows, by its name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    models: dict[str, Evaluation]
+
+
+class Measured(BaseModel):
+    """What the gate judges, where the rest that was measured is kept, and why the champion is missing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scores: Scores
+    evaluations: ObjectRef
+    warning: str = ""
+
+
+class Evaluated(BaseModel):
+    """The choice, and its scores beside those of the rule and of the champion."""
+
+    model_config = ConfigDict(frozen=True)
+
+    choice: Choice
+    scores: Scores
+    evaluations: ObjectRef
+    champion_number: int = 0
+
+    @property
+    def datasets(self) -> dict[str, str]:
+        """The digests of the snapshots that all of it comes from, by source."""
+        return self.choice.parts.table.snapshots.digests
+
+
+class Judged(Evaluated):
+    """An evaluated choice, the verdict on it, and who approved it where somebody was asked."""
+
+    verdict: Verdict
+    approved_by: str = ""
+
+
+def evaluate_models(workspace: Workspace, project: Project, choice: Choice) -> Evaluated:
     """Metrics of the best, the rule and the champion on the same test rows, with their intervals.
 
     A champion of the same inputs is the best itself.
     """
-    from tierra.model.comparing import Compared
-    from tierra.store.memo import remember
-
-    workspace = open_workspace()
-    champion = workspace.registry().champion(project.name)
-    if champion and is_same_training(project, snapshots, champion):
+    champion = current_champion(workspace, project)
+    if champion and is_same_training(project, choice.parts.table.snapshots.digests, champion):
         champion = None
-    wanted = [project.gate.metric, project.metrics, project.slices]
-    # The champion by what it is, not by the folder its files were fetched to, a new one each time.
-    served = [champion.version, champion.release] if champion else None
-    inputs = [parts.test.sha256, table.joined.sha256, choice, served, wanted, _files(project)]
-    compared = remember(workspace.objects, "evaluate", inputs, Compared,
-                        lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
-    note(evaluations=compared.evaluations)
-    if compared.warning:
-        note_each(warning=compared.warning)
-    return compared.scores.model_copy(update={"champion_version": champion.version if champion else None})
+    return measure_models(workspace, project, choice, champion)
 
 
-@station
-def judge(project: Project, scores: Scores) -> Verdict:
+def measure_models(
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, explain: bool = True
+) -> Evaluated:
+    """The same beside a given champion; without `explain`, the features' importance is left out."""
+    # The champion by what it is, not by where its files lie.
+    serving = champion.release if champion else None
+    named = [project.gate.metric, project.metrics, project.slices, explain]
+    code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
+    inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
+    measured = remember(workspace.objects, __name__, inputs, Measured,
+                        lambda: _measure(workspace, project, choice, champion, explain))  # fmt: skip
+    note(ModelsEvaluated(read_value(workspace.objects, measured.evaluations, Evaluations).models))
+    if measured.warning:
+        warn(measured.warning)
+    scores = measured.scores.model_copy(update={"champion_version": champion.version if champion else None})
+    number = champion.number if champion else 0
+    return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations, champion_number=number)
+
+
+def judge(project: Project, evaluated: Evaluated) -> Judged:
     """Whether a model passed the gate, with every reason."""
-    verdict = judge_scores(scores, project.gate)
-    note(verdict=verdict.model_dump())
-    return verdict
+    return Judged(**dict(evaluated), verdict=gate.judge(evaluated.scores, project.gate))
 
 
-def _files(project: Project) -> dict[str, str]:
-    """Digests of the project's code, which decide whether its champion reads the same features."""
-    from tierra.data.code import load_code
+def read_evaluations(workspace: Workspace, champion: Champion) -> dict[str, Evaluation]:
+    """What was measured of the champion, the rule and the champion before on the test rows of its training."""
+    kept = champion.release.evaluations
+    return read_value(workspace.objects, kept, Evaluations).models if kept else {}
 
-    return dict(load_code(project.folder, project.functions).files)
 
-
-def _compare(
-    project: Project, choice: Choice, table: FeatureTable, parts: Parts, champion: Champion | None
-) -> "Compared":
-    from tierra.model.comparing import compare_models
-    from tierra.model.training import scorers_of
-
-    test, warning = read_part(parts.test, parts.labels), ""
-    models = {choice.best.candidate: (load_fitted(choice.best), test), "rule": (load_fitted(choice.rule), test)}
+def _measure(
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, explain: bool
+) -> Measured:
+    parts, best = choice.parts, choice.best.candidate
+    test, warning = read_part(workspace, parts, "test"), ""
+    models = {best: (load_fitted(workspace, choice.best), test), "rule": (load_fitted(workspace, choice.rule), test)}
     if champion:
-        rows, warning = _as_champion_sees(project, champion, table, parts)
-        models |= {"champion": (open_workspace().registry().load(champion), rows)} if rows else {}
+        rows, warning = _as_champion_sees(workspace, project, choice, champion)
+        models |= {"champion": (workspace.champions.load(champion), rows)} if rows else {}
     scorers = scorers_of(parts.labels, project.gate, project.metrics)
-    slices = _columns_of_test(table, parts, project.slices) if project.slices else None
-    compared = compare_models(choice.best.candidate, models, project.gate.measure, scorers, slices)
-    return compared.model_copy(update={"warning": warning})
+    slices = _columns_of_test(workspace, choice, project.slices) if project.slices else None
+    compared = compare_models(best, models, project.gate.measure, scorers, slices, explain)
+    kept = keep_value(workspace.objects, "evaluations/", Evaluations(models=compared.evaluations))
+    return Measured(scores=compared.scores, evaluations=kept, warning=warning)
 
 
 def _as_champion_sees(
-    project: Project, champion: Champion, table: FeatureTable, parts: Parts
-) -> "tuple[Examples | None, str]":
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion
+) -> tuple[Examples | None, str]:
     """The test rows in the champion's features; None, and why, when it cannot read today's tables any more."""
-    from dataclasses import replace
-
-    from tierra.errors import DataRejected, Misconfigured
-    from tierra.steps.champion import champion_features, judged_alike
-    from tierra.store.tables import read_table
-
-    workspace, test = open_workspace(), read_part(parts.test, parts.labels)
+    parts, test = choice.parts, read_part(workspace, choice.parts, "test")
     cannot = f"champion version {champion.version} cannot read today's tables: "
     if champion.release.labels != parts.labels:
         return None, f"{cannot}it predicts {champion.release.labels.task}, {', '.join(champion.release.labels.classes)}"
     try:
-        if judged_alike(project, champion):
+        if has_same_features(workspace, project, champion):
             return test, ""
-        joined = read_table(workspace.objects, table.joined)
-        built = champion_features(workspace, project, champion, joined).iloc[rows_of(parts.test)]
+        joined = read_table(workspace.objects, parts.table.joined)
+        built = champion_features(workspace, project, champion, joined).iloc[rows_of(workspace, parts.test)]
         return replace(test, table=built.reset_index(drop=True)), ""
     except (DataRejected, Misconfigured) as error:
         if error.code == "code-differs":
@@ -108,11 +149,7 @@ def _as_champion_sees(
         return None, cannot + error.what
 
 
-def _columns_of_test(table: FeatureTable, parts: Parts, columns: Sequence[str]) -> "pd.DataFrame":
+def _columns_of_test(workspace: Workspace, choice: Choice, columns: Sequence[str]) -> pd.DataFrame:
     """Columns of the source on the test rows."""
-    from tierra.data.frames import to_frame
-    from tierra.data.split import slice_columns
-    from tierra.store.tables import read_table
-
-    joined = to_frame(read_table(open_workspace().objects, table.joined))
-    return slice_columns(joined.iloc[rows_of(parts.test)], columns)
+    joined = to_frame(read_table(workspace.objects, choice.parts.table.joined))
+    return slice_columns(joined.iloc[rows_of(workspace, choice.parts.test)], columns)

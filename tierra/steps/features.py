@@ -1,19 +1,28 @@
-"""Joining clean tables, building features, and splitting them."""
+"""Joining clean tables, and building features of them."""
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
 
+import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from tasks.run.station import station
+from tierra.data.code import load_code
+from tierra.data.features import build_training_features, check_row_wise
+from tierra.data.frames import settle_types, to_frame
+from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET, UNIT, WEIGHT
+from tierra.data.split import unit_of
+from tierra.data.target import make_target, make_weight
+from tierra.facts import FeaturesBuilt, TablesJoined
 from tierra.journal import note
 from tierra.project.project import Project
+from tierra.steps.pull import Snapshots
+from tierra.steps.validate import CleanPartition, CleanTables
+from tierra.store.memo import digest, remember
 from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
-
-if TYPE_CHECKING:
-    from tierra.data.joins import Joiner
+from tierra.store.tables import digest_rows, read_batches, read_table, write_batches, write_table
+from tierra.workspace import Workspace
 
 
 class FeatureTable(BaseModel):
@@ -21,10 +30,12 @@ class FeatureTable(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    snapshots: Snapshots
     joined: TableRef
     features: TableRef
     labels: Labels
     unlabelled: int
+    orphans: dict[str, int] = {}
 
 
 class Joined(BaseModel):
@@ -35,99 +46,80 @@ class Joined(BaseModel):
     rows: TableRef
     history: TableRef | None
     digest: str
+    orphans: dict[str, int] = {}
 
 
-@station
-def build_features(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
+class JoinedPartition(BaseModel):
+    """A partition ready to be scored, and what it was joined from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clean: CleanPartition
+    joined: Joined
+
+
+def build_features(workspace: Workspace, project: Project, clean: CleanTables) -> FeatureTable:
     """Join, prepare day by day, and make features and target of every row."""
-    from dataclasses import asdict
-
-    from tierra.data.code import load_code
-    from tierra.store.memo import remember
-
-    objects, code = open_workspace().objects, load_code(project.folder, project.functions)
-    inputs = [{name: ref.sha256 for name, ref in tables.items()}, project.joins, asdict(project.recipe), code.files]
-    made = remember(objects, "features", inputs, FeatureTable, lambda: _build(project, tables))
-    note(rows=made.features.rows, unlabelled=made.unlabelled, labels=made.labels.model_dump())
-    return made
-
-
-@station
-def join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
-    """The partition's rows with every side table's columns, and the digest of them."""
-    return join_rows(project, rows, history, sides)
-
-
-def join_rows(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
-    """The memo of a partition's join."""
-    from tierra.store.memo import remember
-
-    objects = open_workspace().objects
-    main = [rows.sha256, history.sha256 if history else ""]
-    inputs = [*main, {name: ref.sha256 for name, ref in sides.items()}, project.joins, project.withheld]
-    return remember(objects, "join", inputs, Joined, lambda: _join_partition(project, rows, history, sides))
-
-
-def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
-    import pandas as pd
-    import pyarrow as pa
-
-    from tierra.data.code import load_code
-    from tierra.data.features import build_training_features, check_row_wise
-    from tierra.data.frames import settle_types, to_frame
-    from tierra.data.joins import join_tables
-    from tierra.data.split import unit_of
-    from tierra.data.target import make_target, make_weight
-    from tierra.store.tables import read_table, write_table
-
-    objects, recipe = open_workspace().objects, project.recipe
     code = load_code(project.folder, project.functions)
-    read = {name: read_table(objects, ref) for name, ref in tables.items()}
-    joined = settle_types(join_tables(read[project.main], read, project.joins))
+    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files]
+    table = remember(workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean))
+    note(TablesJoined(table.orphans))
+    note(FeaturesBuilt(table.unlabelled))
+    return table
+
+
+def join_partition(
+    workspace: Workspace, project: Project, clean: CleanPartition, sides: CleanTables
+) -> JoinedPartition:
+    """The partition's rows with every side table's columns, and the digest of them."""
+    main = [clean.rows.table.sha256, clean.history.sha256 if clean.history else ""]
+    inputs = [*main, sides.digests, project.joins, project.withheld]
+    joined = remember(workspace.objects, __name__, inputs, Joined, lambda: _join(workspace, project, clean, sides))
+    note(TablesJoined(joined.orphans))
+    return JoinedPartition(clean=clean, joined=joined)
+
+
+def _build(workspace: Workspace, project: Project, clean: CleanTables) -> FeatureTable:
+    objects, recipe = workspace.objects, project.recipe
+    code = load_code(project.folder, project.functions)
+    tables = {name: read_table(objects, ref) for name, ref in clean.tables.items()}
+    main, joiner = tables[project.main], Joiner(project.joins, tables)
+    joined = settle_types(joiner.join_checked(main))
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)
-    built = build_training_features(recipe, code, rows)
     beside = {TARGET: target, UNIT: unit_of(rows, recipe), ROW: range(len(rows))}
+    features = build_training_features(recipe, code, rows)
     weight = make_weight(recipe, code, rows)
     beside |= {} if weight is None else {WEIGHT: weight}
-    table = pa.Table.from_pandas(pd.concat([built, pd.DataFrame(beside)], axis="columns"), preserve_index=False)
-    unchanged = not project.joins and joined.schema == read[project.main].schema
+    table = pa.Table.from_pandas(pd.concat([features, pd.DataFrame(beside)], axis="columns"), preserve_index=False)
+    unchanged = not project.joins and joined.schema == main.schema
     return FeatureTable(
-        joined=tables[project.main] if unchanged else write_table(objects, "snapshots/", joined.schema, [joined]),
+        snapshots=clean.snapshots,
+        joined=clean.tables[project.main] if unchanged else write_table(objects, "snapshots/", joined.schema, [joined]),
         features=write_table(objects, "features/", table.schema, [table]),
         labels=labels,
         unlabelled=int(target.isna().sum()),
+        orphans=joiner.orphans,
     )
 
 
-def _join_partition(project: Project, rows: TableRef, history: TableRef | None, sides: dict[str, TableRef]) -> Joined:
-    from tierra.data.joins import Joiner
-    from tierra.store.memo import digest
-    from tierra.store.tables import digest_rows, read_batches, read_table
-
-    objects = open_workspace().objects
-    tables = {name: read_table(objects, ref) for name, ref in sides.items()}
+def _join(workspace: Workspace, project: Project, clean: CleanPartition, sides: CleanTables) -> Joined:
+    objects = workspace.objects
+    tables = {name: read_table(objects, ref) for name, ref in sides.tables.items()}
     joiner = Joiner(project.joins, tables)
-    joined = _write_joined(project, joiner, rows)
+    rows = _write_joined(workspace, joiner, clean.rows.table)
     joiner.check()
-    joined_history = _write_joined(project, Joiner(project.joins, tables), history) if history else None
-    known = _known(project, joined_history.columns if joined_history else {})
-    past = digest_rows(read_batches(objects, joined_history, known)) if joined_history else ""
-    return Joined(
-        rows=joined, history=joined_history, digest=digest([digest_rows(read_batches(objects, joined)), past])
-    )
+    history = _write_joined(workspace, Joiner(project.joins, tables), clean.history) if clean.history else None
+    # Of the history, a change of the target or of what is known later makes no partition stale.
+    known = [name for name in history.columns if name not in project.withheld] if history else []
+    past = digest_rows(read_batches(objects, history, known)) if history else ""
+    both = digest([digest_rows(read_batches(objects, rows)), past])
+    return Joined(rows=rows, history=history, digest=both, orphans=joiner.orphans)
 
 
-def _write_joined(project: Project, joiner: "Joiner", ref: TableRef) -> TableRef:
-    from tierra.store.tables import read_batches, write_batches
-
-    objects = open_workspace().objects
-    if not project.joins:
+def _write_joined(workspace: Workspace, joiner: Joiner, ref: TableRef) -> TableRef:
+    if joiner.is_empty:
         return ref
-    return write_batches(objects, "snapshots/", (joiner.join(batch) for batch in read_batches(objects, ref)))
-
-
-def _known(project: Project, columns: dict[str, str]) -> list[str]:
-    """The columns whose change makes a partition stale: not the target, not what is known later."""
-    return [name for name in columns if name not in project.withheld]
+    batches = (joiner.join(batch) for batch in read_batches(workspace.objects, ref))
+    return write_batches(workspace.objects, "snapshots/", batches)

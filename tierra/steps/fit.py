@@ -1,21 +1,29 @@
 """Fitting candidates, and choosing among them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.run.station import station
+from tierra.errors import DataRejected
+from tierra.facts import CandidatesFitted, FeaturesExamined
 from tierra.journal import note, track
+from tierra.model import training
+from tierra.model.artifact import dump_model, inner_model, load_model
+from tierra.model.candidates import check_types, fit_candidate
+from tierra.model.examples import Examples
+from tierra.model.leaks import describe_leaks, find_leaks
+from tierra.model.preprocessing import describe_features
+from tierra.model.spec import Average, Model, Rule
 from tierra.project.project import Project
 from tierra.steps.parts import Parts, read_part
+from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef
-from tierra.workspace import open_workspace
+from tierra.workspace import Workspace
 
-if TYPE_CHECKING:
-    from tierra.model.examples import Examples
-    from tierra.model.spec import Average, Model, Rule
+Candidate = Rule | Model | Average
 
 
 class Fitted(ObjectRef):
@@ -25,91 +33,89 @@ class Fitted(ObjectRef):
     validation: dict[str, float]
 
 
+class FittedCandidates(BaseModel):
+    """Every candidate fitted, and what was found on the way."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parts: Parts
+    fitted: dict[str, Fitted]
+    treatments: dict[str, str]
+    leaks: tuple[str, ...]
+
+    @property
+    def validation(self) -> dict[str, dict[str, float]]:
+        """Metrics on validation by candidate."""
+        return {name: each.validation for name, each in self.fitted.items()}
+
+
 class Choice(BaseModel):
     """The best model on validation, and the rule."""
 
     model_config = ConfigDict(frozen=True)
 
+    parts: Parts
     best: Fitted
     rule: Fitted
 
 
-@station
-def fit_candidates(project: Project, parts: Parts) -> list[Fitted]:
-    """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
-    from tierra.store.memo import remember
+@dataclass(frozen=True)
+class _Material:
+    """What every candidate is fitted on, and tuned on."""
 
-    objects = open_workspace().objects
-    train, later = read_part(parts.train, parts.labels), read_part(parts.validation, parts.labels)
-    _find_leaks(project, train)
+    parts: Parts
+    train: Examples
+    validation: Examples
+
+
+def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> FittedCandidates:
+    """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
+    material = _Material(parts, *(read_part(workspace, parts, name) for name in ("train", "validation")))
+    leaks = describe_leaks(find_leaks(material.train))
+    treatments = describe_features(material.train.features, project.preprocessing)
+    note(FeaturesExamined(treatments, leaks))
+    if leaks and project.contract.leaks == "stop":
+        raise DataRejected("leak-found", f"{project.name}: {'; '.join(leaks)}")
     fitted: dict[str, Fitted] = {}
     for candidate in track(project.candidates or (), "candidates"):
-        members = [fitted[name] for name in getattr(candidate, "average", ())]
+        members = {name: fitted[name] for name in getattr(candidate, "average", ())}
         inputs = _inputs(project, candidate, parts, members)
-        fitted[candidate.name] = remember(objects, "fit", inputs, Fitted,
-                                          partial(_fit, project, candidate, train, later, members))  # fmt: skip
-    note(validation={name: each.validation for name, each in fitted.items()})
-    _note_features(project, train)
-    return list(fitted.values())
+        make = partial(_fit, workspace, project, candidate, material, members)
+        fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
+    done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=tuple(leaks))
+    note(CandidatesFitted(done.validation))
+    return done
 
 
-@station
-def choose_candidate(project: Project, fitted: list[Fitted]) -> Choice:
+def choose_candidate(project: Project, candidates: FittedCandidates) -> Choice:
     """The model that is best on validation, beside the rule."""
-    from tierra.model.training import choose_candidate as choose
-
-    by_name = {each.candidate: each for each in fitted}
-    best = choose({name: each.validation for name, each in by_name.items()}, project.gate)
-    note(best=best)
-    return Choice(best=by_name[best], rule=by_name["rule"])
+    best = training.choose_candidate(candidates.validation, project.gate)
+    return Choice(parts=candidates.parts, best=candidates.fitted[best], rule=candidates.fitted["rule"])
 
 
-def load_fitted(fitted: ObjectRef) -> Any:
+def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
     """A fitted candidate from the store, checked before it is loaded."""
-    from tierra.model.artifact import load_model
-
-    objects = open_workspace().objects
+    objects = workspace.objects
     return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
 
 
-def _inputs(
-    project: Project, candidate: "Rule | Model | Average", parts: Parts, members: Sequence[Fitted]
-) -> list[Any]:
+def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mapping[str, Fitted]) -> list[Any]:
     """All that decides what a fitted candidate is."""
-    data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [each.sha256 for each in members]
+    data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [
+        each.sha256 for each in members.values()
+    ]
     return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, project.card.cost, inside]
 
 
 def _fit(
-    project: Project, candidate: "Rule | Model | Average", train: "Examples", later: "Examples",
-    members: Sequence[Fitted],
-) -> Fitted:  # fmt: skip
-    from tierra.model.artifact import dump_model, inner_model
-    from tierra.model.candidates import check_types, fit_candidate
-    from tierra.model.training import measure, scorers_of, tune
-
-    check_types(candidate, train, project.preprocessing)
-    inside = {each.candidate: inner_model(load_fitted(each)) for each in members}
-    model = tune(fit_candidate(candidate, train, inside, project.preprocessing), later, project.card.cost)
-    with open_workspace().objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(model))
-    validation = measure(model, later, scorers_of(later.labels, project.gate, project.metrics))
+    workspace: Workspace, project: Project, candidate: Candidate, material: _Material, members: Mapping[str, Fitted]
+) -> Fitted:
+    check_types(candidate, material.train, project.preprocessing)
+    inside = {name: inner_model(load_fitted(workspace, each)) for name, each in members.items()}
+    model = fit_candidate(candidate, material.train, inside, project.preprocessing)
+    served = training.tune(model, material.validation, project.card.cost)
+    scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
+    with workspace.objects.draft("models/", ".skops") as draft:
+        draft.write(dump_model(served))
+    validation = training.measure(served, material.validation, scorers)
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation)
-
-
-def _note_features(project: Project, train: "Examples") -> None:
-    """What preprocessing does with each feature."""
-    from tierra.model.preprocessing import describe_features
-
-    note(treatments=describe_features(train.features, project.preprocessing))
-
-
-def _find_leaks(project: Project, train: "Examples") -> None:
-    """Note what tells the target alone. Raises DataRejected where the contract says so."""
-    from tierra.errors import DataRejected
-    from tierra.model.leaks import find_leaks, say
-
-    found = say(find_leaks(train))
-    note(leaks=found)
-    if found and project.contract.leaks == "stop":
-        raise DataRejected("leak-found", f"{project.name}: {'; '.join(found)}")

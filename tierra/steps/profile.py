@@ -1,53 +1,75 @@
-"""What tables look like, beside what they looked like when the champion was trained."""
+"""Profiles of tables, and how a partition differs from what the champion was trained on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tierra.journal import note, note_each
+from pydantic import BaseModel, ConfigDict
+
+from tierra.data.differences import compare_profiles
+from tierra.data.profile import Difference, Profile
+from tierra.data.profiling import profile_table
+from tierra.facts import PartitionDrifted, TableProfiled
+from tierra.journal import note, warn
+from tierra.store.memo import remember
+from tierra.store.predictions import read_manifest
 from tierra.store.refs import ObjectRef, TableRef
-from tierra.workspace import open_workspace
+from tierra.store.tables import read_batches
+from tierra.store.values import keep_value, read_value
+from tierra.workspace import Workspace
 
-if TYPE_CHECKING:
-    from tierra.data.profile import Profile
+
+class Drift(BaseModel):
+    """How a partition's rows differ from those its champion was trained on; kept beside its predictions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: str
+    profile: ObjectRef
+    training: ObjectRef
+    differences: tuple[Difference, ...]
 
 
-def profile_of(name: str, table: TableRef, key: Sequence[str], columns: Sequence[str] | None = None) -> "Profile":
-    """The profile of a stored table, drawn once; of some columns, where they are named."""
-    from tierra.data.profile import Profile
-    from tierra.data.profiling import profile_table
-    from tierra.store.memo import remember
-    from tierra.store.tables import read_batches
-
-    objects, chosen = open_workspace().objects, list(columns) if columns is not None else None
+def profile_of(
+    workspace: Workspace, name: str, table: TableRef, key: Sequence[str], columns: Sequence[str] | None = None
+) -> Profile:
+    """The profile of a stored table, made once; of some columns, where they are named."""
+    chosen = list(columns) if columns is not None else None
     inputs = [name, table.sha256, key, chosen]
-    return remember(objects, "profile", inputs, Profile,
-                    lambda: profile_table(read_batches(objects, table, chosen), name, key))  # fmt: skip
+    return remember(workspace.objects, __name__, inputs, Profile,
+                    lambda: profile_table(read_batches(workspace.objects, table, chosen), name, key))  # fmt: skip
 
 
-def keep_profile(profile: "Profile") -> ObjectRef:
+def keep_profile(workspace: Workspace, profile: Profile) -> ObjectRef:
     """A profile in the store, to be compared with later."""
-    with open_workspace().objects.draft("profiles/", ".json") as draft:
-        draft.write(profile.model_dump_json().encode())
-    return ObjectRef(name=draft.name, sha256=draft.sha256)
+    return keep_value(workspace.objects, "profiles/", profile)
 
 
-def note_beside_training(profile: "Profile", training: ObjectRef | None, partition: str) -> None:
-    """Note a partition's profile, and how it differs from the rows the champion was trained on.
-
-    A line says so when the profile of those is gone.
-    """
-    from tierra.data.differences import compare_profiles
-    from tierra.data.profile import Profile
-
-    note(profiles={profile.name: profile})
+def measure_drift(
+    workspace: Workspace, profile: Profile, training: ObjectRef | None, partition: str
+) -> ObjectRef | None:
+    """Keep how a partition's profile differs from that of the champion's training rows; None where that is gone."""
+    note(TableProfiled(profile))
     if training is None:
-        return
+        return None
     try:
-        then = Profile.model_validate_json(open_workspace().objects.read(training.name))
+        known = _shared_columns(read_value(workspace.objects, training, Profile), profile)
     except FileNotFoundError:
-        note_each(warning=f"the profile of the champion's training data is gone: {training.name}")
-        return
-    known = then.model_copy(update={"columns": tuple(each for each in then.columns if each.name in profile.by_name)})
-    moved = compare_profiles(profile, known)
-    note(training_profiles={profile.name: known})
-    note(profile_differences=[{"partition": partition, **each.model_dump()} for each in moved])
+        warn(f"the profile of the champion's training data is gone: {training.name}")
+        return None
+    differences = tuple(compare_profiles(profile, known))
+    note(PartitionDrifted(partition, profile.name, known, differences))
+    drift = Drift(
+        partition=partition, profile=keep_profile(workspace, profile), training=training, differences=differences
+    )
+    return keep_value(workspace.objects, "drift/", drift)
+
+
+def read_drift(workspace: Workspace, project: str, partition: str, generation: int | None = None) -> Drift | None:
+    """How a published partition differed from the champion's training rows; None where nobody measured it."""
+    published = read_manifest(workspace.sink(workspace.project(project)), partition, generation)
+    return read_value(workspace.objects, published.drift, Drift) if published and published.drift else None
+
+
+def _shared_columns(training: Profile, profile: Profile) -> Profile:
+    return training.model_copy(
+        update={"columns": tuple(each for each in training.columns if each.name in profile.by_name)}
+    )

@@ -1,32 +1,30 @@
 """Scoring a partition and publishing it, exactly once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from tasks.run.station import station
 from tierra.data.partitions import Work
+from tierra.data.snapshot import key_of
 from tierra.errors import TierraError
-from tierra.journal import advance, note, note_each
+from tierra.facts import PartitionPredicted
+from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
 from tierra.outcomes import PartitionScored, scored_from
 from tierra.project.project import Project
-from tierra.steps.features import Joined
-from tierra.steps.profile import note_beside_training, profile_of
-from tierra.steps.pull import PartitionRows
-from tierra.steps.validate import Checked
-from tierra.store.predictions import Manifest
-from tierra.store.refs import TableRef
+from tierra.steps.champion import open_scorer
+from tierra.steps.features import JoinedPartition
+from tierra.steps.profile import measure_drift, profile_of
+from tierra.store.memo import remember
+from tierra.store.predictions import Manifest, is_reusable, publish
+from tierra.store.refs import ObjectRef, TableRef
 from tierra.store.sinks import Sink
-from tierra.workspace import open_workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Publish = Callable[[Project, Champion, Work, Checked, Joined, "Predicted"], PartitionScored]
+from tierra.store.sweeping import sweep
+from tierra.store.tables import read_batches, read_table
+from tierra.workspace import Workspace
 
 
 class Predicted(BaseModel):
@@ -40,123 +38,95 @@ class Predicted(BaseModel):
     scores: Histogram | None = None
 
 
-@station
-def find_champion(project: Project) -> Champion:
-    """The model that serves. Raises NoChampion before the first."""
-    from tierra.steps.champion import find_champion as find
+class Publication(BaseModel):
+    """What is ready to be published: a manifest that lacks its generation, and the categories not seen in training."""
 
-    champion = find(open_workspace(), project)
-    note(**{"model sha256": champion.release.model_sha256}, champion=champion)
-    return champion
+    model_config = ConfigDict(frozen=True)
 
-
-@station
-def as_judged(project: Project, champion: Champion) -> Project:
-    """The project as its champion was judged, read from where it is read today."""
-    from tierra.steps.champion import as_judged as restore
-
-    return restore(project, champion)
+    manifest: Manifest
+    unseen: dict[str, int]
 
 
-@station
-def compare_partition(project: Project, champion: Champion, pulled: PartitionRows, partition: str) -> None:
-    """Note how the partition's rows differ from those the champion was trained on."""
-    profile = profile_of(f"{project.main} {partition}", pulled.rows, project.main_source.key)
-    note_beside_training(profile, champion.release.profile, partition)
+def compare_partition(
+    workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition
+) -> ObjectRef | None:
+    """Keep how the partition's rows differ from those the champion was trained on."""
+    pulled = joined.clean.pulled
+    profile = profile_of(workspace, f"{project.main} {pulled.partition}", pulled.rows, project.main_source.key)
+    return measure_drift(workspace, profile, champion.release.profile, pulled.partition)
 
 
-@station
-def predict_partition(project: Project, champion: Champion, joined: Joined) -> Predicted:
+def predict_partition(
+    workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition, drift: ObjectRef | None = None
+) -> Publication:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
-    from tierra.store.memo import remember
-    from tierra.store.predictions import can_rely_on
-
-    inputs = [joined.digest, champion.release.model_sha256, champion.release.serving_digest, project.score]
-    workspace = open_workspace()
-    sink = workspace.sink(project)
-    inputs += [sink.where, sink.dataset]
+    release, sink = champion.release, workspace.sink(project)
+    inputs = [joined.joined.digest, release.model_sha256, release.serving_digest, project.score]
     predicted = remember(
-        workspace.objects, "predict", inputs, Predicted, lambda: _predict(project, champion, joined),
-        stands=lambda predicted: can_rely_on(sink, predicted.part),
+        workspace.objects, __name__, [*inputs, sink.where, sink.dataset], Predicted,
+        lambda: _predict(workspace, project, champion, joined),
+        is_valid=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
-    note(rows=predicted.part.rows, unseen=predicted.unseen)
-    release = champion.release
-    note(scores=predicted.scores, decided=predicted.decided)
-    note(training_scores=release.scores, training_decided=release.decided)
-    return predicted
+    note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
+    manifest = _manifest(project, champion, joined, predicted)
+    return Publication(manifest=manifest.model_copy(update={"drift": drift}), unseen=predicted.unseen)
 
 
-@station
-def publish_partition(
-    project: Project, champion: Champion, work: Work, checked: Checked, joined: Joined, predicted: Predicted
-) -> PartitionScored:
+def publish_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """Make the predictions visible at once, with one put-if-absent of the manifest."""
-    from tierra.store.predictions import publish
-
-    manifest = _manifest(project, champion, work, checked, joined, predicted)
-    sink = open_workspace().sink(project)
-    _show_quarantine(sink, manifest)
+    sink = workspace.sink(project)
+    now = datetime.now().astimezone().isoformat(timespec="microseconds")
+    manifest = ready.manifest.model_copy(update={"writer": work.name, "published_at": now})
+    _show_quarantine(workspace, sink, manifest)
     done, ending = publish(sink, manifest, work.generation)
     where = sink.location(done.partition, done.generation)
     if ending == "stood down":
-        _note_difference(manifest, done)
+        _warn_of_difference(manifest, done)
         return scored_from(done, where, "AlreadyPublished")
-    return scored_from(done, where, "Published", _is_stale(work), predicted.unseen)
+    return scored_from(done, where, "Published", _is_stale(work), ready.unseen)
 
 
-@station
-def preview_partition(
-    project: Project, champion: Champion, work: Work, checked: Checked, joined: Joined, predicted: Predicted
-) -> PartitionScored:
+def preview_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """What publishing would make visible; nothing is published."""
-    manifest = _manifest(project, champion, work, checked, joined, predicted)
-    ours = manifest.model_copy(update={"generation": work.generation + 1})
-    return scored_from(ours, "", "WouldPublish", _is_stale(work), predicted.unseen)
+    manifest = ready.manifest.model_copy(update={"generation": work.generation + 1})
+    return scored_from(manifest, "", "WouldPublish", _is_stale(work), ready.unseen)
 
 
-@station
-def sweep_parts(project: Project) -> None:
-    """Take away what killed and overtaken writers left a day ago. What was published stays so when that fails."""
-    from tierra.store.sweeping import sweep
-
+def sweep_parts(workspace: Workspace, project: Project) -> None:
+    """Remove what killed and overtaken writers left a day ago. What was published stays so when that fails."""
     try:
-        note(swept=len(sweep(open_workspace().sink(project))))
+        sweep(workspace.sink(project))
     except TierraError as error:
-        note_each(warning=f"parts that nobody needs could not be taken away: {error.what}")
+        warn(f"parts that nobody needs could not be removed: {error.what}")
 
 
-def _manifest(
-    project: Project, champion: Champion, work: Work, checked: Checked, joined: Joined, predicted: Predicted
-) -> Manifest:
+def _manifest(project: Project, champion: Champion, joined: JoinedPartition, predicted: Predicted) -> Manifest:
+    rows, release = joined.clean.rows, champion.release
     return Manifest(
         dataset=project.dataset,
-        partition=work.partition,
-        inputs=joined.digest,
-        model=champion.release.model_sha256,
-        scoring=champion.release.serving_digest,
+        partition=joined.clean.pulled.partition,
+        inputs=joined.joined.digest,
+        model=release.model_sha256,
+        scoring=release.serving_digest,
         model_version=champion.version,
-        rows_in=checked.rows_in,
+        rows_in=rows.rows_in,
         rows_scored=predicted.part.rows,
-        rows_quarantined=checked.quarantined,
+        rows_quarantined=rows.quarantined,
         parts=(predicted.part,),
-        quarantine=(checked.quarantine,) if checked.quarantine else (),
-        writer=work.name,
-        published_at=datetime.now().astimezone().isoformat(timespec="microseconds"),
+        quarantine=(rows.quarantine,) if rows.quarantine else (),
     )
 
 
-def _show_quarantine(sink: Sink, manifest: Manifest) -> None:
-    from tierra.store.tables import read_batches
-
+def _show_quarantine(workspace: Workspace, sink: Sink, manifest: Manifest) -> None:
     for ref in manifest.quarantine:
-        sink.keep_quarantine(ref, read_batches(open_workspace().objects, ref))
+        sink.keep_quarantine(ref, read_batches(workspace.objects, ref))
 
 
-def _note_difference(ours: Manifest, theirs: Manifest) -> None:
+def _warn_of_difference(ours: Manifest, theirs: Manifest) -> None:
     """Say so where another run was first and published other rows."""
     if not theirs.says_the_same(ours):
-        said = f"another run published {theirs.partition} first, with model version {theirs.model_version}; this one's"
-        note_each(warning=f"{said} predictions differ and were not published")
+        first = f"another run published {theirs.partition} first, with model version {theirs.model_version}; this one's"
+        warn(f"{first} predictions differ and were not published")
 
 
 def _is_stale(work: Work) -> bool:
@@ -164,33 +134,20 @@ def _is_stale(work: Work) -> bool:
     return bool(work.generation) and not work.rescore
 
 
-def _predict(project: Project, champion: Champion, joined: Joined) -> Predicted:
-    from tierra.data.snapshot import key_of
-    from tierra.steps.champion import open_scorer
-    from tierra.store.tables import read_batches, read_table
-
-    workspace = open_workspace()
+def _predict(workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition) -> Predicted:
+    objects, tables = workspace.objects, joined.joined
     scorer = open_scorer(workspace, project, champion)
-    history = scorer.history_frame(read_table(workspace.objects, joined.history) if joined.history else None)
-
-    def batches() -> "Iterator[pa.Table]":
-        """A whole partition where `prepare` must see it, else piece by piece."""
-        if scorer.code["prepare"]:
-            return iter([read_table(workspace.objects, joined.rows)])
-        return read_batches(workspace.objects, joined.rows)
-
+    history = scorer.history_frame(read_table(objects, tables.history) if tables.history else None)
+    # A whole partition where `prepare` must see it, else piece by piece.
+    whole = scorer.code["prepare"] is not None
+    batches = iter([read_table(objects, tables.rows)]) if whole else read_batches(objects, tables.rows)
     key = key_of(project.main_source)
-    scored = (scorer.score(batch, history, key) for batch in _counted(batches(), joined.rows.rows))
+    scored = (scorer.score(batch, history, key) for batch in _counted(batches, tables.rows.rows))
     part = workspace.sink(project).write_part(scored)
-    return Predicted(
-        part=part,
-        unseen=dict(scorer.unseen),
-        decided=dict(scorer.decided),
-        scores=scorer.scores,
-    )
+    return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores)
 
 
-def _counted(batches: "Iterator[pa.Table]", total: int) -> "Iterator[pa.Table]":
+def _counted(batches: Iterator[pa.Table], total: int) -> Iterator[pa.Table]:
     """The batches, telling how many rows are scored when the next one is asked for."""
     done = 0
     for batch in batches:

@@ -1,19 +1,31 @@
-"""Pulling sources into snapshots. Heavy imports happen inside, so that flows load fast."""
-
-from datetime import date
-from typing import TYPE_CHECKING
+"""Pulling sources into snapshots."""
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.run.station import station
+from tierra.data.code import load_code
+from tierra.data.partitions import Work, history_window
+from tierra.data.snapshot import take_snapshot
+from tierra.data.sources import open_source, wanted_columns
+from tierra.data.window import EVERYTHING, Window, only
+from tierra.errors import DataRejected
+from tierra.facts import SnapshotTaken
 from tierra.journal import note
 from tierra.project.project import Project
-from tierra.steps.profile import profile_of
 from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
+from tierra.workspace import Workspace
 
-if TYPE_CHECKING:
-    from tierra.data.window import Window
+
+class Snapshots(BaseModel):
+    """Sources as they were read, by name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tables: dict[str, TableRef]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each source."""
+        return {name: ref.sha256 for name, ref in self.tables.items()}
 
 
 class PartitionRows(BaseModel):
@@ -21,81 +33,54 @@ class PartitionRows(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    partition: str
     rows: TableRef
     history: TableRef | None = None
 
 
-@station
-def open_project(name: str) -> Project:
+def open_project(workspace: Workspace, name: str) -> Project:
     """Read the project file and import its functions, so that mistakes show first."""
-    from tierra.data.code import load_code
-
-    project = open_workspace().project(name)
+    project = workspace.project(name)
     load_code(project.folder, project.functions)
     return project
 
 
-@station
-def pull_sources(project: Project) -> dict[str, TableRef]:
+def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     """Every source in full; the first up to `until`."""
-    from tierra.data.window import EVERYTHING
-
     windows = {project.main: project.training_window}
-    snapshots = {name: _snapshot(project, name, windows.get(name, EVERYTHING)) for name in project.sources}
-    note(profiles={name: profile_of(name, ref, project.sources[name].key) for name, ref in snapshots.items()})
-    return snapshots
+    read = {name: _snapshot(workspace, project, name, windows.get(name, EVERYTHING)) for name in project.sources}
+    return Snapshots(tables=read)
 
 
-@station
-def pull_side_tables(project: Project) -> dict[str, TableRef]:
+def pull_side_tables(workspace: Workspace, project: Project) -> Snapshots:
     """Every source but the first, once a run."""
-    from tierra.data.window import EVERYTHING
+    names = [name for name in project.sources if name != project.main]
+    return Snapshots(tables={name: _snapshot(workspace, project, name, EVERYTHING) for name in names})
 
-    return {name: _snapshot(project, name, EVERYTHING) for name in project.sources if name != project.main}
 
-
-@station
-def pull_partition(project: Project, day: date | None) -> PartitionRows:
+def pull_partition(workspace: Workspace, project: Project, work: Work) -> PartitionRows:
     """A partition's rows without what is known later, and its history."""
-    return read_partition(project, day)
-
-
-def read_partition(project: Project, day: date | None) -> PartitionRows:
-    """The snapshots of a partition's rows without what is known later, and of its history."""
-    from tierra.data.partitions import history_window
-    from tierra.data.snapshot import take_snapshot
-    from tierra.data.sources import open_source, wanted_columns
-    from tierra.data.window import EVERYTHING, only
-    from tierra.errors import DataRejected
-
-    workspace, source = open_workspace(), project.main_source
+    day, source = work.day, project.main_source
     reader = open_source(project.main, source, project.folder, workspace.settings)
-    wanted = [name for name in wanted_columns(source, reader) if name not in project.withheld]
-    bare = source.model_copy(update={"columns": tuple(wanted), "known_later": ()})
-    bare = bare.model_copy(update={"types": {name: kind for name, kind in source.types.items() if name in wanted}})
+    known = [name for name in wanted_columns(source, reader) if name not in project.withheld]
+    types = {name: kind for name, kind in source.types.items() if name in known}
+    bare = source.model_copy(update={"columns": tuple(known), "known_later": (), "types": types})
     rows = take_snapshot(workspace.objects, bare, reader, only(day) if day else EVERYTHING)
+    pulled = PartitionRows(partition=work.partition, rows=rows)
     if not (day and source.history):
-        return PartitionRows(rows=rows)
+        return pulled
     try:
         history = take_snapshot(workspace.objects, source, reader, history_window(day, source.history))
     except DataRejected as error:
         if error.code != "source-empty":
             raise
-        return PartitionRows(rows=rows)
-    return PartitionRows(rows=rows, history=history)
+        return pulled
+    return pulled.model_copy(update={"history": history})
 
 
-def _snapshot(project: Project, name: str, window: "Window") -> TableRef:
-    from tierra.data.snapshot import note_rows, take_snapshot
-    from tierra.data.sources import open_source
-
-    workspace, source = open_workspace(), project.sources[name]
+def _snapshot(workspace: Workspace, project: Project, name: str, window: Window) -> TableRef:
+    source = project.sources[name]
     reader = open_source(name, source, project.folder, workspace.settings)
     ref = take_snapshot(workspace.objects, source, reader, window)
-    note_rows(name, ref)
+    note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref
-
-
-def digests_of(snapshots: dict[str, TableRef]) -> dict[str, str]:
-    """The digests of snapshots by source."""
-    return {name: ref.sha256 for name, ref in snapshots.items()}

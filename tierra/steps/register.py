@@ -1,120 +1,154 @@
 """Registering what won, or keeping what serves."""
 
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import Any, Literal
 
-from tasks.run.station import station
-from tierra.data.labels import Labels
-from tierra.data.recipe import BESIDE
-from tierra.journal import note, note_made
-from tierra.model.gate import Scores, Verdict
-from tierra.model.release import Champion
+from tierra.data.code import load_code
+from tierra.errors import TierraError
+from tierra.facts import ChampionFound, TrainingRecorded
+from tierra.journal import note, note_made, warn
+from tierra.model.artifact import check_agreement, predict
+from tierra.model.champions import Appointment
+from tierra.model.distributions import distribution
+from tierra.model.release import Champion, Release
+from tierra.model.view import alias_of, describe_move
 from tierra.outcomes import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
-from tierra.steps.features import FeatureTable
-from tierra.steps.fit import Choice, load_fitted
-from tierra.steps.parts import Parts, read_part
+from tierra.steps.champion import current_champion, user_and_host
+from tierra.steps.evaluate import Judged
+from tierra.steps.fit import Fitted, load_fitted
+from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
-from tierra.steps.pull import digests_of
-from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
+from tierra.steps.release import is_same_training, training_inputs
+from tierra.store.memo import LIBRARIES, digest
+from tierra.workspace import Workspace
 
 ROWS_COMPARED = 500
 
 
-@station
-def register_model(
-    project: Project, snapshots: dict[str, TableRef], table: FeatureTable, parts: Parts, choice: Choice,
-    scores: Scores, verdict: Verdict, reason: str = "",
-) -> Trained:  # fmt: skip
-    """Register the winner as champion, or keep what serves."""
-    from tierra.model.artifact import check_agreement
-    from tierra.steps.release import make_release
-
-    recorder = open_workspace().recorder()
-    champion = recorder.champion(project.name)
-    winner = choice.rule if verdict.winner == "rule" else choice.best
-    release = make_release(
-        project,
-        datasets=digests_of(snapshots),
-        types=table.joined.columns,
-        labels=parts.labels,
-        features=[name for name in parts.train.columns if name not in BESIDE],
-        rows=parts.rows,
-        scores=scores,
-        verdict=verdict,
-        reason=reason,
-    )
-    if champion and champion.release.inputs == release.inputs:
-        said, then = f"same inputs as version {champion.version}", champion.release.verdict
-        return _trained(project, "KeptChampion", said, scores, champion, then, parts, snapshots)
-    if not verdict.promote:
-        note(mlflow_run=recorder.record(release))
-        return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict, parts, snapshots)
-    model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
-    check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
-    release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
-    code = {name: (project.folder / name).read_bytes() for name in release.code}
-    new = recorder.register(release, model, features, code)
-    note_made()
-    settled = "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
-    return _trained(project, "Promoted", settled, scores, new, verdict, parts, snapshots)
+def register_model(workspace: Workspace, project: Project, judged: Judged, reason: str = "") -> Trained:
+    """Make the winner the champion, or keep what serves; `reason` is that of a person who started the run."""
+    champion = current_champion(workspace, project)
+    if champion and is_same_training(project, judged.datasets, champion):
+        _show(workspace, champion)
+        kept = judged.model_copy(update={"verdict": champion.release.verdict})
+        return _trained(project, kept, champion, "KeptChampion", f"same inputs as version {champion.version}")
+    release = make_release(project, judged, reason)
+    if not judged.verdict.promote:
+        note(TrainingRecorded(workspace.recorder().record(release)))
+        _show(workspace, champion)
+        return _trained(project, judged, champion, "KeptChampion", judged.verdict.reasons[-1])
+    return _promote(workspace, project, judged, release)
 
 
-@station
-def preview_model(
-    project: Project, snapshots: dict[str, TableRef], parts: Parts, scores: Scores, verdict: Verdict
-) -> Trained:
+def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
     """What registering would end with; nothing is registered."""
-    champion = open_workspace().registry().champion(project.name)
-    if champion and is_same_training(project, snapshots, champion):
+    champion = current_champion(workspace, project)
+    if champion and is_same_training(project, judged.datasets, champion):
         would = f"would keep version {champion.version}: same inputs"
     else:
-        would = f"would {'promote' if verdict.promote else 'keep the champion'}: {verdict.reasons[-1]}"
-    return _trained(project, "DryRun", would, scores, champion, verdict, parts, snapshots)
+        would = f"would {'promote' if judged.verdict.promote else 'keep the champion'}: {judged.verdict.reasons[-1]}"
+    return _trained(project, judged, champion, "DryRun", would)
 
 
-def is_same_training(project: Project, snapshots: dict[str, TableRef], champion: Champion) -> bool:
-    """Whether the champion came from the same data, project file and code."""
-    from tierra.steps.release import training_inputs
+def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
+    """What the verdict's winner was judged with, so that it can be compared, repeated and served."""
+    parts, scores, verdict = judged.choice.parts, judged.scores, judged.verdict
+    is_rule, datasets = verdict.winner == "rule", judged.datasets
+    return Release(
+        project=project.name,
+        candidate=verdict.winner,
+        inputs=training_inputs(project, datasets),
+        model_sha256=_winner(judged).sha256,
+        metric=project.gate.metric or "",
+        metrics=scores.rule_metrics if is_rule else scores.best_metrics,
+        rule_metrics=scores.rule_metrics,
+        intervals=scores.rule_intervals if is_rule else scores.best_intervals,
+        labels=parts.labels,
+        verdict=verdict,
+        reason=reason,
+        code=dict(load_code(project.folder, project.functions).files),
+        project_file=project.file.read_text(),
+        contract=digest(project.contract),
+        datasets=datasets,
+        types=parts.table.joined.columns,
+        features=parts.features,
+        rows=parts.rows,
+        libraries={name: version(name) for name in LIBRARIES},
+        evaluations=judged.evaluations,
+    )
 
-    return champion.release.inputs == training_inputs(project, digests_of(snapshots))
+
+def _winner(judged: Judged) -> Fitted:
+    return judged.choice.rule if judged.verdict.winner == "rule" else judged.choice.best
 
 
-def _looks(
-    project: Project, snapshots: dict[str, TableRef], model: Any, features: "pd.DataFrame", labels: Labels
+def _promote(workspace: Workspace, project: Project, judged: Judged, release: Release) -> Trained:
+    """Check the winner and appoint it; where another training was faster, its champion stays."""
+    model = load_fitted(workspace, _winner(judged))
+    features = read_part(workspace, judged.choice.parts, "test").table
+    check_agreement(model, features.head(ROWS_COMPARED), release.labels)
+    release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
+    code = {name: (project.folder / name).read_bytes() for name in release.code}
+    shown = workspace.recorder().register(release, model, features, code)
+    reason = "; ".join(judged.verdict.reasons[-2 if project.gate.approval else -1 :])
+    by = Appointment(who=judged.approved_by or user_and_host(), why=release.reason or reason, **dict(shown))
+    champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
+    if champion is None:
+        faster = current_champion(workspace, project)
+        first = f"another training promoted version {faster.version if faster else '?'} first"
+        return _trained(project, judged, faster, "KeptChampion", first)
+    _show(workspace, champion, is_new=True)
+    note_made()
+    return _trained(project, judged, champion, "Promoted", reason)
+
+
+def _show(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
+    """Let MLflow's alias name the champion, and warn where it was moved. MLflow only shows: no run ends by it."""
+    if champion is None or not champion.version:
+        return
+    name = champion.release.project
+    try:
+        difference = describe_move(name, champion.version, alias_of(workspace.mlflow_address, [name]))
+        if difference:
+            workspace.recorder().show(name, champion.version)
+        if difference and not is_new:
+            warn(f"{difference}; it was set back")
+    except TierraError as error:
+        warn(f"MLflow does not show version {champion.version} as champion: {error.what}")
+
+
+def _reference_data(
+    workspace: Workspace, project: Project, judged: Judged, model: Any, features: Any
 ) -> dict[str, Any]:
-    """What scoring is compared with: the training data's profile, and what the model says of the test rows."""
-    from tierra.model.artifact import predict
-    from tierra.model.distributions import distribution
-
-    scores, decided = distribution(predict(model, features, labels), labels)
-    profile = profile_of(project.main, snapshots[project.main], project.main_source.key)
-    return {"scores": scores, "decided": decided, "profile": keep_profile(profile)}
+    """What scoring is compared with: the training data's profile, and the model's predictions of the test rows."""
+    parts = judged.choice.parts
+    scores, decided = distribution(predict(model, features, parts.labels), parts.labels)
+    main = parts.table.snapshots.tables[project.main]
+    profile = profile_of(workspace, project.main, main, project.main_source.key)
+    return {"scores": scores, "decided": decided, "profile": keep_profile(workspace, profile)}
 
 
 def _trained(
-    project: Project, outcome: Any, reason: str, scores: Scores, champion: Champion | None, verdict: Verdict,
-    parts: Parts, snapshots: dict[str, TableRef],
+    project: Project, judged: Judged, champion: Champion | None,
+    outcome: Literal["Promoted", "KeptChampion", "DryRun"], reason: str,
 ) -> Trained:  # fmt: skip
-    release = champion.release if champion else None
-    datasets = release.datasets if release else digests_of(snapshots)
-    note(datasets={name: sha256[:12] for name, sha256 in datasets.items()}, champion=champion)
+    release, parts, scores = champion.release if champion else None, judged.choice.parts, judged.scores
+    if champion:
+        note(ChampionFound(champion))
     return Trained(
         project=project.name,
         outcome=outcome,
         reason=reason,
         task=(release.labels if release else parts.labels).task,
         metric=project.gate.measure,
-        verdict=verdict,
+        verdict=judged.verdict,
         champion=_served(champion),
         rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),
         best=Served(candidate=scores.best, metrics=scores.best_metrics, intervals=scores.best_intervals),
         rows=release.rows if release else parts.rows,
         model_sha256=release.model_sha256 if release else "",
-        datasets=datasets,
+        datasets=release.datasets if release else judged.datasets,
     )
 
 
@@ -123,8 +157,5 @@ def _served(champion: Champion | None) -> Served:
         return NOTHING_SERVES
     release = champion.release
     return Served(
-        version=champion.version,
-        candidate=release.candidate,
-        metrics=release.metrics,
-        intervals=release.intervals,
+        version=champion.version, candidate=release.candidate, metrics=release.metrics, intervals=release.intervals
     )

@@ -1,24 +1,23 @@
 """Holding tables to their contract; what breaks it is set aside with its reasons."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from tasks.run.station import station
+from tierra.data.contract import Findings, check_rows, check_table, enforce_contract
 from tierra.data.quarantine import Reason, find_reasons
-from tierra.data.spec import Contract
+from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
-from tierra.journal import note, note_each
+from tierra.facts import RowsQuarantined
+from tierra.journal import note, warn
 from tierra.project.project import Project
-from tierra.steps.pull import PartitionRows
+from tierra.steps.pull import PartitionRows, Snapshots
+from tierra.store.memo import remember
 from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tierra.data.contract import Findings
+from tierra.store.tables import read_batches, read_schema, write_table
+from tierra.workspace import Workspace
 
 
 class Checked(BaseModel):
@@ -38,96 +37,106 @@ class Checked(BaseModel):
         return self.quarantine.rows if self.quarantine else 0
 
 
-@station
-def validate_tables(project: Project, snapshots: dict[str, TableRef]) -> dict[str, TableRef]:
+class CleanTables(BaseModel):
+    """The clean rows of every table, and the snapshots they come from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tables: dict[str, TableRef]
+    snapshots: Snapshots
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each clean table."""
+        return {name: ref.sha256 for name, ref in self.tables.items()}
+
+
+class CleanPartition(BaseModel):
+    """A partition's clean rows and history, and what they were pulled as."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pulled: PartitionRows
+    rows: Checked
+    history: TableRef | None
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What one table is held to; where it is lenient, rows that break it are left out and nothing is refused."""
+
+    table: str
+    contract: Contract
+    expectations: tuple[Expectation, ...]
+    ignore: Sequence[str] = ()
+    lenient: bool = False
+
+
+def validate_tables(workspace: Workspace, project: Project, snapshots: Snapshots) -> CleanTables:
     """The clean rows of every table. Raises DataRejected when the contract is broken."""
-    checked = {name: _checked(project, name, snapshot) for name, snapshot in snapshots.items()}
-    note(rows_in=checked[project.main].rows_in if project.main in checked else 0)
-    note(quarantined=sum(each.quarantined for each in checked.values()))
-    return {name: each.table for name, each in checked.items()}
+    checked = {name: _checked(workspace, _terms(project, name), ref) for name, ref in snapshots.tables.items()}
+    return CleanTables(tables={name: each.table for name, each in checked.items()}, snapshots=snapshots)
 
 
-@station
-def validate_partition(project: Project, partition: PartitionRows) -> tuple[Checked, TableRef | None]:
+def validate_partition(workspace: Workspace, project: Project, pulled: PartitionRows) -> CleanPartition:
     """The partition's clean rows, and its history's. History is only cleaned, never refused."""
-    rows, history = check_partition(project, partition)
-    note(rows_in=rows.rows_in, quarantined=rows.quarantined)
-    return rows, history
+    rows = _checked(workspace, _terms(project, project.main, project.withheld), pulled.rows)
+    lenient = project.contract.dropping()
+    terms = _Terms(project.main, lenient, lenient.of(project.main, project.main), lenient=True)
+    past = _checked(workspace, terms, pulled.history).table if pulled.history else None
+    return CleanPartition(pulled=pulled, rows=rows, history=past)
 
 
-def check_partition(project: Project, partition: PartitionRows) -> tuple[Checked, TableRef | None]:
-    """The memo of a partition's check, and of its history's."""
-    rows = _checked(project, project.main, partition.rows, project.withheld)
-    history = _checked(project, project.main, partition.history, lenient=True).table if partition.history else None
-    return rows, history
+def _terms(project: Project, name: str, ignore: Sequence[str] = ()) -> _Terms:
+    return _Terms(name, project.contract, project.contract.of(name, project.main), ignore)
 
 
-def _checked(
-    project: Project, name: str, snapshot: TableRef, ignore: Sequence[str] = (), lenient: bool = False
-) -> Checked:
+def _checked(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> Checked:
     """The memo of one table's check."""
-    from tierra.store.memo import remember
-
-    objects, expectations = open_workspace().objects, project.contract.of(name, project.main)
-    if not expectations:
+    if not terms.expectations:
         return Checked(table=snapshot, rows_in=snapshot.rows)
-    checked = remember(
-        objects,
-        "validate",
-        [name, snapshot.sha256, expectations, project.contract.quarantine_budget, ignore, lenient],
-        Checked,
-        lambda: _check(project, name, snapshot, ignore, lenient),
-    )
+    inputs = [snapshot.sha256, asdict(terms)]
+    checked = remember(workspace.objects, __name__, inputs, Checked, lambda: _check(workspace, terms, snapshot))
     if checked.quarantine:
-        note_each(quarantine=objects.location(checked.quarantine.name))
+        location = workspace.objects.location(checked.quarantine.name)
+        note(RowsQuarantined(checked.quarantined, location, checked.reasons))
     for line in checked.warnings:
-        note_each(warning=line)
-    for reason in checked.reasons:
-        note_each(quarantine_reasons=reason.model_dump())
+        warn(line)
     return checked
 
 
-def _check(project: Project, name: str, snapshot: TableRef, ignore: Sequence[str], lenient: bool) -> Checked:
-    from tierra.data.contract import Findings, check_rows, check_table
-    from tierra.store.tables import read_batches, read_schema, write_table
-
-    objects = open_workspace().objects
-    contract = project.contract.dropping() if lenient else project.contract
-    findings = Findings(name, contract.of(name, project.main))
-    bad = [check_rows(batch, findings, ignore)[1] for batch in read_batches(objects, snapshot)]
-    quarantine, reasons = (None, ()) if lenient else _keep(bad)
-    if not lenient:
+def _check(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> Checked:
+    objects, findings = workspace.objects, Findings(terms.table, terms.expectations)
+    bad = [check_rows(batch, findings, terms.ignore)[1] for batch in read_batches(objects, snapshot)]
+    quarantine, reasons = (None, ()) if terms.lenient else _keep(workspace, bad)
+    if not terms.lenient:
         check_table(read_batches(objects, snapshot), findings)
-        _uphold(findings, contract, reasons)
-    clean = snapshot
-    if findings.quarantined:
-        again = Findings(name, findings.expectations)
-        good = (check_rows(batch, again, ignore)[0] for batch in read_batches(objects, snapshot))
-        clean = write_table(objects, "snapshots/", read_schema(objects, snapshot), good)
-    warnings = tuple(findings.failures("warn"))
+        _enforce(findings, terms.contract, reasons)
+    clean = _clean(workspace, terms, snapshot) if findings.quarantined else snapshot
+    warnings = tuple(f"{terms.table}: {line}" for line in findings.failures("warn"))
     return Checked(table=clean, quarantine=quarantine, rows_in=findings.rows, warnings=warnings, reasons=reasons)
 
 
-def _uphold(findings: "Findings", contract: Contract, reasons: Sequence[Reason]) -> None:
-    """A page that says why a table is refused shows which rows, too."""
-    from tierra.data.contract import uphold
+def _clean(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> TableRef:
+    """The rows that are not set aside."""
+    objects, findings = workspace.objects, Findings(terms.table, terms.expectations)
+    good = (check_rows(batch, findings, terms.ignore)[0] for batch in read_batches(objects, snapshot))
+    return write_table(objects, "snapshots/", read_schema(objects, snapshot), good)
 
+
+def _enforce(findings: Findings, contract: Contract, reasons: Sequence[Reason]) -> None:
+    """A page that says why a table is refused shows which rows, too."""
     try:
-        uphold(findings, contract)
+        enforce_contract(findings, contract)
     except DataRejected:
-        for reason in reasons:
-            note_each(quarantine_reasons=reason.model_dump())
+        if reasons:
+            note(RowsQuarantined(0, "", reasons))
         raise
 
 
-def _keep(bad: "list[pa.Table]") -> tuple[TableRef | None, tuple[Reason, ...]]:
+def _keep(workspace: Workspace, bad: list[pa.Table]) -> tuple[TableRef | None, tuple[Reason, ...]]:
     """Quarantined rows with their reasons, kept even when the run then stops."""
-    import pyarrow as pa
-
-    from tierra.store.tables import write_table
-
     table = pa.concat_tables(bad)
     if not table.num_rows:
         return None, ()
-    objects = open_workspace().objects
-    return write_table(objects, "quarantine/", table.schema, [table]), find_reasons(table)
+    return write_table(workspace.objects, "quarantine/", table.schema, [table]), find_reasons(table)

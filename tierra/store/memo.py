@@ -1,12 +1,13 @@
-"""The one memo: what a step made of the same inputs is found, not made again."""
+"""The one memo: what a step made of the same inputs by the same code is found, not made again."""
 
+import ast
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -16,6 +17,8 @@ from tierra.store.refs import ObjectRef
 
 Made = TypeVar("Made", bound=BaseModel)
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations")
+ROOT: Final = Path(__file__).parent.parent.parent
+PACKAGE: Final = "tierra"
 
 
 def digest(value: Any) -> str:
@@ -26,22 +29,24 @@ def digest(value: Any) -> str:
 
 def remember(
     objects: Objects,
-    step: str,
+    module: str,
     inputs: Any,
     kind: type[Made],
     make: Callable[[], Made],
-    stands: Callable[[Made], bool] | None = None,
+    is_valid: Callable[[Made], bool] | None = None,
 ) -> Made:
     """What `make` returns, or what it returned before for the same inputs and code.
 
-    A remembered value counts only while it stands: unless `stands` says when that
-    is, while every object it refers to is still in the store.
+    `module` is the caller's `__name__`: a change in it, or in anything of Tierra it imports,
+    makes the value anew. A remembered value is used only while `is_valid` says so; by
+    default, while every object it refers to is in the store.
     """
+    step = f"{module.rpartition('.')[2]}-{kind.__name__.lower()}"
     # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
-    name = f"memo/{step}/{digest([step, inputs, code_version()])[:40]}.json"
+    name = f"memo/{step}/{digest([step, inputs, code_version(module)])[:40]}.json"
     try:
         found = kind.model_validate_json(objects.read(name))
-        if stands(found) if stands else _is_there(objects, found):
+        if is_valid(found) if is_valid else _has_its_objects(objects, found):
             note_found()
             return found
     except FileNotFoundError:
@@ -52,7 +57,54 @@ def remember(
     return made
 
 
-def _is_there(objects: Objects, found: BaseModel) -> bool:
+@cache
+def code_version(module: str) -> str:
+    """Digest of a module, of all it imports inside Tierra, and of the libraries that decide results."""
+    own = [(name, hashlib.sha256(_file(name).read_bytes()).hexdigest()) for name in sorted(imported_by(module))]
+    return digest([own, [(name, version(name)) for name in LIBRARIES]])
+
+
+def imported_by(module: str) -> set[str]:
+    """The modules of Tierra that a module imports, at its top, inside functions or through others; itself included."""
+    found, waiting = set[str](), [module]
+    while waiting:
+        if (name := waiting.pop()) not in found:
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    named = (name for node in _statements(ast.parse(_file(module).read_bytes())) for name in _named(node))
+    return tuple(name for name in dict.fromkeys(named) if name.startswith(f"{PACKAGE}.") and _file(name).is_file())
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement that runs: what is imported for the type checker alone decides nothing."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _statements(child)
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    """The modules an import statement may load: `from a import b` loads a, and a.b where that is a module."""
+    if isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    if isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def _file(module: str) -> Path:
+    place = ROOT.joinpath(*module.split("."))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def _has_its_objects(objects: Objects, found: BaseModel) -> bool:
     for ref in _references(found):
         objects.open(ref.name).close()
     return True
@@ -65,15 +117,9 @@ def _references(value: Any) -> Iterator[ObjectRef]:
     elif isinstance(value, BaseModel):
         for _, inner in value:
             yield from _references(inner)
-
-
-@cache
-def code_version() -> str:
-    """Digest of Tierra's own stations and of the libraries that decide their results."""
-    root = Path(__file__).parent.parent
-    files = sorted([*root.glob("data/*.py"), *root.glob("model/*.py")])
-    own = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
-    return digest([own, [(name, version(name)) for name in LIBRARIES]])
+    elif isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _references(inner)
 
 
 def _plain(value: Any) -> Any:

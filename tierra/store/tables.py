@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tierra.errors import Broken
-from tierra.journal import note
 from tierra.store.objects import Draft, Objects
 from tierra.store.refs import TableRef
 
@@ -29,9 +28,7 @@ def write_table(objects: Objects, stem: str, schema: pa.Schema, batches: Iterabl
         for group in chain(first, groups):
             writer.write_table(group, row_group_size=ROWS_A_GROUP)
             rows += group.num_rows
-    ref = reference(draft, rows, schema)
-    note(wrote=rows)
-    return ref
+    return reference(draft, rows, schema)
 
 
 def _repeating(first: list[pa.Table]) -> list[str]:

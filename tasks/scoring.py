@@ -1,0 +1,117 @@
+"""The stations of a scoring: steps of the library under Prefect, with our run policy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.run.station import station
+from tierra import steps
+from tierra.data.partitions import Work
+from tierra.model.release import Champion
+from tierra.outcomes import PartitionScored
+from tierra.project.project import Project
+from tierra.store.refs import ObjectRef
+from tierra.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tierra.steps.features import JoinedPartition
+    from tierra.steps.publish import Publication
+    from tierra.steps.pull import PartitionRows, Snapshots
+    from tierra.steps.validate import CleanPartition, CleanTables
+    from tierra.steps.work import Remaining
+
+Publish = Callable[[Workspace, Project, "Publication", Work], PartitionScored]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What scoring is the same for every partition of a run."""
+
+    project: Project
+    champion: Champion
+    sides: "CleanTables"
+    publish: Publish
+
+
+@station
+def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> list[Work]:
+    """The partition asked for; without one, all that is due and all that may be stale."""
+    return steps.work.find_work(workspace, project, partition, rescore)
+
+
+@station
+def find_champion(workspace: Workspace, project: Project) -> Champion:
+    """The model that serves."""
+    return steps.champion.find_champion(workspace, project)
+
+
+@station
+def with_champion_recipe(workspace: Workspace, project: Project, champion: Champion) -> Project:
+    """Today's sources, contract, sink and schedule with the champion's features and joins."""
+    return steps.champion.with_champion_recipe(workspace, project, champion)
+
+
+@station
+def pull_side_tables(workspace: Workspace, project: Project) -> "Snapshots":
+    """Every source but the first, once a run."""
+    return steps.pull.pull_side_tables(workspace, project)
+
+
+@station
+def find_changed(workspace: Workspace, project: Project, sides: "CleanTables", work: list[Work]) -> "Remaining":
+    """Compare what is published with its source: the work that is left, and how the rest ends."""
+    return steps.work.find_changed(workspace, project, sides, work)
+
+
+@station
+def pull_partition(workspace: Workspace, project: Project, work: Work) -> "PartitionRows":
+    """A partition's rows without what is known later, and its history."""
+    return steps.pull.pull_partition(workspace, project, work)
+
+
+@station
+def validate_partition(workspace: Workspace, project: Project, pulled: "PartitionRows") -> "CleanPartition":
+    """The partition's clean rows, and its history's."""
+    return steps.validate.validate_partition(workspace, project, pulled)
+
+
+@station
+def join_partition(
+    workspace: Workspace, project: Project, clean: "CleanPartition", sides: "CleanTables"
+) -> "JoinedPartition":
+    """The partition's rows with every side table's columns, and the digest of them."""
+    return steps.features.join_partition(workspace, project, clean, sides)
+
+
+@station
+def compare_partition(
+    workspace: Workspace, project: Project, champion: Champion, joined: "JoinedPartition"
+) -> ObjectRef | None:
+    """Keep how the partition's rows differ from those the champion was trained on."""
+    return steps.publish.compare_partition(workspace, project, champion, joined)
+
+
+@station
+def predict_partition(
+    workspace: Workspace, project: Project, champion: Champion, joined: "JoinedPartition", drift: ObjectRef | None
+) -> "Publication":
+    """Score the joined rows batch by batch with the champion, its code and its recipe."""
+    return steps.publish.predict_partition(workspace, project, champion, joined, drift)
+
+
+@station
+def publish_partition(workspace: Workspace, project: Project, ready: "Publication", work: Work) -> PartitionScored:
+    """Make the predictions visible at once."""
+    return steps.publish.publish_partition(workspace, project, ready, work)
+
+
+@station
+def preview_partition(workspace: Workspace, project: Project, ready: "Publication", work: Work) -> PartitionScored:
+    """What publishing would make visible; nothing is published."""
+    return steps.publish.preview_partition(workspace, project, ready, work)
+
+
+@station
+def sweep_parts(workspace: Workspace, project: Project) -> None:
+    """Remove what killed and overtaken writers left a day ago."""
+    steps.publish.sweep_parts(workspace, project)

@@ -1,0 +1,87 @@
+"""The stations of a training: steps of the library under Prefect, with our run policy."""
+
+from typing import TYPE_CHECKING
+
+from tasks.run.station import station
+from tierra import steps
+from tierra.project.project import Project
+from tierra.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tierra.outcomes import Trained
+    from tierra.steps.evaluate import Evaluated, Judged
+    from tierra.steps.features import FeatureTable
+    from tierra.steps.fit import Choice, FittedCandidates
+    from tierra.steps.parts import Parts
+    from tierra.steps.pull import Snapshots
+    from tierra.steps.validate import CleanTables
+
+
+@station
+def open_project(workspace: Workspace, name: str) -> Project:
+    """Read the project file and import its functions, so that mistakes show first."""
+    return steps.pull.open_project(workspace, name)
+
+
+@station
+def pull_sources(workspace: Workspace, project: Project) -> "Snapshots":
+    """Every source in full; the first up to `until`."""
+    snapshots = steps.pull.pull_sources(workspace, project)
+    steps.compare.profile_sources(workspace, project, snapshots)
+    return snapshots
+
+
+@station
+def validate_tables(workspace: Workspace, project: Project, snapshots: "Snapshots") -> "CleanTables":
+    """The clean rows of every table."""
+    return steps.validate.validate_tables(workspace, project, snapshots)
+
+
+@station
+def build_features(workspace: Workspace, project: Project, clean: "CleanTables") -> "FeatureTable":
+    """Join, prepare day by day, and make features and target of every row."""
+    return steps.features.build_features(workspace, project, clean)
+
+
+@station
+def split_table(workspace: Workspace, project: Project, table: "FeatureTable") -> "Parts":
+    """Train, validation and test: by time, at random, by class or by group."""
+    parts = steps.parts.split_table(workspace, project, table)
+    steps.compare.compare_parts(workspace, parts)
+    return parts
+
+
+@station
+def fit_candidates(workspace: Workspace, project: Project, parts: "Parts") -> "FittedCandidates":
+    """Every candidate fitted on the training part, its threshold set on validation."""
+    return steps.fit.fit_candidates(workspace, project, parts)
+
+
+@station
+def choose_candidate(project: Project, candidates: "FittedCandidates") -> "Choice":
+    """The model that is best on validation, beside the rule."""
+    return steps.fit.choose_candidate(project, candidates)
+
+
+@station
+def evaluate_models(workspace: Workspace, project: Project, choice: "Choice") -> "Evaluated":
+    """Metrics of the best, the rule and the champion on the same test rows."""
+    return steps.evaluate.evaluate_models(workspace, project, choice)
+
+
+@station
+def judge(project: Project, evaluated: "Evaluated") -> "Judged":
+    """Whether a model passed the gate, with every reason."""
+    return steps.evaluate.judge(project, evaluated)
+
+
+@station
+def register_model(workspace: Workspace, project: Project, judged: "Judged", reason: str) -> "Trained":
+    """Make the winner the champion, or keep what serves."""
+    return steps.register.register_model(workspace, project, judged, reason)
+
+
+@station
+def preview_model(workspace: Workspace, project: Project, judged: "Judged") -> "Trained":
+    """What registering would end with; nothing is registered."""
+    return steps.register.preview_model(workspace, project, judged)

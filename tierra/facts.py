@@ -1,0 +1,135 @@
+"""What a run's steps tell its receipt: one frozen class a fact, noted where it is known, read by its class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tierra.data.profile import Difference, Profile
+from tierra.data.quarantine import Reason
+from tierra.journal import Fact
+from tierra.model.evaluation import Evaluation, Histogram
+from tierra.model.release import Champion
+
+
+@dataclass(frozen=True)
+class RequestNoted(Fact):
+    """What a person who started the run by hand asked for."""
+
+    reason: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class ApprovalGiven(Fact):
+    """Who decided whether the model may serve, and why, as one line."""
+
+    decision: str
+
+
+@dataclass(frozen=True)
+class SnapshotTaken(Fact):
+    """A source was read."""
+
+    source: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TableProfiled(Fact):
+    """What a table looks like, column by column."""
+
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class RowsQuarantined(Fact):
+    """Rows of a table were set aside; `location` is empty where the run stopped before they were kept."""
+
+    rows: int
+    location: str
+    reasons: Sequence[Reason] = ()
+
+
+@dataclass(frozen=True)
+class TablesJoined(Fact):
+    """How many rows found no match in each table on the right."""
+
+    orphans: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class FeaturesBuilt(Fact):
+    """Rows whose target is not known yet, which nothing is learnt from."""
+
+    unlabelled: int
+
+
+@dataclass(frozen=True)
+class TableSplit(Fact):
+    """The sizes of the parts, and the seed of the draw where there is one."""
+
+    rows: Mapping[str, int]
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class PartsCompared(Fact):
+    """How validation and test differ from training, feature by feature."""
+
+    differences: Mapping[str, Sequence[Difference]]
+
+
+@dataclass(frozen=True)
+class FeaturesExamined(Fact):
+    """How each feature is prepared, and those that are suspected to leak the target."""
+
+    treatments: Mapping[str, str]
+    leaks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class CandidatesFitted(Fact):
+    """The metrics of each candidate on validation."""
+
+    validation: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class ModelsEvaluated(Fact):
+    """What was measured of each model on the test rows."""
+
+    evaluations: Mapping[str, Evaluation]
+
+
+@dataclass(frozen=True)
+class ChampionFound(Fact):
+    """The model that serves, or serves since this run."""
+
+    champion: Champion
+
+
+@dataclass(frozen=True)
+class TrainingRecorded(Fact):
+    """The MLflow run of a training that registered nothing."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class PartitionDrifted(Fact):
+    """How a partition's table differs from the rows the champion was trained on, whose profile is `training`."""
+
+    partition: str
+    table: str
+    training: Profile
+    differences: Sequence[Difference]
+
+
+@dataclass(frozen=True)
+class PartitionPredicted(Fact):
+    """How a partition's predictions are distributed, and those of the champion's test rows."""
+
+    scores: Histogram | None
+    decided: Mapping[str, int]
+    training_scores: Histogram | None
+    training_decided: Mapping[str, int]

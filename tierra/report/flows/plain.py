@@ -1,0 +1,37 @@
+"""The report of a flow that has none of its own, and of a run that failed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from tierra.outcomes import Outcome
+from tierra.report import facts
+from tierra.report.run_end import RunEnd
+from tierra.report.sections import Section
+
+
+def sections(run: RunEnd) -> Iterator[Section]:
+    """None of its own."""
+    yield from ()
+
+
+def summary(run: RunEnd) -> Mapping[str, Any]:
+    """Nothing beside what every summary shows."""
+    return {}
+
+
+def counts(run: RunEnd) -> Mapping[str, int | None]:
+    """Rows are not counted; those set aside are."""
+    return {"quarantined": facts.quarantined(run.journal)}
+
+
+def digests(outcome: Outcome) -> Mapping[str, str]:
+    """None."""
+    return {}
+
+
+def in_terminal(outcome: Outcome) -> Sequence[RenderableType]:
+    """The name and the sentence."""
+    return [f"\n[bold]{outcome.name}[/], {escape(outcome.sentence)}"]

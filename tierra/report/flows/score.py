@@ -1,0 +1,65 @@
+"""What a scoring says: on its receipt, in the Prefect UI and in a terminal."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from rich.console import RenderableType
+
+from tierra.facts import PartitionPredicted
+from tierra.outcomes import Scored
+from tierra.report import facts
+from tierra.report.drawings import draw_decided, draw_scores
+from tierra.report.run_end import RunEnd
+from tierra.report.sections import Section
+from tierra.report.terminal import plain_table
+
+
+def sections(run: RunEnd) -> Iterator[Section]:
+    """The partitions, what was predicted, and how their rows differ from those of the training."""
+    scored, predicted = cast(Scored, run.outcome), run.journal.facts(PartitionPredicted)
+    yield Section("partitions", "Partitions", "partitions", scored.partitions)
+    drawn = draw_scores(
+        facts.added(each.scores for each in predicted), facts.added(each.training_scores for each in predicted)
+    )
+    drawn += draw_decided(
+        facts.counted(each.decided for each in predicted), facts.counted(each.training_decided for each in predicted)
+    )
+    yield Section("predictions", "What was predicted", "drawings", drawn, "Predictions")
+    drift = facts.drift(run.journal)
+    yield Section("moved", "Differences to the champion's training data", "differences", drift, "Differences")
+    unseen = Counter(facts.counted(each.unseen for each in scored.partitions))
+    yield Section("unseen", "Not seen in training", "counts", dict(unseen.most_common()), "Unseen")
+
+
+def summary(run: RunEnd) -> Mapping[str, Any]:
+    """The partitions that a person looks for, and how many stand as they were beside them."""
+    every = cast(Scored, run.outcome).partitions
+    changed = [each for each in every if each.outcome != "AlreadyPublished"]
+    shown = list(every) if len(every) == 1 else changed
+    return {"partitions": shown, "unchanged": len(every) - len(shown)}
+
+
+def counts(run: RunEnd) -> Mapping[str, int | None]:
+    """Rows published, and rows set aside."""
+    scored = cast(Scored, run.outcome)
+    return {"rows": scored.rows_scored, "quarantined": scored.rows_quarantined}
+
+
+def digests(outcome: Scored) -> Mapping[str, str]:
+    """The rows that each partition was scored from."""
+    return {f"{each.partition} rows sha256": each.inputs for each in outcome.partitions if each.inputs}
+
+
+def in_terminal(outcome: Scored) -> Sequence[RenderableType]:
+    """A row a partition, and where each manifest lies."""
+    lines: list[RenderableType] = [f"\n[bold]{outcome.project}: {outcome.outcome}[/]"]
+    if outcome.partitions:
+        table = plain_table("partition", "outcome", "rows in", "scored", "quarantined", "generation", "model", right=2)
+        for each in outcome.partitions:
+            ending = each.outcome + (", stale" if each.stale else "")
+            numbers = (each.rows_in, each.rows_scored, each.rows_quarantined, each.generation)
+            table.add_row(each.partition, ending, *(f"{number:,}" for number in numbers), each.model_version)
+        lines.append(table)
+    lines += [f"manifest  {each.manifest}" for each in outcome.partitions if each.manifest]
+    return [*lines, f"receipt   {outcome.receipt}"]

@@ -1,0 +1,140 @@
+"""What a training says: on its receipt, in the Prefect UI and in a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from tierra.facts import CandidatesFitted, FeaturesExamined, ModelsEvaluated, PartsCompared
+from tierra.journal import Journal
+from tierra.model.evaluation import Evaluation
+from tierra.outcomes import Trained
+from tierra.report import facts
+from tierra.report.drawings import draw_evaluation, draw_importance, draw_slices
+from tierra.report.run_end import RunEnd
+from tierra.report.sections import Section
+from tierra.report.terminal import metrics_table
+from tierra.report.wording import heading, shorten
+
+NAMED = 40
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One model beside the others on the test rows."""
+
+    name: str
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+def sections(run: RunEnd) -> Iterator[Section]:
+    """The gate, how good each model is and where, what it looks at, and the parts."""
+    trained, journal = cast(Trained, run.outcome), run.journal
+    models, metric, best = compared(run), trained.measured_by, trained.best.candidate
+    gate = {"metric": metric, "models": models, "verdict": trained.verdict, "reason": trained.reason}
+    yield Section("gate", "Gate", "gate", gate)
+    yield Section("leaks", "Suspected leaks", "lines", [each for found in _examined(journal) for each in found.leaks])
+    yield from _measured(run, models)
+    candidates = {name: each for fitted in journal.facts(CandidatesFitted) for name, each in fitted.validation.items()}
+    title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
+    yield Section("candidates", title, "candidates", _candidates(candidates, best), "Candidates")
+    moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
+    yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
+
+
+def summary(run: RunEnd) -> Mapping[str, Any]:
+    """The models' metrics on the test rows."""
+    models = compared(run)
+    return {"models": models, "metrics": _metrics(models), "test_rows": cast(Trained, run.outcome).rows.get("test", 0)}
+
+
+def counts(run: RunEnd) -> Mapping[str, int | None]:
+    """Rows of the three parts, and those set aside."""
+    rows = sum(cast(Trained, run.outcome).rows.values())
+    return {"rows": rows, "quarantined": facts.quarantined(run.journal)}
+
+
+def digests(outcome: Trained) -> Mapping[str, str]:
+    """The champion's model."""
+    return {"model sha256": outcome.model_sha256}
+
+
+def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
+    """Champion, metrics beside the rule's, verdict."""
+    champion, best = outcome.champion, outcome.best
+    rows = {f"champion ({champion.candidate})": champion} if champion.version else {}
+    rows["the rule"] = outcome.rule
+    if best.candidate != champion.candidate or best.metrics != champion.metrics:
+        rows[f"best now ({best.candidate})"] = best
+    metrics, intervals = (
+        {name: getattr(each, kind) for name, each in rows.items()} for kind in ("metrics", "intervals")
+    )
+    title = f"on {outcome.rows['test']:,} test rows, with 95 % intervals"
+    passed = "passed" if outcome.verdict.passed else "not passed"
+    return [
+        f"\n[bold]{outcome.project}: {outcome.outcome}[/], {escape(outcome.reason)}",
+        f"champion  {champion.label}",
+        metrics_table(metrics, title, intervals),
+        f"verdict   {passed}: {escape('; '.join(outcome.verdict.reasons))}",
+        f"receipt   {outcome.receipt}",
+    ]
+
+
+def compared(run: RunEnd) -> list[Compared]:
+    """The best model, the rule and the champion, as far as each was measured."""
+    measured = _evaluations(run.journal)
+    names = dict.fromkeys((cast(Trained, run.outcome).best.candidate, "rule", "champion", *measured))
+    return [Compared(name, measured[name].metrics, measured[name].intervals) for name in names if name in measured]
+
+
+def _measured(run: RunEnd, models: list[Compared]) -> Iterator[Section]:
+    trained, measured = cast(Trained, run.outcome), _evaluations(run.journal)
+    best, metric = trained.best.candidate, heading(trained.measured_by)
+    own = measured.get(best) or Evaluation(rows=0, metrics={})
+    title = f"On the same {trained.rows.get('test', own.rows):,} test rows"
+    metrics = {"models": models, "names": _metrics(models)} if models else None
+    yield Section("test", title, "metrics", metrics, "Test rows")
+    yield Section("curves", "How it errs", "drawings", draw_evaluation({**measured, best: own}, best))
+    yield Section("classes", "Class by class", "classes", own.per_class)
+    looks = {"drawings": draw_importance(own, metric), "lines": _treatments(run.journal)}
+    yield Section("features", "What it looks at", "features", looks if any(looks.values()) else None, "Features")
+    yield Section("slices", "Where it is better and worse", "drawings", draw_slices(own, metric), "Slices")
+
+
+def _evaluations(journal: Journal) -> dict[str, Evaluation]:
+    return {name: each for fact in journal.facts(ModelsEvaluated) for name, each in fact.evaluations.items()}
+
+
+def _examined(journal: Journal) -> list[FeaturesExamined]:
+    return journal.facts(FeaturesExamined)
+
+
+def _metrics(models: Sequence[Compared]) -> list[str]:
+    return list(dict.fromkeys(name for each in models for name in each.metrics))
+
+
+def _candidates(candidates: Mapping[str, Mapping[str, float]], best: str) -> dict[str, Any] | None:
+    names = list(dict.fromkeys(name for each in candidates.values() for name in each))
+    return {"models": candidates, "names": names, "best": best} if candidates else None
+
+
+def _treatments(journal: Journal) -> list[dict[str, str]]:
+    """What is done with features, and with which: those that are prepared alike stand together."""
+    alike: dict[str, list[str]] = {}
+    for found in _examined(journal):
+        for feature, treatment in found.treatments.items():
+            alike.setdefault(treatment, []).append(feature)
+    return [
+        {
+            "treatment": treatment,
+            "features": ", ".join(shorten(each, 60) for each in features[:NAMED]) + _rest(features),
+        }
+        for treatment, features in sorted(alike.items(), key=lambda each: -len(each[1]))
+    ]
+
+
+def _rest(features: list[str]) -> str:
+    return f" and {len(features) - NAMED:,} more" if len(features) > NAMED else ""

@@ -1,0 +1,16 @@
+"""A run that is over, as its page sees it."""
+
+from dataclasses import dataclass
+
+from tierra.journal import Journal
+from tierra.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """Which flow ran for which project (as it was asked for), what was noted on the way, and the outcome."""
+
+    project: str
+    flow: str
+    journal: Journal
+    outcome: Outcome

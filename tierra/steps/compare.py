@@ -1,0 +1,25 @@
+"""How the tables of a training look, and how its parts differ."""
+
+from tierra.data.differences import compare_profiles
+from tierra.data.recipe import ROW, UNIT, WEIGHT
+from tierra.data.split import PARTS
+from tierra.facts import PartsCompared, TableProfiled
+from tierra.journal import note
+from tierra.project.project import Project
+from tierra.steps.parts import Parts
+from tierra.steps.profile import profile_of
+from tierra.steps.pull import Snapshots
+from tierra.workspace import Workspace
+
+
+def profile_sources(workspace: Workspace, project: Project, snapshots: Snapshots) -> None:
+    """Show on the receipt what each source looks like."""
+    for name, ref in snapshots.tables.items():
+        note(TableProfiled(profile_of(workspace, name, ref, project.sources[name].key)))
+
+
+def compare_parts(workspace: Workspace, parts: Parts) -> None:
+    """Show on the receipt how validation and test differ from training, feature by feature."""
+    features = [name for name in parts.train.columns if name not in (UNIT, ROW, WEIGHT)]
+    profiles = {name: profile_of(workspace, name, getattr(parts, name), (), features) for name in PARTS}
+    note(PartsCompared({name: compare_profiles(profiles[name], profiles["train"]) for name in PARTS[1:]}))
