@@ -1,6 +1,6 @@
 """Pages to look at, from made-up journals: every kind of run, and a nasty one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,23 @@ import pyarrow as pa
 
 from tests.builders import ride_spec, write_project
 from tierra.data.differences import compare_profiles
-from tierra.data.profile import Profile
+from tierra.data.profile import Difference, Profile
 from tierra.data.profiling import profile_table
+from tierra.data.quarantine import Reason
 from tierra.errors import DataRejected
-from tierra.journal import Entry, Journal
+from tierra.facts import (
+    CandidatesFitted,
+    FeaturesExamined,
+    ModelsEvaluated,
+    PartitionDrifted,
+    PartitionPredicted,
+    PartsCompared,
+    RowsQuarantined,
+    SnapshotTaken,
+    TableProfiled,
+    TableSplit,
+)
+from tierra.journal import Entry, Fact, Journal, Warned
 from tierra.model.evaluation import (
     Band,
     ClassScores,
@@ -25,9 +38,11 @@ from tierra.model.evaluation import (
     SliceScores,
 )
 from tierra.model.gate import Verdict
-from tierra.outcomes import PartitionScored, Scored, Served, Trained, summarise
+from tierra.outcomes import Outcome, PartitionScored, Scored, Served, Trained, summarise
 from tierra.report.page import write_receipt
 from tierra.report.profile_page import write_profile_page
+from tierra.report.run_end import RunEnd
+from tierra.workspace import open_workspace
 
 ATTACK = "<script>document.title='owned'</script>"
 NASTY = [
@@ -156,18 +171,17 @@ def regression() -> Evaluation:
     )  # fmt: skip
 
 
-def entries(**facts: Any) -> list[Entry]:
-    """The stations of a run; the facts stand in the last one."""
+def entries(*facts: Fact) -> list[Entry]:
+    """The stations of a run; the facts were noted by the last one."""
     names = ["open-project", "pull-sources", "validate-tables", "build-features", "split-table", "fit-candidates",
              "choose-candidate", "evaluate-models", "judge", "register-model"]  # fmt: skip
     made, clock = [], 0.0
     for index, name in enumerate(names):
-        entry = Entry(name, 0.4 + 3.1 * (index % 4), found=int(index == 2))
-        entry.started = clock  # type: ignore[attr-defined]
+        entry = Entry(name, clock, 0.4 + 3.1 * (index % 4), found=int(index == 2))
         clock += entry.seconds
         made.append(entry)
-    made[1].facts = {"rides rows": 55_589, "rides sha256": "ab12cd34ef56", "seed": 0}
-    made[-1].facts.update(facts)
+    made[1].facts = [SnapshotTaken("rides", 55_589, "ab12cd34ef56"), TableSplit({"test": 900}, 0)]
+    made[-1].facts = list(facts)
     return made
 
 
@@ -183,23 +197,31 @@ def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = Tr
     )  # fmt: skip
 
 
-def train_facts(best: Evaluation, rule: Evaluation) -> dict[str, Any]:
+TREATMENTS = {"km": "number: scaled", "zone": "category: one column a value", "day": "left out, a date"}
+LEAKS = ("'tip' alone separates the classes: ROC AUC 0.999 on the test rows",)
+REASONS = (
+    Reason(reason="km not_be_null", rows=12, examples=({"ride_id": "r1", "km": "", "zone": "north"},) * 3),
+    Reason(reason="fare between (min_value=0)", rows=3),
+)
+
+
+def a_quarantine(reasons: Sequence[Reason] = REASONS) -> RowsQuarantined:
+    return RowsQuarantined(15, "var/store/quarantine/ab.parquet", reasons)
+
+
+def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
     """What a training run notes."""
     now, then = a_profile(1.5, 1), a_profile()
-    moved = [{"part": "test", **each.model_dump()} for each in compare_profiles(now, then, "train")]
-    return {
-        "evaluations": {"average": best, "rule": rule, "champion": rule},
-        "validation": dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), best.metrics),
-        "treatments": {"km": "number: scaled", "zone": "category: one column a value", "day": "left out, a date"},
-        "differences": moved,
-        "leaks": ["'tip' alone separates the classes: ROC AUC 0.999 on the test rows"],
-        "profiles": {"rides": then, "zones": a_profile(seed=3)},
-        "quarantine_reasons": [
-            {"reason": "km not_be_null", "rows": 12, "examples": [{"ride_id": "r1", "km": "", "zone": "north"}] * 3},
-            {"reason": "fare between (min_value=0)", "rows": 3, "examples": []},
-        ],
-        "warning": "rides: 2 of 10,000 rows fail",
-    }  # fmt: skip
+    return [
+        ModelsEvaluated({"average": best, "rule": rule, "champion": rule}),
+        CandidatesFitted(dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), best.metrics)),
+        FeaturesExamined(TREATMENTS, LEAKS),
+        PartsCompared({"test": compare_profiles(now, then, "train")}),
+        TableProfiled(then),
+        TableProfiled(a_profile(seed=3).model_copy(update={"name": "zones"})),
+        a_quarantine(),
+        Warned("rides: 2 of 10,000 rows fail"),
+    ]
 
 
 def plain() -> Evaluation:
@@ -208,26 +230,26 @@ def plain() -> Evaluation:
 
 def binary_run() -> tuple[Journal, Trained]:
     best, rule = binary(), plain()
-    return Journal(entries(**train_facts(best, rule))), trained("roc_auc", best, rule)
+    return Journal(entries(*train_facts(best, rule))), trained("roc_auc", best, rule)
 
 
 def multiclass_run() -> tuple[Journal, Trained]:
     best = multiclass()
     rule = best.model_copy(update={"metrics": dict.fromkeys(best.metrics, 0.6)})
-    return Journal(entries(**train_facts(best, rule))), trained("accuracy", best, rule, promoted=False)
+    return Journal(entries(*train_facts(best, rule))), trained("accuracy", best, rule, promoted=False)
 
 
 def regression_run() -> tuple[Journal, Trained]:
     best = regression()
     rule = best.model_copy(update={"metrics": {name: 1.4 * value for name, value in best.metrics.items()}})
-    return Journal(entries(**train_facts(best, rule))), trained("rmse", best, rule)
+    return Journal(entries(*train_facts(best, rule))), trained("rmse", best, rule)
 
 
 def failed_run() -> tuple[Journal, DataRejected]:
     what = "rides: 4,212 of 10,000 rows quarantined, 42.12 %, budget 1.00 % (km not_be_null: 4,212 of 10,000 rows fail)"
-    facts = train_facts(binary(), binary())
-    kept = {name: facts[name] for name in ("profiles", "quarantine_reasons")}
-    return Journal(entries(**kept)[:3]), DataRejected("budget-exceeded", what)
+    made = entries()[:3]
+    made[-1].facts = [TableProfiled(a_profile()), a_quarantine()]
+    return Journal(made), DataRejected("budget-exceeded", what)
 
 
 def scoring_run() -> tuple[Journal, Scored]:
@@ -240,13 +262,15 @@ def scoring_run() -> tuple[Journal, Scored]:
     days.append(days[0].model_copy(update={"partition": "2024-03-02", "outcome": "Stale", "stale": True}))
     reason = "2024-04-29: join zones: 61 % of rows have no match, max_orphans 20 %"
     days.append(PartitionScored(partition="2024-04-29", outcome="Rejected", code="join-orphans", reason=reason))
-    moved = compare_profiles(a_profile(4.0, 1), a_profile())
-    notes = [{"scores": a_histogram(1, 0.45), "training_scores": a_histogram(), "decided": {"yes": 900, "no": 3000},
-              "training_decided": {"yes": 5000, "no": 20_000}}, {"scores": a_histogram(2, 0.45)}]  # fmt: skip
-    notes[1]["profile_differences"] = [{"partition": "2024-04-27", **each.model_dump()} for each in moved]
-    notes[1] |= {"profiles": {"rides": a_profile(4.0, 1)}, "training_profiles": {"rides": a_profile()}}
-    journal = Journal([*entries(), *(Entry("score-rows", 1.0, facts=each) for each in notes)])
-    return journal, summarise("rides", days, asked=False)
+    drift = tuple(compare_profiles(a_profile(4.0, 1), a_profile()))
+    notes: list[list[Fact]] = [
+        [PartitionPredicted(a_histogram(1, 0.45), {"yes": 900, "no": 3000}, a_histogram(),
+                            {"yes": 5000, "no": 20_000})],
+        [PartitionPredicted(a_histogram(2, 0.45), {}, None, {}), TableProfiled(a_profile(4.0, 1)),
+         PartitionDrifted("2024-04-27", "rides", a_profile(), drift)],
+    ]  # fmt: skip
+    journal = Journal([*entries(), *(Entry("score-rows", seconds=1.0, facts=each) for each in notes)])
+    return journal, summarise("rides", days)
 
 
 def nasty_run() -> tuple[Journal, Trained]:
@@ -257,22 +281,29 @@ def nasty_run() -> tuple[Journal, Trained]:
         "importance": importance(names), "classes": (ATTACK, "n" * 300), "slices": slices(names[:40]),
         "metrics": binary().metrics | {"<b>bold</b>": float("nan"), "x" * 300: float("inf")},
     })  # fmt: skip
-    facts = train_facts(best, best) | {
-        "profiles": {ATTACK: profile},
-        "treatments": dict.fromkeys(names, ATTACK),
-        "differences": [{"part": ATTACK, "column": name, "what": ATTACK * 20, "severity": "strong"} for name in names],
-        "leaks": [ATTACK, "x" * 100_000],
-        "quarantine_reasons": [{"reason": ATTACK, "rows": 7, "examples": [dict.fromkeys(names, "y" * 5000)] * 5}] * 9,
-        "warning": "w" * 1_000_000,
-    }  # fmt: skip
+    differences = [Difference(column=name, what=ATTACK * 20, severity="strong") for name in names]
+    reason = Reason(reason=ATTACK, rows=7, examples=(dict.fromkeys(names, "y" * 5000),) * 5)
+    facts = [
+        *train_facts(best, best)[:2],
+        TableProfiled(profile),
+        FeaturesExamined(dict.fromkeys(names, ATTACK), (ATTACK, "x" * 100_000)),
+        PartsCompared({ATTACK: differences}),
+        a_quarantine([reason] * 9),
+        Warned("w" * 1_000_000),
+    ]
     end = trained("roc_auc", best, best).model_copy(update={"reason": ATTACK + "x" * 50_000})
-    return Journal(entries(**facts)), end
+    return Journal(entries(*facts)), end
 
 
 RUNS: dict[str, Callable[[], tuple[Journal, Any]]] = {
     "binary": binary_run, "multiclass": multiclass_run, "regression": regression_run, "failed": failed_run,
     "scoring": scoring_run, "nasty": nasty_run,
 }  # fmt: skip
+
+
+def a_receipt(flow: str, journal: Journal, outcome: Outcome, project: str = "rides") -> tuple[Path, str]:
+    """The page of a run in today's workspace, and its short form."""
+    return write_receipt(open_workspace(), RunEnd(project, flow, journal, outcome))
 
 
 def write_pages(folder: Path) -> dict[str, Path]:
@@ -282,7 +313,7 @@ def write_pages(folder: Path) -> dict[str, Path]:
     for name, run in RUNS.items():
         journal, end = run()
         flow = "score" if isinstance(end, Scored) else "train"
-        pages[name], _ = write_receipt("rides", flow, journal, end)
+        pages[name], _ = a_receipt(flow, journal, end)
     receipts = pages["binary"].parent
     moved = compare_profiles(a_profile(4.0, 1), a_profile())
     pages["profile"] = write_profile_page(a_profile(4.0, 1), receipts, moved, a_profile())

@@ -13,7 +13,7 @@ from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.model.artifact import check_agreement, inner_model, predict
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
-from tierra.model.leaks import find_leaks, say
+from tierra.model.leaks import find_leaks
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
 from tierra.model.training import measure, tune
 from tierra.spec import Task
@@ -249,7 +249,7 @@ def test_a_copy_of_the_target_is_found_and_no_honest_feature(task: Task) -> None
     leaked = Examples(rows.table.drop(columns="km").assign(**copies), rows.target, rows.labels)
     assert set(find_leaks(leaked)) == set(copies) - {"noise"}
     assert find_leaks(Examples(rows.table.drop(columns="km"), rows.target, rows.labels)) == {}
-    assert all("copy" in line or "word" in line for line in say(find_leaks(leaked)))
+    assert all("copy" in line or "word" in line for line in describe_leaks(find_leaks(leaked)))
 
 
 def test_the_petals_of_irises_are_no_leak() -> None:

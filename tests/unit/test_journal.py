@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tasks.run.progress import EACH, LEAST_STEP, SHARES, Bar, Reporter, Sender
-from tests.browser.pages import binary_run, scoring_run
+from tests.browser.pages import a_receipt, binary_run, scoring_run
 from tests.builders import write_project
 from tierra.cli import console
 from tierra.errors import Unavailable
@@ -27,7 +27,6 @@ from tierra.journal import (
     watching,
 )
 from tierra.report.index import Run, read_runs
-from tierra.report.page import write_receipt
 from tierra.report.summary import compare_seconds, describe_age, describe_retries
 from tierra.report.wording import inline
 
@@ -179,7 +178,7 @@ def receipts(workspace: Path) -> Path:
 def test_a_record_tells_what_a_run_took(receipts: Path) -> None:
     journal, end = scoring_run()
     journal.retries, journal.attempt, journal.run_id = [LOCKED], 2, "0f"
-    _, short = write_receipt("rides", "score", journal, end)
+    _, short = a_receipt("score", journal, end)
     run = read_runs(receipts)[0]
     assert (run.retries, run.attempt, run.flow_run_id) == (1, 2, "0f")
     assert run.ended is not None
@@ -192,8 +191,8 @@ def test_a_record_tells_what_a_run_took(receipts: Path) -> None:
 def test_records_are_read_newest_first_whatever_else_lies_there(receipts: Path) -> None:
     assert read_runs(receipts) == []
     for _ in range(2):
-        write_receipt("rides", "train", *binary_run())
-        write_receipt("rides", "score", *scoring_run())
+        a_receipt("train", *binary_run())
+        a_receipt("score", *scoring_run())
     (receipts / "20990101T000000-score-ffffff.json").write_text("{")
     (receipts / "20990101T000001-score-ffffff.json").write_bytes(b"\xff" * 90_000)
     (receipts / "20000101T000000-score-aaaaaa.json").write_text(RUN.model_dump_json(exclude_defaults=True))
@@ -208,9 +207,9 @@ def test_a_page_that_cannot_be_drawn_leaves_its_record(receipts: Path, monkeypat
     def broken(*_: Any) -> None:
         raise RuntimeError("cannot draw")
 
-    monkeypatch.setattr("tierra.report.page.sections", broken)
+    monkeypatch.setattr("tierra.report.page.data_sections", broken)
     with pytest.raises(RuntimeError):
-        write_receipt("rides", "score", scoring_run()[0], Unavailable("database-unavailable", "the database is locked"))
+        a_receipt("score", scoring_run()[0], Unavailable("database-unavailable", "the database is locked"))
     run = read_runs(receipts)[0]
     assert (run.outcome, run.mood) == ("Unavailable", "bad")
     assert run.error.startswith("the database is locked. ")

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tests.browser.pages import ATTACK, RUNS, a_nasty_profile, a_profile, binary, binary_run, scoring_run
+from tests.browser.pages import ATTACK, RUNS, a_nasty_profile, a_profile, a_receipt, binary_run, scoring_run
 from tests.builders import write_project
 from tierra.data.profile import ColumnProfile
 from tierra.errors import Broken
 from tierra.journal import Journal
 from tierra.model.evaluation import Curve, Evaluation, Histogram
+from tierra.outcomes import Scored
 from tierra.report import index
 from tierra.report.charts import Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import distributions
 from tierra.report.filling import LARGEST
 from tierra.report.index import NAME, Run, add_run
-from tierra.report.page import write_receipt
 from tierra.report.plots import curves, histogram
 from tierra.report.profile_page import write_profile_page
 from tierra.report.svg import alike, fit, scale, ticks
@@ -40,7 +40,7 @@ def rides(workspace: Path) -> Path:
 
 
 def receipt(journal: Journal, end: Any, flow: str = "train") -> tuple[str, str]:
-    file, short = write_receipt("rides", flow, journal, end)
+    file, short = a_receipt(flow, journal, end)
     return file.read_text(), short
 
 
@@ -68,24 +68,20 @@ def test_the_answer_comes_first_then_figures_then_the_rest(rides: Path) -> None:
 
 def test_a_journal_without_facts_leaves_its_sections_out(rides: Path) -> None:
     for run in RUNS.values():
-        page, _ = receipt(Journal(), run()[1])
+        end = run()[1]
+        page, _ = receipt(Journal(), end, "score" if isinstance(end, Scored) else "train")
         assert set(headings(page)) <= {"Gate", "Partitions", "Not seen in training", "Data and digests"}
 
 
-def test_the_facts_of_today_are_read_too(rides: Path) -> None:
-    journal, end = binary_run()
-    journal.entries[-1].facts = {"test": {"average": binary().metrics, "rule": binary().metrics}}
-    page, _ = receipt(journal, end)
-    assert "avg precision" in page
-    journal, scored = scoring_run()
-    edges = [place / 20 for place in range(21)]
-    journal.entries[-1].facts["scores"] = {"edges": edges, "counts": [5] * 20}
-    page, _ = receipt(journal, scored, "score")
+def test_what_was_predicted_is_drawn_beside_the_training(rides: Path) -> None:
+    page, short = receipt(*scoring_run(), "score")
     assert "What was predicted" in page
+    assert "Differences to the champion" in page
+    assert "2024-04-29 | Rejected" in short
 
 
 def test_an_unknown_project_has_its_receipt_all_the_same(workspace: Path) -> None:
-    file, _ = write_receipt("nowhere", "train", Journal(), Broken("store-failed", "the disk is full"))
+    file, _ = a_receipt("train", Journal(), Broken("store-failed", "the disk is full"), "nowhere")
     assert "the disk is full" in file.read_text()
     assert (file.parent / NAME).is_file()
 

@@ -11,14 +11,23 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.score import score
 from flows.train import train
-from tasks.run.form import check_call
+from tasks.run.form import RunRequest, check_request
 from tests.builders import ride_source, ride_spec, write_project
 from tierra.errors import InvalidCall
+from tierra.facts import RequestNoted
 from tierra.journal import open_journal
 from tierra.model.spec import Gate
 from tierra.report.wording import inline
+from tierra.workspace import open_workspace
 
 FORMS = {flow.name: parameter_schema(flow).model_dump_for_openapi() for flow in (score, train)}
+
+
+def request(**values: Any) -> RunRequest:
+    """A request as a flow's first lines make and check it."""
+    made = RunRequest(**values)
+    check_request(open_workspace(), made)
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +62,11 @@ def test_a_partition_is_a_date_with_a_pattern_or_left_empty() -> None:
 def test_the_schema_lets_a_date_pass_that_is_none() -> None:
     jsonschema.validate({"project": "rides", "partition": "2013-13-45"}, FORMS["score"])
     with pytest.raises(InvalidCall, match="'2013-13-45' is not a date"):
-        check_call(project="rides", partition="2013-13-45")
+        request(project="rides", partition="2013-13-45")
 
 
 @pytest.mark.parametrize(
-    ("wrong", "code", "said"),
+    ("wrong", "code", "words"),
     [
         ({"partition": "2013-13-45"}, "partition-invalid", "'2013-13-45'"),
         ({"partition": "2024-4-9"}, "partition-invalid", "'2024-4-9'"),
@@ -77,27 +86,27 @@ def test_the_schema_lets_a_date_pass_that_is_none() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_call_is_refused_before_anything_is_read(wrong: dict[str, Any], code: str, said: str) -> None:
-    with pytest.raises(InvalidCall, match=re.escape(said)) as refused:
-        check_call(**{"project": "rides", **wrong})
+def test_a_wrong_call_is_refused_before_anything_is_read(wrong: dict[str, Any], code: str, words: str) -> None:
+    with pytest.raises(InvalidCall, match=re.escape(words)) as refused:
+        request(**{"project": "rides", **wrong})
     assert (refused.value.code, refused.value.exit_code) == (code, 2)
     assert "\n" not in str(refused.value)
 
 
 def test_an_emptied_field_counts_as_not_filled_in() -> None:
-    asked = check_call(project="rides", partition="", rescore=None, dry_run=None, reason=None)
-    assert asked == check_call(project="rides")
+    emptied = request(project="rides", partition="", rescore=None, dry_run=None, reason=None)
+    assert emptied == request(project="rides")
 
 
 @pytest.mark.parametrize("partition", [None, "", "all"])
 def test_a_project_without_partitions_is_scored_whole(partition: str | None) -> None:
-    assert check_call(project="whole", partition=partition).project == "whole"
+    assert request(project="whole", partition=partition).project == "whole"
 
 
 def test_the_reason_is_kept_in_the_journal() -> None:
     with open_journal() as journal:
-        check_call(project="rides", reason="a late load", dry_run=True)
-    assert (journal.facts("reason"), journal.facts("dry_run")) == (["a late load"], [True])
+        request(project="rides", reason="a late load", dry_run=True)
+    assert journal.facts(RequestNoted) == [RequestNoted("a late load", dry_run=True)]
 
 
 @pytest.mark.parametrize(
