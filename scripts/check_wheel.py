@@ -43,14 +43,16 @@ def find_faults(wheel: Path) -> list[str]:
     _, version, _, _ = parse_wheel_filename(wheel.name)
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        metadata = next(name for name in names if name.endswith(".dist-info/METADATA"))
-        said = Metadata.from_email(archive.read(metadata), validate=True)
+        entry = next(name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = Metadata.from_email(archive.read(entry), validate=True)
     faults = [f"{name} is left out" for name in sorted(NEEDED - names)]
     faults += [f"{name} does not belong to the library" for name in sorted(names) if not _belongs(name)]
-    faults += [] if said.version == version else [f"its name says {version}, its metadata {said.version}"]
-    faults += [] if said.description else ["no description"]
-    faults += [] if said.description_content_type == "text/markdown" else ["the description is not said to be Markdown"]
-    faults += [] if said.license_expression and said.license_files else ["no licence"]
+    faults += [] if metadata.version == version else [f"its name says {version}, its metadata {metadata.version}"]
+    faults += [] if metadata.description else ["no description"]
+    faults += (
+        [] if metadata.description_content_type == "text/markdown" else ["the description is not declared as Markdown"]
+    )
+    faults += [] if metadata.license_expression and metadata.license_files else ["no licence"]
     return faults
 
 
