@@ -14,7 +14,7 @@ from tierra.model.spec import METRICS
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the project file: where it stands, and the schema of its keys."""
+    """A part of the project file: its path, and the schema of its keys."""
 
     path: str
     name: str

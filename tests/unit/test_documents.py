@@ -222,6 +222,16 @@ def test_what_a_document_links_to_or_shows_is_there(file: Path) -> None:
     assert [anchor for anchor, target in anchors if anchor not in find_anchors(target)] == []
 
 
+def test_the_tests_that_the_promises_name_are_there() -> None:
+    named = re.findall(r"`[\w/]*?(test_\w+)(\.py|\.\.\.)?`", (DOCS / "exactly-once.md").read_text())
+    tests = list((ROOT / "tests").rglob("test_*.py"))
+    functions = "\n".join(file.read_text() for file in tests)
+    missing = [name for name, end in named if not (
+        any(file.stem == name for file in tests) if end == ".py" else f"def {name}" in functions)]  # fmt: skip
+    assert len(named) > 15
+    assert missing == []
+
+
 # The changelog names what is gone; CONTRIBUTING.md still names one old folder.
 MAY_BE_GONE = ("CHANGELOG.md", "CONTRIBUTING.md")
 CURRENT = [file for file in DOCUMENTS if file.name not in MAY_BE_GONE]
