@@ -18,6 +18,7 @@ from pathlib import Path
 
 from packaging.metadata import Metadata
 from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 NEEDED = {
     "tierra/py.typed",
@@ -42,16 +43,23 @@ def find_faults(wheel: Path) -> list[str]:
     """What an index or a user would refuse in a wheel."""
     _, version, _, _ = parse_wheel_filename(wheel.name)
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        metadata = next(name for name in names if name.endswith(".dist-info/METADATA"))
-        said = Metadata.from_email(archive.read(metadata), validate=True)
-    faults = [f"{name} is left out" for name in sorted(NEEDED - names)]
-    faults += [f"{name} does not belong to the library" for name in sorted(names) if not _belongs(name)]
-    faults += [] if said.version == version else [f"its name says {version}, its metadata {said.version}"]
-    faults += [] if said.description else ["no description"]
-    faults += [] if said.description_content_type == "text/markdown" else ["the description is not said to be Markdown"]
-    faults += [] if said.license_expression and said.license_files else ["no licence"]
-    return faults
+        names = sorted(archive.namelist())
+        entry = next(name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = Metadata.from_email(archive.read(entry), validate=True)
+    missing = [f"{name} is left out" for name in sorted(NEEDED.difference(names))]
+    foreign = [f"{name} does not belong to the library" for name in names if not _belongs(name)]
+    return [*missing, *foreign, *_find_metadata_faults(metadata, version)]
+
+
+def _find_metadata_faults(metadata: Metadata, version: Version) -> Iterator[str]:
+    if metadata.version != version:
+        yield f"its name has version {version}, its metadata {metadata.version}"
+    if not metadata.description:
+        yield "no description"
+    if metadata.description_content_type != "text/markdown":
+        yield "the description is not declared as Markdown"
+    if not (metadata.license_expression and metadata.license_files):
+        yield "no licence"
 
 
 def _belongs(name: str) -> bool:

@@ -1,45 +1,40 @@
-"""The page that lists every error: what says it, how the command ends, what to do."""
+"""The page that lists every error: its text, how the command ends, what to do."""
 
 import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from scripts.markdown import fill_template, make_table
 from tierra import errors
 from tierra.errors import REMEDIES, TierraError
 
-ROOMS = ("tierra", "tasks", "flows", "deployments")
+Node = TypeVar("Node", bound=ast.AST)
+PACKAGES = ("tierra", "tasks", "flows", "deployments")
 KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, TierraError)}
-# What hands an error on instead of raising it, and the kind that it hands on.
-HANDED_ON = {"refuse": "Misconfigured", "_refuse": "Misconfigured"}
-HEAD = """\
-# Errors
-
-Every error of Tierra is one line: what is wrong and where, what to do, and a code in brackets. The codes, by what they
-speak of; `…` stands for names and numbers of your own. Rendered from the source by `make render`.
-
-| kind | exit code | retried | is |
-|---|---|---|---|
-"""
+# Functions that make an error as its class would, and that class.
+MAKERS = {"refuse": "Misconfigured", "_refuse": "Misconfigured"}
 
 
 @dataclass(frozen=True)
-class Said:
-    """One place in the source that ends in an error."""
+class ErrorSite:
+    """A place in the source that makes an error, and the pattern of its text."""
 
     code: str
     kind: str
     text: str = ""
 
 
-def render_errors(root: Path) -> str:
+def render_error_page(root: Path, template: str) -> str:
     """The page, from the sources below a checkout."""
-    said = [each for room in ROOMS for file in sorted((root / room).rglob("*.py")) for each in find_errors(file)]
+    sites = [site for package in PACKAGES for file in sorted((root / package).rglob("*.py"))
+             for site in find_errors(file)]  # fmt: skip
     groups = find_groups((root / "tierra" / "errors.py").read_text())
-    parts = [f"## {title.capitalize()}\n\n" + "\n\n".join(_entry(code, said) for code in codes)
+    parts = [f"## {title.capitalize()}\n\n" + "\n\n".join(_render(code, sites) for code in codes)
              for title, codes in groups.items()]  # fmt: skip
-    return HEAD + _kinds() + "\n" + "\n\n".join(parts) + "\n"
+    return fill_template(template, kinds=_make_kind_table(), errors="\n\n".join(parts))
 
 
 def find_groups(source: str) -> dict[str, list[str]]:
@@ -53,22 +48,22 @@ def find_groups(source: str) -> dict[str, list[str]]:
     return groups
 
 
-def find_errors(file: Path) -> Iterator[Said]:
+def find_errors(file: Path) -> Iterator[ErrorSite]:
     """Every error a source file makes, with its kind and the pattern of its text."""
-    tree = ast.parse(file.read_text())
-    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
-        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and _kind(node) and node.args]
-        told = [Said(code, _kind(call), _pattern(call.args[1:])) for call in calls for code in _codes(call.args[0])]
-        yield from told
+    for function in _find_nodes(ast.parse(file.read_text()), ast.FunctionDef):
+        calls = [call for call in _find_nodes(function, ast.Call) if _kind(call) and call.args]
+        sites = [ErrorSite(code, _kind(call), _pattern(call.args[1:])) for call in calls
+                 for code in _codes(call.args[0])]  # fmt: skip
+        yield from sites
         # A code that is chosen first and raised further down.
         open_kinds = {_kind(call) for call in calls if not list(_codes(call.args[0]))}
-        codes = set(_codes(function)) - {each.code for each in told}
-        yield from (Said(code, kind) for code in sorted(codes) for kind in sorted(open_kinds))
+        codes = set(_codes(function)) - {site.code for site in sites}
+        yield from (ErrorSite(code, kind) for code in sorted(codes) for kind in sorted(open_kinds))
 
 
 def find_codes(file: Path) -> set[str]:
     """Every code a source file writes where it makes an error, known or not."""
-    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    calls = _find_nodes(ast.parse(file.read_text()), ast.Call)
     first = [call.args[0] for call in calls if _kind(call) and call.args]
     choices = [
         choice for each in first for choice in ([each.body, each.orelse] if isinstance(each, ast.IfExp) else [each])
@@ -76,15 +71,19 @@ def find_codes(file: Path) -> set[str]:
     return {str(each.value) for each in choices if isinstance(each, ast.Constant)}
 
 
+def _find_nodes(tree: ast.AST, kind: type[Node]) -> Iterator[Node]:
+    return (node for node in ast.walk(tree) if isinstance(node, kind))
+
+
 def _kind(call: ast.Call) -> str:
     name = call.func.id if isinstance(call.func, ast.Name) else ""
-    return HANDED_ON.get(name, name if name in KINDS else "")
+    return MAKERS.get(name, name if name in KINDS else "")
 
 
 def _codes(node: ast.AST) -> Iterator[str]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value in REMEDIES:
-            yield each.value
+    for constant in _find_nodes(node, ast.Constant):
+        if isinstance(constant.value, str) and constant.value in REMEDIES:
+            yield constant.value
 
 
 def _pattern(arguments: list[ast.expr]) -> str:
@@ -96,17 +95,15 @@ def _pattern(arguments: list[ast.expr]) -> str:
     return ""
 
 
-def _entry(code: str, said: list[Said]) -> str:
-    kinds = list(dict.fromkeys(each.kind for each in said if each.code == code))
-    texts = [text for text in dict.fromkeys(each.text for each in said if each.code == code) if text.strip("… :")]
-    ends = [f"`{kind}`, exit code {KINDS[kind].exit_code}" for kind in kinds]
+def _render(code: str, sites: list[ErrorSite]) -> str:
+    ours = [site for site in sites if site.code == code]
+    ends = [f"`{kind}`, exit code {KINDS[kind].exit_code}" for kind in dict.fromkeys(site.kind for site in ours)]
+    texts = [text for text in dict.fromkeys(site.text for site in ours) if text.strip("… :")]
     lines = [f"### {code}", "", f"{'; or '.join(ends)}. {REMEDIES[code]}." if ends else f"{REMEDIES[code]}."]
     return "\n".join([*lines, *([""] if texts else []), *(f"- `` {text} ``" for text in texts)])
 
 
-def _kinds() -> str:
-    rows = [(kind, made) for kind, made in KINDS.items() if made is not TierraError]
-    return "".join(
-        f"| `{kind}` | {made.exit_code} | {'yes' if made.transient else 'no'} | {(made.__doc__ or '').strip()} |\n"
-        for kind, made in rows
-    )
+def _make_kind_table() -> str:
+    rows = [(f"`{name}`", str(kind.exit_code), "yes" if kind.transient else "no", (kind.__doc__ or "").strip())
+            for name, kind in KINDS.items() if kind is not TierraError]  # fmt: skip
+    return make_table(("kind", "exit code", "retried", "is"), rows)

@@ -22,13 +22,18 @@ class _Untitled(GenerateJsonSchema):
 
 
 def make_schema(model: type[BaseModel] = ProjectFile) -> Schema:
+    """The schema of a project file as editors read it."""
+    return {"$schema": DIALECT, **describe_model(model), "title": "A project file of Tierra"}
+
+
+def describe_model(model: type[BaseModel]) -> Schema:
     """The schema of what a person may write; defaults as they would write them."""
     schema = model.model_json_schema(schema_generator=_Untitled)
     for part in _parts(schema):
-        _mend(part)
+        _translate(part)
     for name, each in models_in(model).items():
-        _write_defaults(schema["$defs"].get(name, schema), each)
-    return {"$schema": DIALECT, **schema, "title": "A project file of Tierra"}
+        _write_defaults(schema.get("$defs", {}).get(name, schema), each)
+    return schema
 
 
 def models_in(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -53,8 +58,8 @@ def _parts(schema: Any) -> Iterator[Schema]:
         yield from _parts(each)
 
 
-def _mend(part: Schema) -> None:
-    """Write what pydantic says in words of its own, or says too weakly, as JSON Schema has it."""
+def _translate(part: Schema) -> None:
+    """Replace what pydantic writes in its own way, or too weakly, by what JSON Schema has for it."""
     part.pop("discriminator", None)  # of OpenAPI
     ways = part.get("anyOf", [])
     if len(ways) == 2 and {"type": "null"} in ways and any(way.get("type") == "array" for way in ways):

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     )
     mlflow_url: str | None = Field(None, description="Address of the MLflow pages, for links")
     receipts_url: str | None = Field(None, description="Address at which the folder of receipts is served, for links")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level on the console")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level on the console")
     log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 
     heartbeat_seconds: int = Field(
