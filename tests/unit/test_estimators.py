@@ -13,7 +13,7 @@ from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.model.artifact import check_agreement, inner_model, predict
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
-from tierra.model.leaks import find_leaks
+from tierra.model.leaks import describe_leaks, find_leaks
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
 from tierra.model.training import measure, tune
 from tierra.spec import Task
