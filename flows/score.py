@@ -13,13 +13,13 @@ from tierra.project.project import Project
 from tierra.steps.features import join_partition
 from tierra.steps.publish import (
     Publish,
-    as_judged,
     compare_partition,
     find_champion,
     predict_partition,
     preview_partition,
     publish_partition,
     sweep_parts,
+    with_champion_recipe,
 )
 from tierra.steps.pull import open_project, pull_partition, pull_side_tables
 from tierra.steps.validate import validate_partition, validate_tables
@@ -45,7 +45,7 @@ def score(
     today = open_project(asked.project)
     work = find_work(today, asked.partition, asked.rescore)
     champion = find_champion(today)
-    spec = as_judged(today, champion)
+    spec = with_champion_recipe(today, champion)
     sides = validate_tables(spec, pull_side_tables(spec)) if work else {}
     found = find_changed(spec, sides, work)
     publish = preview_partition if asked.dry_run else publish_partition

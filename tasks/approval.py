@@ -24,6 +24,7 @@ from tierra.model.gate import Scores, Verdict
 from tierra.project.project import Project
 from tierra.report.wording import inline
 from tierra.spec import duration
+from tierra.steps.champion import current_champion
 from tierra.steps.register import is_same_training
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
@@ -53,7 +54,7 @@ def approve(
 ) -> Verdict:
     """The verdict after a person had a say: promotion needs their yes, where the project asks for it."""
     time_limit = project.gate.approval
-    champion = open_workspace().registry().champion(project.name)
+    champion = current_champion(open_workspace(), project)
     stands = champion is not None and is_same_training(project, snapshots, champion)
     if time_limit is None or not verdict.promote or stands:
         return verdict

@@ -1,4 +1,4 @@
-"""Where things lie, worked out from the settings: store, sink, registry, receipts."""
+"""Where things lie, worked out from the settings: store, sink, champions, MLflow, receipts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.spec import FilesSink, SqlSink
 
 if TYPE_CHECKING:
+    from tierra.model.champions import Champions
     from tierra.model.recorder import Recorder
-    from tierra.model.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,24 @@ class Workspace:
         sink = self.sink(project)
         return [self.objects, *([sink.objects] if isinstance(sink, ObjectSink) else [])]
 
-    def registry(self) -> "Registry":
-        """The registry of models, for reading."""
-        from tierra.model.registry import Registry
+    @property
+    def champions(self) -> "Champions":
+        """Who serves, for each project."""
+        from tierra.model.champions import Champions
 
-        return Registry(self.settings.root, self.settings.registry_uri())
+        return Champions(self.objects)
+
+    @property
+    def mlflow_address(self) -> str:
+        """Where MLflow keeps what it shows, secret included."""
+        return self.settings.registry_uri() or f"sqlite:///{self.settings.root / 'mlflow.db'}"
 
     def recorder(self) -> "Recorder":
-        """The registry of models, for writing: loads MLflow."""
+        """MLflow, for writing: loads it."""
         from tierra.model.recorder import Recorder
 
-        return Recorder(self.settings.root, self.settings.registry_uri())
+        self.settings.root.mkdir(parents=True, exist_ok=True)
+        return Recorder(self.mlflow_address, self.settings.root / "mlflow-artifacts")
 
     def receipts(self, project: str) -> Path:
         """The folder of a project's receipts."""

@@ -37,19 +37,20 @@ def check_stores(settings: Settings) -> Iterator[Finding]:
 
 
 def check_registry(settings: Settings) -> Iterator[Finding]:
-    """Whether the registry of models opens and answers; makes none where none is."""
-    stated = getattr(settings, "mlflow_uri", None)
-    if not stated and not (settings.root / "mlflow.db").is_file():
-        yield REGISTRY.ok("none yet; the first training makes it")
-        return
+    """Whether each project's champion can be opened and MLflow answers; makes nothing where nothing is."""
+    from tierra.model.view import alias_of
+
     try:
         workspace = Workspace(settings)
         projects = _readable(workspace)
-        registry = workspace.registry()
-        champions = [name for name in projects or ["doctor"] if registry.champion(name)]
-        yield REGISTRY.ok(f"opens; {len(champions)} of {len(projects)} projects have a champion")
+        champions = [name for name in projects if workspace.champions.current(name)]
+        alias_of(workspace.mlflow_address, projects or ["doctor"])
     except TierraError as error:
         yield REGISTRY.broken(error.what, error.remedy)
+        return
+    stated = settings.mlflow_uri or (settings.root / "mlflow.db").is_file()
+    there = f"opens; {len(champions)} of {len(projects)} projects have a champion"
+    yield REGISTRY.ok(there if stated or champions else "none yet; the first training makes it")
 
 
 def check_connection(settings: Settings, name: str) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tierra.model.registry import Registry
 
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import free_port
@@ -32,7 +33,6 @@ from tierra.model.champions import ALIAS, read_champions
 from tierra.model.examples import Examples
 from tierra.model.gate import Verdict
 from tierra.model.recorder import Recorder
-from tierra.model.registry import Registry
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
 from tierra.model.training import tune

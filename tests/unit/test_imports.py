@@ -43,7 +43,7 @@ def test_nothing_heavy_is_loaded(tmp_path: Path, code: str) -> None:
 
 def test_who_serves_is_found_without_scikit_learn_and_mlflow(tmp_path: Path) -> None:
     """Most runs of a night have nothing to score."""
-    code = "import flows.score, tierra.steps.work, tierra.steps.champion, tierra.model.registry, tierra.data.snapshot"
+    code = "import flows.score, tierra.steps.work, tierra.steps.champion, tierra.model.champions, tierra.data.snapshot"
     assert not {"sklearn", "mlflow"} & loaded_by(code, tmp_path)
 
 

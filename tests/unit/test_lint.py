@@ -29,5 +29,5 @@ def test_the_product_knows_nothing_of_the_demo() -> None:
 def test_no_environment_is_read_outside_settings_and_the_edges_that_silence_libraries() -> None:
     readers = {line.split(":")[0] for line in lines_with(r"os\.(environ\[|environ\.get|getenv)", ".py")}
     # Two read what is Prefect's and MLflow's own, an address and a login; one tells child processes their run.
-    allowed = {"tierra/status/server_address.py", "tierra/model/champions.py", "tasks/run/log.py"}
+    allowed = {"tierra/status/server_address.py", "tierra/model/view.py", "tasks/run/log.py"}
     assert readers <= {"tierra/settings.py", *allowed}

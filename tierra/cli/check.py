@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from tierra.data.code import check_functions
 from tierra.data.spec import FileSource, SqlSource
-from tierra.errors import Misconfigured
+from tierra.errors import Misconfigured, TierraError
+from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project
 from tierra.settings import Settings
 from tierra.store.opening import is_remote, open_remote
@@ -39,7 +40,20 @@ def check_project(name: str) -> CheckedProject:
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
     warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
+    warnings += _compare_alias(workspace, project.name)
     return CheckedProject(project=project.name, stated=stated, defaults=defaults, warnings=warnings)
+
+
+def _compare_alias(workspace: Workspace, project: str) -> list[str]:
+    """Whether MLflow shows another version than serves."""
+    try:
+        pointer = workspace.champions.latest(project)
+        moved = (
+            describe_move(project, pointer.version, alias_of(workspace.mlflow_address, [project])) if pointer else ""
+        )
+    except TierraError as error:
+        return [f"champion and MLflow's alias cannot be compared: {error.what}"]
+    return [moved] if moved else []
 
 
 def _find_file(name: str, path: str, folder: Path, settings: Settings) -> None:

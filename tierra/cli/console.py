@@ -1,8 +1,9 @@
 """What people see in a terminal: one line a station, tables, and errors in one line."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from tierra.model.spec import heading
 from tierra.outcomes import Scored, Trained
 
 if TYPE_CHECKING:
+    from tierra.model.champions import Pointer
     from tierra.steps.trial import Trial
 
 people = Console(stderr=True, highlight=False)
@@ -120,6 +122,22 @@ def show_scored(end: Scored) -> None:
         if each.manifest:
             out.print(f"manifest  {each.manifest}")
     out.print(f"receipt   {end.receipt}")
+
+
+def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
+    """A project's champions, a row each, oldest first: the last one serves."""
+    out.print(f"\n[bold]{project}[/]: {'the last one serves' if champions else 'no model has been registered yet'}")
+    if not champions:
+        return
+    table = _table("number", "version", "candidate", "since", "who", right=9)
+    for name in ("why", "verdict"):
+        table.add_column(name, overflow="fold")
+    for each in champions:
+        since = f"{each.when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        verdict = f"{'passed' if each.verdict.passed else 'not passed'}: {'; '.join(each.verdict.reasons)}"
+        texts = (each.version, each.candidate, since, each.who, each.why, verdict)
+        table.add_row(str(each.number), *(escape(text) for text in texts))
+    out.print(table, soft_wrap=False)
 
 
 def said(candidate: Mapping[str, Any]) -> str:

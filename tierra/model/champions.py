@@ -1,127 +1,203 @@
-"""Which version serves each project, read from the registry without MLflow: loading it costs seconds.
+"""Who serves: a pointer put if absent in the store of objects, one for each champion a project ever had.
 
-MLflow's tables are read as it lays them out; a registry on a server is asked by its API.
+The highest number serves. Release, model and code are objects named by their digests, and each is
+checked against its digest before it is used. Nothing here knows MLflow, which only shows what serves.
 """
 
-import base64
-import json
-import os
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+import atexit
+import hashlib
+import re
+import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+from threading import Lock
+from typing import Any, Literal
 
-from tierra.errors import Misconfigured, Unavailable
+from pydantic import AwareDatetime, Field
 
-ALIAS = "champion"
-SECONDS = 5
-TABLE = "registered_model_aliases"
-SERVING = f"""
-from {TABLE} a join model_versions v on v.name = a.name and v.version = a.version
-"""
-ALL = f"select v.name, v.version, v.creation_time {SERVING} where a.alias = '{ALIAS}'"
-ONE = f"""
-select v.version, v.creation_time, v.run_id, r.experiment_id, r.artifact_uri, v.storage_location, t.value
-{SERVING} join runs r on r.run_uuid = v.run_id
-left join model_version_tags t on t.name = v.name and t.version = v.version and t.key = 'release_sha256'
-where a.alias = '{ALIAS}' and a.name = :project
-"""
-Champions = dict[str, tuple[str, datetime]]
+from tierra.errors import Broken, Unavailable
+from tierra.model.gate import Verdict
+from tierra.model.release import Champion, Release, Version
+from tierra.store.objects import Objects
+from tierra.store.refs import ObjectRef
+
+FILE = re.compile(r"(\d{6})\.json")
+_lock = Lock()
 
 
-class Pointer(NamedTuple):
-    """The version that serves, where its files lie, and the digest its release must have."""
-
-    version: str
-    registered: datetime
-    run_id: str
-    experiment_id: str
-    run_files: str
-    model_files: str
-    release_sha256: str
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
-def read_champions(uri: str, projects: Iterable[str]) -> Champions:
-    """The champion's version and the moment it was registered, by project. Raises Unavailable, Misconfigured."""
-    try:
-        remote = uri.startswith(("http://", "https://"))
-        rows = [row for each in projects for row in _ask(uri, each)] if remote else _query(uri, ALL)
-    except (OSError, ValueError, KeyError) as error:
-        raise Unavailable("registry-unavailable", f"registry: {str(error).splitlines()[0]}") from None
-    return {name: (str(version), moment(made)) for name, version, made in rows}
+class Appointment(Version):
+    """Who makes a model the champion, when and why, and where MLflow shows it."""
+
+    who: str
+    why: str
+    when: AwareDatetime = Field(default_factory=_now)
 
 
-def find_pointer(uri: str, project: str) -> Pointer | None:
-    """The version that serves a project, of a registry in a database. Raises Unavailable, Misconfigured."""
-    for version, made, run, experiment, *places in _query(uri, ONE, project=project):
-        run_files, model_files, release = (str(place or "") for place in places)
-        return Pointer(str(version), moment(made), str(run), str(experiment), run_files, model_files, release)
-    return None
+class Pointer(Appointment):
+    """A champion as it stands in the store."""
+
+    format: Literal[1] = 1
+    project: str
+    number: int
+    verdict: Verdict
+    candidate: str
+    release: ObjectRef
+    model: ObjectRef
+    code: dict[str, ObjectRef]
 
 
-def moment(milliseconds: int) -> datetime:
-    """A moment as MLflow keeps it."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+class Champions:
+    """The champions of all projects in one store."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def current(self, project: str) -> Champion | None:
+        """The champion that serves, its release verified; None before the first. Raises Broken."""
+        pointer = self.latest(project)
+        return self._open(pointer) if pointer else None
+
+    def latest(self, project: str) -> Pointer | None:
+        """The pointer that counts: the one with the highest number."""
+        numbers = self._numbers(project)
+        return self._read(project, numbers[-1]) if numbers else None
+
+    def history(self, project: str) -> tuple[Pointer, ...]:
+        """Every champion the project had, oldest first. Raises Broken."""
+        return tuple(self._read(project, number) for number in self._numbers(project))
+
+    def load(self, champion: Champion) -> Any:
+        """The champion's model, checked before it is loaded. Raises Broken."""
+        # scikit-learn costs seconds, which a run that has nothing to score does not spend.
+        from tierra.model.artifact import load_model
+
+        place = self._objects.location(champion.model.name)
+        return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place)
+
+    def folder(self, champion: Champion) -> Path:
+        """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
+        with _lock:
+            kept = Path(_files_of_process()) / champion.release.serving_digest
+            if not kept.is_dir():
+                made = Path(tempfile.mkdtemp(dir=_files_of_process()))
+                _write(made, self._files(champion))
+                made.rename(kept)
+        return kept
+
+    def appoint(
+        self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, after: int
+    ) -> Champion | None:
+        """Make a model the champion after number `after`; None when another holds the next number.
+
+        Who appoints the same release again gets the champion that stands.
+        """
+        pointer = self._pointer(release, model, code, by, after + 1)
+        name, text = _name(release.project, after + 1), pointer.model_dump_json(indent=1).encode()
+        try:
+            created = self._objects.put_if_absent(name, text)
+        except Unavailable:  # the answer may be lost, and the pointer stand
+            if after + 1 not in self._numbers(release.project):
+                raise
+            created = False
+        standing = pointer if created else self._read(release.project, after + 1)
+        return self._open(standing) if standing.release == pointer.release else None
+
+    def _pointer(
+        self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, number: int
+    ) -> Pointer:
+        """The pointer, once all it points to stands in the store. Raises Broken when that is not the release's own."""
+        written = {name: self._keep("code/", ".py", data) for name, data in code.items()}
+        pointer = Pointer(
+            **dict(by),
+            project=release.project,
+            number=number,
+            verdict=release.verdict,
+            candidate=release.candidate,
+            release=self._keep("releases/", ".json", release.text),
+            model=ObjectRef(name=model.name, sha256=model.sha256),
+            code=written,
+        )
+        _check(pointer, release)
+        return pointer
+
+    def _keep(self, stem: str, suffix: str, data: bytes) -> ObjectRef:
+        with self._objects.draft(stem, suffix) as draft:
+            draft.write(data)
+        return ObjectRef(name=draft.name, sha256=draft.sha256)
+
+    def _open(self, pointer: Pointer) -> Champion:
+        text, place = self._bytes(pointer.release.name), self._objects.location(pointer.release.name)
+        if hashlib.sha256(text).hexdigest() != pointer.release.sha256:
+            raise Broken("artifact-tampered", f"{place} is not what champion {pointer.number} was appointed with")
+        release = Release.model_validate_json(text)
+        _check(pointer, release)
+        given = {name: getattr(pointer, name) for name in Champion.model_fields if name in Pointer.model_fields}
+        return Champion(**given | {"release": release, "registered": pointer.when})
+
+    def _read(self, project: str, number: int) -> Pointer:
+        name = _name(project, number)
+        try:
+            pointer = Pointer.model_validate_json(self._bytes(name))
+        except ValueError as error:
+            raise Broken("artifact-tampered", f"{self._objects.location(name)}: {str(error).splitlines()[0]}") from None
+        if (pointer.project, pointer.number) != (project, number):
+            raise Broken("artifact-tampered", f"{self._objects.location(name)} is the pointer of something else")
+        return pointer
+
+    def _numbers(self, project: str) -> list[int]:
+        folder = f"champions/{project}"
+        found = [FILE.fullmatch(name.removeprefix(f"{folder}/")) for name in self._objects.names(folder)]
+        return [int(each[1]) for each in found if each]
+
+    def _files(self, champion: Champion) -> dict[str, bytes]:
+        """The champion's files by relative name. The project file stands in the release, which is verified."""
+        files = {name: self._bytes(ref.name) for name, ref in champion.code.items()}
+        for name, data in files.items():
+            if hashlib.sha256(data).hexdigest() != champion.release.code[name]:
+                place = self._objects.location(champion.code[name].name)
+                raise Broken("code-mismatch", f"{place} is not the {name} of champion {champion.number}")
+        return files | {"project.yaml": champion.release.project_file.encode()}
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            return self._objects.read(name)
+        except OSError as error:
+            place = self._objects.location(name)
+            raise Broken("artifact-missing", f"{place}: {error.strerror or 'no such object'}") from None
 
 
-def _query(uri: str, query: str, **values: str) -> list[Any]:
-    """The rows of a query; none when there are no tables yet: the first training makes them."""
-    return _in_file(uri, query, values) if uri.startswith("sqlite:") else _in_database(uri, query, values)
+def _name(project: str, number: int) -> str:
+    return f"champions/{project}/{number:06d}.json"
 
 
-def _in_file(uri: str, query: str, values: dict[str, str]) -> list[Any]:
-    file = Path(uri.removeprefix("sqlite:///").partition("?")[0])
-    if not file.is_file():
-        return []
-    try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=SECONDS)) as database:
-            there = database.execute("select 1 from sqlite_master where name = ?", [TABLE]).fetchall()
-            return database.execute(query, values).fetchall() if there else []
-    except sqlite3.Error as error:
-        raise Unavailable("registry-unavailable", f"registry: {error}") from None
+def _check(pointer: Pointer, release: Release) -> None:
+    """Raise Broken unless a pointer names the very files that its release was judged with."""
+    which = f"champion {pointer.number} of {pointer.project}"
+    if (pointer.model.sha256, pointer.project) != (release.model_sha256, release.project):
+        raise Broken("artifact-tampered", f"{which} names another model than its release")
+    named = {name: ref.sha256 for name, ref in pointer.code.items()}
+    if different := sorted({name for name, _ in named.items() ^ release.code.items()}):
+        raise Broken("code-mismatch", f"{which}: {different[0]} is not the file it was judged with")
 
 
-def _in_database(uri: str, query: str, values: dict[str, str]) -> list[Any]:
-    from sqlalchemy import create_engine, inspect, text
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-    from sqlalchemy.pool import NullPool
-
-    try:
-        engine = create_engine(uri, connect_args={"connect_timeout": SECONDS}, poolclass=NullPool)
-        with engine.connect() as connection:
-            there = inspect(connection).has_table(TABLE)
-            return list(connection.execute(text(query), values).tuples()) if there else []
-    except (ImportError, ArgumentError) as error:
-        raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {str(error).splitlines()[0]}") from None
-    except SQLAlchemyError as error:  # its text may hold the password
-        said = f"{type(error).__name__} at {uri.rpartition('@')[2]}"
-        raise Unavailable("registry-unavailable", f"registry: {said}") from None
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        file = folder / name
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise Broken("code-mismatch", f"{name} would lie outside the champion's folder")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
 
 
-def _ask(uri: str, project: str) -> Iterator[tuple[str, str, int]]:
-    asked = urlencode({"name": project, "alias": ALIAS})
-    where = f"{uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{asked}"
-    request = Request(where, headers=_login())  # noqa: S310  the address is a setting of ours
-    try:
-        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-            found = json.load(answer)["model_version"]
-    except HTTPError as error:
-        if error.code in (400, 404):  # no such model, or no such alias
-            return
-        raise URLError(f"it answers {error.code}") from None
-    yield project, found["version"], int(found["creation_timestamp"])
-
-
-def _login() -> dict[str, str]:
-    """MLflow's own variables for a server that asks who one is."""
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        return {"Authorization": f"Bearer {token}"}
-    user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD"))
-    if not user:
-        return {}
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password or ''}".encode()).decode()}
+@cache
+def _files_of_process() -> str:
+    """A folder for the files of champions; it goes when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="tierra-")
+    atexit.register(folder.cleanup)
+    return folder.name

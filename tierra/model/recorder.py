@@ -1,10 +1,11 @@
-"""Writing the registry: runs, versions and the alias that says what serves."""
+"""Writing what MLflow shows: runs, versions, and the alias that says what serves. The store decides who does."""
 
 import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,23 @@ from mlflow.exceptions import MlflowException
 
 from tierra.errors import Broken
 from tierra.model.artifact import ALLOWED_TYPES
-from tierra.model.champions import ALIAS
-from tierra.model.registry import RELEASE, Registry, read
-from tierra.model.release import Champion, Release
-from tierra.model.tracking import answering, pointer_of
+from tierra.model.release import Release, Version
+from tierra.model.tracking import RELEASE, MlflowClient, answering, open_client
+from tierra.model.view import ALIAS
 
 SIGNATURE_ROWS = 1000
 
 
-class Recorder(Registry):
-    """The registry, for writing."""
+class Recorder:
+    """MLflow, for writing, at an address; files of models lie in `artifacts` unless a server keeps them."""
 
-    def __init__(self, root: Path, uri: str | None = None) -> None:
-        super().__init__(root, uri)
-        # A server keeps the files of models itself; a database does not.
-        self._artifacts = None if self._remote else root / "mlflow-artifacts"
+    def __init__(self, uri: str, artifacts: Path) -> None:
+        self._uri = uri
+        self._artifacts = None if uri.startswith(("http://", "https://")) else artifacts
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return open_client(self._uri)
 
     def count_runs(self, project: str) -> int:
         """How many runs of a project are recorded."""
@@ -44,16 +47,20 @@ class Recorder(Registry):
             with self._run(release) as run:
                 return str(run.info.run_id)
 
-    def register(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> Champion:
-        """Register a model with its release and make it the champion.
+    def register(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> Version:
+        """A version of the model with its release, run and code; it does not decide who serves.
 
-        The alias moves last. A version left by a run that died before that is
-        taken up again, not made twice.
+        A version of the same release, left by a run that died, is taken up again, not made twice.
         """
         with answering():
             version = self._version(release) or self._create(release, model, sample, code)
-            self._client.set_registered_model_alias(release.project, ALIAS, version.version)
-            return self._opened(pointer_of(self._client, version))
+            run = self._client.get_run(version.run_id).info
+            return Version(version=str(version.version), run_id=run.run_id, experiment_id=str(run.experiment_id))
+
+    def show(self, project: str, version: str) -> None:
+        """Let the alias name the version that serves. Raises Unavailable, also where MLflow does not know it."""
+        with answering():
+            self._client.set_registered_model_alias(project, ALIAS, version)
 
     def _create(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> ModelVersion:
         with self._run(release) as run:
@@ -68,20 +75,16 @@ class Recorder(Registry):
                 signature=signature,
                 pip_requirements=[f"{name}=={version}" for name, version in release.libraries.items()],
             )
-            file = self._folder(info.artifact_path) / "model.skops"
-            final = release.model_copy(update={"model_sha256": hashlib.sha256(read(file)).hexdigest()})
-            _log_release(final, code)
-            return self._named(final, info, run.info.run_id)
+            _log_release(release, code)
+            return self._named(release, info, run.info.run_id)
 
     def _named(self, release: Release, info: Any, run_id: str) -> ModelVersion:
-        text = release.model_dump_json()
         tags = {
-            "inputs": release.inputs,
             "candidate": release.candidate,
             "verdict.passed": str(release.verdict.passed).lower(),
             "verdict.reasons": " | ".join(release.verdict.reasons),
             "model_sha256": release.model_sha256,
-            "release_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            **_identity(release),
             **{f"code.{name}": sha256 for name, sha256 in release.code.items()},
             "contract": release.contract,
         }
@@ -115,14 +118,19 @@ class Recorder(Registry):
         return list(self._client.search_runs([self._experiment(release.project)], found, max_results=1))
 
     def _version(self, release: Release) -> ModelVersion | None:
-        found = self._client.search_model_versions(f"name = '{release.project}'")
-        return next((version for version in found if version.tags.get("inputs") == release.inputs), None)
+        found, same = self._client.search_model_versions(f"name = '{release.project}'"), _identity(release).items()
+        return next((version for version in found if same <= version.tags.items()), None)
+
+
+def _identity(release: Release) -> dict[str, str]:
+    """The tags by which a version is known again."""
+    return {"inputs": release.inputs, "release_sha256": hashlib.sha256(release.text).hexdigest()}
 
 
 def _log_release(release: Release, code: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
         root = Path(folder)
-        (root / "release.json").write_text(release.model_dump_json())
+        (root / "release.json").write_bytes(release.text)
         (root / "project.yaml").write_text(release.project_file)
         (root / "verdict.json").write_text(json.dumps(release.verdict.model_dump(), indent=1))
         for name, data in code.items():

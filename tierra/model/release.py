@@ -1,8 +1,6 @@
 """A release: what is registered beside a model, so that what was judged is what serves."""
 
-from datetime import datetime
-
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tierra.data.labels import Labels
 from tierra.model.evaluation import Histogram
@@ -12,7 +10,7 @@ from tierra.store.refs import ObjectRef
 
 
 class Release(BaseModel):
-    """Everything about a registered model but the model itself."""
+    """Everything about a registered model but the model itself. `model_sha256` is the digest of the store's object."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,23 +38,36 @@ class Release(BaseModel):
     libraries: dict[str, str]
 
     @property
+    def text(self) -> bytes:
+        """The release as it is stored."""
+        return self.model_dump_json().encode()
+
+    @property
     def serving_digest(self) -> str:
         """Digest of the code and the recipe that make its features."""
         return digest([self.code, self.project_file])
 
 
-class Champion(BaseModel):
-    """The registered model that serves."""
+class Version(BaseModel):
+    """Where MLflow shows a model; all empty when it does not."""
 
     model_config = ConfigDict(frozen=True)
 
-    version: str
-    run_id: str
-    model_uri: str
-    folder: str
-    release: Release
-    registered: datetime | None = None
+    version: str = ""
+    run_id: str = ""
     experiment_id: str = ""
+
+
+class Champion(Version):
+    """The registered model that serves, since when, by whose word and why."""
+
+    number: int
+    registered: AwareDatetime
+    who: str
+    why: str
+    release: Release
+    model: ObjectRef
+    code: dict[str, ObjectRef]
 
     @property
     def candidate(self) -> str:

@@ -7,10 +7,14 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import AwareDatetime
+
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
-from tierra.model.champions import ALIAS, Pointer, moment
+from tierra.model.release import Version
+from tierra.model.view import ALIAS
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -21,24 +25,35 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 import mlflow
 from mlflow import MlflowClient as MlflowClient
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 from sqlalchemy.exc import SQLAlchemyError
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+RELEASE = "release"  # the folder of a run that holds its release
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def open_client(uri: str) -> MlflowClient:
-    """A client of the registry; MLflow's own functions use the same from here on."""
+    """A client of the registry; MLflow's own functions use the same from here on. Raises Misconfigured."""
+    if "://" not in uri:  # MLflow would take it for a folder
+        raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {uri} is no address")
     with answering():
         mlflow.set_tracking_uri(uri)
         return MlflowClient(uri, uri)
 
 
-def ask_pointer(client: MlflowClient, project: str) -> Pointer | None:
-    """The version that serves a project; None before the first."""
+class Aliased(Version):
+    """The version that the alias names, where its files lie, and the digest its release must have."""
+
+    made: AwareDatetime
+    release_files: str
+    model_files: str
+    release_sha256: str
+
+
+def find_aliased(client: MlflowClient, project: str) -> Aliased | None:
+    """The version of a project that the alias names; None when it names none."""
     with answering():
         try:
             version = client.get_model_version_by_alias(project, ALIAS)
@@ -46,21 +61,21 @@ def ask_pointer(client: MlflowClient, project: str) -> Pointer | None:
             if error.error_code in UNKNOWN:
                 return None
             raise
-        return pointer_of(client, version)
-
-
-def pointer_of(client: MlflowClient, version: ModelVersion) -> Pointer:
-    """A version, and where its files lie."""
-    # The run's files by their place: MLflow would make a new copy of a runs:/ address at every call.
-    info = client.get_run(version.run_id).info
-    files = client.get_model_version_download_uri(version.name, version.version)
-    digest = version.tags.get("release_sha256", "")
-    made, experiment = moment(version.creation_timestamp), str(info.experiment_id)
-    return Pointer(str(version.version), made, version.run_id, experiment, info.artifact_uri, files, digest)
+        # The run's files by their place: MLflow would make a new copy of a runs:/ address at every call.
+        info = client.get_run(version.run_id).info
+        return Aliased(
+            version=str(version.version),
+            run_id=str(version.run_id),
+            experiment_id=str(info.experiment_id),
+            made=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+            release_files=f"{info.artifact_uri}/{RELEASE}",
+            model_files=client.get_model_version_download_uri(version.name, version.version),
+            release_sha256=version.tags.get("release_sha256", ""),
+        )
 
 
 def fetch(client: MlflowClient, uri: str, into: str) -> Path:
-    """The files of a server's artifact, fetched into a folder. Raises Broken, Unavailable."""
+    """The files of an artifact, copied into a folder. Raises Broken, Unavailable."""
     try:
         return Path(mlflow.artifacts.download_artifacts(uri, dst_path=into, tracking_uri=client.tracking_uri))
     except (MlflowException, OSError) as error:

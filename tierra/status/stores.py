@@ -2,12 +2,13 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tierra.errors import Misconfigured, TierraError, Unavailable
-from tierra.model.champions import Champions, read_champions
+from tierra.model.champions import Pointer
+from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project, list_projects
 from tierra.project.schedule import longest_gap
 from tierra.report.index import read_runs
@@ -47,14 +48,29 @@ def _load(workspace: Workspace, asked: str | None) -> tuple[list[Project], dict[
     return found, wrong
 
 
-def _champions(workspace: Workspace, projects: Sequence[Project]) -> tuple[Champions | None, Check]:
-    settings = workspace.settings
-    uri = settings.registry_uri() or f"sqlite:///{settings.root / 'mlflow.db'}"
+def _champions(workspace: Workspace, projects: Sequence[Project]) -> tuple[Mapping[str, Pointer | None], Check]:
+    """Who serves, for each project of which that is known, beside what MLflow shows."""
+    names = [project.name for project in projects]
     try:
-        champions = read_champions(uri, [project.name for project in projects])
-    except (Misconfigured, Unavailable) as error:
-        return None, Check(name="registry", level="red", what=error.what)
-    return champions, Check(name="registry", level="green", what=f"opens, {len(champions)} champions")
+        pointers = {name: workspace.champions.latest(name) for name in names}
+    except TierraError as error:
+        return {}, Check(name="registry", level="red", what=error.what)
+    serving = {name: pointer for name, pointer in pointers.items() if pointer}
+    opens = f"opens, {len(serving)} champions"
+    try:
+        aliases = alias_of(workspace.mlflow_address, names)
+    except Unavailable as error:
+        return serving, Check(name="registry", level="amber", what=f"{opens}; MLflow cannot be compared: {error.what}")
+    moved = [each for name in names if (each := _compare(name, pointers[name], aliases))]
+    # Who is named by the alias alone serves from the next run on, which takes that version over.
+    known = {name: pointer for name, pointer in pointers.items() if pointer or name not in aliases}
+    return known, Check(name="registry", level="amber" if moved else "green", what="; ".join([opens, *moved]))
+
+
+def _compare(project: str, pointer: Pointer | None, aliases: Mapping[str, str]) -> str:
+    if pointer:
+        return describe_move(project, pointer.version, aliases)
+    return f"{project}: the next run takes version {aliases[project]} over from MLflow" if project in aliases else ""
 
 
 def _publication(workspace: Workspace, project: Project) -> tuple[Publication | None, str]:
@@ -74,16 +90,16 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
 
 
 def _seen(
-    workspace: Workspace, project: Project, champions: Champions | None, publication: Publication | None
+    workspace: Workspace, project: Project, champions: Mapping[str, Pointer | None], publication: Publication | None
 ) -> ProjectSeen:
-    serving = (champions or {}).get(project.name)
+    serving = champions.get(project.name)
     return ProjectSeen(
         project=project.name,
         schedules={flow: _schedules(project, flow) for flow in FLOWS},
         late_after_seconds=project.schedule.late_after.total_seconds(),
         runs=tuple(run for flow in FLOWS for run in read_runs(workspace.receipts(project.name), flow, RUNS)),
-        champion=Serving(version=serving[0], since=serving[1]) if serving else None,
-        known=champions is not None,
+        champion=Serving(version=serving.version, since=serving.when) if serving else None,
+        known=project.name in champions,
         publication=publication,
     )
 

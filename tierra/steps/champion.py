@@ -1,7 +1,9 @@
 """What serves: the champion's model with the code and the recipe it was judged with."""
 
+import getpass
 import hashlib
-from pathlib import Path
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,9 +13,10 @@ from tierra.data.code import ProjectCode, load_code
 from tierra.data.features import build_training_features
 from tierra.data.frames import align_types, to_frame
 from tierra.data.recipe import Recipe
-from tierra.errors import Broken, Misconfigured, NoChampion
+from tierra.errors import Misconfigured, NoChampion
 from tierra.model.distributions import PROBABILITIES
 from tierra.model.release import Champion
+from tierra.model.view import alias_of
 from tierra.project.project import Project, load_project
 from tierra.workspace import Workspace
 
@@ -22,14 +25,38 @@ if TYPE_CHECKING:
 
 # What a source's declaration says of its columns, apart from where it lies.
 MAKES_FEATURES = ("key", "columns", "types", "partition_by", "history", "known_later")
+CHAMPION_RECIPE = ("joins", "prepare", "features", "target", "weight", "split", "candidates")
 
 
 def find_champion(workspace: Workspace, project: Project) -> Champion:
     """The project's champion. Raises NoChampion before the first."""
-    champion = workspace.registry().champion(project.name)
+    champion = current_champion(workspace, project)
     if champion is None:
         raise NoChampion("no-champion", f"{project.name}: no model has been registered yet")
     return champion
+
+
+def current_champion(workspace: Workspace, project: Project) -> Champion | None:
+    """The project's champion; None before the first.
+
+    One that only MLflow's alias names, left by an older version of Tierra, is taken over.
+    Raises Unavailable when there is no champion and MLflow cannot be asked for one.
+    """
+    champion, address = workspace.champions.current(project.name), workspace.mlflow_address
+    if champion or project.name not in alias_of(address, [project.name]):
+        return champion
+    from tierra.model.takeover import take_over
+
+    return take_over(address, workspace.objects, project.name)
+
+
+def user_and_host() -> str:
+    """Who runs this process, such as ops@worker-1; a container may have no name for its user."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "Scorer":
@@ -38,9 +65,9 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "
 
     scores = champion.release.scores
     return Scorer(
-        model=workspace.registry().load(champion),
+        model=workspace.champions.load(champion),
         code=serving_code(workspace, project, champion),
-        recipe=serving_recipe(champion),
+        recipe=champion_recipe(workspace, champion),
         features=champion.release.features,
         types=champion.release.types,
         labels=champion.release.labels,
@@ -49,10 +76,10 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "
     )
 
 
-def judged_alike(project: Project, champion: Champion) -> bool:
+def has_same_features(workspace: Workspace, project: Project, champion: Champion) -> bool:
     """Whether today's code and recipe make the champion's features too."""
     today = load_code(project.folder, project.functions)
-    return serving_recipe(champion) == project.recipe and today.files == champion.release.code
+    return champion_recipe(workspace, champion) == project.recipe and today.files == champion.release.code
 
 
 def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: pa.Table) -> pd.DataFrame:
@@ -61,49 +88,41 @@ def champion_features(workspace: Workspace, project: Project, champion: Champion
 
     rows = to_frame(align_types(joined, champion.release.types))
     code = serving_code(workspace, project, champion)
-    built = build_training_features(serving_recipe(champion), code, rows)
+    built = build_training_features(champion_recipe(workspace, champion), code, rows)
     return select_features(built, champion.release.features)
 
 
-def judged_project(champion: Champion) -> Project:
-    """The project file the champion was registered with. Raises Broken when it was changed since."""
-    file = Path(champion.folder) / "project.yaml"
-    if not file.is_file() or file.read_text() != champion.release.project_file:
-        raise Broken("code-mismatch", f"{file} is not the file version {champion.version} registered")
-    return load_project(str(file))
+def champion_project(workspace: Workspace, champion: Champion) -> Project:
+    """The project file the champion was registered with. Raises Broken."""
+    return load_project(str(workspace.champions.folder(champion) / "project.yaml"))
 
 
-def serving_recipe(champion: Champion) -> Recipe:
+def champion_recipe(workspace: Workspace, champion: Champion) -> Recipe:
     """How the champion's features are made."""
-    return judged_project(champion).recipe
+    return champion_project(workspace, champion).recipe
 
 
-def as_judged(project: Project, champion: Champion) -> Project:
-    """Today's project with all that makes features as the champion was judged with it.
+def with_champion_recipe(workspace: Workspace, project: Project, champion: Champion) -> Project:
+    """Today's sources, contract, sink and schedule with the champion's features and joins.
 
-    Where sources lie, the contract, the sink and the schedule stay today's.
     Raises Misconfigured when a source the champion needs is not declared any more.
     """
-    judged = judged_project(champion)
-    if missing := [name for name in judged.sources if name not in project.sources]:
+    before = champion_project(workspace, champion)
+    if missing := [name for name in before.sources if name not in project.sources]:
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
     sources = {
         name: project.sources[name].model_copy(update={key: getattr(source, key) for key in MAKES_FEATURES})
-        for name, source in judged.sources.items()
+        for name, source in before.sources.items()
     }
-    kept = {
-        name: getattr(judged, name)
-        for name in ("joins", "prepare", "features", "target", "weight", "split", "candidates")
-    }
-    return project.model_copy(update={"sources": sources, **kept})
+    return project.model_copy(update={"sources": sources, **{name: getattr(before, name) for name in CHAMPION_RECIPE}})
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:
-    """The champion's own functions: from the registry, or, where that is forbidden, equal local files."""
-    registered = workspace.registry().code_folder(champion)
-    names = serving_recipe(champion).functions
+    """The champion's own functions: from the store, or, where that is forbidden, equal local files."""
+    kept = workspace.champions.folder(champion)
+    names = champion_recipe(workspace, champion).functions
     if workspace.settings.run_registered_code:
-        return load_code(registered, names)
+        return load_code(kept, names)
     for name, sha256 in champion.release.code.items():
         file = project.folder / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:

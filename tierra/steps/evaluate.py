@@ -32,14 +32,14 @@ def evaluate_models(
     A champion of the same inputs is the best itself.
     """
     from tierra.model.comparing import Compared
+    from tierra.steps.champion import current_champion
     from tierra.store.memo import remember
 
     workspace = open_workspace()
-    champion = workspace.registry().champion(project.name)
+    champion = current_champion(workspace, project)
     if champion and is_same_training(project, snapshots, champion):
         champion = None
     wanted = [project.gate.metric, project.metrics, project.slices]
-    # The champion by what it is, not by the folder its files were fetched to, a new one each time.
     served = [champion.version, champion.release] if champion else None
     inputs = [parts.test.sha256, table.joined.sha256, choice, served, wanted, _files(project)]
     compared = remember(workspace.objects, "evaluate", inputs, Compared,
@@ -75,7 +75,7 @@ def _compare(
     models = {choice.best.candidate: (load_fitted(choice.best), test), "rule": (load_fitted(choice.rule), test)}
     if champion:
         rows, warning = _as_champion_sees(project, champion, table, parts)
-        models |= {"champion": (open_workspace().registry().load(champion), rows)} if rows else {}
+        models |= {"champion": (open_workspace().champions.load(champion), rows)} if rows else {}
     scorers = scorers_of(parts.labels, project.gate, project.metrics)
     slices = _columns_of_test(table, parts, project.slices) if project.slices else None
     compared = compare_models(choice.best.candidate, models, project.gate.measure, scorers, slices)
@@ -89,7 +89,7 @@ def _as_champion_sees(
     from dataclasses import replace
 
     from tierra.errors import DataRejected, Misconfigured
-    from tierra.steps.champion import champion_features, judged_alike
+    from tierra.steps.champion import champion_features, has_same_features
     from tierra.store.tables import read_table
 
     workspace, test = open_workspace(), read_part(parts.test, parts.labels)
@@ -97,7 +97,7 @@ def _as_champion_sees(
     if champion.release.labels != parts.labels:
         return None, f"{cannot}it predicts {champion.release.labels.task}, {', '.join(champion.release.labels.classes)}"
     try:
-        if judged_alike(project, champion):
+        if has_same_features(workspace, project, champion):
             return test, ""
         joined = read_table(workspace.objects, table.joined)
         built = champion_features(workspace, project, champion, joined).iloc[rows_of(parts.test)]

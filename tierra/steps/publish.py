@@ -51,11 +51,11 @@ def find_champion(project: Project) -> Champion:
 
 
 @station
-def as_judged(project: Project, champion: Champion) -> Project:
-    """The project as its champion was judged, read from where it is read today."""
-    from tierra.steps.champion import as_judged as restore
+def with_champion_recipe(project: Project, champion: Champion) -> Project:
+    """Today's sources, contract, sink and schedule with the champion's features and joins."""
+    from tierra.steps.champion import with_champion_recipe as combine
 
-    return restore(project, champion)
+    return combine(open_workspace(), project, champion)
 
 
 @station
@@ -69,7 +69,7 @@ def compare_partition(project: Project, champion: Champion, pulled: PartitionRow
 def predict_partition(project: Project, champion: Champion, joined: Joined) -> Predicted:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
     from tierra.store.memo import remember
-    from tierra.store.predictions import can_rely_on
+    from tierra.store.predictions import is_reusable
 
     inputs = [joined.digest, champion.release.model_sha256, champion.release.serving_digest, project.score]
     workspace = open_workspace()
@@ -77,7 +77,7 @@ def predict_partition(project: Project, champion: Champion, joined: Joined) -> P
     inputs += [sink.where, sink.dataset]
     predicted = remember(
         workspace.objects, "predict", inputs, Predicted, lambda: _predict(project, champion, joined),
-        stands=lambda predicted: can_rely_on(sink, predicted.part),
+        stands=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
     note(rows=predicted.part.rows, unseen=predicted.unseen)
     release = champion.release

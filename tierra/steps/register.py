@@ -5,18 +5,22 @@ from typing import TYPE_CHECKING, Any
 from tasks.run.station import station
 from tierra.data.labels import Labels
 from tierra.data.recipe import BESIDE
-from tierra.journal import note, note_made
+from tierra.errors import TierraError
+from tierra.journal import note, note_each, note_made
+from tierra.model.champions import Appointment
 from tierra.model.gate import Scores, Verdict
 from tierra.model.release import Champion
+from tierra.model.view import alias_of, describe_move
 from tierra.outcomes import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
+from tierra.steps.champion import current_champion, user_and_host
 from tierra.steps.features import FeatureTable
 from tierra.steps.fit import Choice, load_fitted
 from tierra.steps.parts import Parts, read_part
 from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.pull import digests_of
 from tierra.store.refs import TableRef
-from tierra.workspace import open_workspace
+from tierra.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +37,8 @@ def register_model(
     from tierra.model.artifact import check_agreement
     from tierra.steps.release import make_release
 
-    recorder = open_workspace().recorder()
-    champion = recorder.champion(project.name)
+    workspace = open_workspace()
+    recorder, champion = workspace.recorder(), current_champion(workspace, project)
     winner = choice.rule if verdict.winner == "rule" else choice.best
     release = make_release(
         project,
@@ -49,15 +53,25 @@ def register_model(
     )
     if champion and champion.release.inputs == release.inputs:
         said, then = f"same inputs as version {champion.version}", champion.release.verdict
+        _show(workspace, champion)
         return _trained(project, "KeptChampion", said, scores, champion, then, parts, snapshots)
     if not verdict.promote:
         note(mlflow_run=recorder.record(release))
+        _show(workspace, champion)
         return _trained(project, "KeptChampion", verdict.reasons[-1], scores, champion, verdict, parts, snapshots)
     model, features = load_fitted(winner), read_part(parts.test, parts.labels).table
     check_agreement(model, features.head(ROWS_COMPARED), parts.labels)
     release = release.model_copy(update=_looks(project, snapshots, model, features, parts.labels))
+    release = release.model_copy(update={"model_sha256": winner.sha256})
     code = {name: (project.folder / name).read_bytes() for name in release.code}
-    new = recorder.register(release, model, features, code)
+    version = recorder.register(release, model, features, code)
+    by = Appointment(who=user_and_host(), why=verdict.reasons[-1], **version.model_dump())
+    new = workspace.champions.appoint(release, winner, code, by, champion.number if champion else 0)
+    if new is None:
+        first = current_champion(workspace, project)
+        said = f"another training promoted version {first.version if first else '?'} first"
+        return _trained(project, "KeptChampion", said, scores, first, verdict, parts, snapshots)
+    _show(workspace, new, moved=False)
     note_made()
     settled = "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
     return _trained(project, "Promoted", settled, scores, new, verdict, parts, snapshots)
@@ -68,7 +82,7 @@ def preview_model(
     project: Project, snapshots: dict[str, TableRef], parts: Parts, scores: Scores, verdict: Verdict
 ) -> Trained:
     """What registering would end with; nothing is registered."""
-    champion = open_workspace().registry().champion(project.name)
+    champion = current_champion(open_workspace(), project)
     if champion and is_same_training(project, snapshots, champion):
         would = f"would keep version {champion.version}: same inputs"
     else:
@@ -81,6 +95,21 @@ def is_same_training(project: Project, snapshots: dict[str, TableRef], champion:
     from tierra.steps.release import training_inputs
 
     return champion.release.inputs == training_inputs(project, digests_of(snapshots))
+
+
+def _show(workspace: Workspace, champion: Champion | None, moved: bool = True) -> None:
+    """Let MLflow's alias name the champion; note it where it was moved. MLflow only shows: no run ends by it."""
+    if champion is None or not champion.version:
+        return
+    project = champion.release.project
+    try:
+        difference = describe_move(project, champion.version, alias_of(workspace.mlflow_address, [project]))
+        if difference:
+            workspace.recorder().show(project, champion.version)
+        if difference and moved:
+            note_each(warning=f"{difference}; it was set back")
+    except TierraError as error:
+        note_each(warning=f"MLflow does not show version {champion.version} as champion: {error.what}")
 
 
 def _looks(

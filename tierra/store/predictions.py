@@ -3,9 +3,9 @@
 A writer goes through four steps, and any of them may be its last:
 
     write parts    rows under the digest of their content; nobody sees them
-    check parts    they stand, and are too young to be swept
+    check parts    they stand, and are never swept or too young for it
     put manifest   created under the next generation if nobody has it: from here on all rows are visible
-    look           where the answer was "taken" or none came: whose manifest stands there decides
+    read back      where the answer was "taken" or none came: whose manifest stands there decides
 
 A re-score is a new generation; nothing is ever changed in place. Readers take
 the highest generation and verify it. docs/exactly-once.md has the promises.
@@ -24,9 +24,9 @@ from tierra.store.sinks import Sink
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A writer relies on parts that are younger; sweeping takes those that are older. The twelve hours
-# between are what a paused writer and clocks that differ may cost.
-RELIED_ON, SWEPT = timedelta(hours=12), timedelta(hours=24)
+# A writer uses parts that are younger; sweeping takes those that are older and named by no manifest.
+# The twelve hours between are what a paused writer and clocks that differ may cost.
+REUSE_LIMIT, SWEEP_AGE = timedelta(hours=12), timedelta(hours=24)
 
 Ending = Literal["published", "stood down"]
 
@@ -101,11 +101,11 @@ def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Endin
         text = mine.model_dump_json(indent=1).encode()
         created = sink.put_manifest(mine.partition, mine.generation, text, mine.parts)
     except Unavailable:
-        return _look(sink, mine, answered=False)
-    return (mine, "published") if created else _look(sink, mine, answered=True)
+        return _read_back(sink, mine, answered=False)
+    return (mine, "published") if created else _read_back(sink, mine, answered=True)
 
 
-def can_rely_on(sink: Sink, part: TableRef) -> bool:
+def is_reusable(sink: Sink, part: TableRef) -> bool:
     """Whether a part that was written before is intact, and too young to be swept before a manifest names it."""
     try:
         return _is_young(sink.written(part)) and sink.read_part(part).num_rows == part.rows
@@ -125,18 +125,28 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
 
 
 def _check_parts(sink: Sink, manifest: Manifest) -> None:
+    """Raise Broken unless each part stands, and either is young or was published before, so that no one sweeps it."""
     for part in manifest.parts:
-        if not _is_young(written := sink.written(part)):
-            state = f"was written {written:%Y-%m-%d %H:%M} UTC" if written else "is gone"
-            raise Broken("part-late", f"{manifest.dataset} {manifest.partition}: part {part.sha256[:12]} {state}")
+        written = sink.written(part)
+        if _is_young(written) or (written and part.name in _published_parts(sink, manifest.partition)):
+            continue
+        state = f"was written {written:%Y-%m-%d %H:%M} UTC" if written else "is gone"
+        raise Broken("part-late", f"{manifest.dataset} {manifest.partition}: part {part.sha256[:12]} {state}")
+
+
+def _published_parts(sink: Sink, partition: str) -> set[str]:
+    """The parts that any generation of a partition names."""
+    numbers = [number for other, number in sink.manifests() if other == partition]
+    manifests = [read_manifest(sink, partition, number) for number in numbers]
+    return {part.name for each in manifests if each for part in each.parts}
 
 
 def _is_young(written: datetime | None) -> bool:
-    return written is not None and datetime.now(UTC) - written < RELIED_ON
+    return written is not None and datetime.now(UTC) - written < REUSE_LIMIT
 
 
-def _look(sink: Sink, mine: Manifest, answered: bool) -> tuple[Manifest, Ending]:
-    """Whose manifest stands under the number: the writer's own from a try whose answer was lost, or another's."""
+def _read_back(sink: Sink, mine: Manifest, answered: bool) -> tuple[Manifest, Ending]:
+    """Read back this generation: ours (the request succeeded, the response was lost) or another writer's."""
     there = read_manifest(sink, mine.partition, mine.generation)
     if there:
         return there, "published" if there.writer == mine.writer else "stood down"

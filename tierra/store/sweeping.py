@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime
 
-from tierra.store.predictions import SWEPT, read_manifest
+from tierra.store.predictions import SWEEP_AGE, read_manifest
 from tierra.store.sinks import Sink
 
 
 def sweep(sink: Sink) -> list[str]:
     """Remove the parts that are older than a day and named by no manifest, and what was half-written; their names.
 
-    No writer relies on a part of that age: one that needs such rows writes them anew first.
+    No writer names a part of that age for the first time: one that needs such rows writes them anew.
     """
-    before = datetime.now(UTC) - SWEPT
+    before = datetime.now(UTC) - SWEEP_AGE
     old = {name for name, written in sink.parts() if written < before}
     sink.abandon_uploads(before)
     orphans = sorted(old - _named(sink)) if old else []
