@@ -69,8 +69,8 @@ class Operations:
         publish(ObjectSink(LocalObjects(self.folder / "var/predictions"), "rides"), manifest, 0)
 
     def register(self) -> None:
-        """A champion, and MLflow's alias on it, as tests/integration/test_champions.py proves its table."""
-        keep_champion(LocalObjects(self.folder / "var/store"), "rides", version="4")
+        """A champion, and MLflow's alias on it, in the table that tests/integration/test_registry.py proves."""
+        keep_champion(LocalObjects(self.folder / "var/store"), version="4")
         self.show(4)
 
     def show(self, version: int) -> None:
