@@ -1,4 +1,4 @@
-"""Who serves: the pointers in the store. One wins, all are kept, and nothing serves unchecked, with MLflow or without."""
+"""Who serves: pointers in the store. One wins, all are kept, nothing serves unchecked, and none of it needs MLflow."""
 
 import json
 import shutil

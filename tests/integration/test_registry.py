@@ -167,7 +167,9 @@ def test_a_crash_on_the_way_leaves_what_serves_and_the_next_run_makes_one_versio
     assert installation.champions.current("rides") is None
 
 
-def test_an_alias_on_a_version_that_mlflow_does_not_know_is_an_error_of_ours(recorder: Recorder, fitted: Fitted) -> None:
+def test_an_alias_on_a_version_that_mlflow_does_not_know_is_an_error_of_ours(
+    recorder: Recorder, fitted: Fitted
+) -> None:
     with pytest.raises(TierraError):
         recorder.show("rides", "1")
     register(recorder, fitted)
