@@ -110,16 +110,18 @@ def register(
     models: dict[str, Any], validation: dict[str, dict[str, float]],
 ) -> Any:  # fmt: skip
     """Judge the best beside the rule and the champion, and register it."""
-    from tierra.model.artifact import check_agreement, predict
+    from tierra.model.artifact import check_agreement, dump_model, predict
+    from tierra.model.champions import Appointment
     from tierra.model.comparing import compare_models
     from tierra.model.distributions import distribution
     from tierra.model.gate import judge
     from tierra.model.training import choose_candidate, scorers_of
+    from tierra.store.refs import ObjectRef
 
     recorder, test = workspace.recorder(), parts["test"]
-    best, champion = choose_candidate(validation, project.gate), recorder.champion(project.name)
+    best, champion = choose_candidate(validation, project.gate), workspace.champions.current(project.name)
     assert champion
-    rivals = {best: models[best], "rule": models["rule"], "champion": recorder.load(champion)}
+    rivals = {best: models[best], "rule": models["rule"], "champion": workspace.champions.load(champion)}
     scorers = scorers_of(test.labels, project.gate, project.metrics)
     among = {name: (model, test) for name, model in rivals.items()}
     scores = compare_models(best, among, project.gate.measure, scorers).scores
@@ -139,8 +141,15 @@ def register(
         verdict=verdict,
     )
     shown, decided = distribution(predict(model, test.table, test.labels), test.labels)
-    release = release.model_copy(update={"scores": shown, "decided": decided})
-    recorder.register(release, model, test.table, {name: (project.folder / name).read_bytes() for name in release.code})
+    with workspace.objects.draft("models/", ".skops") as draft:
+        draft.write(dump_model(model))
+    release = release.model_copy(update={"scores": shown, "decided": decided, "model_sha256": draft.sha256})
+    code = {name: (project.folder / name).read_bytes() for name in release.code}
+    version = recorder.register(release, model, test.table, code)
+    by = Appointment(who="bench", why="bench", **version.model_dump())
+    kept = ObjectRef(name=draft.name, sha256=draft.sha256)
+    assert workspace.champions.appoint(release, kept, code, by, champion.number)
+    recorder.show(project.name, version.version)
     return verdict
 
 

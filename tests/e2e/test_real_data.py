@@ -40,7 +40,7 @@ def test_the_demo_again_adds_nothing_and_says_so(demo: str, checkout: Checkout) 
 
 
 def test_the_champion_clears_both_marks(demo: str, checkout: Checkout) -> None:
-    champion = Workspace(Settings(home=checkout.folder / "var")).registry().champion(PROJECT)
+    champion = Workspace(Settings(home=checkout.folder / "var")).champions.current(PROJECT)
     assert champion
     found, rule = champion.release.metrics, champion.release.rule_metrics
     assert champion.release.verdict.passed

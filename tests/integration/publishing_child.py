@@ -1,7 +1,7 @@
 """A process that publishes one day and is killed at every point where the disk changes.
 
 It runs the real body of the score flow, with Prefect's wrapping taken off the
-stations and a champion in memory in the registry's place. It forks after the
+stations and a champion in memory in place of the store's. It forks after the
 imports, one fork a kill, and prints what it saw as JSON.
 """
 
@@ -54,7 +54,7 @@ def write_rides(folder: Path) -> None:
 
 def champion_of(project: Project) -> Champion:
     release = Release.model_construct(model_sha256="0" * 64, code={}, project_file=project.file.read_text())
-    return Champion.model_construct(version="1", run_id="", folder=str(project.folder), model_uri="", release=release)
+    return Champion.model_construct(number=1, version="1", run_id="", code={}, release=release)
 
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> Scorer:

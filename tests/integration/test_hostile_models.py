@@ -1,7 +1,6 @@
 """Model files made to run code when loaded: each is refused, and none of it runs."""
 
 import functools
-import hashlib
 import io
 import json
 import operator
@@ -18,9 +17,11 @@ import pytest
 from skops.io import dumps
 from skops.io._protocol import PROTOCOL
 
+from tests.champions import a_release, an_appointment, keep_model
 from tierra.errors import Broken
-from tierra.model.artifact import load_model
+from tierra.model.champions import Champions
 from tierra.model.rules import RateRule
+from tierra.store.objects import MemoryObjects
 
 
 class TouchesWhenRestored:
@@ -144,28 +145,31 @@ def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_file_is_refused_before_any_of_it_runs(kind: str, canary: Path) -> None:
-    data = HOSTILE[kind](canary)
-    with pytest.raises(Broken, match="artifact-unsafe"):
-        load_model(data, hashlib.sha256(data).hexdigest(), "model.skops")
-    assert not canary.exists()
-    assert "evil_on_import" not in sys.modules
+def test_a_hostile_file_is_refused_before_any_of_it_runs(canary: Path) -> None:
+    for kind, make in HOSTILE.items():
+        objects, data = MemoryObjects(), make(canary)
+        model = keep_model(objects, data)
+        champion = Champions(objects).appoint(a_release(model_sha256=model.sha256), model, {}, an_appointment(), 0)
+        assert champion, kind
+        with pytest.raises(Broken, match="artifact-unsafe"):
+            Champions(objects).load(champion)
+        assert not canary.exists(), kind
+        assert "evil_on_import" not in sys.modules, kind
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_file_in_a_good_ones_place_is_not_even_opened(kind: str, canary: Path) -> None:
-    data, good = HOSTILE[kind](canary), bytes(dumps(RateRule(["zone"])))
-    with pytest.raises(Broken, match="artifact-tampered"):
-        load_model(data, hashlib.sha256(good).hexdigest(), "model.skops")
-    assert not canary.exists()
+def test_a_hostile_file_in_a_good_ones_place_is_not_even_opened(canary: Path) -> None:
+    objects = MemoryObjects()
+    model = keep_model(objects, bytes(dumps(RateRule(["zone"]))))
+    champion = Champions(objects).appoint(a_release(model_sha256=model.sha256), model, {}, an_appointment(), 0)
+    assert champion
+    assert Champions(objects).load(champion).columns == ["zone"]
+    for kind, make in HOSTILE.items():
+        objects.objects[model.name] = make(canary)
+        with pytest.raises(Broken, match=rf"{model.name}.*artifact-tampered"):
+            Champions(objects).load(champion)
+        assert not canary.exists(), kind
 
 
 def test_the_canary_sings_when_hostile_code_does_run(canary: Path) -> None:
     pickle.loads(HOSTILE["a pickle"](canary))
     assert canary.exists()
-
-
-def test_a_model_of_allowed_types_is_loaded() -> None:
-    data = bytes(dumps(RateRule(["zone"])))
-    assert load_model(data, hashlib.sha256(data).hexdigest(), "model.skops").columns == ["zone"]

@@ -15,6 +15,7 @@ import pytest
 from tests.integration.test_scoring_flow import DUE, Installation, ended, stand_in
 from tests.servers import ask_api, call_api
 from tierra.errors import InvalidCall
+from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations
 
 GATE = {"metric": "roc_auc", "beat_rule_by": 0.02, "approval": "3m"}
@@ -56,9 +57,9 @@ def receipt(end: Any) -> str:
 
 
 def champion(here: Installation) -> Any:
-    from tierra.model.registry import Registry
+    from tierra.model.champions import Champions
 
-    return Registry(here.folder / "var").champion("rides")
+    return Champions(LocalObjects(here.folder / "var" / "store")).current("rides")
 
 
 def tags_of(here: Installation, run: str) -> dict[str, str]:

@@ -1,85 +1,31 @@
-"""The registry on a real MLflow store: one version a set of inputs, the alias last, nothing served unchecked.
+"""What MLflow shows, on a real MLflow: one version a release, an alias that follows the champion, and no say in it.
 
 Each promise holds over the embedded store and over a server by its address.
 """
 
+import hashlib
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
+from sqlalchemy import create_engine, insert, text
 
-from tests.builders import ride_spec, rides, write_project
+from tests.champions import Fitted, fit_project
 from tests.conftest import free_port
 from tests.servers import run_mlflow
-from tierra.data.code import load_code
-from tierra.data.features import build_training_features
-from tierra.data.labels import Labels
-from tierra.data.target import make_target
-from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
-from tierra.model.artifact import check_agreement, predict
-from tierra.model.candidates import fit_candidate
-from tierra.model.champions import ALIAS, read_champions
-from tierra.model.examples import Examples
-from tierra.model.gate import Verdict
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.model.recorder import Recorder
-from tierra.model.registry import Registry
-from tierra.model.release import Champion, Release
-from tierra.model.spec import Model
-from tierra.model.training import tune
-from tierra.project.project import Project
+from tierra.model.release import Version
+from tierra.model.takeover import take_over
+from tierra.model.view import ALIAS, alias_of, describe_move
 from tierra.settings import Settings
-from tierra.steps.champion import find_champion, open_scorer
-from tierra.store.memo import LIBRARIES
+from tierra.store.objects import MemoryObjects
 from tierra.workspace import Workspace
-
-LABELS = Labels(classes=("no", "yes"))
-FEATURES = "def build(rows):\n    return rows[['km', 'zone', 'rain']].assign(wet=rows['rain'] * rows['km'])\n"
-
-
-@dataclass
-class Fitted:
-    """A fitted model and everything registering it needs."""
-
-    project: Project
-    model: Any
-    table: pd.DataFrame
-    code: dict[str, bytes]
-    release: Release
-
-    def register(self, registry: Recorder, inputs: str = "inputs 1") -> Champion:
-        release = self.release.model_copy(update={"inputs": inputs})
-        return registry.register(release, self.model, self.table, self.code)
-
-
-def fit_project(folder: Path) -> Fitted:
-    """A logistic model on a few hundred rides, fitted with the library's functions alone."""
-    write_project(folder, ride_spec(features="features:build"), rides(600), features=FEATURES)
-    project = Workspace(Settings(home=folder, projects=folder.parent)).project(folder.name)
-    code, rows = load_code(folder, project.functions), rides(600)
-    rows["day"] = pd.to_datetime(rows["day"])
-    table, (target, labels) = build_training_features(project.recipe, code, rows), make_target(
-        project.recipe, code, rows
-    )
-    examples = Examples(table, target.to_numpy(float), labels)
-    model = tune(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
-    verdict = Verdict(passed=True, winner="logistic", promote=True, reasons=("because",))
-    release = Release(
-        project=project.name, candidate="logistic", inputs="inputs 1", model_sha256="", metrics={}, rule_metrics={},
-        verdict=verdict, code=dict(code.files), project_file=project.file.read_text(), contract="c",
-        datasets={"rides": "d"}, types={}, features=tuple(table.columns), rows={"test": len(table)}, labels=labels,
-        libraries={name: version(name) for name in LIBRARIES},
-    )  # fmt: skip
-    return Fitted(project, model, table, {name: (folder / name).read_bytes() for name in code.files}, release)
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +36,9 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 @pytest.fixture(scope="module")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: its migrations take seconds, so they run once."""
-    folder = tmp_path_factory.mktemp("empty")
-    assert Recorder(folder).count_runs("others") == 0
-    return folder / "mlflow.db"
+    file = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    assert Recorder(f"sqlite:///{file}", file.parent).count_runs("others") == 0
+    return file
 
 
 @dataclass(frozen=True)
@@ -121,281 +67,217 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Pat
 def installation(request: pytest.FixtureRequest, tmp_path: Path, mlflow_database: Path) -> Workspace:
     if request.param == "embedded":
         shutil.copy(mlflow_database, tmp_path / "mlflow.db")
-        return Workspace(Settings(home=tmp_path, run_registered_code=True))
+        return Workspace(Settings(home=tmp_path))
     server: Server = request.getfixturevalue("mlflow_server")
     server.forget()
-    return Workspace(Settings(home=tmp_path, mlflow_uri=server.address, run_registered_code=True))
+    return Workspace(Settings(home=tmp_path, mlflow_uri=server.address))
 
 
 @pytest.fixture
-def files(installation: Workspace, request: pytest.FixtureRequest) -> Path:
-    """The folder that holds the files of registered models."""
-    if installation.settings.mlflow_uri:
-        return request.getfixturevalue("mlflow_server").folder / "artifacts"
-    return installation.settings.root / "mlflow-artifacts"
-
-
-@pytest.fixture
-def registry(installation: Workspace) -> Recorder:
+def recorder(installation: Workspace) -> Recorder:
     return installation.recorder()
 
 
-def told(champion: Champion | None) -> Champion | None:
-    """The champion without the folder its files were fetched to, a new one each time."""
-    return champion and champion.model_copy(update={"folder": ""})
+def register(recorder: Recorder, fitted: Fitted, inputs: str = "inputs 1") -> Version:
+    return recorder.register(fitted.of(inputs), fitted.model, fitted.table, fitted.code)
 
 
-def versions_of(registry: Recorder) -> list[str]:
-    return [str(each.version) for each in registry._client.search_model_versions("name = 'rides'")]
+def versions_of(recorder: Recorder) -> list[str]:
+    return [str(each.version) for each in recorder._client.search_model_versions("name = 'rides'")]
 
 
-def file_of(files: Path, name: str) -> Path:
-    """The registered file of that name on the disk."""
-    found = list(files.rglob(name))
-    assert len(found) == 1
-    return found[0]
-
-
-def test_before_the_first_model_nothing_serves(installation: Workspace, fitted: Fitted) -> None:
-    assert installation.registry().champion("rides") is None
-    with pytest.raises(NoChampion, match="no-champion"):
-        find_champion(installation, fitted.project)
-
-
-def test_a_registered_model_is_the_champion_and_predicts_bit_equal(registry: Recorder, fitted: Fitted) -> None:
-    made = fitted.register(registry)
-    champion = registry.champion("rides")
-    assert told(champion) == told(made)
-    assert (champion.version, champion.candidate) == ("1", "logistic")
-    served, judged = (predict(each, fitted.table, LABELS) for each in (registry.load(champion), fitted.model))
-    assert np.array_equal(served.scores, judged.scores)
-    assert np.array_equal(served.decision, judged.decision)
-    check_agreement(registry.load(champion), fitted.table.head(100), LABELS)
-
-
-def test_the_alias_and_the_tags_say_what_serves(registry: Recorder, fitted: Fitted) -> None:
-    champion = fitted.register(registry)
-    found = registry._client.get_model_version_by_alias("rides", ALIAS)
-    assert str(found.version) == champion.version
-    assert found.tags["model_sha256"] == champion.release.model_sha256
-    assert found.tags["code.features.py"] == fitted.release.code["features.py"]
-    assert found.tags["verdict.passed"] == "true"
-
-
-def test_the_registered_signature_names_the_features(registry: Recorder, fitted: Fitted) -> None:
+def test_a_version_says_what_it_is_and_the_alias_follows_what_it_is_told(
+    installation: Workspace, recorder: Recorder, fitted: Fitted
+) -> None:
     import mlflow
 
-    fitted.register(registry)
+    address = installation.mlflow_address
+    assert alias_of(address, ["rides", "others"]) == {}
+    version = register(recorder, fitted)
+    assert alias_of(address, ["rides", "others"]) == {}, "to register is not to serve"
+    recorder.show("rides", version.version)
+    assert alias_of(address, ["rides", "others"]) == {"rides": "1"}
+    assert alias_of(address, ["others"]) == {}
+    found = recorder._client.get_model_version_by_alias("rides", ALIAS)
+    assert (version.version, version.run_id) == (str(found.version), found.run_id)
+    assert version.experiment_id == recorder._client.get_experiment_by_name("rides").experiment_id
+    assert found.tags["model_sha256"] == fitted.release.model_sha256
+    assert found.tags["release_sha256"] == hashlib.sha256(fitted.release.text).hexdigest()
+    assert found.tags["code.features.py"] == fitted.release.code["features.py"]
+    assert found.tags["verdict.passed"] == "true"
     signature = mlflow.models.get_model_info(f"models:/rides@{ALIAS}").signature
     assert signature.inputs.input_names() == list(fitted.table.columns)
     assert signature.outputs is not None
-
-
-def test_who_only_looks_sees_the_same_champion_without_mlflow(
-    installation: Workspace, registry: Recorder, fitted: Fitted
-) -> None:
-    address = installation.settings.registry_uri() or f"sqlite:///{installation.settings.root / 'mlflow.db'}"
-    assert read_champions(address, ["rides", "others"]) == {}
-    fitted.register(registry)
-    fitted.register(registry, "inputs 2")
-    made = registry._client.get_model_version("rides", "2").creation_timestamp
-    assert read_champions(address, ["rides", "others"]) == {"rides": ("2", datetime.fromtimestamp(made / 1000, UTC))}
-
-
-def test_a_registry_in_a_file_serves_without_mlflow(
-    tmp_path: Path, mlflow_database: Path, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy(mlflow_database, tmp_path / "mlflow.db")
-    installation = Workspace(Settings(home=tmp_path))
-    made = fitted.register(installation.recorder())
-    monkeypatch.setitem(sys.modules, "tierra.model.tracking", None)  # importing it fails
-    assert installation.registry().champion("rides") == made
-    serve(installation, fitted.project)
+    recorder.show("rides", register(recorder, fitted, "inputs 2").version)
+    assert alias_of(address, ["rides"]) == {"rides": "2"}
 
 
 def test_a_model_without_a_signature_is_not_registered(
-    registry: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
 
     nameless = mlflow.models.infer_signature(fitted.table.to_numpy()[:2, :1].astype(float), fitted.table["km"][:2])
     monkeypatch.setattr(mlflow.models, "infer_signature", lambda *_: nameless)
     with pytest.raises(Broken, match="signature-missing"):
-        fitted.register(registry)
-    assert registry.champion("rides") is None
-    assert versions_of(registry) == []
+        register(recorder, fitted)
+    assert versions_of(recorder) == []
 
 
-def test_the_same_inputs_are_one_version_and_one_run(registry: Recorder, fitted: Fitted) -> None:
-    assert told(fitted.register(registry)) == told(fitted.register(registry))
-    assert versions_of(registry) == ["1"]
-    assert registry.count_runs("rides") == 1
+def test_the_same_release_is_one_version_and_one_run_and_another_one_its_own(
+    recorder: Recorder, fitted: Fitted
+) -> None:
+    assert register(recorder, fitted) == register(recorder, fitted)
+    assert (versions_of(recorder), recorder.count_runs("rides")) == (["1"], 1)
+    again = fitted.release.model_copy(update={"reason": "the same inputs, judged anew"})
+    assert recorder.register(again, fitted.model, fitted.table, fitted.code).version == "2"
+    assert register(recorder, fitted).version == "1"
 
 
-def test_other_inputs_are_a_version_of_their_own_and_move_the_alias(registry: Recorder, fitted: Fitted) -> None:
-    fitted.register(registry)
-    assert fitted.register(registry, "inputs 2").version == "2"
-    assert registry.champion("rides").version == "2"
-
-
-def test_a_run_that_did_not_win_is_recorded_once_and_serves_nothing(registry: Recorder, fitted: Fitted) -> None:
-    for _ in range(2):
-        registry.record(fitted.release)
-    assert registry.count_runs("rides") == 1
-    assert registry.champion("rides") is None
+def test_a_run_that_did_not_win_is_recorded_once_and_shows_nothing(
+    installation: Workspace, recorder: Recorder, fitted: Fitted
+) -> None:
+    assert len({recorder.record(fitted.release) for _ in range(2)}) == 1
+    assert recorder.count_runs("rides") == 1
+    assert (versions_of(recorder), alias_of(installation.mlflow_address, ["rides"])) == ([], {})
 
 
 class Killed(BaseException):
     """A crash between two calls."""
 
 
-@pytest.mark.parametrize("call", ["set_registered_model_alias", "create_model_version", "create_registered_model"])
-def test_a_crash_before_the_alias_serves_nothing_and_the_next_run_makes_one_version(
-    registry: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch, call: str
+def killed(*_: Any, **__: Any) -> None:
+    raise Killed
+
+
+def test_a_crash_on_the_way_leaves_what_serves_and_the_next_run_makes_one_version(
+    installation: Workspace, recorder: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: Any, **__: Any) -> None:
-        raise Killed
+    calls = ["create_registered_model", "create_model_version", "get_run"]
+    for number, call in enumerate(calls, 1):
+        with monkeypatch.context() as patched:
+            # The last one after the version is made.
+            patched.setattr(recorder._client, call, killed)
+            with pytest.raises(Killed):
+                register(recorder, fitted, f"inputs {number}")
+        made = len(versions_of(recorder))
+        assert made == number - (call != "get_run")
+        assert register(recorder, fitted, f"inputs {number}").version == str(number)
+        assert len(versions_of(recorder)) == number
+    assert installation.champions.current("rides") is None
+
+
+def test_an_alias_on_a_version_that_mlflow_does_not_know_is_an_error_of_ours(
+    recorder: Recorder, fitted: Fitted
+) -> None:
+    with pytest.raises(TierraError):
+        recorder.show("rides", "1")
+    register(recorder, fitted)
+    with pytest.raises(TierraError):
+        recorder.show("rides", "9")
+
+
+def test_what_mlflow_shows_can_be_taken_over_whole(
+    installation: Workspace, recorder: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a server too. The versions before logged the very file whose digest their release has."""
+    objects = MemoryObjects()
+    assert take_over(installation.mlflow_address, objects, "rides") is None
+    import mlflow
+
+    log = mlflow.sklearn.log_model
+
+    def log_dumped(model: Any, **options: Any) -> Any:
+        with monkeypatch.context() as patched:
+            patched.setattr("skops.io.dump", lambda _, file, **__: Path(file).write_bytes(fitted.dumped))
+            return log(model, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(registry._client, call, killed)
-        with pytest.raises(Killed):
-            fitted.register(registry)
-    assert registry.champion("rides") is None
-    made_before = versions_of(registry)
-    assert fitted.register(registry).version == "1"
-    assert versions_of(registry) == ["1"]
-    assert made_before in ([], ["1"])
-    assert bool(made_before) == (call == "set_registered_model_alias")
-    assert np.array_equal(
-        predict(registry.load(registry.champion("rides")), fitted.table, LABELS).scores,
-        predict(fitted.model, fitted.table, LABELS).scores,
-    )
+        patched.setattr(mlflow.sklearn, "log_model", log_dumped)
+        version = register(recorder, fitted)
+    recorder.show("rides", version.version)
+    champion = take_over(installation.mlflow_address, objects, "rides")
+    assert champion
+    assert (champion.release, champion.number, champion.who) == (fitted.release, 1, "MLflow")
+    assert (champion.version, champion.run_id, champion.experiment_id) == tuple(version.model_dump().values())
+    assert objects.read(champion.model.name) == fitted.dumped
+    assert objects.read(champion.code["features.py"].name) == fitted.code["features.py"]
+    assert fitted.appoint(objects, "inputs 2", after=1)
+    current = take_over(installation.mlflow_address, objects, "rides")
+    assert current
+    assert current.number == 1, "the same release stands there"
+    objects = MemoryObjects()
+    first = fitted.appoint(objects, "inputs 2")
+    assert take_over(installation.mlflow_address, objects, "rides") == first, "whoever was appointed meanwhile stays"
 
 
-def test_a_crash_while_a_challenger_is_registered_leaves_the_champion(
-    registry: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    champion = fitted.register(registry)
-    with monkeypatch.context() as patched:
-        patched.setattr(registry._client, "set_registered_model_alias", lambda *_: (_ for _ in ()).throw(Killed()))
-        with pytest.raises(Killed):
-            fitted.register(registry, "inputs 2")
-    assert told(registry.champion("rides")) == told(champion)
+# looking at the alias
 
 
-def append(file: Path) -> None:
-    file.write_bytes(file.read_bytes() + b" ")
+def as_sqlalchemy(url: str) -> str:
+    return url.replace("postgresql:", "postgresql+psycopg:")
 
 
-def flip(file: Path) -> None:
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(bytes(data))
+def test_an_alias_in_postgresql_is_read_beside_mlflows_own_tables(postgres_url: str) -> None:
+    from mlflow.store.model_registry.dbmodels.models import Base, SqlRegisteredModel, SqlRegisteredModelAlias
 
-
-def serve(installation: Workspace, project: Project) -> Any:
-    return open_scorer(installation, project, find_champion(installation, project))
-
-
-@pytest.mark.parametrize(
-    ("name", "damage", "code"),
-    [
-        ("model.skops", flip, "artifact-tampered"),
-        ("model.skops", append, "artifact-tampered"),
-        ("model.skops", Path.unlink, "artifact-missing"),
-        ("release.json", append, "artifact-tampered"),
-        ("release.json", lambda file: file.write_text("{}"), "artifact-tampered"),
-        ("release.json", Path.unlink, "artifact-missing"),
-        ("features.py", append, "code-mismatch"),
-        ("features.py", Path.unlink, "artifact-missing"),
-        ("project.yaml", append, "code-mismatch"),
-        ("project.yaml", Path.unlink, "code-mismatch"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
-)
-def test_what_was_changed_in_the_registry_does_not_serve(
-    installation: Workspace, registry: Recorder, fitted: Fitted, files: Path, name: str, damage: Any, code: str
-) -> None:
-    fitted.register(registry)
-    serve(installation, fitted.project)
-    damage(file_of(files, name))
-    with pytest.raises(TierraError) as caught:
-        serve(installation, fitted.project)
-    assert caught.value.code == code
-    assert isinstance(caught.value, Broken)
-    assert name in str(caught.value) or code == "artifact-missing"
-
-
-@pytest.mark.parametrize("name", ["pandas.py", "numpy/__init__.py", "helper.py"])
-def test_a_file_added_to_the_registered_code_does_not_run(
-    installation: Workspace, registry: Recorder, fitted: Fitted, files: Path, name: str, tmp_path: Path
-) -> None:
-    fitted.register(registry)
-    added = file_of(files, "features.py").parent / name
-    added.parent.mkdir(exist_ok=True)
-    added.write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
-    with pytest.raises(Broken, match="code-mismatch"):
-        serve(installation, fitted.project)
-    assert not (tmp_path / "canary").exists()
-
-
-def forbid_registered_code(installation: Workspace) -> Workspace:
-    return Workspace(installation.settings.model_copy(update={"run_registered_code": False}))
-
-
-def copied_project(fitted: Fitted, folder: Path) -> Project:
-    folder.mkdir()
-    for file in fitted.project.folder.iterdir():
-        if file.suffix in {".py", ".yaml"}:
-            (folder / file.name).write_bytes(file.read_bytes())
-    return Workspace(Settings(projects=folder.parent)).project(folder.name)
-
-
-def test_local_files_that_equal_the_registered_ones_serve(
-    installation: Workspace, registry: Recorder, fitted: Fitted, tmp_path: Path
-) -> None:
-    fitted.register(registry)
-    project = copied_project(fitted, tmp_path / "local")
-    scorer = serve(forbid_registered_code(installation), project)
-    assert scorer.code.folder == project.folder
-
-
-@pytest.mark.parametrize("damage", [append, Path.unlink], ids=["edited", "removed"])
-def test_a_local_file_that_differs_is_named_when_registered_code_may_not_run(
-    installation: Workspace, registry: Recorder, fitted: Fitted, damage: Any, tmp_path: Path
-) -> None:
-    fitted.register(registry)
-    project = copied_project(fitted, tmp_path / "local")
-    damage(project.folder / "features.py")
-    with pytest.raises(Misconfigured, match="code-differs") as caught:
-        serve(forbid_registered_code(installation), project)
-    assert str(project.folder / "features.py") in str(caught.value)
-
-
-def test_editing_the_local_file_changes_nothing_when_registered_code_runs(
-    installation: Workspace, registry: Recorder, fitted: Fitted, tmp_path: Path
-) -> None:
-    fitted.register(registry)
-    project = copied_project(fitted, tmp_path / "local")
-    (project.folder / "features.py").write_text("def build(rows):\n    raise RuntimeError('edited')\n")
-    assert serve(installation, project).code.files == fitted.release.code
-
-
-def test_a_server_that_is_away_is_unavailable_and_has_lost_nothing(tmp_path: Path) -> None:
+    address = as_sqlalchemy(postgres_url)
+    assert alias_of(address, ["rides"]) == {}, "before the first training there are no tables"
+    engine = create_engine(address)
+    # Only these: MLflow's metadata grows duplicate constraints in a process that opened registries before.
+    Base.metadata.create_all(engine, tables=[each.__table__ for each in (SqlRegisteredModel, SqlRegisteredModelAlias)])
+    with engine.begin() as connection:
+        connection.execute(insert(SqlRegisteredModel).values(name="rides"))
+        connection.execute(insert(SqlRegisteredModelAlias).values(name="rides", alias="champion", version=3))
+        connection.execute(insert(SqlRegisteredModelAlias).values(name="rides", alias="other", version=4))
+    assert alias_of(address, ["rides", "others"]) == {"rides": "3"}
+    with engine.begin() as connection:
+        connection.execute(text("alter table registered_model_aliases rename column version to number"))
+    engine.dispose()
     with pytest.raises(Unavailable, match="registry-unavailable"):
-        Registry(tmp_path, f"http://127.0.0.1:{free_port()}").champion("rides")
+        alias_of(address, ["rides"])
 
 
-@pytest.mark.parametrize("address", ["postgresql://ops:hunter2@localhost/mlflow", "ftp://localhost", "mlflow"])
-def test_an_address_that_cannot_be_a_registry_is_refused_without_its_password(tmp_path: Path, address: str) -> None:
-    with pytest.raises(Misconfigured, match=r"TIERRA_MLFLOW_URI.*registry-address") as caught:
-        Registry(tmp_path, address).champion("rides")
-    assert "hunter2" not in str(caught.value)
+def test_whatever_is_wrong_with_the_view_is_unavailable_and_tells_no_password(tmp_path: Path) -> None:
+    port, no_database, other_table = free_port(), tmp_path / "text.db", tmp_path / "other.db"
+    no_database.write_text("this is no database")
+    with closing(sqlite3.connect(other_table)) as file, file:
+        file.execute("create table registered_model_aliases (model, named, number)")
+    places = {
+        f"postgresql+psycopg://me:canary@127.0.0.1:{port}/models": "registry-unavailable",
+        f"http://me:canary@127.0.0.1:{port}": "registry-unavailable",
+        f"http://127.0.0.1:{port}": "registry-unavailable",
+        "http://me:can/ary@127.0.0.1": "registry-unavailable",
+        "postgresql://me:canary@127.0.0.1/models": "registry-address",
+        "nothing://me:canary@127.0.0.1/m": "registry-address",
+        "mlflow": "registry-address",
+        f"sqlite:///{no_database}": "registry-unavailable",
+        f"sqlite:///{other_table}": "registry-unavailable",
+    }
+    for address, code in places.items():
+        with pytest.raises(Unavailable, match=code) as raised:
+            alias_of(address, ["rides"])
+        assert "canary" not in str(raised.value)
+    assert alias_of(f"sqlite:///{tmp_path / 'absent.db'}", ["rides"]) == {}
+    assert not (tmp_path / "absent.db").exists()
 
 
-def test_a_registry_on_postgresql_serves_what_was_registered(postgres_url: str, fitted: Fitted, tmp_path: Path) -> None:
-    uri = postgres_url.replace("postgresql:", "postgresql+psycopg:")
-    installation = Workspace(Settings(home=tmp_path, mlflow_uri=uri))
-    made = fitted.register(installation.recorder())
-    assert told(installation.registry().champion("rides")) == told(made)
-    serve(installation, fitted.project)
+def test_an_alias_that_was_moved_is_told_in_one_sentence() -> None:
+    assert describe_move("rides", "3", {"rides": "3"}) == ""
+    assert describe_move("rides", "", {}) == ""
+    assert describe_move("rides", "3", {"rides": "2"}).endswith("of rides names version 2, and version 3 serves")
+    assert describe_move("rides", "3", {"others": "3"}).endswith("of rides names none, and version 3 serves")
+
+
+def test_an_address_that_cannot_be_a_registry_is_refused_without_its_password(tmp_path: Path) -> None:
+    for address in ("postgresql://ops:hunter2@localhost/mlflow", "ftp://localhost", "mlflow"):
+        with pytest.raises(Misconfigured, match=r"TIERRA_MLFLOW_URI.*registry-address") as caught:
+            Workspace(Settings(home=tmp_path, mlflow_uri=address)).recorder().count_runs("rides")
+        assert "hunter2" not in str(caught.value)
+
+
+def test_a_registry_on_postgresql_shows_what_was_registered(postgres_url: str, fitted: Fitted, tmp_path: Path) -> None:
+    installation = Workspace(Settings(home=tmp_path, mlflow_uri=as_sqlalchemy(postgres_url)))
+    recorder = installation.recorder()
+    recorder.show("rides", register(recorder, fitted).version)
+    assert alias_of(installation.mlflow_address, ["rides"]) == {"rides": "1"}

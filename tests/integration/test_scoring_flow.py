@@ -16,6 +16,7 @@ from tierra.errors import DataRejected, InvalidCall, NoChampion
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations, read_published
 from tierra.store.sinks import ObjectSink
+from tierra.workspace import open_workspace
 
 CLOCK = "2024-04-29T03:00:00+00:00"
 DUE, EARLIER, ABSENT = ["2024-04-28", "2024-04-29"], "2024-04-25", "2030-01-01"
@@ -97,9 +98,7 @@ class Installation:
         return hashlib.sha256(b"".join(str(file).encode() + file.read_bytes() for file in files)).hexdigest()
 
     def versions(self) -> int:
-        from tierra.model.recorder import Recorder
-
-        return Recorder(self.folder / "var").count_runs("rides")
+        return open_workspace().recorder().count_runs("rides")
 
 
 def ended(state: Any) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ from tierra.settings import Settings
 from tierra.store import predictions
 from tierra.store.local_objects import LocalObjects
 from tierra.store.opening import open_objects
-from tierra.store.predictions import Manifest, can_rely_on, generations, publish, read_manifest, read_published
+from tierra.store.predictions import Manifest, generations, is_reusable, publish, read_manifest, read_published
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import SqlSink
 from tierra.store.sweeping import sweep
@@ -216,7 +216,7 @@ def test_after_a_lost_answer_another_s_manifest_is_not_taken_for_one_s_own(sink:
 def test_a_part_that_is_gone_is_not_published(sink: Sink) -> None:
     manifest = manifest_of(sink, rows("a"))
     assert sink.remove_part(manifest.parts[0].name, datetime.now(UTC) + timedelta(days=1))
-    assert not can_rely_on(sink, manifest.parts[0])
+    assert not is_reusable(sink, manifest.parts[0])
     with pytest.raises(Broken, match="part-late"):
         publish(sink, manifest, 0)
     assert generations(sink) == {}
@@ -229,7 +229,7 @@ def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
         publish(sink, manifest_of(sink, rows(key)), number)
     orphan = sink.write_part(iter([rows("orphan")]))
     assert sweep(sink) == [], "a running writer may hold it"
-    monkeypatch.setattr("tierra.store.sweeping.SWEPT", timedelta(seconds=-5))
+    monkeypatch.setattr("tierra.store.sweeping.SWEEP_AGE", timedelta(seconds=-5))
     assert sweep(sink) == [orphan.name]
     assert sweep(sink) == []
     assert sink.written(orphan) is None
@@ -244,5 +244,21 @@ def test_a_part_written_again_is_young_again(sink: Sink, monkeypatch: pytest.Mon
     assert written
     assert written > before - timedelta(seconds=1)
     assert not sink.remove_part(part.name, written)
-    monkeypatch.setattr(predictions, "RELIED_ON", timedelta(0))
-    assert not can_rely_on(sink, part)
+    monkeypatch.setattr(predictions, "REUSE_LIMIT", timedelta(0))
+    assert not is_reusable(sink, part)
+
+
+def test_a_later_generation_names_published_parts_again_however_old_and_other_old_parts_not(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, other = manifest_of(sink, rows("a")), manifest_of(sink, rows("orphan"))
+    publish(sink, manifest, 0)
+    monkeypatch.setattr(predictions, "REUSE_LIMIT", timedelta(0))
+    assert publish(sink, manifest.model_copy(update={"writer": "later"}), 1)[1] == "published"
+    assert (keys(sink, 1), keys(sink, 2)) == (["a"], ["a"])
+    with pytest.raises(Broken, match="part-late"):
+        publish(sink, other, 2)
+    both = manifest.model_copy(update={"parts": (*manifest.parts, *other.parts)})
+    with pytest.raises(Broken, match="part-late"):
+        publish(sink, both, 2)
+    assert generations(sink) == {DAY: 2}

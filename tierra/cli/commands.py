@@ -1,5 +1,6 @@
 """The command `tierra`. Heavy libraries and the flows load only when a command needs them."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -140,6 +141,22 @@ def status(
 
             out.print(show_status(seen), soft_wrap=False)
     raise typer.Exit(seen.exit_code)
+
+
+@app.command()
+def champions(project: PROJECT, as_json: JSON = False) -> None:
+    """List every champion a project had: since when, by whose word and why."""
+    with one_line_errors():
+        from tierra.cli.console import print_json, show_champions
+        from tierra.workspace import open_workspace
+
+        workspace = open_workspace()
+        name = workspace.project(project).name
+        found = workspace.champions.history(name)
+        if as_json:
+            print_json(json.dumps({"project": name, "champions": [each.model_dump(mode="json") for each in found]}))
+            return
+        show_champions(name, found)
 
 
 @app.command()

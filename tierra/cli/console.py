@@ -1,8 +1,9 @@
 """What people see in a terminal: one line a station, tables, and errors in one line."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,12 +14,13 @@ from rich.progress import Progress as Bars
 from tierra.errors import TierraError
 from tierra.journal import Entry, Progress, Watcher, watching
 from tierra.model.spec import heading
-from tierra.report.terminal import metrics_table, pairs
+from tierra.report.terminal import metrics_table, pairs, plain_table
 
 if TYPE_CHECKING:
+    from tierra.model.champions import Pointer
     from tierra.steps.trial import Trial
 
-__all__ = ["out", "pairs", "people", "print_json", "progress", "show_error", "show_trial"]
+__all__ = ["out", "pairs", "people", "print_json", "progress", "show_champions", "show_error", "show_trial"]
 
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
@@ -88,6 +90,22 @@ def show_trial(trial: "Trial") -> None:
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
     out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {escape('; '.join(trial.verdict.reasons))}")
+
+
+def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
+    """A project's champions, a row each, oldest first: the last one serves."""
+    out.print(f"\n[bold]{project}[/]: {'the last one serves' if champions else 'no model has been registered yet'}")
+    if not champions:
+        return
+    table = plain_table("number", "version", "candidate", "since", "who", right=9)
+    for name in ("why", "verdict"):
+        table.add_column(name, overflow="fold")
+    for each in champions:
+        since = f"{each.when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        verdict = f"{'passed' if each.verdict.passed else 'not passed'}: {'; '.join(each.verdict.reasons)}"
+        texts = (each.version, each.candidate, since, each.who, each.why, verdict)
+        table.add_row(str(each.number), *(escape(text) for text in texts))
+    out.print(table, soft_wrap=False)
 
 
 def describe_candidate(candidate: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ SECONDS = 5
 TABLE = "registered_model_aliases"
 # No answer, or one that is not as MLflow lays it out today.
 FAILURES = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError, sqlite3.Error)
-QUERY = f"select name, version from {TABLE} where alias = '{ALIAS}'"
+QUERY = f"select name, version from {TABLE} where alias = '{ALIAS}'"  # noqa: S608  of constants
 
 
 def alias_of(uri: str, projects: Iterable[str]) -> dict[str, str]:

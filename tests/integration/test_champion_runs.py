@@ -1,0 +1,145 @@
+"""Real runs over the champion's pointers: a history, an alias moved by hand, MLflow lost and set back by a week."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.integration.test_scoring_flow import DUE, Installation, stand_in
+from tierra.cli.commands import app
+from tierra.model.view import alias_of
+from tierra.status.seen import Check
+from tierra.status.stores import look_at_stores
+from tierra.workspace import open_workspace
+
+STRENGTHS, BETTER = (0.00001, 0.0001, 0.01), 1.0
+
+
+def candidates(strength: float) -> list[dict[str, Any]]:
+    return [{"rule": "base_rate"}, {"model": "logistic", "params": {"C": strength}}]
+
+
+@pytest.fixture(scope="module")
+def three(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation that trained three times, each time better; `week_old.db` is MLflow after the first."""
+    folder = tmp_path_factory.mktemp("three") / "here"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        here = stand_in(folder, monkeypatch)
+        for number, strength in enumerate(STRENGTHS, 1):
+            here.restate(candidates=candidates(strength))
+            name, end = here.train()
+            assert (name, end.champion.version) == ("Promoted", str(number))
+            if number == 1:
+                shutil.copy(folder / "var" / "mlflow.db", folder / "week_old.db")
+    return folder
+
+
+@pytest.fixture
+def here(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    return stand_in(Path(shutil.copytree(three, tmp_path / "here")), monkeypatch)
+
+
+def shown() -> str | None:
+    """The version that MLflow's alias names."""
+    return alias_of(open_workspace().mlflow_address, ["rides"]).get("rides")
+
+
+def command(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def registry_check() -> Check:
+    (check,) = [each for each in look_at_stores(open_workspace()).checks if each.name == "registry"]
+    return check
+
+
+def test_three_trainings_are_three_champions_with_their_history(here: Installation) -> None:
+    history = open_workspace().champions.history("rides")
+    assert [(each.number, each.version, each.candidate) for each in history] == [
+        (number, str(number), "logistic") for number in (1, 2, 3)
+    ]
+    assert sorted(each.when for each in history) == [each.when for each in history]
+    assert {each.who.count("@") for each in history} == {1}
+    assert "champion version 2" in history[2].verdict.reasons[-1]
+    assert (shown(), registry_check().level) == ("3", "green")
+    said = json.loads(command("champions", "rides", "--json"))
+    assert (said["project"], [each["number"] for each in said["champions"]]) == ("rides", [1, 2, 3])
+    assert said["champions"][2]["verdict"]["promote"] is True
+    table = command("champions", "rides")
+    assert "logistic beats" in " ".join(table.split())
+    assert max(map(len, table.splitlines())) <= 120
+
+
+def test_an_alias_moved_by_hand_is_told_changes_nothing_and_is_set_back(here: Installation) -> None:
+    workspace = open_workspace()
+    workspace.recorder().show("rides", "1")
+    check = registry_check()
+    assert check.level == "amber"
+    assert "names version 1, and version 3 serves" in check.what
+    warnings = json.loads(command("check", "rides", "--json"))["warnings"]
+    assert [each for each in warnings if "names version 1, and version 3 serves" in each]
+    name, end = here.score()
+    assert (name, end.model_version) == ("Published", "3")
+    name, end = here.train()
+    assert (name, end.champion.version, shown()) == ("KeptChampion", "3", "3")
+    assert "names version 1, and version 3 serves; it was set back" in Path(end.receipt).read_text().replace(
+        "&#x27;", "'"
+    )
+    assert registry_check().level == "green"
+
+
+def test_mlflow_lost_or_set_back_by_a_week_takes_nothing_from_what_serves(here: Installation) -> None:
+    database = here.folder / "var" / "mlflow.db"
+    database.unlink()
+    shutil.rmtree(here.folder / "var" / "mlflow-artifacts")
+    name, end = here.score(DUE[0])
+    assert (name, end.model_version) == ("Published", "3")
+    assert (registry_check().level, database.exists()) == ("amber", False)
+    shutil.copy(here.folder / "week_old.db", database)
+    assert shown() == "1"
+    name, end = here.score(DUE[1])
+    assert (name, end.model_version) == ("Published", "3")
+    name, end = here.train()
+    assert (name, end.champion.version) == ("KeptChampion", "3")
+    assert "MLflow does not show version 3 as champion" in Path(end.receipt).read_text()
+    here.restate(candidates=candidates(BETTER))
+    name, end = here.train()
+    assert name == "Promoted"
+    latest = open_workspace().champions.latest("rides")
+    assert latest
+    assert (latest.number, latest.version) == (4, shown())
+
+
+def test_an_mlflow_that_cannot_be_compared_is_amber_and_stops_no_scoring(here: Installation) -> None:
+    (here.folder / "var" / "mlflow.db").write_text("no database at all, " * 99)
+    assert "MLflow cannot be compared" in registry_check().what
+    assert registry_check().level == "amber"
+    assert [
+        each for each in json.loads(command("check", "rides", "--json"))["warnings"] if "cannot be compared" in each
+    ]
+    assert here.score()[0] == "Published"
+
+
+def test_of_two_trainings_at_once_the_second_keeps_the_first_s_champion(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.champions import keep_champion
+    from tierra.model.recorder import Recorder
+
+    register = Recorder.register
+
+    def overtaken(self: Recorder, *arguments: Any) -> Any:
+        assert keep_champion(open_workspace().objects, after=3, version="77")
+        return register(self, *arguments)
+
+    monkeypatch.setattr(Recorder, "register", overtaken)
+    here.restate(candidates=candidates(BETTER))
+    name, end = here.train()
+    assert (name, end.champion.version) == ("KeptChampion", "77")
+    assert end.reason == "another training promoted version 77 first"
+    assert shown() == "3", "who lost shows nothing"
