@@ -35,7 +35,7 @@ from tierra.model.recorder import Recorder
 from tierra.model.registry import Registry
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
-from tierra.model.training import tune
+from tierra.model.training import tune_threshold
 from tierra.project.project import Project
 from tierra.settings import Settings
 from tierra.steps.champion import find_champion, open_scorer
@@ -71,7 +71,7 @@ def fit_project(folder: Path) -> Fitted:
         project.recipe, code, rows
     )
     examples = Examples(table, target.to_numpy(float), labels)
-    model = tune(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
+    model = tune_threshold(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
     verdict = Verdict(passed=True, winner="logistic", promote=True, reasons=("because",))
     release = Release(
         project=project.name, candidate="logistic", inputs="inputs 1", model_sha256="", metrics={}, rule_metrics={},

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tierra.data.contract import REASON, Findings, check_rows, check_table, uphold
+from tierra.data.contract import REASON, Findings, check_rows, check_table, enforce_contract
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
 from tierra.journal import at_station
@@ -51,9 +51,9 @@ def test_batches_are_counted_together() -> None:
 
 
 def test_the_budget_is_a_limit_that_may_be_reached() -> None:
-    uphold(check(contract(FAR, budget=0.5))[2], contract(FAR, budget=0.5))
+    enforce_contract(check(contract(FAR, budget=0.5))[2], contract(FAR, budget=0.5))
     with pytest.raises(DataRejected, match=r"2 of 4 rows quarantined, 50.00%, budget 49.00%.*budget-exceeded"):
-        uphold(check(contract(FAR))[2], contract(FAR, budget=0.49))
+        enforce_contract(check(contract(FAR))[2], contract(FAR, budget=0.49))
 
 
 def test_an_expectation_that_stops_names_its_rows() -> None:
@@ -61,14 +61,14 @@ def test_an_expectation_that_stops_names_its_rows() -> None:
     clean, bad, findings = check(declared)
     assert (clean.num_rows, bad.num_rows) == (4, 0)
     with pytest.raises(DataRejected, match=r"rides: km .*: 2 of 4 rows fail.*expectation-failed"):
-        uphold(findings, declared)
+        enforce_contract(findings, declared)
 
 
 def test_a_warning_keeps_the_rows_and_is_noted() -> None:
     declared = contract(KNOWN, on_fail="warn")
     clean, _, findings = check(declared)
     with at_station("validate") as entry:
-        uphold(findings, declared)
+        enforce_contract(findings, declared)
     assert clean.num_rows == 4
     assert ["2 of 4 rows fail" in line for line in entry.facts["warning"]] == [True]
 
@@ -94,9 +94,9 @@ def test_what_is_not_known_yet_is_passed_over_when_scoring() -> None:
 
 
 def test_history_drops_what_breaks_the_contract_and_refuses_nothing() -> None:
-    lenient = contract(FAR, on_fail="stop", budget=0.0).dropping()
+    lenient = contract(FAR, on_fail="stop", budget=0.0).for_history()
     clean, _, findings = check(lenient)
-    uphold(findings, lenient)
+    enforce_contract(findings, lenient)
     assert clean.column("ride").to_pylist() == [1, 3]
 
 

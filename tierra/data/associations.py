@@ -1,4 +1,4 @@
-"""How columns of a sample go together."""
+"""Correlations between the columns of a sample."""
 
 import numpy as np
 import pyarrow as pa
@@ -54,11 +54,11 @@ def _varies(values: np.ndarray) -> bool:
 
 
 def _pearson(values: np.ndarray) -> np.ndarray:
-    """Over the rows where both are there, as pandas does, by matrix products."""
-    there = ~np.isnan(values)
-    centred = np.where(there, values - np.nanmean(values, axis=0), 0.0)
+    """Over the rows where both columns have a value, as pandas does, by matrix products."""
+    present = ~np.isnan(values)
+    centred = np.where(present, values - np.nanmean(values, axis=0), 0.0)
     centred /= np.maximum(np.abs(centred).max(axis=0), np.finfo(float).tiny)
-    weight = there.astype(float)
+    weight = present.astype(float)
     rows, sums, squares = weight.T @ weight, centred.T @ weight, np.square(centred).T @ weight
     with np.errstate(all="ignore"):
         shared = centred.T @ centred - sums * sums.T / rows

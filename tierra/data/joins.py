@@ -16,7 +16,7 @@ from tierra.journal import note
 
 @dataclass(frozen=True)
 class _Side:
-    """A join made ready: the right table, indexed by its key."""
+    """A join prepared: the right table, indexed by its key."""
 
     join: Join
     table: pa.Table
@@ -25,14 +25,14 @@ class _Side:
 
 
 class Joiner:
-    """Declared joins, made ready once and applied batch by batch.
+    """Declared joins, prepared once and applied batch by batch.
 
     Raises DataRejected at once when a right side repeats a key, which would
     multiply rows.
     """
 
     def __init__(self, joins: Sequence[Join], tables: Mapping[str, pa.Table]) -> None:
-        self._sides = [_make_ready(join, tables[join.right]) for join in joins]
+        self._sides = [_index_right_side(join, tables[join.right]) for join in joins]
         self._orphans = dict.fromkeys((join.right for join in joins), 0)
         self._rows = 0
 
@@ -68,7 +68,7 @@ def join_tables(left: pa.Table, tables: Mapping[str, pa.Table], joins: Sequence[
     return joined
 
 
-def _make_ready(join: Join, right: pa.Table) -> _Side:
+def _index_right_side(join: Join, right: pa.Table) -> _Side:
     _require(right, join, join.right)
     index = _index(right, join)
     if not index.is_unique:
@@ -127,5 +127,5 @@ def _family(kind: pa.DataType) -> str:
 def _require(table: pa.Table, join: Join, name: str) -> None:
     for column in join.on:
         if column not in table.column_names:
-            there = ", ".join(table.column_names)
-            raise DataRejected("column-missing", f"{name}: no column '{column}' to join on (there: {there})")
+            available = ", ".join(table.column_names)
+            raise DataRejected("column-missing", f"{name}: no column '{column}' to join on (available: {available})")

@@ -11,7 +11,7 @@ ONE_DAY = timedelta(days=1)
 
 
 def choose_groups(file: pq.ParquetFile, column: str | None, window: Window) -> list[int]:
-    """The groups to read. One whose statistics say nothing is read."""
+    """The groups to read; those without statistics are always read."""
     groups = list(range(file.num_row_groups))
     if window == EVERYTHING or column is None:
         return groups
@@ -34,7 +34,7 @@ def _may_hold(group: Any, column: str, window: Window) -> bool:
 
 
 def _day(value: Any) -> date | None:
-    """A bound's day; of text only where its order is that of its days."""
+    """A bound's day; of text only when it sorts like dates do."""
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):

@@ -38,7 +38,7 @@ class Verdict(BaseModel):
 
 
 def advantage(metric: str, one: dict[str, float], other: dict[str, float]) -> float:
-    """By how much `one` is better than `other`; negative when worse. Raises DataRejected where there is no telling."""
+    """By how much `one` is better than `other`; negative when worse. Raises DataRejected when one is not a number."""
     if metric not in one or metric not in other:
         raise DataRejected("metric-failed", f"{heading(metric)} is no number on these rows: too few, or all alike")
     difference = one[metric] - other[metric]
@@ -71,13 +71,14 @@ def _reason(
     over: tuple[float, float] | None,
 ) -> str:  # fmt: skip
     verb, by = "beats" if beats else "does not beat", f" by {margin:g} or more" if margin else ""
-    said = f"{name} {verb} {other}{by}: {heading(metric)} {shown(ours[metric])} against {shown(theirs[metric])}"
+    both = f"{format_metric(ours[metric])} against {format_metric(theirs[metric])}"
+    reason = f"{name} {verb} {other}{by}: {heading(metric)} {both}"
     if over is None:
-        return said
+        return reason
     low, high = (-over[1], -over[0]) if metric in LOWER_IS_BETTER else over
-    return f"{said}, better by {shown(low)} to {shown(high)} (95 % interval)"
+    return f"{reason}, better by {format_metric(low)} to {format_metric(high)} (95 % interval)"
 
 
-def shown(value: float) -> str:
+def format_metric(value: float) -> str:
     """A metric as people read it: four decimals, or four significant digits of a large number."""
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"

@@ -29,7 +29,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
     """The file's plain values, and the line of each key. Raises Misconfigured."""
     text = _text(file)
     try:
-        _refuse_what_grows(file, text)
+        _refuse_bombs(file, text)
         root = yaml.compose(text, Loader=PlainLoader)
         lines: Lines = {}
         _walk(file, root, (), lines)
@@ -52,8 +52,8 @@ def _text(file: Path) -> str:
         raise Misconfigured("project-unreadable", f"{file}: {error}") from None
 
 
-def _refuse_what_grows(file: Path, text: str) -> None:
-    """Aliases multiply what is written, and deep nesting takes a parser's time squared."""
+def _refuse_bombs(file: Path, text: str) -> None:
+    """Refuse aliases, which multiply content, and deep nesting, which takes quadratic time."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

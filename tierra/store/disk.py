@@ -1,4 +1,4 @@
-"""Every call of ours that changes a disk, so that a test can stop the world at each."""
+"""Every call that changes a disk, so that a test can fail or kill at each."""
 
 import os
 from pathlib import Path
@@ -33,7 +33,7 @@ def link(old: Path, new: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take a name away."""
+    """Remove a file, if it is there."""
     path.unlink(missing_ok=True)
 
 
