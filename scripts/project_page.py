@@ -9,7 +9,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from scripts.project_schema import Schema
-from tierra.data.expectations import ROW, TABLE
+from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.model.spec import METRICS
 from tierra.spec import NAME
 
@@ -184,6 +184,10 @@ def render_page(schema: Schema, template: str) -> str:
     reference = Reference(schema)
     jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701  Markdown
     metrics = {task: ", ".join(f"`{name}`" for name in names) for task, names in METRICS.items()}
-    names = {"row_expectations": list(ROW), "table_expectations": list(TABLE), "metrics": metrics}
+    names = {
+        "row_expectations": list(ROW_EXPECTATIONS),
+        "table_expectations": list(TABLE_EXPECTATIONS),
+        "metrics": metrics,
+    }
     text = jinja.from_string(template).render(keys=reference.keys, rest=reference.rest, **names)
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"

@@ -23,7 +23,7 @@ from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.project.project import Project
 from tierra.report.wording import inline
-from tierra.spec import duration
+from tierra.spec import format_duration
 from tierra.steps.register import is_same_training
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
@@ -71,7 +71,7 @@ def _decide(question: str, time_limit: timedelta, asked: Asked) -> tuple[bool, s
         return False, "approval is asked for and there is no server to ask on: approve with tierra train --approve"
     answer = ask(run.flow_run.id, question, time_limit)
     if answer is None:
-        return False, f"no one approved within {duration(time_limit)}"
+        return False, f"no one approved within {format_duration(time_limit)}"
     return answer.approve == "yes", answer.said
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tests.builders import ride_spec, write_project
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Profile
-from tierra.data.profiling import profile_table
+from tierra.data.profile_table import profile_table
 from tierra.errors import DataRejected
 from tierra.journal import Entry, Journal
 from tierra.model.evaluation import (

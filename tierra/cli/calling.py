@@ -25,11 +25,11 @@ def run_flow(name: str) -> Callable[..., Any]:
 
     def run(*arguments: Any, quiet: bool = False, **_: Any) -> Any:
         from tierra.cli.console import people, progress
-        from tierra.logs import a_person_watches
+        from tierra.logs import warn_on_terminal
         from tierra.workspace import open_workspace
 
         open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
-        a_person_watches()
+        warn_on_terminal()
         if load_settings().clock and not quiet:
             people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
         with progress(quiet):

@@ -19,7 +19,7 @@ from tierra.workspace import open_workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tierra.model.comparing import Compared
+    from tierra.model.comparison import Comparison
     from tierra.model.examples import Examples
 
 
@@ -31,7 +31,7 @@ def evaluate_models(
 
     A champion of the same inputs is the best itself.
     """
-    from tierra.model.comparing import Compared
+    from tierra.model.comparison import Comparison
     from tierra.store.memo import remember
 
     workspace = open_workspace()
@@ -42,7 +42,7 @@ def evaluate_models(
     # The champion by what it is, not by the folder its files were fetched to, a new one each time.
     served = [champion.version, champion.release] if champion else None
     inputs = [parts.test.sha256, table.joined.sha256, choice, served, wanted, _files(project)]
-    compared = remember(workspace.objects, "evaluate", inputs, Compared,
+    compared = remember(workspace.objects, "evaluate", inputs, Comparison,
                         lambda: _compare(project, choice, table, parts, champion))  # fmt: skip
     note(evaluations=compared.evaluations)
     if compared.warning:
@@ -67,8 +67,8 @@ def _files(project: Project) -> dict[str, str]:
 
 def _compare(
     project: Project, choice: Choice, table: FeatureTable, parts: Parts, champion: Champion | None
-) -> "Compared":
-    from tierra.model.comparing import compare_models
+) -> "Comparison":
+    from tierra.model.comparison import compare_models
     from tierra.model.training import scorers_of
 
     test, warning = read_part(parts.test, parts.labels), ""

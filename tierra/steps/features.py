@@ -74,7 +74,7 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
 
     from tierra.data.code import load_code
     from tierra.data.features import build_training_features, check_row_wise
-    from tierra.data.frames import settle_types, to_frame
+    from tierra.data.frames import gaps_to_float, to_frame
     from tierra.data.joins import join_tables
     from tierra.data.split import unit_of
     from tierra.data.target import make_target, make_weight
@@ -83,7 +83,7 @@ def _build(project: Project, tables: dict[str, TableRef]) -> FeatureTable:
     objects, recipe = open_workspace().objects, project.recipe
     code = load_code(project.folder, project.functions)
     read = {name: read_table(objects, ref) for name, ref in tables.items()}
-    joined = settle_types(join_tables(read[project.main], read, project.joins))
+    joined = gaps_to_float(join_tables(read[project.main], read, project.joins))
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)

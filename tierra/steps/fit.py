@@ -86,11 +86,11 @@ def _fit(
 ) -> Fitted:  # fmt: skip
     from tierra.model.artifact import dump_model, inner_model
     from tierra.model.candidates import check_types, fit_candidate
-    from tierra.model.training import measure, scorers_of, tune
+    from tierra.model.training import measure, scorers_of, tune_threshold
 
     check_types(candidate, train, project.preprocessing)
     inside = {each.candidate: inner_model(load_fitted(each)) for each in members}
-    model = tune(fit_candidate(candidate, train, inside, project.preprocessing), later, project.card.cost)
+    model = tune_threshold(fit_candidate(candidate, train, inside, project.preprocessing), later, project.card.cost)
     with open_workspace().objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(model))
     validation = measure(model, later, scorers_of(later.labels, project.gate, project.metrics))
@@ -107,9 +107,9 @@ def _note_features(project: Project, train: "Examples") -> None:
 def _find_leaks(project: Project, train: "Examples") -> None:
     """Note what tells the target alone. Raises DataRejected where the contract says so."""
     from tierra.errors import DataRejected
-    from tierra.model.leaks import find_leaks, say
+    from tierra.model.leaks import describe_leaks, find_leaks
 
-    found = say(find_leaks(train))
+    found = describe_leaks(find_leaks(train))
     note(leaks=found)
     if found and project.contract.leaks == "stop":
         raise DataRejected("leak-found", f"{project.name}: {'; '.join(found)}")

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.run.station import station
 from tierra.data.labels import Labels
-from tierra.data.recipe import BESIDE, ROW, TARGET, UNIT, WEIGHT
+from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET, UNIT, WEIGHT
 from tierra.journal import note
 from tierra.project.project import Project
 from tierra.steps.features import FeatureTable
@@ -58,7 +58,7 @@ def read_part(part: TableRef, labels: Labels) -> "Examples":
 
     frame = to_frame(read_table(open_workspace().objects, part))
     weight = frame[WEIGHT].to_numpy() if WEIGHT in frame else None
-    table = frame.drop(columns=[name for name in BESIDE if name in frame])
+    table = frame.drop(columns=[name for name in EXTRA_COLUMNS if name in frame])
     return Examples(table, frame[TARGET].to_numpy(), labels, weight)
 
 

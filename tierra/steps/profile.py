@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def profile_of(name: str, table: TableRef, key: Sequence[str], columns: Sequence[str] | None = None) -> "Profile":
     """The profile of a stored table, drawn once; of some columns, where they are named."""
     from tierra.data.profile import Profile
-    from tierra.data.profiling import profile_table
+    from tierra.data.profile_table import profile_table
     from tierra.store.memo import remember
     from tierra.store.tables import read_batches
 

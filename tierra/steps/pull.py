@@ -64,16 +64,16 @@ def read_partition(project: Project, day: date | None) -> PartitionRows:
     """The snapshots of a partition's rows without what is known later, and of its history."""
     from tierra.data.partitions import history_window
     from tierra.data.snapshot import take_snapshot
-    from tierra.data.sources import open_source, wanted_columns
-    from tierra.data.window import EVERYTHING, only
+    from tierra.data.sources import columns_to_read, open_source
+    from tierra.data.window import EVERYTHING, single_day
     from tierra.errors import DataRejected
 
     workspace, source = open_workspace(), project.main_source
     reader = open_source(project.main, source, project.folder, workspace.settings)
-    wanted = [name for name in wanted_columns(source, reader) if name not in project.withheld]
+    wanted = [name for name in columns_to_read(source, reader) if name not in project.withheld]
     bare = source.model_copy(update={"columns": tuple(wanted), "known_later": ()})
     bare = bare.model_copy(update={"types": {name: kind for name, kind in source.types.items() if name in wanted}})
-    rows = take_snapshot(workspace.objects, bare, reader, only(day) if day else EVERYTHING)
+    rows = take_snapshot(workspace.objects, bare, reader, single_day(day) if day else EVERYTHING)
     if not (day and source.history):
         return PartitionRows(rows=rows)
     try:

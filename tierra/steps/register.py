@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.run.station import station
 from tierra.data.labels import Labels
-from tierra.data.recipe import BESIDE
+from tierra.data.recipe import EXTRA_COLUMNS
 from tierra.journal import note, note_made
 from tierra.model.gate import Scores, Verdict
 from tierra.model.release import Champion
@@ -41,7 +41,7 @@ def register_model(
         datasets=digests_of(snapshots),
         types=table.joined.columns,
         labels=parts.labels,
-        features=[name for name in parts.train.columns if name not in BESIDE],
+        features=[name for name in parts.train.columns if name not in EXTRA_COLUMNS],
         rows=parts.rows,
         scores=scores,
         verdict=verdict,

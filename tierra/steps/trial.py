@@ -11,9 +11,9 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from tierra.data.code import load_code
-from tierra.data.contract import Findings, check_rows, check_table, uphold
+from tierra.data.contract import Findings, check_rows, check_table, enforce_contract
 from tierra.data.features import build_training_features, check_row_wise
-from tierra.data.frames import settle_types, to_frame
+from tierra.data.frames import gaps_to_float, to_frame
 from tierra.data.joins import join_tables
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
@@ -90,7 +90,7 @@ def _validate(project: Project, name: str, table: pa.Table) -> pa.Table:
     findings = Findings(name, project.contract.of(name, project.main))
     clean, _ = check_rows(table, findings)
     check_table([table], findings)
-    uphold(findings, project.contract)
+    enforce_contract(findings, project.contract)
     note(**{f"{name} quarantined": findings.quarantined})
     return clean
 
@@ -98,7 +98,7 @@ def _validate(project: Project, name: str, table: pa.Table) -> pa.Table:
 def _split(project: Project, tables: dict[str, pa.Table]) -> tuple[Project, dict[str, Examples], pd.DataFrame]:
     """The project as its task settles it, its three parts, and the source's rows of the test part."""
     recipe, code = project.recipe, load_code(project.folder, project.functions)
-    rows = to_frame(settle_types(join_tables(tables[project.main], tables, project.joins)))
+    rows = to_frame(gaps_to_float(join_tables(tables[project.main], tables, project.joins)))
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)
     table = build_training_features(recipe, code, rows)
@@ -114,9 +114,9 @@ def _split(project: Project, tables: dict[str, pa.Table]) -> tuple[Project, dict
 
 
 def _find_leaks(project: Project, train: Examples) -> list[str]:
-    from tierra.model.leaks import find_leaks, say
+    from tierra.model.leaks import describe_leaks, find_leaks
 
-    found = say(find_leaks(train))
+    found = describe_leaks(find_leaks(train))
     if found and project.contract.leaks == "stop":
         raise DataRejected("leak-found", f"{project.name}: {'; '.join(found)}")
     return found
@@ -124,17 +124,17 @@ def _find_leaks(project: Project, train: Examples) -> list[str]:
 
 def _fit(project: Project, parts: dict[str, Examples]) -> dict[str, Any]:
     from tierra.model.candidates import check_types, fit_candidate
-    from tierra.model.training import tune
+    from tierra.model.training import tune_threshold
 
     fitted: dict[str, Any] = {}
     for candidate in track(project.candidates or (), "candidates"):
         check_types(candidate, parts["train"], project.preprocessing)
         fitted[candidate.name] = fit_candidate(candidate, parts["train"], fitted, project.preprocessing)
-    return {name: tune(model, parts["validation"], project.card.cost) for name, model in fitted.items()}
+    return {name: tune_threshold(model, parts["validation"], project.card.cost) for name, model in fitted.items()}
 
 
 def _judge(project: Project, models: dict[str, Any], parts: dict[str, Examples], source: pd.DataFrame) -> Trial:
-    from tierra.model.comparing import compare_models
+    from tierra.model.comparison import compare_models
     from tierra.model.preprocessing import describe_features
     from tierra.model.training import choose_candidate, measure, scorers_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from tasks.run.station import station
-from tierra.data.quarantine import Reason, find_reasons
+from tierra.data.quarantine import QuarantineReason, find_reasons
 from tierra.data.spec import Contract
 from tierra.errors import DataRejected
 from tierra.journal import note, note_each
@@ -30,7 +30,7 @@ class Checked(BaseModel):
     quarantine: TableRef | None = None
     rows_in: int
     warnings: tuple[str, ...] = ()
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[QuarantineReason, ...] = ()
 
     @property
     def quarantined(self) -> int:
@@ -92,7 +92,7 @@ def _check(project: Project, name: str, snapshot: TableRef, ignore: Sequence[str
     from tierra.store.tables import read_batches, read_schema, write_table
 
     objects = open_workspace().objects
-    contract = project.contract.dropping() if lenient else project.contract
+    contract = project.contract.for_history() if lenient else project.contract
     findings = Findings(name, contract.of(name, project.main))
     bad = [check_rows(batch, findings, ignore)[1] for batch in read_batches(objects, snapshot)]
     quarantine, reasons = (None, ()) if lenient else _keep(bad)
@@ -108,19 +108,19 @@ def _check(project: Project, name: str, snapshot: TableRef, ignore: Sequence[str
     return Checked(table=clean, quarantine=quarantine, rows_in=findings.rows, warnings=warnings, reasons=reasons)
 
 
-def _uphold(findings: "Findings", contract: Contract, reasons: Sequence[Reason]) -> None:
+def _uphold(findings: "Findings", contract: Contract, reasons: Sequence[QuarantineReason]) -> None:
     """A page that says why a table is refused shows which rows, too."""
-    from tierra.data.contract import uphold
+    from tierra.data.contract import enforce_contract
 
     try:
-        uphold(findings, contract)
+        enforce_contract(findings, contract)
     except DataRejected:
         for reason in reasons:
             note_each(quarantine_reasons=reason.model_dump())
         raise
 
 
-def _keep(bad: "list[pa.Table]") -> tuple[TableRef | None, tuple[Reason, ...]]:
+def _keep(bad: "list[pa.Table]") -> tuple[TableRef | None, tuple[QuarantineReason, ...]]:
     """Quarantined rows with their reasons, kept even when the run then stops."""
     import pyarrow as pa
 

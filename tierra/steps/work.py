@@ -30,7 +30,7 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
     """The partition asked for; without one, all that is due and all that may be stale."""
     from tierra.data import partitions as days
     from tierra.data.sources import open_source
-    from tierra.data.window import only
+    from tierra.data.window import single_day
     from tierra.store.predictions import generations
 
     workspace = open_workspace()
@@ -43,8 +43,8 @@ def find_work(project: Project, partition: str | None, rescore: bool) -> list[Wo
         there = source.days(days.watch_window(project.score, today))
         return days.find_work(project.score, today, there, published, rescore)
     day = days.parse_partition(partition)
-    days.check_ready(project.name, day, source.days(only(day)).get(day, 0), project.score.ready)
-    return [days.asked_for(project.score, today, day, published, rescore)]
+    days.check_ready(project.name, day, source.days(single_day(day)).get(day, 0), project.score.ready)
+    return [days.work_for_partition(project.score, today, day, published, rescore)]
 
 
 @station
