@@ -198,3 +198,8 @@ class Unavailable(TierraError):
     """A server, a lock or the network failed for now; the same call may succeed later."""
 
     transient = True
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's error; its class when it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,8 +13,8 @@ from hypothesis import strategies as some
 from tierra.data.joins import join_tables
 from tierra.data.labels import Labels
 from tierra.data.snapshot import take_snapshot
-from tierra.data.spec import FileSource, Join, Split
-from tierra.data.split import PARTS, split_rows
+from tierra.data.spec import PARTS, FileSource, Join, Split
+from tierra.data.split import split_rows
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected
 from tierra.model.metrics import choose_threshold

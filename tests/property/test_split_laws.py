@@ -10,8 +10,8 @@ from hypothesis import strategies as some
 
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
-from tierra.data.spec import Split
-from tierra.data.split import PARTS, split_rows, unit_of
+from tierra.data.spec import PARTS, Split
+from tierra.data.split import split_rows, unit_of
 from tierra.errors import DataRejected
 
 few = settings(max_examples=25, deadline=None)

@@ -82,7 +82,7 @@ def _fill(full: np.ndarray, columns: list[np.ndarray], numbers: int) -> None:
 
 
 def _ratio(values: np.ndarray, codes: np.ndarray) -> float:
-    """The correlation ratio: the root of the share of variance that lies between the groups."""
+    """The correlation ratio: the root of the share of variance between the groups."""
     both = ~np.isnan(values) & (codes >= 0)
     values, codes = values[both], codes[both]
     total = np.square(values - values.mean()).sum() if len(values) else 0.0

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tierra.data.columns import require_columns
 from tierra.data.expectations import COLUMN_ARGUMENTS, ROW_EXPECTATIONS
 from tierra.data.frames import to_frame
 from tierra.data.quarantine import REASON
@@ -101,14 +102,8 @@ def _failing(batch: pa.Table, expectations: list[Expectation], table: str) -> li
     from tierra.data.gx_expectations import failing_rows
 
     needed = list(dict.fromkeys(column for each in expectations for column in _columns(each)))
-    for column in needed:
-        _require(column, batch, table)
+    require_columns(f"{table}: contract", needed, batch.column_names)
     return failing_rows(to_frame(batch.select(needed)), expectations)
-
-
-def _require(column: str, batch: pa.Table, table: str) -> None:
-    if column not in batch.column_names:
-        raise DataRejected("column-missing", f"{table}: the contract names '{column}', which is not a column")
 
 
 def _columns(expectation: Expectation) -> list[str]:
@@ -124,7 +119,7 @@ def _separate(batch: pa.Table, reasons: dict[int, list[str]]) -> tuple[pa.Table,
 
 
 def _append_column(values: pa.ChunkedArray, batch: pa.Table, name: str, table: str) -> pa.ChunkedArray:
-    _require(name, batch, table)
+    require_columns(f"{table}: contract", [name], batch.column_names)
     column = batch.column(name)
     return column if not len(values) else pa.chunked_array([*values.chunks, *column.chunks])
 

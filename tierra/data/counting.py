@@ -13,7 +13,7 @@ _HASHES = 2.0**64
 
 
 def as_integers(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Dates and timestamps as the integers they are kept as; other values as they are."""
+    """Dates and timestamps as their integers; other values unchanged."""
     if pa.types.is_date32(values.type):
         return values.cast(pa.int32())
     return values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values
@@ -112,7 +112,7 @@ class Frequencies:
 
 
 class Repeated:
-    """How many rows repeat another; exact up to half a million that differ, else from a share of all hashes.
+    """How many rows repeat another; exact up to half a million that differ, else estimated from a share of all hashes.
 
     A share of the hashes is a share of the distinct rows, with all their copies:
     a table without duplicates is never reported to have some.

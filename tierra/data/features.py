@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tierra.data.code import ProjectCode, call_function
+from tierra.data.columns import require_columns
 from tierra.data.recipe import EXTRA_COLUMNS, Recipe
 from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
@@ -47,7 +48,7 @@ def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFram
 
 
 def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as they are known when they are scored."""
+    """The rows without the columns that are not known when scoring."""
     return rows.drop(columns=[name for name in recipe.withheld if name in rows.columns]).reset_index(drop=True)
 
 
@@ -120,21 +121,15 @@ def _check_names(names: list[str]) -> None:
 
 def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
     if recipe.columns:
-        _require("features", recipe.columns, prepared)
+        require_columns("features", recipe.columns, prepared)
         return prepared[list(recipe.columns)]
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit, ROW_NUMBER}
     return prepared.drop(columns=[name for name in prepared.columns if name in left_out])
 
 
-def _require(key: str, columns: Sequence[str], prepared: pd.DataFrame) -> None:
-    if missing := [name for name in columns if name not in prepared]:
-        available = ", ".join(prepared.columns)
-        raise DataRejected("column-missing", f"{key}: no column '{missing[0]}' (available: {available})")
-
-
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
     if recipe.rate_by:
-        _require("rate_by", recipe.rate_by, prepared)
+        require_columns("rate_by", recipe.rate_by, prepared)
         return pd.DataFrame({RULE + name: prepared[name].astype("str") for name in recipe.rate_by})
     function = code["rule"]
     if function is None:
@@ -180,7 +175,7 @@ def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
         finite = np.isfinite(numbers)
         return [(name, numbers if finite.all() else numbers.where(finite))]
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
-        return [(name, values.astype("str"))]  # what is missing stays missing
+        return [(name, values.astype("str"))]  # missing values stay missing
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 

@@ -17,7 +17,7 @@ from tierra.data.frames import TYPES
 from tierra.data.row_groups import choose_groups
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window
-from tierra.errors import DataRejected, Misconfigured
+from tierra.errors import DataRejected, Misconfigured, first_line
 from tierra.settings import Settings
 from tierra.store.opening import is_remote, open_remote
 
@@ -121,7 +121,7 @@ class FileReader:
 
     def _describe(self, error: Exception) -> str:
         """The error's first line, with the column's name instead of its number."""
-        message = str(error).splitlines()[0]
+        message = first_line(error)
         if number := re.search(r"CSV column #(\d+)", message):
             with self._start({}) as file:
                 message = message.replace(number[0], f"column '{file.schema.names[int(number[1])]}'")

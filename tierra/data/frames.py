@@ -1,11 +1,11 @@
-"""Arrow types as Tierra keeps them, and Arrow tables as pandas frames."""
+"""Tierra's Arrow types, and Arrow tables as pandas frames."""
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.types as t
 
 from tierra.data.spec import ColumnType
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, first_line
 
 TYPES: dict[ColumnType, pa.DataType] = {
     "text": pa.string(),
@@ -48,9 +48,8 @@ def cast_table(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
         try:
             columns.append(table.column(field.name).cast(field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            message = str(error).splitlines()[0]
             raise DataRejected(
-                "column-type", f"{where}: column '{field.name}' is not {field.type}: {message}"
+                "column-type", f"{where}: column '{field.name}' is not {field.type}: {first_line(error)}"
             ) from None
     return pa.table(columns, schema=schema)
 

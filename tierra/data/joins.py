@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.types as t
 
+from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
 from tierra.data.spec import Join
 from tierra.errors import DataRejected
@@ -69,7 +70,7 @@ def join_tables(left: pa.Table, tables: Mapping[str, pa.Table], joins: Sequence[
 
 
 def _index_right_side(join: Join, right: pa.Table) -> _Side:
-    _require(right, join, join.right)
+    require_columns(f"{join.right}: join", join.on, right.column_names)
     index = _index(right, join)
     if not index.is_unique:
         repeated = int(index.duplicated().sum())
@@ -84,7 +85,7 @@ def _index_right_side(join: Join, right: pa.Table) -> _Side:
 
 def _positions(left: pa.Table, side: _Side) -> np.ndarray:
     join = side.join
-    _require(left, join, join.left)
+    require_columns(f"{join.left}: join", join.on, left.column_names)
     index = _index(left, join)
     for name in join.on:
         one, other = left.schema.field(name).type, side.keys.field(name).type
@@ -122,10 +123,3 @@ def _family(kind: pa.DataType) -> str:
     if t.is_date(kind) or t.is_timestamp(kind):
         return f"time {getattr(kind, 'tz', None)}"
     return str(kind)
-
-
-def _require(table: pa.Table, join: Join, name: str) -> None:
-    for column in join.on:
-        if column not in table.column_names:
-            available = ", ".join(table.column_names)
-            raise DataRejected("column-missing", f"{name}: no column '{column}' to join on (available: {available})")

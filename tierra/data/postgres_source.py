@@ -10,6 +10,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from tierra.data.columns import require_columns
 from tierra.data.spec import SqlSource
 from tierra.data.sql_text import describe_source, one_statement
 from tierra.data.window import Window
@@ -106,8 +107,7 @@ class PostgresReader:
         return {column.name: column.type_code for column in found or ()}
 
     def _known(self, types: dict[str, int], name: str) -> int:
-        if name not in types:
-            raise DataRejected("column-missing", f"{self.where}: no column {name!r} (available: {', '.join(types)})")
+        require_columns(self.where, [name], types)
         return types[name]
 
     def _schema(self, session: psycopg.Connection, kinds: dict[str, int]) -> pa.Schema:

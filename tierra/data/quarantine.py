@@ -1,4 +1,4 @@
-"""Quarantine: rows set aside, and why."""
+"""Quarantine: rows that break the contract, and the reasons."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ EXAMPLES = 5
 
 
 class QuarantineReason(BaseModel):
-    """Why rows were set aside, how many, and some of them as text."""
+    """One reason for quarantine: its number of rows, and some of them as text."""
 
     model_config = ConfigDict(frozen=True)
 

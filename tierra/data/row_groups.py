@@ -1,4 +1,4 @@
-"""Which row groups of a Parquet file can hold rows of a window, by the file's own statistics."""
+"""The row groups of a Parquet file that may have rows of a window, by the file's statistics."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ def _may_hold(group: Any, column: str, window: Window) -> bool:
     first, last = _day(found.min), _day(found.max)
     if first is None or last is None:
         return True
-    # A time's day may be another one in another zone.
+    # In another time zone a time may fall on another day.
     margin = ONE_DAY if isinstance(found.min, datetime) else timedelta()
     late = window.start is not None and last + margin < window.start
     early = window.end is not None and first - margin >= window.end

@@ -13,7 +13,7 @@ from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
 from tierra.data.window import Window
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, first_line
 from tierra.journal import advance, note, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
@@ -90,7 +90,7 @@ def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Sche
 
 
 def _mixed_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected:
-    return DataRejected("column-type", f"{reader.where}: {str(error).splitlines()[0]}")
+    return DataRejected("column-type", f"{reader.where}: {first_line(error)}")
 
 
 def _numbered(spool: Spool) -> Iterator[pa.Table]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 import pyarrow as pa
 
+from tierra.data.columns import require_columns
 from tierra.data.spec import FileSource, Source, SqlSource
 from tierra.data.window import Window
-from tierra.errors import DataRejected
 from tierra.settings import Connection, Settings
 
 if TYPE_CHECKING:
@@ -70,8 +70,5 @@ def columns_to_read(source: Source, reader: SourceReader) -> list[str]:
     available = reader.columns()
     declared = [*source.columns, *source.key, *source.known_later, *source.types]
     declared += [source.partition_by] if source.partition_by else []
-    if missing := [column for column in dict.fromkeys(declared) if column not in available]:
-        raise DataRejected(
-            "column-missing", f"{reader.where}: no column {missing[0]!r} (available: {', '.join(available)})"
-        )
+    require_columns(reader.where, declared, available)
     return list(source.columns) or available

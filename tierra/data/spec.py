@@ -1,4 +1,4 @@
-"""What a project file says about its data: sources, joins, contract, split."""
+"""The data in a project file: sources, joins, contract, split."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -66,7 +66,7 @@ class Join(Spec):
         "many_to_one", description="Whether several left rows may have the same match"
     )
     max_orphans: Share = Field(0.0, description="Largest share of left rows without a match")
-    prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Put before the right side's columns")
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Prefix of the right side's columns")
 
 
 class Expectation(Spec):
@@ -92,7 +92,7 @@ class Expectation(Spec):
 class Contract(Spec):
     """What the data must satisfy, and how many rows may break it."""
 
-    quarantine_budget: Share = Field(0.01, description="Largest share of a table's rows that may be set aside")
+    quarantine_budget: Share = Field(0.01, description="Largest share of a table's rows that may be quarantined")
     expectations: Annotated[tuple[Expectation, ...], BeforeValidator(tuple)] = Field(
         (), description="Great Expectations expectations, each with what happens when rows fail it"
     )
@@ -111,6 +111,9 @@ class Contract(Spec):
             for each in self.expectations
         )
         return self.model_copy(update={"expectations": lenient, "quarantine_budget": 1.0})
+
+
+PARTS = ("train", "validation", "test")
 
 
 class Split(Spec):

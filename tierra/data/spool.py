@@ -62,7 +62,7 @@ class Spool:
             self._waiting = [waiting.slice(ROWS_A_RUN)] if waiting.num_rows > ROWS_A_RUN else []
 
     def _pieces(self) -> tuple[list[tuple[int, int]], pa.Table]:
-        """Where each piece lies, as segment and number, and its first row's key."""
+        """The segment and number of each piece, and its first row's key."""
         for segment in self._segments:
             segment.close()
         schema = self.schema()

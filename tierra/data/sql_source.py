@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.sql.selectable import FromClause
 
+from tierra.data.columns import require_columns
 from tierra.data.frames import plain_type
 from tierra.data.spec import SqlSource
 from tierra.data.sql_text import describe_source, one_statement
 from tierra.data.window import Window
-from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
+from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable, first_line
 
 ROWS_A_BATCH = 50_000
 ARROW = {
@@ -79,7 +80,7 @@ class SqlReader:
                 raise Misconfigured("database-missing", f"{self.where}: no database file {parsed.database}")
             return sa.create_engine(parsed)
         except (exc.ArgumentError, ImportError) as error:
-            message = type(error).__name__ if "://" in str(error) else str(error).splitlines()[0]
+            message = type(error).__name__ if "://" in str(error) else first_line(error)
             raise Misconfigured("connection-invalid", f"{self.where}: {message}") from None
 
     @cached_property
@@ -95,10 +96,7 @@ class SqlReader:
             return query.columns(*[sa.column(name) for name in names]).subquery("q")
 
     def _column(self, name: str) -> sa.ColumnElement[Any]:
-        if name not in self._relation.c:
-            raise DataRejected(
-                "column-missing", f"{self.where}: no column {name!r} (available: {', '.join(self.columns())})"
-            )
+        require_columns(self.where, [name], self.columns())
         return self._relation.c[name]
 
     def _within(self, select: sa.Select[Any], window: Window) -> sa.Select[Any]:
@@ -135,8 +133,9 @@ class SqlReader:
             array = pa.array(values, kind)
             return array if kind else array.cast(plain_type(array.type) or array.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            message = str(error).splitlines()[0]
-            raise DataRejected("column-type", f"{self.where}: column '{name}' is not one type: {message}") from None
+            raise DataRejected(
+                "column-type", f"{self.where}: column '{name}' is not one type: {first_line(error)}"
+            ) from None
 
     def _day(self, value: Any) -> date:
         if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""The target: what is predicted, of which kind, and how much each row counts."""
+"""The target: its values, its task, and the weight of each row."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ YES = {"1", "1.0", "true", "yes", "y", "t"}
 
 
 def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[pd.Series, Labels]:
-    """The target as numbers, NaN where there is no label yet, and what they mean.
+    """The target as numbers, NaN where there is no label yet, and its labels.
 
     Classes become codes from 0 in the order of their names. Raises DataRejected.
     """
@@ -36,7 +36,7 @@ def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[
 
 
 def make_weight(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.Series | None:
-    """How much each row counts; None when all count the same. Raises DataRejected."""
+    """The weight of each row; None when all are equal. Raises DataRejected."""
     if recipe.weight is None:
         return None
     weight = _numbers(_column(recipe, code, "weight", recipe.weight, rows), recipe.weight, "weight-invalid")

@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
+from skops.io import dumps, get_untrusted_types, loads
 
 from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
@@ -53,8 +54,6 @@ def with_threshold(model: BaseEstimator, threshold: float) -> FixedThresholdClas
 
 def dump_model(model: BaseEstimator) -> bytes:
     """The model's bytes. Raises Misconfigured when a type in it is not allowed."""
-    from skops.io import dumps
-
     data: bytes = dumps(model)
     if untrusted := _untrusted_types(data):
         allowed = ", ".join(sorted(name.rpartition(".")[2] for name in ALLOWED_TYPES))
@@ -70,8 +69,6 @@ def _name(model: BaseEstimator) -> str:
 
 def load_model(data: bytes, sha256: str, where: str) -> Any:
     """The model from bytes with the registered digest. Raises Broken otherwise."""
-    from skops.io import loads
-
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise Broken("artifact-tampered", f"{where}: sha256 is {found[:12]}, registered {sha256[:12]}")
     try:
@@ -151,6 +148,4 @@ def _compare(what: str, found: Predictions, predictions: Predictions, number: bo
 
 
 def _untrusted_types(data: bytes) -> set[str]:
-    from skops.io import get_untrusted_types
-
     return set(get_untrusted_types(data=data)) - ALLOWED_TYPES

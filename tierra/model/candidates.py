@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
-from tierra.errors import Misconfigured, TierraError
+from tierra.errors import Misconfigured, TierraError, first_line
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
@@ -95,8 +95,7 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Misconfigured("fit-failed", f"candidate {candidate.name}: {message}") from error
+        raise Misconfigured("fit-failed", f"candidate {candidate.name}: {first_line(error)}") from error
 
 
 def _weighted(candidate: Model, pipeline: Pipeline, examples: Examples) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def compare_models(
         }
     )
     return Comparison(scores=_scores(best, evaluations, metric, {name: each[1] for name, each in evaluated.items()}),
-                    evaluations=evaluations)  # fmt: skip
+                      evaluations=evaluations)  # fmt: skip
 
 
 def _scores(best: str, found: Mapping[str, Evaluation], metric: str, draws: Mapping[str, Metrics]) -> Scores:

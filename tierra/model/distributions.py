@@ -38,6 +38,6 @@ def edges_of(values: np.ndarray) -> tuple[float, ...]:
 
 
 def count_between(values: np.ndarray, edges: tuple[float, ...]) -> Histogram:
-    """How many values lie between neighbouring edges, those beyond in the outer bins."""
+    """Values counted between neighbouring edges, those beyond in the outer bins."""
     counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
     return Histogram(edges=edges, counts=tuple(map(int, counts)))

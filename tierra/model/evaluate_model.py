@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, predict
@@ -123,8 +124,6 @@ def _per_class(confusion: tuple[tuple[int, ...], ...], labels: Labels) -> tuple[
 
 def _curves(target: np.ndarray, scores: np.ndarray) -> tuple[Curve, Curve]:
     """ROC, and precision by recall, thinned to a hundred points."""
-    from sklearn.metrics import precision_recall_curve, roc_curve
-
     false, true, _ = roc_curve(target, scores)
     precision, recall, _ = precision_recall_curve(target, scores)
     return _curve(false, true), _curve(recall[::-1], precision[::-1])

@@ -51,17 +51,17 @@ def judge(scores: Scores, gate: Gate) -> Verdict:
     The rule is the challenger when no model beats it by the margin. Beating the
     champion means strictly greater than the margin.
     """
-    over_rule = advantage(gate.measure, scores.best_metrics, scores.rule_metrics)
+    over_rule = advantage(gate.metric_name, scores.best_metrics, scores.rule_metrics)
     beats_rule = over_rule > 0 and over_rule >= gate.beat_rule_by
     winner, metrics = (scores.best, scores.best_metrics) if beats_rule else ("rule", scores.rule_metrics)
-    reasons = [_reason(gate.measure, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
+    reasons = [_reason(gate.metric_name, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
                        gate.beat_rule_by, beats_rule, scores.over_rule)]  # fmt: skip
     promote = True
     if scores.champion_metrics:
-        promote = advantage(gate.measure, metrics, scores.champion_metrics) > gate.beat_champion_by
+        promote = advantage(gate.metric_name, metrics, scores.champion_metrics) > gate.beat_champion_by
         champion = f"champion version {scores.champion_version}"
         over = scores.over_champion if winner == scores.best else None
-        reasons.append(_reason(gate.measure, winner, metrics, champion, scores.champion_metrics,
+        reasons.append(_reason(gate.metric_name, winner, metrics, champion, scores.champion_metrics,
                                gate.beat_champion_by, promote, over))  # fmt: skip
     return Verdict(passed=beats_rule and promote, winner=winner, promote=promote, reasons=tuple(reasons))
 

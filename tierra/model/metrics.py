@@ -23,7 +23,7 @@ def compute_metrics(
 ) -> dict[str, float]:
     """Every metric of the task that these rows have, by name. Log loss clips probabilities to [1e-7, 1 - 1e-7].
 
-    R² of one value, or the area under a curve of one class, is no number and is left out.
+    R² of one value, or the area under a curve of one class, is not defined and is left out.
     """
     weights = (np.ones(len(target)) if weight is None else weight.astype(float))[None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -150,7 +150,7 @@ def _mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def _present_mean(values: list[np.ndarray], draws: int) -> np.ndarray:
-    """The mean of what is a number in each draw; NaN where nothing is."""
+    """The mean over the finite values in each draw; NaN where there is none."""
     each = np.array(values).reshape(len(values), draws)
     return _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0), np.nan)
 
@@ -190,5 +190,5 @@ def _midway(edges: np.ndarray, index: int) -> float:
     if np.isinf(low):
         return float(max(high / 2, 0.0)) if np.isfinite(high) else 0.5
     middle = (low + min(high, 1.0)) / 2
-    # Nothing lies between floats that touch, nor between a certain yes and 1.
+    # There is no float between neighbours, nor between a probability of 1 and 1.
     return float(middle if middle > low else min(high, np.nextafter(low, 2.0)))

@@ -1,4 +1,4 @@
-"""Preprocessing: what each feature is, inferred from training, and how it becomes numbers."""
+"""Preprocessing: the kind of each feature, inferred from training, and its encoding as numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Fences(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, Treatment]:
-    """How each feature of the training part is prepared: what is stated, else what its values suggest.
+    """The treatment of each feature of the training part: as declared, else inferred from its values.
 
     Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
     """
@@ -76,7 +76,7 @@ def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[
 
 
 def describe_features(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, str]:
-    """What is done with each feature of the training part, in a few words."""
+    """The treatment of each feature of the training part, in a few words."""
     treatments = infer_treatments(table, preprocessing)
     return {name: describe(each, table[name], preprocessing) for name, each in treatments.items()}
 
@@ -109,7 +109,7 @@ def build_encoder(treatments: Mapping[str, Treatment], requirements: Requirement
 
 
 def known_categories(encoder: ColumnTransformer) -> dict[str, np.ndarray]:
-    """The categories of each encoded feature, as training had them."""
+    """The categories of each encoded feature in training."""
     return {
         name: categories
         for _, fitted, columns in encoder.transformers_

@@ -63,7 +63,7 @@ class Scorer:
         return select_features(table, self.features)
 
     def history_frame(self, history: pa.Table | None) -> pd.DataFrame:
-        """The history rows as `prepare` saw them in training; none of them when there is no history."""
+        """The history rows as `prepare` saw them in training; an empty frame when there is no history."""
         return to_frame(empty_table(self.types) if history is None else align_types(history, self.types))
 
 

@@ -132,7 +132,7 @@ Candidate = Annotated[
 
 
 def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
-    """What is fitted when the project file names no candidates."""
+    """The candidates when the project file declares none."""
     linear = "ridge" if task == "regression" else "logistic"
     return (
         Rule(rule="base_rate"),
@@ -143,9 +143,11 @@ def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
 
 
 class Gate(Spec):
-    """By how much a model must beat the rule and the champion to serve."""
+    """The margins by which a model must beat the rule and the champion to serve."""
 
-    metric: Metric | None = Field(None, description="What is compared; roc_auc, log_loss or rmse by the task")
+    metric: Metric | None = Field(
+        None, description="Metric to compare; by task roc_auc, log_loss or rmse when not stated"
+    )
     beat_rule_by: float = Field(0.0, ge=0, description="Least advantage over the rule, in the metric's unit")
     beat_champion_by: float = Field(0.0, ge=0, description="Advantage over the champion that must be exceeded")
     approval: Duration | None = Field(
@@ -153,7 +155,7 @@ class Gate(Spec):
     )
 
     @property
-    def measure(self) -> str:
+    def metric_name(self) -> str:
         """The metric of a gate that has one."""
         assert self.metric
         return self.metric

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer
 
 from tierra.data.labels import Labels
-from tierra.errors import Misconfigured
+from tierra.errors import Misconfigured, first_line
 from tierra.model.artifact import predict, with_threshold
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
@@ -20,7 +21,7 @@ def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) 
     models = [name for name in validation if name != "rule"]
     best = models[0] if models else "rule"
     for name in models[1:]:
-        if advantage(gate.measure, dict(validation[name]), dict(validation[best])) > 0:
+        if advantage(gate.metric_name, dict(validation[name]), dict(validation[best])) > 0:
             best = name
     return best
 
@@ -43,16 +44,13 @@ def measure(model: Any, rows: Examples, scorers: Iterable[str] = ()) -> dict[str
 
 def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
     """The scorers of scikit-learn to compute beside the task's own metrics."""
-    named = [gate.measure, *more]
+    named = [gate.metric_name, *more]
     return [name for name in dict.fromkeys(named) if name in SCORERS and name not in METRICS[labels.task]]
 
 
 def _scored(name: str, model: Any, rows: Examples) -> float:
-    from sklearn.metrics import get_scorer
-
     weight = {} if rows.weight is None else {"sample_weight": rows.weight}
     try:
         return float(get_scorer(name)(model, rows.table, rows.target, **weight))
     except Exception as error:  # a scorer may raise anything for a task or a model it does not fit
-        message = (str(error) or type(error).__name__).splitlines()[0]
-        raise Misconfigured("metric-failed", f"scorer {name}: {message}") from error
+        raise Misconfigured("metric-failed", f"scorer {name}: {first_line(error)}") from error

@@ -42,13 +42,13 @@ class ProjectFile(Spec):
     split: Split = Field(Split(), description="Training, validation and test")
     preprocessing: Preprocessing = Field(Preprocessing(), description="How features become numbers")
     candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] | None = Field(
-        None, description="What is fitted; by the task when not stated"
+        None, description="Models to fit; by the task when not stated"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (), description="Scorers of scikit-learn to report beside the task's own metrics"
     )
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
-    gate: Gate = Field(Gate(), description="What must be beaten")
+    gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")
 

@@ -67,7 +67,7 @@ class When(Spec):
 
     @property
     def text(self) -> str:
-        """The schedule as people read it."""
+        """The schedule as text, for people."""
         times = self.cron or f"every {format_duration(self.every)}"  # type: ignore[arg-type]
         given = "".join(f", {name}: {value}" for name, value in self.parameters.items())
         return f"{times} {self.timezone or ''}".rstrip() + given

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tierra.errors import Misconfigured
+from tierra.errors import Misconfigured, first_line
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
@@ -39,7 +39,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         raise Misconfigured("yaml-invalid", f"{_at(file, error)}: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Misconfigured("yaml-invalid", f"{file}: {str(error).splitlines()[0]}") from None
+        raise Misconfigured("yaml-invalid", f"{file}: {first_line(error)}") from None
 
 
 def _text(file: Path) -> str:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.pool import NullPool
 
-from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
 from tierra.store.sql_tables import PART, ROW
 
 ROWS_A_BATCH = 50_000
@@ -90,7 +90,7 @@ def explain(error: exc.SQLAlchemyError, where: str) -> TierraError:
         from tierra.store.postgres import explain as explain_postgres
 
         return explain_postgres(origin, where)
-    message = (str(origin).splitlines() or [type(origin).__name__])[0]
+    message = first_line(origin)
     if "locked" in message or "busy" in message:
         return Unavailable("database-unavailable", f"{where}: {message}")
     if "full" in message or "disk I/O" in message or "readonly" in message or "malformed" in message:

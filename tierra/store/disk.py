@@ -18,7 +18,7 @@ def write(file: BinaryIO, data: bytes) -> None:
 
 
 def sync(file: BinaryIO) -> None:
-    """Put the file's bytes on the disk."""
+    """Flush the file's bytes to the disk."""
     os.fsync(file.fileno())
 
 
@@ -38,7 +38,7 @@ def remove(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk."""
+    """Flush a folder's names to the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

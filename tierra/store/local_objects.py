@@ -101,7 +101,7 @@ class LocalObjects:
         return len(old)
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's path, for people."""
         return str(self._folder / check_name(name))
 
     def _temporary(self, name: str) -> Path:

@@ -84,7 +84,7 @@ class Objects(Protocol):
         """Remove what killed writers began before then and never finished; how many there were."""
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's path or address, for people."""
 
 
 def check_name(name: str) -> str:
@@ -161,5 +161,5 @@ class MemoryObjects:
         return 0
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's path or address, for people."""
         return f"memory:{name}"

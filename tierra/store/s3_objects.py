@@ -110,7 +110,7 @@ class S3Objects:
         return self._bucket.abandon_uploads(self._prefix, before)
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's address, for people."""
         return self._bucket.where(self._key(name))
 
     def _key(self, name: str) -> str:

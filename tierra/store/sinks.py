@@ -49,7 +49,7 @@ class Sink(Protocol):
         """Partition and generation of every manifest."""
 
     def location(self, partition: str, generation: int) -> str:
-        """Where a person finds a manifest."""
+        """A manifest's path, address or table and key, for people."""
 
     def parts(self) -> Iterator[tuple[str, datetime]]:
         """Every part's name, and when it was written last."""

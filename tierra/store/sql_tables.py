@@ -82,7 +82,7 @@ class SinkTables:
 
 
 def sql_type(kind: pa.DataType) -> TypeEngine[Any]:
-    """The column type that keeps an Arrow type's values exactly. Raises Misconfigured for an unsupported type."""
+    """The column type that stores an Arrow type exactly. Raises Misconfigured for an unsupported type."""
     if t.is_integer(kind):
         return sa.BigInteger()
     if t.is_floating(kind):

@@ -61,7 +61,7 @@ def in_groups(schema: pa.Schema, batches: Iterable[pa.Table], rows: int = ROWS_A
     for batch in batches:
         waiting = pa.concat_tables([waiting, batch.select(schema.names).cast(schema)])
         while waiting.num_rows >= rows:
-            # Parquet pages begin anew where a chunk does.
+            # A chunk would start a new Parquet page.
             yield waiting.slice(0, rows).combine_chunks()
             waiting = waiting.slice(rows)
     if waiting.num_rows:
