@@ -20,7 +20,8 @@ from tierra.data.profile_table import profile_table
 from tierra.data.recipe import TARGET
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
-from tierra.data.split import PARTS, split_rows, unit_of
+from tierra.data.spec import PARTS
+from tierra.data.split import split_rows, unit_of
 from tierra.data.target import make_target
 from tierra.environment import QUIET, set_defaults
 from tierra.model.examples import Examples
@@ -122,7 +123,7 @@ def register(
     rivals = {best: models[best], "rule": models["rule"], "champion": recorder.load(champion)}
     scorers = scorers_of(test.labels, project.gate, project.metrics)
     among = {name: (model, test) for name, model in rivals.items()}
-    scores = compare_models(best, among, project.gate.measure, scorers).scores
+    scores = compare_models(best, among, project.gate.metric_name, scorers).scores
     scores = scores.model_copy(update={"champion_version": champion.version})
     verdict = judge(scores, project.gate)
     assert verdict.promote

@@ -78,7 +78,7 @@ def _compare(
         models |= {"champion": (open_workspace().registry().load(champion), rows)} if rows else {}
     scorers = scorers_of(parts.labels, project.gate, project.metrics)
     slices = _columns_of_test(table, parts, project.slices) if project.slices else None
-    compared = compare_models(choice.best.candidate, models, project.gate.measure, scorers, slices)
+    compared = compare_models(choice.best.candidate, models, project.gate.metric_name, scorers, slices)
     return compared.model_copy(update={"warning": warning})
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.run.station import station
 from tierra.data.labels import Labels
 from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET, UNIT, WEIGHT
+from tierra.data.spec import PARTS
 from tierra.journal import note
 from tierra.project.project import Project
 from tierra.steps.features import FeatureTable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tierra.model.examples import Examples
-
-PARTS = ("train", "validation", "test")
 
 
 class Parts(BaseModel):

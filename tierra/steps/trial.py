@@ -17,7 +17,8 @@ from tierra.data.frames import gaps_to_float, to_frame
 from tierra.data.joins import join_tables
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
-from tierra.data.split import PARTS, slice_columns, split_rows, unit_of
+from tierra.data.spec import PARTS
+from tierra.data.split import slice_columns, split_rows, unit_of
 from tierra.data.target import make_target, make_weight
 from tierra.data.window import EVERYTHING
 from tierra.errors import DataRejected
@@ -144,12 +145,12 @@ def _judge(project: Project, models: dict[str, Any], parts: dict[str, Examples],
     best = choose_candidate(validation, project.gate)
     slices = slice_columns(source, project.slices)
     rivals = {best: (models[best], test), "rule": (models["rule"], test)}
-    scores = compare_models(best, rivals, project.gate.measure, scorers, slices, explain=False).scores
+    scores = compare_models(best, rivals, project.gate.metric_name, scorers, slices, explain=False).scores
     return Trial(
         project=project.name,
         task=labels.task,
         classes=labels.classes,
-        metric=project.gate.measure,
+        metric=project.gate.metric_name,
         rows={name: len(part.target) for name, part in parts.items()},
         features=list(test.features.columns),
         treatments=describe_features(parts["train"].features, project.preprocessing),
