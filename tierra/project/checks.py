@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
@@ -12,6 +12,12 @@ from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
 Refuse = Callable[..., None]
+# The columns of predictions, as a pattern.
+PUBLISHED: dict[Task, str] = {
+    "regression": "prediction",
+    "binary": "probability|decision",
+    "multiclass": "probability_.*|decision",
+}
 
 
 def check_names(project: ProjectFile, refuse: Refuse) -> None:
@@ -33,34 +39,47 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
     def mismatch(what: str, *path: int | str) -> None:
         refuse("task-mismatch", f"{what}, and the task is {task}", *path)
 
-    of_other_tasks = {
-        name for kind in METRICS if (kind == "regression") != (task == "regression") for name in METRICS[kind]
-    }
-    places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
-    for name, path in places:
-        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
-            mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
+    _check_metrics(project, task, mismatch)
     for index, each in enumerate(project.candidates or ()):
-        if isinstance(each, Model) and (each.model, task == "regression") in (("ridge", False), ("logistic", True)):
-            mismatch(f"{each.model} predicts {'classes' if task == 'regression' else 'numbers'}", "candidates", index)
-        if isinstance(each, Model) and each.class_weight and task == "regression":
-            mismatch("class_weight needs classes", "candidates", index)
-        if isinstance(each, Rule) and each.function and task == "multiclass":
-            mismatch("a rule that is a function gives one number a row", "candidates", index)
-    for column in project.score.columns or ():
-        if (column == "prediction") != (task == "regression"):
-            mismatch(f"there is no {column} to publish", "score", "columns")
-    published = {"regression": "prediction", "binary": "probability|decision", "multiclass": "probability_.*|decision"}
-    for name in project.main_source.key:
-        if re.fullmatch(published[task], name):
-            refuse("columns-conflict", f"key '{name}' has the name of a published column", "sources", project.main)
+        for what in _find_mismatches(each, task):
+            mismatch(what, "candidates", index)
+    _check_published(project, task, refuse, mismatch)
     if project.card.cost and task != "binary":
         mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
     if project.positive is not None and task != "binary":
         mismatch("`positive` needs a yes or no", "positive")
 
 
+def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
+    number = task == "regression"
+    of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
+    places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    for name, path in places:
+        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
+            mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
+
+
+def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[str]:
+    number = task == "regression"
+    if isinstance(candidate, Model) and (candidate.model, number) in (("ridge", False), ("logistic", True)):
+        yield f"{candidate.model} predicts {'classes' if number else 'numbers'}"
+    if isinstance(candidate, Model) and candidate.class_weight and number:
+        yield "class_weight needs classes"
+    if isinstance(candidate, Rule) and candidate.function and task == "multiclass":
+        yield "a rule that is a function gives one number a row"
+
+
+def _check_published(project: ProjectFile, task: Task, refuse: Refuse, mismatch: Refuse) -> None:
+    for column in project.score.columns or ():
+        if (column == "prediction") != (task == "regression"):
+            mismatch(f"there is no {column} to publish", "score", "columns")
+    for name in project.main_source.key:
+        if re.fullmatch(PUBLISHED[task], name):
+            refuse("columns-conflict", f"key '{name}' has the name of a published column", "sources", project.main)
+
+
 def _below(refuse: Refuse, *path: int | str) -> Refuse:
+    """`refuse` for the keys below a path."""
     return lambda code, what, *key: refuse(code, what, *path, *key)
 
 
