@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
-from tierra.data.associations import correlate
+from tierra.data.correlations import correlate
 from tierra.data.counting import Distinct, Frequencies, Repeated, as_integers, hash_values, mix_hashes
 from tierra.data.frames import plain_type
 from tierra.data.profile import ColumnProfile, Kind, Profile, ValueCount

@@ -18,19 +18,27 @@ def correlate(sample: pa.Table, key: tuple[str, ...] = ()) -> Correlations:
     texts take part when few values differ.
     """
     names = [name for name in sample.column_names if name not in key]
-    numbers = {name: _numbers(sample.column(name)) for name in names if _is_number(sample.schema.field(name).type)}
-    texts = {name: _codes(sample.column(name)) for name in names if t.is_string(sample.schema.field(name).type)}
-    numbers = dict([(name, each) for name, each in numbers.items() if _varies(each)][:CONSIDERED])
-    texts = {name: each for name, each in texts.items() if 1 < each.max(initial=-1) + 1 <= CATEGORIES}
-    texts = dict(list(texts.items())[: COLUMNS // 2])
+    numbers, texts = _number_columns(sample, names), _text_columns(sample, names)
     pearson = _pearson(np.column_stack(list(numbers.values()))) if numbers else np.empty((0, 0))
     best = _strongest(pearson, COLUMNS - len(texts))
     chosen = {name: numbers[name] for name in np.array(list(numbers), object)[best]} | texts
-    order = [name for name in names if name in chosen]
     full = np.full((len(chosen), len(chosen)), np.nan)
     full[: len(best), : len(best)] = pearson[np.ix_(best, best)]
     _fill(full, list(chosen.values()), len(best))
-    return _as_value(list(chosen), full, order)
+    return _as_value(list(chosen), full, [name for name in names if name in chosen])
+
+
+def _number_columns(sample: pa.Table, names: list[str]) -> dict[str, np.ndarray]:
+    """The first columns of numbers that are not constant."""
+    columns = {name: _numbers(sample.column(name)) for name in names if _is_number(sample.schema.field(name).type)}
+    return dict([(name, values) for name, values in columns.items() if _varies(values)][:CONSIDERED])
+
+
+def _text_columns(sample: pa.Table, names: list[str]) -> dict[str, np.ndarray]:
+    """The first columns of text with few distinct values, as codes."""
+    columns = {name: _codes(sample.column(name)) for name in names if t.is_string(sample.schema.field(name).type)}
+    few = [(name, codes) for name, codes in columns.items() if 1 < codes.max(initial=-1) + 1 <= CATEGORIES]
+    return dict(few[: COLUMNS // 2])
 
 
 def _is_number(kind: pa.DataType) -> bool:
