@@ -171,7 +171,7 @@ def test_a_reader_in_a_loop_sees_whole_generations_only(
 
 
 STEPS = {"before the part": "write_part", "inside the part": "insert_rows", "before the manifest": "put_manifest",
-         "inside the manifest": "_locked"}  # fmt: skip
+         "inside the manifest": "_lock_part"}  # fmt: skip
 
 
 @pytest.mark.parametrize("moment", STEPS)
