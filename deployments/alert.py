@@ -8,7 +8,7 @@ from uuid import UUID
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 
 from deployments.plan import POOL, Deployment
-from tierra.spec import duration
+from tierra.spec import format_duration
 
 PROJECT = "(flow_run.parameters.project or 'all projects')"
 PARTITION = "(flow_run.parameters.partition or 'all that is due')"
@@ -40,7 +40,9 @@ class Page:
     @classmethod
     def overdue(cls, deployment: Deployment, longest: timedelta) -> "Page":
         """No run of a deployment was completed in time."""
-        reason = f"no run of {deployment.name} completed for {duration(longest)}, the longest its schedule allows"
+        reason = (
+            f"no run of {deployment.name} completed for {format_duration(longest)}, the longest its schedule allows"
+        )
         return cls(_text(f"{deployment.name} is overdue"), _text(reason), _text(deployment.project))
 
     @classmethod

@@ -18,7 +18,7 @@ from prefect.events.schemas.automations import Posture
 
 from deployments.alert import Alert, Page
 from deployments.plan import POOL, TAG, Deployment
-from tierra.spec import duration
+from tierra.spec import format_duration
 
 PREFIX = "tierra: "
 SILENT_BEATS = 3
@@ -62,7 +62,7 @@ def find_the_stuck() -> AutomationCore:
     """A run that a worker took and never started has crashed: its worker died in between."""
     trigger = _absence({"prefect.flow-run.Pending"}, TO_START)
     message = f"A worker took it {TO_START.total_seconds() / 60:.0f} minutes ago and never started it"
-    why = f"A run that a worker took becomes NeverStarted after {duration(TO_START)} without a start."
+    why = f"A run that a worker took becomes NeverStarted after {format_duration(TO_START)} without a start."
     actions = [_to(StateType.CRASHED, "NeverStarted", message)]
     return _automation("a run that never starts has crashed", why, trigger, actions)
 
@@ -100,7 +100,8 @@ def _of_all(alert: Alert) -> list[AutomationCore]:
          _presence(dead, for_each={RUN}, within=ONE_INCIDENT), Page.crashed()),
         ("a run cannot start", "Tells of a run that was handed out again and never started.",
          _after_another_start("prefect.flow-run.NeverStarted", {RUN}), Page.crashed()),
-        ("no worker", f"Tells when the pool {POOL} lost its last worker and none came within {duration(TO_RETURN)}.",
+        ("no worker",
+         f"Tells when the pool {POOL} lost its last worker and none came within {format_duration(TO_RETURN)}.",
          _no_worker(), Page.no_worker()),
         ("a run waits for approval", "Tells that a person is asked whether a model shall serve.",
          _presence({"prefect.state-type": "PAUSED"}, for_each={RUN}, within=ONE_INCIDENT), Page.waiting()),
@@ -117,7 +118,8 @@ def _of_one(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
         return []
     late = _automation(
         f"{deployment.name} is overdue",
-        f"Tells when no run completed for {duration(longest)}, its longest gap and {duration(deployment.late_after)}.",
+        f"Tells when no run completed for {format_duration(longest)}, its longest gap and"
+        f" {format_duration(deployment.late_after)}.",
         _absence(set(), longest, {"prefect.state-type": "COMPLETED"}, deployment),
         [alert.tell(Page.overdue(deployment, longest))],
     )

@@ -8,7 +8,7 @@ from typing import Any
 from scripts.markdown import fill_template, make_anchor, make_table
 from scripts.project_schema import Schema
 from scripts.schema_words import describe_default, describe_type
-from tierra.data.expectations import ROW, TABLE
+from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.model.spec import METRICS
 
 
@@ -123,5 +123,10 @@ def render_project_page(schema: Schema, template: str) -> str:
     """The page: the template with the reference in its places."""
     reference = Reference(schema)
     metrics = {task: ", ".join(f"`{name}`" for name in names) for task, names in METRICS.items()}
-    names = {"row_expectations": list(ROW), "table_expectations": list(TABLE), "metrics": metrics}
+    expectations = {"row_expectations": list(ROW_EXPECTATIONS), "table_expectations": list(TABLE_EXPECTATIONS)}
+    names = {**expectations, "metrics": metrics}
+        "row_expectations": list(ROW_EXPECTATIONS),
+        "table_expectations": list(TABLE_EXPECTATIONS),
+        "metrics": metrics,
+    }
     return fill_template(template, keys=reference.keys, rest=reference.rest, **names)

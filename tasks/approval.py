@@ -26,7 +26,7 @@ from tierra.journal import note
 from tierra.model.gate import Scores, Verdict
 from tierra.project.project import Project
 from tierra.report.wording import inline
-from tierra.spec import duration
+from tierra.spec import format_duration
 from tierra.steps.release import is_same_training
 from tierra.workspace import Workspace
 
@@ -89,7 +89,7 @@ def _decide(question: str, time_limit: timedelta, request: RunRequest) -> _Decis
         return _Decision(False, why)
     answer = ask(run.flow_run.id, question, time_limit)
     if answer is None:
-        return _Decision(False, f"no one approved within {duration(time_limit)}")
+        return _Decision(False, f"no one approved within {format_duration(time_limit)}")
     return _Decision(answer.approve == "yes", answer.sentence, answer.name)
 
 

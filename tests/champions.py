@@ -82,7 +82,7 @@ def fit_project(folder: Path) -> Fitted:
     from tierra.model.artifact import dump_model
     from tierra.model.candidates import fit_candidate
     from tierra.model.examples import Examples
-    from tierra.model.training import tune
+    from tierra.model.training import tune_threshold
 
     write_project(folder, ride_spec(features="features:build"), rides(600), features=FEATURES)
     project = Workspace(Settings(home=folder, projects=folder.parent)).project(folder.name)
@@ -91,7 +91,7 @@ def fit_project(folder: Path) -> Fitted:
     table = build_training_features(project.recipe, code, rows)
     target, labels = make_target(project.recipe, code, rows)
     examples = Examples(table, target.to_numpy(float), labels)
-    model = tune(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
+    model = tune_threshold(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
     dumped = dump_model(model)
     release = a_release(
         model_sha256=hashlib.sha256(dumped).hexdigest(), code=dict(code.files), rows={"test": len(table)},

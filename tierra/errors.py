@@ -2,11 +2,11 @@
 
 TierraError
 ├── Misconfigured         exit 2  the project file or the settings are wrong
-│   └── InvalidCall       exit 2  what was asked of this one run is wrong; nobody is paged for it
-├── DataRejected          exit 3  the data broke its contract; nothing was changed
+│   └── InvalidCall       exit 2  the parameters of this one run are wrong; nobody is alerted
+├── DataRejected          exit 3  the data broke its contract; nothing changed
 │   └── SourceNotReady    exit 3  transient: the partition is still being loaded
-├── NoChampion            exit 4  no model has been registered yet, nothing serves
-├── Broken                exit 1  a promise is broken: tampered, unreadable, full
+├── NoChampion            exit 4  no model has been registered yet
+├── Broken                exit 1  something is tampered with, unreadable or full
 └── Unavailable           exit 1  transient: network, lock, throttling, 5xx
 
 `REMEDIES` is the catalogue: every code with what to do about it.
@@ -29,7 +29,7 @@ REMEDIES: Final[dict[str, str]] = {
     "name-undeclared": "Use a declared name, or declare it",
     "columns-conflict": "Take the column out of one of the two places, or rename one",
     "name-reserved": "Rename the column at the source, or leave it out",
-    "overlay-key": "Say only where sources lie, where predictions go and when; the rest stands in project.yaml",
+    "overlay-key": "Keep only sources, sink and schedule in the overlay; the rest belongs in project.yaml",
     "features-forbidden": "Take the column out of the features: it is not known when scoring, or is the answer",
     "task-mismatch": "Use what fits the task named, or state another `task`",
     "model-unknown": "Correct the import path, or use one of Tierra's models",
@@ -47,7 +47,7 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-none": "Leave the partition empty, or say `all`: the project's whole table is one partition",
     "call-contradictory": "Choose one of the two",
     "output-needed": "Give --output FILE, or pipe the output on",
-    "flows-not-found": "Run the command from a checkout of Tierra, where flows/ stands",
+    "flows-not-found": "Run the command from a checkout of Tierra, which has the folder flows/",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
     "demo-data-missing": "Install the demo group: poetry install --with demo",
     "registry-address": "Use postgresql+psycopg://user:password@host/database or http://host:5000, or leave it empty",
@@ -68,10 +68,10 @@ REMEDIES: Final[dict[str, str]] = {
     "database-missing": "Create the database, or correct the connection's URL",
     "table-missing": "Correct `table`, or create it",
     "query-failed": "Run the query by hand and correct it",
-    "column-missing": "Correct the name, or bring the column back at the source",
+    "column-missing": "Correct the name, or restore the column at the source",
     "column-type": "Correct the values at the source, or declare another type under `types`",
-    "source-empty": "Check that the source was loaded and that the dates asked for lie in it",
-    "keys-duplicate": "Make the key unique at the source, or declare all columns that form it",
+    "source-empty": "Check that the source was loaded and has rows of the requested dates",
+    "keys-duplicate": "Make the key unique at the source, or declare all of its columns",
     "keys-null": "Fill the key at the source; a row without a key cannot be published",
     "partition-absent": "Check the date and that the source holds it",
     "source-not-ready": "Wait for the load to finish; the run is retried until its retries run out",
@@ -85,28 +85,28 @@ REMEDIES: Final[dict[str, str]] = {
     # joins, contract
     "join-fan-out": "Make the right side's key unique, or join on more columns",
     "join-orphans": "Load the missing rows on the right side, or raise `max_orphans`",
-    "join-types": "Bring both sides to one type with `types`",
+    "join-types": "Give both sides the same type with `types`",
     "join-columns": "Give the join a `prefix`, or choose `columns` on the source",
     "expectation-failed": "Correct the rows at the source, or change the expectation",
-    "expectation-type": "Bring the column to a type the expectation can read",
+    "expectation-type": "Give the column a type that the expectation can read",
     "budget-exceeded": "Correct the rows at the source, or raise `quarantine_budget`",
     # the project's functions
     "function-failed": "Correct the function; `tierra try --debug` shows where it failed",
     "function-result": "Return a DataFrame (or, for a target or a rule, one value a row)",
     "features-rows": "Return one row for each row, in the same order",
-    "features-not-row-wise": "Move what looks at other rows into `prepare`",
+    "features-not-row-wise": "Move code that reads other rows into `prepare`",
     "features-none": "Return at least one column that is not the key or the target",
     "features-type": "Return numbers, booleans, dates or text",
     "features-changed": "Train again, so that model and features agree",
     "features-kind": "State `kind: category`, or correct the column at the source",
     "rule-range": "Return probabilities between 0 and 1",
     # target, split, training
-    "target-missing": "Correct `target`, or bring the column back at the source",
+    "target-missing": "Correct `target`, or restore the column at the source",
     "target-not-binary": "Return two values, and name the one to predict in `positive`, or state another `task`",
-    "target-not-numeric": "Bring the target to numbers at the source, or state another `task`",
+    "target-not-numeric": "Make the target numeric at the source, or state another `task`",
     "target-many-classes": "Group the rare classes at the source, or name another target",
     "weight-invalid": "Give every row a weight of 0 or more, and one at least more than 0",
-    "leak-found": "Withhold the column with `known_later` or leave it out of the features",
+    "leak-found": "Withhold the column with `known_later`, or leave it out of the features",
     "target-one-class": "Widen the data so that every part sees more than one value",
     "split-empty": "Move the cuts so that every part has rows",
     "split-column": "Split by a column of dates",
@@ -115,11 +115,11 @@ REMEDIES: Final[dict[str, str]] = {
     "probabilities-missing": "Use an estimator with predict_proba, or wrap its scores in a calibrated one",
     "metric-failed": "Use a scorer that fits the task and the model",
     "types-not-allowed": "Use an estimator whose types the artifact allows",
-    "agreement-broken": "Report it: this model would serve other values than were judged",
+    "agreement-broken": "Report it: this model would serve other values than were evaluated",
     # registry and stores
     "no-champion": "Train first: tierra train",
     "artifact-tampered": "Restore the object in the store from its backup, or train again",
-    "artifact-unsafe": "Do not load it; train again and find out who wrote it",
+    "artifact-unsafe": "Do not load it; train again, and find out who wrote it",
     "artifact-missing": "Restore the object in the store from its backup, or train again",
     "code-mismatch": "Restore the registered code from its backup, or train again",
     "code-differs": "Allow TIERRA_RUN_REGISTERED_CODE, or restore the local file, or train again",
@@ -127,20 +127,20 @@ REMEDIES: Final[dict[str, str]] = {
     "signature-missing": "Report it: a model without a signature is not registered",
     "store-failed": "Free space or correct permissions, then run again; nothing was published",
     "store-tampered": "Restore the object from its backup, or score again with --rescore",
-    "part-late": "Run again: the rows are scored anew; nothing was published",
-    "publish-unanswered": "Check that the store answers; the run is retried, and looks first whether it published",
+    "part-late": "Run again: the rows are scored again; nothing was published",
+    "publish-unanswered": "Check that the store answers; the retry first checks whether it was published",
     "sink-differs": "Change the table, or name another under `score.sink`",
     "sink-columns": "Rename the column at the source, or publish to files",
     "sink-invalid": "Name a table without a schema, or use PostgreSQL",
     "store-address": "Give a folder, or a bucket as s3://bucket/prefix",
     "store-unavailable": "Check that the store answers; the run is retried",
-    "store-unconditional": "Use a store that keeps If-None-Match; here two writers could publish over each other",
+    "store-unconditional": "Use a store that supports If-None-Match; here two writers could overwrite each other",
     "bucket-missing": "Create the bucket, or correct its name",
     "bucket-refused": "Check the keys or the role, what they may do in the bucket, and this machine's clock",
     "bucket-credentials": "Set TIERRA_S3__ACCESS_KEY_ID and TIERRA_S3__SECRET_ACCESS_KEY, or a profile, or a role",
     "bucket-region": "Set TIERRA_S3__REGION to the bucket's region, and TIERRA_S3__ENDPOINT_URL to its store",
     "partition-unpublished": "Score it first: tierra score",
-    "snapshot-missing": "Run again; the object is built anew",
+    "snapshot-missing": "Run again; the object is rebuilt",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     "several": "See each line",
 }
@@ -198,7 +198,7 @@ class Misconfigured(TierraError):
 
 
 class InvalidCall(Misconfigured):
-    """What was asked of this one run is wrong. Nothing was read; whoever asked can mend it."""
+    """The parameters of this one run are wrong. Nothing was read; the caller can correct them."""
 
 
 class DataRejected(TierraError):
@@ -225,10 +225,15 @@ class NoChampion(TierraError):
 
 
 class Broken(TierraError):
-    """A promise is broken: tampered, missing or unwritable. Never retried."""
+    """A stored object is tampered with, missing or not writable. Never retried."""
 
 
 class Unavailable(TierraError):
-    """A server, a lock or a network stood in the way; the same call may succeed later."""
+    """A server, a lock or the network failed for now; the same call may succeed later."""
 
     transient = True
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's error; its class when it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

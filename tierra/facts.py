@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tierra.data.profile import Difference, Profile
-from tierra.data.quarantine import Reason
+from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.release import Champion
@@ -47,7 +47,7 @@ class RowsQuarantined(Fact):
 
     rows: int
     location: str
-    reasons: Sequence[Reason] = ()
+    reasons: Sequence[QuarantineReason] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Log lines: on the console, in rotating files of each process (all lines, and one a level), secrets struck out."""
+"""Log lines: on the console, in rotating files of each process (all lines, and one a level), secrets redacted."""
 
 import os
 import sys
@@ -15,14 +15,14 @@ from tierra.settings import Settings
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-STRUCK_OUT = "****"
+REDACTED = "****"
 CONSOLE = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
 LEVELS = ("DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {name}:{line} {message}"
 FILE_SIZE = "10 MB"
 _lock = Lock()
 _ready_for: list[Any] = []
-_person: list[bool] = []
+_on_terminal: list[bool] = []
 
 
 def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None = None) -> None:
@@ -31,33 +31,33 @@ def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None 
     `forward` receives every line too: the flows send it on to Prefect's run log.
     """
     with _lock:
-        wanted = (os.getpid(), settings.model_dump_json(), forward, tuple(_person))
-        if _ready_for == [wanted]:
+        configuration = (os.getpid(), settings.model_dump_json(), forward, tuple(_on_terminal))
+        if _ready_for == [configuration]:
             return
         logger.remove()
-        logger.configure(patcher=_striker(settings.secrets()))
+        logger.configure(patcher=_redactor(settings.secrets()))
         _add_console(settings, forward)
         _add_files(settings)
         # Last, so that a thread that sees it finds the sinks complete.
-        _ready_for[:] = [wanted]
+        _ready_for[:] = [configuration]
 
 
-def a_person_watches() -> None:
-    """A person runs this process by hand: warnings go to the terminal, in few words."""
-    _person[:] = [True]
+def warn_on_terminal() -> None:
+    """Show warnings on the terminal, briefly: a person runs this process by hand."""
+    _on_terminal[:] = [True]
 
 
 def _add_console(settings: Settings, forward: Callable[["Message"], None] | None) -> None:
     if forward:
         logger.add(forward, level=settings.log_level, format="{message}", diagnose=False)
-    if _person:
+    if _on_terminal:
         logger.add(sys.stderr, level="WARNING", format="<level>{level}</level> {message}", diagnose=False)
     elif not forward:  # inside a run Prefect's own console handler prints what is forwarded
         logger.add(sys.stderr, level=settings.log_level, format=CONSOLE, diagnose=False)
 
 
 def _forget_old_files(settings: Settings) -> None:
-    """Remove what other processes left: each has a file of its own, so Loguru sees only this one's."""
+    """Remove old files of other processes: Loguru only removes those of this one."""
     oldest = time.time() - settings.log_retention * 24 * 3600
     for file in (settings.root / "logs").glob("tierra-*.log"):
         if file.stat().st_mtime < oldest:
@@ -72,7 +72,7 @@ def _add_files(settings: Settings) -> None:
 
 
 def _add_file(settings: Settings, name: str, only: str | None = None) -> None:
-    """A file made with its first line; several processes must not share one that rotates."""
+    """A file created with its first line; processes must not share a rotating file."""
     logger.add(
         settings.root / "logs" / name,
         level=only or "DEBUG",
@@ -86,13 +86,13 @@ def _add_file(settings: Settings, name: str, only: str | None = None) -> None:
     )
 
 
-def _striker(secrets: list[str]) -> Callable[["Record"], None]:
-    def strike_out(record: "Record") -> None:
+def _redactor(secrets: list[str]) -> Callable[["Record"], None]:
+    def redact(record: "Record") -> None:
         if error := record["exception"]:
             # Written into the message, since drivers quote the URL they failed at.
             record["message"] += "\n" + "".join(format_exception(error.type, error.value, error.traceback)).rstrip()
             record["exception"] = None
         for secret in secrets:
-            record["message"] = record["message"].replace(secret, STRUCK_OUT)
+            record["message"] = record["message"].replace(secret, REDACTED)
 
-    return strike_out
+    return redact

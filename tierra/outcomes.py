@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from tierra.errors import DataRejected, TierraError
-from tierra.model.gate import Verdict, shown
+from tierra.model.gate import Verdict, format_metric
 from tierra.model.spec import heading
 from tierra.spec import Task
 from tierra.store.predictions import Manifest
@@ -148,8 +148,8 @@ class Trained(Ended):
         own, rule = (each.metrics.get(metric) for each in (self.champion, self.rule))
         return [
             (f"version {version}" if version else "none yet", served),
-            ("—" if own is None else shown(own), heading(metric)),
-            ("—" if rule is None else shown(rule), "the rule's"),
+            ("—" if own is None else format_metric(own), heading(metric)),
+            ("—" if rule is None else format_metric(rule), "the rule's"),
         ]
 
     @property

@@ -1,4 +1,4 @@
-"""Where we run: folders, connections and the clock, from the environment and `.env`."""
+"""The settings: folders, connections and the clock, from the environment and `.env`."""
 
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,7 +13,7 @@ from tierra.errors import Misconfigured
 
 
 class Connection(BaseModel):
-    """A database, named in settings so that its URL stands in no project file."""
+    """A database, named in the settings so that its URL is in no project file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class Connection(BaseModel):
 
 
 class S3(BaseModel):
-    """How buckets are reached. What is not set is found as other tools on S3 find it: variables, profile, role."""
+    """How buckets are reached. Missing values come from AWS's own variables, profile or role."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +59,7 @@ class S3(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Where we run. Every field is a variable with the prefix TIERRA_."""
+    """The settings. Every field is a variable with the prefix TIERRA_."""
 
     model_config = SettingsConfigDict(
         env_prefix="TIERRA_",
@@ -92,11 +92,16 @@ class Settings(BaseSettings):
     )
     mlflow_url: str | None = Field(None, description="Address of the MLflow pages, for links")
     receipts_url: str | None = Field(None, description="Address at which the folder of receipts is served, for links")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level on the console")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level shown on the console"
+    )
     log_retention: int = Field(30, ge=1, le=3650, description="Days that log files are kept")
 
     heartbeat_seconds: int = Field(
-        60, ge=30, le=3600, description="Seconds between a run's signs of life; after three silent ones it has crashed"
+        60,
+        ge=30,
+        le=3600,
+        description="Seconds between a run's heartbeats; after three missed ones it counts as crashed",
     )
     alert_webhook: SecretStr | None = Field(None, description="Address that messages about failures are sent to")
     alert_block: str | None = Field(
@@ -124,9 +129,9 @@ class Settings(BaseSettings):
         return self.mlflow_uri.get_secret_value() if self.mlflow_uri else None
 
     def secrets(self) -> list[str]:
-        """What must never be written anywhere: the URLs of connections, and the passwords in URLs."""
+        """Texts that must never be logged: the URLs of connections, and the passwords in URLs."""
         urls = [connection.address for connection in self.connections.values()]
-        # An address without a password is no secret, and lines that name it should stay readable.
+        # An address without a password is not secret, and log lines with it should stay readable.
         urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
         others = [each.get_secret_value() for each in (self.alert_webhook, self.s3.secret_access_key) if each]
         words = (word for url in urls for word in (url, _password(url), unquote(_password(url))) if word)

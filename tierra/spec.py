@@ -1,4 +1,4 @@
-"""The grammar the rooms' specs share: frozen, strict, and a few small value types."""
+"""The base of all specs: a frozen, strict model, and a few small value types."""
 
 import re
 from datetime import date, timedelta
@@ -56,7 +56,7 @@ def _duration(value: Any) -> Any:
     raise ValueError("a time such as 45m, 6h or 2d")
 
 
-def duration(value: timedelta) -> str:
+def format_duration(value: timedelta) -> str:
     """A length of time as a project file writes it: 45m, 6h, 2d."""
     minutes = round(value.total_seconds() / 60)
     if minutes % (24 * 60) == 0:
@@ -88,7 +88,7 @@ def _cut(value: Any) -> Any:
 
 
 class _OneOrMany:
-    """Shows editors that a list of one may be written without its brackets."""
+    """JSON schema for editors: a list of one needs no brackets."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         many = handler(core)
@@ -97,7 +97,7 @@ class _OneOrMany:
         return many if least > 1 else {"title": "columns", "anyOf": [many["items"], many]}
 
 
-# What a person may write, for editors; the validators above decide.
+# JSON schemas for editors; the validators above decide.
 AS_DAYS = {"title": "days", "type": "string", "pattern": r"^\d{1,5}\s*[dw]$"}
 AS_DURATION = {"title": "time", "type": "string", "pattern": r"^[1-9]\d{0,3}\s*[mhd]$"}
 AS_SHARE = {
@@ -116,7 +116,10 @@ Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), _OneOrMany()]
 SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrMany()]
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d"), WithJsonSchema(AS_DAYS)]
 Duration = Annotated[
-    timedelta, BeforeValidator(_duration), PlainSerializer(duration, return_type=str), WithJsonSchema(AS_DURATION)
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(AS_DURATION),
 ]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(AS_SHARE)]
 FunctionName = Annotated[str, BeforeValidator(_function), WithJsonSchema(AS_FUNCTION)]

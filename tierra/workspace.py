@@ -38,7 +38,7 @@ class Workspace:
                 from tierra.store import sql_sink
 
                 at = self.settings.connection(name)
-                return sql_sink.SqlSink(at.address, name, project.dataset, schema, at.statement_timeout_seconds)
+                return sql_sink.TableSink(at.address, name, project.dataset, schema, at.statement_timeout_seconds)
             case other:
                 assert_never(other)
 

@@ -55,11 +55,11 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
 
 def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
     """Whether the database of a connection answers."""
-    from tierra.data.sources import ask_connection
+    from tierra.data.sources import check_connection
 
     check = Check("connection")
     try:
-        yield check.ok(f"{name}: {ask_connection(name, settings.connection(name))} answers")
+        yield check.ok(f"{name}: {check_connection(name, settings.connection(name))} answers")
     except TierraError as error:
         yield check.broken(error.what, error.remedy)
 

@@ -14,13 +14,14 @@ from tests.bench.measure import peak_memory
 from tierra.data.code import load_code
 from tierra.data.differences import compare_profiles
 from tierra.data.features import build_training_features, check_row_wise
-from tierra.data.frames import settle_types, to_frame
+from tierra.data.frames import gaps_to_float, to_frame
 from tierra.data.joins import Joiner
-from tierra.data.profiling import profile_table
+from tierra.data.profile_table import profile_table
 from tierra.data.recipe import TARGET
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
-from tierra.data.split import PARTS, split_rows, unit_of
+from tierra.data.spec import PARTS
+from tierra.data.split import split_rows, unit_of
 from tierra.data.target import make_target
 from tierra.environment import QUIET, set_defaults
 from tierra.model.examples import Examples
@@ -63,7 +64,7 @@ def pull(workspace: Workspace, project: Project) -> Pulled:
 
 def split(project: Project, pulled: pa.Table) -> tuple[Project, pa.Table, dict[str, Examples]]:
     recipe, code = project.recipe, load_code(project.folder, project.functions)
-    joined = settle_types(Joiner(project.joins, {project.main: pulled}).join_checked(pulled))
+    joined = gaps_to_float(Joiner(project.joins, {project.main: pulled}).join_checked(pulled))
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)
@@ -91,7 +92,7 @@ def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], d
     from tierra.model.candidates import check_types, fit_candidate
     from tierra.model.leaks import find_leaks
     from tierra.model.preprocessing import describe_features
-    from tierra.model.training import measure, scorers_of, tune
+    from tierra.model.training import measure, scorers_of, tune_threshold
 
     find_leaks(parts["train"])
     fitted: dict[str, Any] = {}
@@ -99,7 +100,7 @@ def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], d
         check_types(candidate, parts["train"], project.preprocessing)
         fitted[candidate.name] = fit_candidate(candidate, parts["train"], fitted, project.preprocessing)
     later = parts["validation"]
-    models = {name: tune(model, later, project.card.cost) for name, model in fitted.items()}
+    models = {name: tune_threshold(model, later, project.card.cost) for name, model in fitted.items()}
     describe_features(parts["train"].features, project.preprocessing)
     scorers = scorers_of(later.labels, project.gate, project.metrics)
     return models, {name: measure(model, later, scorers) for name, model in models.items()}
@@ -112,7 +113,7 @@ def register(
     """Judge the best beside the rule and the champion, and register it."""
     from tierra.model.artifact import check_agreement, dump_model, predict
     from tierra.model.champions import Appointment
-    from tierra.model.comparing import compare_models
+    from tierra.model.comparison import compare_models
     from tierra.model.distributions import distribution
     from tierra.model.gate import judge
     from tierra.model.training import choose_candidate, scorers_of
@@ -124,7 +125,7 @@ def register(
     rivals = {best: models[best], "rule": models["rule"], "champion": workspace.champions.load(champion)}
     scorers = scorers_of(test.labels, project.gate, project.metrics)
     among = {name: (model, test) for name, model in rivals.items()}
-    scores = compare_models(best, among, project.gate.measure, scorers).scores
+    scores = compare_models(best, among, project.gate.metric_name, scorers).scores
     scores = scores.model_copy(update={"champion_version": champion.version})
     verdict = judge(scores, project.gate)
     assert verdict.promote

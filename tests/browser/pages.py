@@ -12,8 +12,8 @@ import pyarrow as pa
 from tests.builders import ride_spec, write_project
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Difference, Profile
-from tierra.data.profiling import profile_table
-from tierra.data.quarantine import Reason
+from tierra.data.profile_table import profile_table
+from tierra.data.quarantine import QuarantineReason
 from tierra.errors import DataRejected
 from tierra.facts import (
     CandidatesFitted,
@@ -200,12 +200,12 @@ def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = Tr
 TREATMENTS = {"km": "number: scaled", "zone": "category: one column a value", "day": "left out, a date"}
 LEAKS = ("'tip' alone separates the classes: ROC AUC 0.999 on the test rows",)
 REASONS = (
-    Reason(reason="km not_be_null", rows=12, examples=({"ride_id": "r1", "km": "", "zone": "north"},) * 3),
-    Reason(reason="fare between (min_value=0)", rows=3),
+    QuarantineReason(reason="km not_be_null", rows=12, examples=({"ride_id": "r1", "km": "", "zone": "north"},) * 3),
+    QuarantineReason(reason="fare between (min_value=0)", rows=3),
 )
 
 
-def a_quarantine(reasons: Sequence[Reason] = REASONS) -> RowsQuarantined:
+def a_quarantine(reasons: Sequence[QuarantineReason] = REASONS) -> RowsQuarantined:
     return RowsQuarantined(15, "var/store/quarantine/ab.parquet", reasons)
 
 
@@ -282,7 +282,7 @@ def nasty_run() -> tuple[Journal, Trained]:
         "metrics": binary().metrics | {"<b>bold</b>": float("nan"), "x" * 300: float("inf")},
     })  # fmt: skip
     differences = [Difference(column=name, what=ATTACK * 20, severity="strong") for name in names]
-    reason = Reason(reason=ATTACK, rows=7, examples=(dict.fromkeys(names, "y" * 5000),) * 5)
+    reason = QuarantineReason(reason=ATTACK, rows=7, examples=(dict.fromkeys(names, "y" * 5000),) * 5)
     facts = [
         *train_facts(best, best)[:2],
         TableProfiled(profile),

@@ -14,8 +14,8 @@ from tierra.store import opening, sinks, sql_parts, sql_sink  # noqa: F401
 
 def write(pipe: "Connection[Any, Any]", place: Place, step: str, version: str = "1") -> None:
     """Says `here` before the step, goes on when something comes, and says how it ended."""
-    owner: Any = sql_parts if step == "move_in" else sinks.ObjectSink if place.kind in ("folder", "S3") else None
-    owner = owner or sql_sink.SqlSink
+    owner: Any = sql_parts if step == "insert_rows" else sinks.ObjectSink if place.kind in ("folder", "S3") else None
+    owner = owner or sql_sink.TableSink
     real = getattr(owner, step)
 
     def wait(*arguments: Any) -> Any:

@@ -41,9 +41,9 @@ class Place:
             from tierra.store.opening import open_objects
 
             return ObjectSink(open_objects(self.address, Settings(s3=self.settings)), DATASET)
-        from tierra.store.sql_sink import SqlSink
+        from tierra.store.sql_sink import TableSink
 
-        return SqlSink(self.address, "warehouse", DATASET, self.schema, timeout=20)
+        return TableSink(self.address, "warehouse", DATASET, self.schema, timeout=20)
 
 
 def prediction(key: str, version: str = "1") -> float:

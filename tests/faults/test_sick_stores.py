@@ -170,8 +170,8 @@ def test_a_reader_in_a_loop_sees_whole_generations_only(
     assert held, seen
 
 
-STEPS = {"before the part": "write_part", "inside the part": "move_in", "before the manifest": "put_manifest",
-         "inside the manifest": "_locked"}  # fmt: skip
+STEPS = {"before the part": "write_part", "inside the part": "insert_rows", "before the manifest": "put_manifest",
+         "inside the manifest": "_lock_part"}  # fmt: skip
 
 
 @pytest.mark.parametrize("moment", STEPS)

@@ -71,7 +71,7 @@ NEITHER = {"rule": "base_rate"}, {"model": "logistic", "params": {"C": -1}}
 # fmt: off
 MISTAKES = [
     # the project file
-    on_check("project-not-found", "by-name", "'nowhere'", "there: rides", command=("check", "nowhere")),
+    on_check("project-not-found", "by-name", "'nowhere'", "available: rides", command=("check", "nowhere")),
     on_check("yaml-invalid", "bracket", "project.yaml:3", spec="project: rides\nsources: [a, b\ntarget: x\n"),
     on_check("yaml-tag", "python", "project.yaml:1", "python/object",
              spec="project: !!python/object/apply:os.system ['touch pwned']\n"),
@@ -152,7 +152,7 @@ MISTAKES = [
            spec=ride_spec(sources=ride_source(**WAREHOUSE, query="selec * from rides"))),
     on_try("query-failed", "writes", "rides", exit=2, settings=HERE,
            spec=ride_spec(sources=ride_source(**WAREHOUSE, query="delete from rides"))),
-    on_try("column-missing", "key-renamed", "'ride_id'", "there: id,",
+    on_try("column-missing", "key-renamed", "'ride_id'", "available: id,",
            table=lambda: rides().rename(columns={"ride_id": "id"})),
     on_try("column-missing", "in-the-warehouse", "'fare'", settings=HERE,
            spec=ride_spec(sources=ride_source(**WAREHOUSE, table="rides", types={"fare": "number"}))),
@@ -209,7 +209,7 @@ MISTAKES = [
     on_try("weight-invalid", "negative", "'km'", "2,400 rows", table=lambda: rides().assign(km=-1.0),
            spec=ride_spec(weight="km")),
     on_try("weight-invalid", "text", "'zone'", spec=ride_spec(weight="zone", candidates=[NEITHER[0]])),
-    on_try("leak-found", "a-copy", "'copy' alone tells the target", spec=ride_spec(contract={"leaks": "stop"}),
+    on_try("leak-found", "a-copy", "'copy' alone predicts the target", spec=ride_spec(contract={"leaks": "stop"}),
            table=lambda: rides().assign(copy=lambda rows: rows["tipped"] == "yes")),
     on_try("name-reserved", "of-the-rule", "'rule__x'", exit=2, table=lambda: rides().assign(rule__x=1.0)),
     on_try("name-reserved", "numbered-rows", "'row_number'", spec=ride_spec(sources=ride_source(key=None)),

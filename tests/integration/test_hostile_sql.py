@@ -11,7 +11,7 @@ from tests.conftest import OLDER, empty_database
 from tests.databases import Database
 from tierra.data.partitions import parse_partition
 from tierra.data.snapshot import take_snapshot
-from tierra.data.window import EVERYTHING, only
+from tierra.data.window import EVERYTHING, single_day
 from tierra.errors import InvalidCall, TierraError
 from tierra.store.objects import MemoryObjects
 
@@ -186,7 +186,7 @@ def source_of(database: Database, **source: Any) -> Callable[[], Any]:
     def ask() -> None:
         reader = database.open(**source)
         if source.get("partition_by"):
-            reader.days(only(parse_partition("2024-01-01")))
+            reader.days(single_day(parse_partition("2024-01-01")))
         take_snapshot(MemoryObjects(), database.source(**source), reader, EVERYTHING)
 
     return ask

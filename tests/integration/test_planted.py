@@ -146,7 +146,7 @@ def test_a_leaked_column_is_warned_of(project: Callable[..., None]) -> None:
     project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5))
     trained = run("train")
     assert "paid_tip" in " ".join(trained.journal.facts("leaks"))
-    trained.assert_shown("Suspected leaks", "paid_tip", "alone tells the target")
+    trained.assert_shown("Suspected leaks", "paid_tip", "alone predicts the target")
     project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5), contract={"leaks": "stop"})
     stopped = run("train")
     stopped.assert_refused("leak-found", "paid_tip")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.databases import Database
 from tierra.data import sources
-from tierra.data.window import EVERYTHING, only
+from tierra.data.window import EVERYTHING, single_day
 from tierra.errors import DataRejected, Misconfigured
 
 
@@ -31,7 +31,7 @@ def test_an_address_may_have_each_usual_form(server: Database, scheme: str) -> N
     address = server.url.replace("postgresql", scheme, 1)
     assert Database(address, server.home).read(query="select 1 as one")["one"].to_pylist() == [1]
     connection = Database(address, server.home).settings.connection("warehouse")
-    assert sources.ask_connection("warehouse", connection) == "postgresql"
+    assert sources.check_connection("warehouse", connection) == "postgresql"
 
 
 def test_numbers_of_every_kind_are_numbers(server: Database) -> None:
@@ -63,7 +63,7 @@ def test_texts_of_every_kind_are_texts(server: Database) -> None:
 )
 def test_a_type_that_is_not_read_is_named_and_may_be_declared_text(server: Database, value: str, named: str) -> None:
     query = f"select 1 as id, {value} as odd"
-    with pytest.raises(DataRejected, match=rf"'odd' is {named}, which is not read.*column-type"):
+    with pytest.raises(DataRejected, match=rf"'odd' is {named}, which is not supported.*column-type"):
         server.read(query=query)
     assert server.read(query=query, columns=["id"])["id"].to_pylist() == [1]
     assert server.read(query=query, types={"odd": "text"})["odd"].type == pa.string()
@@ -84,7 +84,7 @@ def test_moments_with_a_zone_are_the_same_whatever_zone_the_user_has(server: Dat
         server.write("rides", pa.table({"at": pa.array([moment, None], pa.timestamp("us", "UTC"))}))
         assert server.read(table="rides")["at"].to_pylist() == [moment, None]
         reader = server.open(table="rides", partition_by="at")
-        assert reader.days(only(date(2024, 1, 1))) == {date(2024, 1, 1): 1}
+        assert reader.days(single_day(date(2024, 1, 1))) == {date(2024, 1, 1): 1}
     finally:
         server.run("alter role postgres reset all")
 
@@ -103,4 +103,4 @@ def test_a_view_a_partitioned_table_and_a_materialized_view_are_tables(server: D
         "create materialized view kept as select * from rides",
     )
     for name in ("rides", "seen", "kept"):
-        assert server.read(only(date(2024, 1, 5)), table=name, partition_by="day")["id"].to_pylist() == [1]
+        assert server.read(single_day(date(2024, 1, 5)), table=name, partition_by="day")["id"].to_pylist() == [1]

@@ -246,7 +246,7 @@ def test_a_file_read_in_pieces_is_one_version(s3: S3Server, bucket: str, prefix:
     with direct.open(name) as file:
         file.read(10)
         s3.client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=b"b" * 5_000_000)
-        with pytest.raises(Unavailable, match="written anew while it was read"):
+        with pytest.raises(Unavailable, match="overwritten while it was read"):
             file.seek(4_000_000) and file.read(10)
 
 

@@ -19,7 +19,7 @@ from tierra.cli.commands import app
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, open_source
 from tierra.data.spec import FileSource
-from tierra.data.window import EVERYTHING, Window, only
+from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected, Misconfigured, Unavailable
 from tierra.settings import Settings, load_settings
 from tierra.store.objects import MemoryObjects
@@ -63,7 +63,7 @@ def remote(s3: S3Server, path: str, url: str | None = None) -> SourceReader:
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("window", [EVERYTHING, only(DAY), Window(DAY)], ids=["all", "a day", "from a day"])
+@pytest.mark.parametrize("window", [EVERYTHING, single_day(DAY), Window(DAY)], ids=["all", "a day", "from a day"])
 def test_a_file_in_a_bucket_is_the_same_source_as_in_a_folder(
     s3: S3Server, bucket: str, tmp_path: Path, name: str, window: Window
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_days_rows_are_read_without_the_rest_of_the_file(s3: S3Server, bucket:
     s3.client().put_object(Bucket=bucket, Key="in/large.parquet", Body=data)
     reader = remote(s3, f"s3://{bucket}/in/large.parquet", proxy.url)
     before = proxy.answered
-    rows = sum(piece.num_rows for piece in reader.batches(["ride_id", "day"], only(DAY)))
+    rows = sum(piece.num_rows for piece in reader.batches(["ride_id", "day"], single_day(DAY)))
     assert rows == 2_000
     assert proxy.answered - before < len(data) / 4
 

@@ -19,7 +19,7 @@ from tierra.store.local_objects import LocalObjects
 from tierra.store.opening import open_objects
 from tierra.store.predictions import Manifest, generations, is_reusable, publish, read_manifest, read_published
 from tierra.store.sinks import ObjectSink, Sink
-from tierra.store.sql_sink import SqlSink
+from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
 
 DATASET, DAY = "tips", "2024-04-29"
@@ -38,9 +38,9 @@ def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> OpenSink:
         address, settings = f"s3://{server.bucket()}/sink", Settings(s3=server.settings())
         return lambda: ObjectSink(open_objects(address, settings), DATASET)
     if request.param == "SQLite":
-        return lambda: SqlSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
+        return lambda: TableSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
     url = make_database(request.getfixturevalue("postgres"), f"sink_{tmp_path.name}"[:60])
-    return lambda: SqlSink(url, "warehouse", DATASET, "scores")
+    return lambda: TableSink(url, "warehouse", DATASET, "scores")
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_writer_that_comes_late_stands_down_and_changes_nothing(sink: Sink, op
 
 
 def test_the_view_of_a_database_shows_the_rows_of_the_highest_generation_of_each_partition(sink: Sink) -> None:
-    if not isinstance(sink, SqlSink):
+    if not isinstance(sink, TableSink):
         pytest.skip("files have no view")
     for number, key in enumerate("abc"):
         publish(sink, manifest_of(sink, rows(key, "z")), number)

@@ -14,7 +14,7 @@ from tests.databases import Database
 from tierra.data.file_source import FileReader
 from tierra.data.snapshot import take_snapshot
 from tierra.data.spec import FileSource
-from tierra.data.window import EVERYTHING, Window, only
+from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.settings import Settings
 from tierra.store import postgres
@@ -84,8 +84,8 @@ def test_only_the_columns_asked_for_come_in_their_order(database: Database) -> N
 def test_a_window_has_its_first_day_and_not_its_end(database: Database, kind: pa.DataType) -> None:
     days = days_of(1, 2, None, 3, 4)
     database.write("rides", pa.table({"id": range(5), "day": days.cast(kind)}))
-    windows = [EVERYTHING, only(date(2024, 1, 2)), Window(date(2024, 1, 3)), Window(None, date(2024, 1, 3)),
-               Window(date(2024, 1, 2), date(2024, 1, 4)), only(date(2030, 1, 1))]  # fmt: skip
+    windows = [EVERYTHING, single_day(date(2024, 1, 2)), Window(date(2024, 1, 3)), Window(None, date(2024, 1, 3)),
+               Window(date(2024, 1, 2), date(2024, 1, 4)), single_day(date(2030, 1, 1))]  # fmt: skip
     reader = database.open(table="rides", partition_by="day")
     found = [
         sorted(row for piece in reader.batches(["id"], window) for row in piece["id"].to_pylist()) for window in windows
@@ -104,8 +104,8 @@ def test_the_rows_of_each_day_are_counted(database: Database, kind: pa.DataType)
 def test_a_moment_late_on_a_day_belongs_to_it(database: Database) -> None:
     late = datetime(2024, 1, 1, 23, 59, 59, 999999)
     database.write("rides", pa.table({"at": pa.array([late, datetime(2024, 1, 2)], pa.timestamp("us"))}))
-    assert database.open(table="rides", partition_by="at").days(only(date(2024, 1, 1))) == {date(2024, 1, 1): 1}
-    assert database.read(only(date(2024, 1, 1)), table="rides", partition_by="at")["at"].to_pylist() == [late]
+    assert database.open(table="rides", partition_by="at").days(single_day(date(2024, 1, 1))) == {date(2024, 1, 1): 1}
+    assert database.read(single_day(date(2024, 1, 1)), table="rides", partition_by="at")["at"].to_pylist() == [late]
 
 
 def test_days_in_text_are_days_too(database: Database) -> None:
@@ -124,7 +124,7 @@ def test_a_name_of_any_letters_is_a_name(database: Database, name: str) -> None:
     source = {"table": name, "partition_by": name}
     assert database.open(**source).columns() == [name, "id"]
     assert database.open(**source).days(EVERYTHING) == {date(2024, 1, 1): 1, date(2024, 1, 2): 1}
-    assert database.read(only(date(2024, 1, 2)), **source).to_pylist() == [{name: date(2024, 1, 2), "id": 2}]
+    assert database.read(single_day(date(2024, 1, 2)), **source).to_pylist() == [{name: date(2024, 1, 2), "id": 2}]
 
 
 def test_a_table_is_found_in_its_schema(database: Database) -> None:
@@ -167,7 +167,7 @@ def test_a_query_has_days_and_windows(database: Database) -> None:
     database.write("rides", pa.table({"id": [1, 2, 3], "day": days_of(1, 2, 2)}))
     source = {"query": "select id, day from rides where id <> 3;", "partition_by": "day", "types": {"day": "date"}}
     assert database.open(**source).days(EVERYTHING) == {date(2024, 1, 1): 1, date(2024, 1, 2): 1}
-    assert database.read(only(date(2024, 1, 2)), **source)["id"].to_pylist() == [2]
+    assert database.read(single_day(date(2024, 1, 2)), **source)["id"].to_pylist() == [2]
 
 
 def test_a_row_larger_than_a_piece_is_read(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

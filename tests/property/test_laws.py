@@ -13,8 +13,8 @@ from hypothesis import strategies as some
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.snapshot import take_snapshot
-from tierra.data.spec import FileSource, Join, Split
-from tierra.data.split import PARTS, split_rows
+from tierra.data.spec import PARTS, FileSource, Join, Split
+from tierra.data.split import split_rows
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected
 from tierra.model.metrics import choose_threshold
@@ -58,7 +58,7 @@ def test_a_split_parts_the_labelled_rows_in_time_and_equal_rows_together(
     end = FIRST + timedelta(until) if until else None
     declared = Split(validation=f"{validation}d", test=f"{test}d", until=end)
     try:
-        parts = split_rows(table["day"], table["target"], declared.settled("day"), Labels())
+        parts = split_rows(table["day"], table["target"], declared.with_defaults("day"), Labels())
     except DataRejected:
         assume(False)
     usable = table["target"].notna() & table["day"].notna()

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from tierra.data.differences import compare_profiles, population_stability
 from tierra.data.profile import Profile
-from tierra.data.profiling import profile_table
+from tierra.data.profile_table import profile_table
 
 few = settings(max_examples=80, deadline=None)
 TYPES = {

@@ -10,8 +10,8 @@ from hypothesis import strategies as some
 
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
-from tierra.data.spec import Split
-from tierra.data.split import PARTS, split_rows, unit_of
+from tierra.data.spec import PARTS, Split
+from tierra.data.split import split_rows, unit_of
 from tierra.errors import DataRejected
 
 few = settings(max_examples=25, deadline=None)
@@ -33,7 +33,7 @@ def a_table(seed: int, rows: int, kinds: int = 1000, unlabelled: float = 0.1) ->
 
 
 def part(table: pd.DataFrame, by: str = "stratified", labels: Labels = THREE, **said: Any) -> pd.Series:
-    split = Split(by=by, column="text" if by == "group" else None, **said).settled(None)
+    split = Split(by=by, column="text" if by == "group" else None, **said).with_defaults(None)
     recipe = Recipe(target="y", target_column="y", key=("key",), unit=split.column or "")
     return split_rows(unit_of(table, recipe), table["y"], split, labels)
 
@@ -137,7 +137,7 @@ def test_shares_by_time_cut_whole_days_near_the_share(seed: int, rows: int, days
     random = np.random.default_rng(seed)
     drawn = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, days, rows), "D")
     table = pd.DataFrame({"day": drawn, "y": random.choice([0.0, 1.0, 2.0], rows)})
-    split = Split(by="time", column="day", validation="20%", test="20%").settled(None)
+    split = Split(by="time", column="day", validation="20%", test="20%").with_defaults(None)
     try:
         parts = split_rows(table["day"], table["y"], split, NUMBER)
     except DataRejected:  # too few days for three parts

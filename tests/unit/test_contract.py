@@ -92,7 +92,7 @@ def test_what_is_not_known_yet_is_passed_over_when_scoring() -> None:
 
 
 def test_history_drops_what_breaks_the_contract_and_refuses_nothing() -> None:
-    lenient = contract(FAR, on_fail="stop", budget=0.0).dropping()
+    lenient = contract(FAR, on_fail="stop", budget=0.0).for_history()
     clean, _, findings = check(lenient)
     enforce_contract(findings, lenient)
     assert clean.column("ride").to_pylist() == [1, 3]

@@ -15,7 +15,7 @@ from tierra.model.candidates import check_types, fit_candidate, unseen_categorie
 from tierra.model.examples import Examples
 from tierra.model.leaks import describe_leaks, find_leaks
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
-from tierra.model.training import measure, tune
+from tierra.model.training import measure, tune_threshold
 from tierra.spec import Task
 
 LABELS: dict[Task, Labels] = {
@@ -43,7 +43,7 @@ def fit(
     candidate: Any, rows: Examples, said: Preprocessing | None = None, fitted: Mapping[str, Any] | None = None
 ) -> Any:
     check_types(candidate, rows, said)
-    return tune(fit_candidate(candidate, rows, fitted or {}, said), rows, None)
+    return tune_threshold(fit_candidate(candidate, rows, fitted or {}, said), rows, None)
 
 
 def better_than_nothing(model: Any, rows: Examples) -> bool:
@@ -167,8 +167,8 @@ def test_an_average_is_the_mean_of_its_members_and_agrees_with_itself(task: Task
     rows = examples(task)
     linear = "ridge" if task == "regression" else "logistic"
     members = {name: fit_candidate(Model(model=name), rows, {}) for name in (linear, "hist_gradient_boosting")}
-    model = tune(fit_candidate(Average(average=tuple(members)), rows, members), rows, None)
-    said = [predict(tune(each, rows, None), rows.table, rows.labels).scores for each in members.values()]
+    model = tune_threshold(fit_candidate(Average(average=tuple(members)), rows, members), rows, None)
+    said = [predict(tune_threshold(each, rows, None), rows.table, rows.labels).scores for each in members.values()]
     np.testing.assert_allclose(predict(model, rows.table, rows.labels).scores, np.mean(said, axis=0))
     check_agreement(model, rows.table.head(60), rows.labels)
     assert unseen_categories(model, rows.table.assign(zone="Z")) == {"zone": len(rows.table)}
@@ -237,7 +237,7 @@ def test_a_class_that_training_never_saw_has_probability_zero() -> None:
 def test_the_inner_model_of_what_serves_is_what_was_fitted() -> None:
     rows = examples("binary")
     fitted = fit_candidate(Model(model="logistic"), rows, {})
-    assert inner_model(tune(fitted, rows, None)).predict_proba(rows.table).shape == (400, 2)
+    assert inner_model(tune_threshold(fitted, rows, None)).predict_proba(rows.table).shape == (400, 2)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -79,7 +79,7 @@ def test_the_schema_lets_a_date_pass_that_is_none() -> None:
         ({"project": None}, "call-invalid", "project field required"),
         ({"project": ""}, "call-invalid", "project field required"),
         ({"project": 7}, "call-invalid", "project should be"),
-        ({"project": "nowhere"}, "project-not-found", "there: rides, whole"),
+        ({"project": "nowhere"}, "project-not-found", "available: rides, whole"),
         ({"project": "x" * 300}, "call-invalid", "project string should have at most 200"),
         ({"project": "whole", "partition": "2024-04-09"}, "partition-none", "whole is not partitioned"),
         ({"dry_run": True, "approved": True}, "call-contradictory", "nothing to approve"),

@@ -18,7 +18,7 @@ PASSWORDS = [f"canary-{number}-S3cr?t/{number}" for number in range(10)]
 @pytest.fixture(autouse=True)
 def _own_sinks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(logs, "_ready_for", [])
-    monkeypatch.setattr(logs, "_person", [])
+    monkeypatch.setattr(logs, "_on_terminal", [])
     yield
     logger.remove()
     logger.configure(patcher=lambda record: None)
@@ -71,7 +71,7 @@ def test_setting_up_twice_writes_a_line_once(tmp_path: Path) -> None:
 def test_a_person_sees_warnings_in_few_words_and_nothing_below(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs.a_person_watches()
+    logs.warn_on_terminal()
     logs.set_up_logs(settings(tmp_path))
     logger.info("a detail")
     logger.warning("look here")

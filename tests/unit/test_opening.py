@@ -47,5 +47,5 @@ def test_an_address_that_cannot_be_an_object_is_refused(workspace: Path, uri: st
 def test_what_has_another_scheme_is_neither_here_nor_there() -> None:
     assert is_remote("s3://lake/a.csv")
     assert not is_remote("data/a.csv")
-    with pytest.raises(Misconfigured, match="ftp:// is no store"):
+    with pytest.raises(Misconfigured, match="ftp:// is not supported as a store"):
         is_remote("ftp://host/a.csv")

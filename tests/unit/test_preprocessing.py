@@ -14,7 +14,7 @@ from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
 from tierra.data.recipe import Recipe
 from tierra.errors import DataRejected, Misconfigured
-from tierra.model.preprocessing import Fences, Needs, Wanted, build_encoder, describe_features, infer_treatments
+from tierra.model.preprocessing import Fences, Needs, Requirements, build_encoder, describe_features, infer_treatments
 from tierra.model.spec import Preprocessing, Treatment
 
 ROWS = 400
@@ -33,7 +33,7 @@ def infer(table: pd.DataFrame, **said: Any) -> dict[str, Treatment]:
 
 def encode(table: pd.DataFrame, needs: Needs = "scaled", later: pd.DataFrame | None = None, **said: Any) -> np.ndarray:
     """The numbers of `later`, or of the table itself, as the model sees them."""
-    encoder = build_encoder(infer(table, **said), Wanted(needs, "binary", Preprocessing(**said), len(table)))
+    encoder = build_encoder(infer(table, **said), Requirements(needs, "binary", Preprocessing(**said), len(table)))
     target = np.resize([0, 1, 1], len(table))
     made = encoder.fit(table, target).transform(table if later is None else later)
     return np.asarray(made.toarray() if hasattr(made, "toarray") else made, float)
@@ -41,7 +41,7 @@ def encode(table: pd.DataFrame, needs: Needs = "scaled", later: pd.DataFrame | N
 
 def steps_of(stated: dict[str, Any], needs: Needs = "scaled", column: str = "km") -> list[Any]:
     table = a_table()[[column]]
-    wanted = Wanted(needs, "binary", Preprocessing(), len(table))
+    wanted = Requirements(needs, "binary", Preprocessing(), len(table))
     encoder = build_encoder(infer(table, columns={column: stated}), wanted)
     step = encoder.transformers[0][1]
     return [each for _, each in step.steps] if isinstance(step, Pipeline) else [step]
@@ -220,7 +220,7 @@ def test_a_treatment_is_said_in_a_few_words_and_why_a_feature_is_left_out() -> N
         "km": "number: gaps median, scale robust, outliers clip",
         "zone": "category: one hot",
         "grade": "category: ordinal in order a, b",
-        "dull": "left out: so stated",
+        "dull": "left out: as declared",
         "note": "left out: text that is different in most rows",
         "number": "left out: numbers the rows",
         "empty": "left out: no value in training",

@@ -10,7 +10,7 @@ import pytest
 from tierra.data import counting
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import ColumnProfile, Difference, Profile
-from tierra.data.profiling import profile_table
+from tierra.data.profile_table import profile_table
 
 
 def profile(rows: int | None = None, key: tuple[str, ...] = (), pieces: int = 1, **columns: Any) -> Profile:

@@ -11,7 +11,7 @@ from tests.builders import ride_source, ride_spec, write_project
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.artifact import Predictions
-from tierra.model.scoring import published
+from tierra.model.scoring import published_columns
 from tierra.model.spec import METRICS
 from tierra.project.project import Project, load_project
 
@@ -175,11 +175,11 @@ PUBLISHED: dict[str, tuple[Labels, Predictions, dict[str, list[Any]]]] = {
 
 @pytest.mark.parametrize(("labels", "said", "columns"), PUBLISHED.values(), ids=PUBLISHED)
 def test_what_is_published_follows_the_task(labels: Labels, said: Predictions, columns: dict[str, Any]) -> None:
-    assert pa.table(published(said, labels, None)).to_pydict() == columns
+    assert pa.table(published_columns(said, labels, None)).to_pydict() == columns
 
 
 def test_only_what_is_asked_for_is_published() -> None:
     for task, kept in (("binary", ["decision"]), ("multiclass", ["probability_a", "probability_Ñ b"])):
         labels, said, _ = PUBLISHED[task]
         asked = ("decision",) if task == "binary" else ("probability",)
-        assert list(published(said, labels, asked)) == kept
+        assert list(published_columns(said, labels, asked)) == kept

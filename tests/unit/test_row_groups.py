@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tierra.data.row_groups import choose_groups
-from tierra.data.window import EVERYTHING, Window, only
+from tierra.data.window import EVERYTHING, Window, single_day
 
 FIRST = date(2024, 1, 1)
 DAYS = [FIRST + timedelta(number // 10) for number in range(100)]  # ten days, a row group each
@@ -34,7 +34,7 @@ def written(folder: Path, values: Any, **options: Any) -> pq.ParquetFile:
 )
 def test_groups_outside_the_window_are_left_out(tmp_path: Path, values: Any, beside: int) -> None:
     file, fourth = written(tmp_path, values), FIRST + timedelta(3)
-    assert choose_groups(file, "day", only(fourth)) == list(range(3 - beside, 4 + beside))
+    assert choose_groups(file, "day", single_day(fourth)) == list(range(3 - beside, 4 + beside))
     assert choose_groups(file, "day", Window(end=fourth)) == list(range(3 + beside))
     assert choose_groups(file, "day", Window(start=fourth)) == list(range(3 - beside, 10))
     assert choose_groups(file, "day", Window(start=date(2030, 1, 1))) == []
@@ -53,5 +53,5 @@ def test_groups_outside_the_window_are_left_out(tmp_path: Path, values: Any, bes
 )
 def test_a_group_of_which_nothing_is_known_is_read(tmp_path: Path, values: Any, options: dict[str, Any]) -> None:
     file = written(tmp_path, values, **options)
-    assert choose_groups(file, "day", only(FIRST)) == list(range(10))
-    assert choose_groups(file, None, only(FIRST)) == list(range(10))
+    assert choose_groups(file, "day", single_day(FIRST)) == list(range(10))
+    assert choose_groups(file, None, single_day(FIRST)) == list(range(10))

@@ -14,7 +14,7 @@ from tests.builders import ride_spec, write_project
 from tierra.errors import Misconfigured
 from tierra.project.project import load_project
 from tierra.project.schedule import Schedule, When, longest_gap
-from tierra.spec import duration
+from tierra.spec import format_duration
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ def times(said: Any, timezone: str = "UTC") -> tuple[When, ...]:
     ],
 )
 def test_a_schedule_is_written_as_one_line_one_object_or_a_list(said: Any, read: list[str]) -> None:
-    assert [each.said for each in times(said)] == read
+    assert [each.text for each in times(said)] == read
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_what_is_no_schedule_is_refused_with_its_place(said: Any, tmp_path: Path
 @given(st.timedeltas(timedelta(minutes=1), timedelta(days=900)))
 def test_a_time_is_read_as_it_is_written(length: timedelta) -> None:
     whole = timedelta(minutes=int(length / timedelta(minutes=1)))
-    if len(duration(whole)) <= 5:
-        assert times({"every": duration(whole)})[0].every == whole
+    if len(format_duration(whole)) <= 5:
+        assert times({"every": format_duration(whole)})[0].every == whole
 
 
 def test_a_run_is_expected_by_its_schedule_and_the_allowed_delay(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ LABELS = pd.Series(np.resize([0.0, 1.0], len(DAYS)))
 
 
 def split_by_time(days: pd.Series, target: pd.Series, **rest: Any) -> pd.Series:
-    return split_rows(days, target, Split(**rest).settled("day"), Labels())
+    return split_rows(days, target, Split(**rest).with_defaults("day"), Labels())
 
 
 def split(days: pd.Series = DAYS, target: pd.Series = LABELS, **rest: Any) -> dict[str, tuple[date, date]]:

@@ -34,11 +34,11 @@ class _LastOutcome(Watcher):
 def run_flow(name: str, *arguments: Any, quiet: bool = False) -> Ended:
     """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed."""
     from tierra.cli.console import people, progress
-    from tierra.logs import a_person_watches
+    from tierra.logs import warn_on_terminal
     from tierra.workspace import open_workspace
 
     open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
-    a_person_watches()
+    warn_on_terminal()
     if load_settings().clock and not quiet:
         people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
     last = _LastOutcome()

@@ -36,18 +36,18 @@ class ProjectCode:
 def load_code(folder: Path, names: Mapping[str, str]) -> ProjectCode:
     """Import functions named file:function from a folder. Raises Misconfigured.
 
-    Only files of the folder that the import touched count as the project's code.
+    Only files of the folder that were imported count as the project's code.
     The modules are taken out of sys.modules again, so that today's code and the
     champion's can live side by side.
     """
-    with _lock, _importing_from(folder) as touched:
+    with _lock, _importing_from(folder) as imported_files:
         functions = {role: _function(folder, name) for role, name in names.items()}
-        files = {file.relative_to(folder).as_posix(): _digest(file) for file in touched()}
+        files = {file.relative_to(folder).as_posix(): _digest(file) for file in imported_files()}
     return ProjectCode(folder, functions, dict(sorted(files.items())))
 
 
 def check_functions(folder: Path, names: Mapping[str, str]) -> None:
-    """Check that each file:function is written there, without running anything. Raises Misconfigured."""
+    """Check that each file:function exists, without running any code. Raises Misconfigured."""
     for name in names.values():
         module_name, _, attribute = name.partition(":")
         file = _file(folder, name, module_name)
@@ -115,24 +115,26 @@ def _line_of(error: Exception, function: Callable[..., Any]) -> str:
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[Callable[[], list[Path]]]:
-    ours = {file.stem for file in folder.glob("*.py")} | {file.parent.name for file in folder.glob("*/__init__.py")}
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in ours}
+    own_modules = {file.stem for file in folder.glob("*.py")} | {
+        file.parent.name for file in folder.glob("*/__init__.py")
+    }
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own_modules}
     before, no_bytecode = set(sys.modules), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
 
-    def touched() -> list[Path]:
+    def imported_files() -> list[Path]:
         files = [Path(getattr(sys.modules[name], "__file__", None) or "/") for name in set(sys.modules) - before]
         return [file for file in files if file.is_relative_to(folder)]
 
     try:
-        yield touched
+        yield imported_files
     finally:
         sys.dont_write_bytecode = no_bytecode
         sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
-            if name.partition(".")[0] in ours:
+            if name.partition(".")[0] in own_modules:
                 del sys.modules[name]
         sys.modules.update(hidden)
 

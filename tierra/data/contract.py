@@ -1,4 +1,4 @@
-"""The contract: which rows break it, what follows, and what is kept of them."""
+"""The contract: which rows break it, and what happens to them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tierra.data.expectations import COLUMN_ARGUMENTS, ROW
+from tierra.data.columns import require_columns
+from tierra.data.expectations import COLUMN_ARGUMENTS, ROW_EXPECTATIONS
 from tierra.data.frames import to_frame
 from tierra.data.quarantine import REASON
 from tierra.data.spec import Contract, Expectation
@@ -17,7 +18,7 @@ from tierra.errors import DataRejected
 
 @dataclass
 class Findings:
-    """What the contract says of one table: rows seen, and rows that fail each expectation."""
+    """The contract's result for one table: rows checked, and rows that fail each expectation."""
 
     table: str
     expectations: tuple[Expectation, ...]
@@ -28,13 +29,13 @@ class Findings:
     def failures(self, *on_fail: str) -> list[str]:
         """One line for each broken expectation of the given severities."""
         return [
-            f"{said(self.expectations[index])}: {count:,} of {self.rows:,} rows fail"
+            f"{describe_expectation(self.expectations[index])}: {count:,} of {self.rows:,} rows fail"
             for index, count in sorted(self.failed.items())
             if self.expectations[index].on_fail in on_fail
         ]
 
 
-def said(expectation: Expectation) -> str:
+def describe_expectation(expectation: Expectation) -> str:
     """The expectation in a few words."""
     about = ", ".join(f"{key}={value}" for key, value in expectation.arguments.items() if key not in COLUMN_ARGUMENTS)
     columns = " ".join(str(expectation.arguments[key]) for key in COLUMN_ARGUMENTS if key in expectation.arguments)
@@ -45,35 +46,35 @@ def check_rows(batch: pa.Table, findings: Findings, ignore: Sequence[str] = ()) 
     """Split a batch into clean and quarantined rows, and count into `findings`.
 
     Quarantined rows carry their reasons. Expectations on a column in `ignore`
-    are passed over: when scoring, those columns are not known yet.
+    are skipped: when scoring, those columns are not known yet.
     """
     chosen = [
         (index, each)
         for index, each in enumerate(findings.expectations)
-        if each.type in ROW and not set(ignore) & set(_columns(each))
+        if each.type in ROW_EXPECTATIONS and not set(ignore) & set(_columns(each))
     ]
     positions = _failing(batch, [each for _, each in chosen], findings.table)
     reasons: dict[int, list[str]] = {}
     for (index, each), rows in zip(chosen, positions, strict=True):
         findings.failed[index] = findings.failed.get(index, 0) + len(rows)
         for row in rows if each.on_fail == "quarantine" else ():
-            reasons.setdefault(int(row), []).append(said(each))
+            reasons.setdefault(int(row), []).append(describe_expectation(each))
     findings.failed = {index: count for index, count in findings.failed.items() if count}
     findings.rows += batch.num_rows
     findings.quarantined += len(reasons)
-    return _divide(batch, reasons)
+    return _separate(batch, reasons)
 
 
 def check_table(batches: Iterable[pa.Table], findings: Findings) -> None:
-    """Count rows and repeated values for the expectations that speak of the whole table."""
-    whole = [(index, each) for index, each in enumerate(findings.expectations) if each.type not in ROW]
+    """Count rows and repeated values for the expectations about the whole table."""
+    whole = [(index, each) for index, each in enumerate(findings.expectations) if each.type not in ROW_EXPECTATIONS]
     unique = {str(each.column): pa.chunked_array([], pa.null()) for _, each in whole if each.column}
     rows = 0
     for batch in batches:
         rows += batch.num_rows
-        unique = {name: _appended(values, batch, name, findings.table) for name, values in unique.items()}
+        unique = {name: _append_column(values, batch, name, findings.table) for name, values in unique.items()}
     for index, each in whole:
-        failed = _repeated(unique[str(each.column)]) if each.column else _rows_outside(rows, each.arguments)
+        failed = _count_repeated(unique[str(each.column)]) if each.column else _rows_outside(rows, each.arguments)
         if failed:
             findings.failed[index] = failed
 
@@ -98,9 +99,7 @@ def _failing(batch: pa.Table, expectations: list[Expectation], table: str) -> li
     from tierra.data.gx_expectations import failing_rows
 
     needed = list(dict.fromkeys(column for each in expectations for column in _columns(each)))
-    for column in needed:
-        if column not in batch.column_names:
-            raise DataRejected("column-missing", f"{table}: the contract speaks of '{column}', which is not there")
+    require_columns(f"{table}: contract", needed, batch.column_names)
     return failing_rows(to_frame(batch.select(needed)), expectations)
 
 
@@ -108,22 +107,21 @@ def _columns(expectation: Expectation) -> list[str]:
     return [str(expectation.arguments[key]) for key in COLUMN_ARGUMENTS if key in expectation.arguments]
 
 
-def _divide(batch: pa.Table, reasons: dict[int, list[str]]) -> tuple[pa.Table, pa.Table]:
+def _separate(batch: pa.Table, reasons: dict[int, list[str]]) -> tuple[pa.Table, pa.Table]:
     bad = np.zeros(batch.num_rows, bool)
     bad[list(reasons)] = True
     quarantine = batch.filter(pa.array(bad))
-    said_of = pa.array(["; ".join(reasons[row]) for row in sorted(reasons)], pa.string())
-    return batch.filter(pa.array(~bad)), quarantine.append_column(REASON, said_of)
+    why = pa.array(["; ".join(reasons[row]) for row in sorted(reasons)], pa.string())
+    return batch.filter(pa.array(~bad)), quarantine.append_column(REASON, why)
 
 
-def _appended(values: pa.ChunkedArray, batch: pa.Table, name: str, table: str) -> pa.ChunkedArray:
-    if name not in batch.column_names:
-        raise DataRejected("column-missing", f"{table}: the contract speaks of '{name}', which is not there")
+def _append_column(values: pa.ChunkedArray, batch: pa.Table, name: str, table: str) -> pa.ChunkedArray:
+    require_columns(f"{table}: contract", [name], batch.column_names)
     column = batch.column(name)
     return column if not len(values) else pa.chunked_array([*values.chunks, *column.chunks])
 
 
-def _repeated(values: pa.ChunkedArray) -> int:
+def _count_repeated(values: pa.ChunkedArray) -> int:
     present = pc.drop_null(values)
     return len(present) - len(pc.unique(present))
 

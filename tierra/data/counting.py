@@ -13,7 +13,7 @@ _HASHES = 2.0**64
 
 
 def as_integers(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Dates and timestamps as the integers they are kept as; other values as they are."""
+    """Dates and timestamps as their integers; other values unchanged."""
     if pa.types.is_date32(values.type):
         return values.cast(pa.int32())
     return values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values
@@ -25,20 +25,20 @@ def hash_values(values: pa.Array) -> np.ndarray:
 
 
 def mix_hashes(rows: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """The hashes of rows, with those of one more column taken in."""
+    """The hashes of rows combined with the hashes of one more column."""
     mixed = (rows ^ column) * _PRIME
     return mixed ^ (mixed >> np.uint64(29))
 
 
-def shown(values: pa.Array) -> np.ndarray:
-    """Values as text that a page can show, cut when long."""
+def as_texts(values: pa.Array) -> np.ndarray:
+    """Values as text for a page; long ones are cut."""
     texts = values.cast(pa.string())
     cut = pc.utf8_slice_codeunits(texts, 0, LONGEST_TEXT)
     long = pc.greater(pc.utf8_length(texts), LONGEST_TEXT)
-    said = pc.if_else(long, pc.binary_join_element_wise(cut, "…", ""), cut)
+    short = pc.if_else(long, pc.binary_join_element_wise(cut, "…", ""), cut)
     if pa.types.is_timestamp(values.type):
-        said = pc.replace_substring_regex(said, r"( 00:00:00)?\.0+", "")
-    return said.to_numpy(zero_copy_only=False)
+        short = pc.replace_substring_regex(short, r"( 00:00:00)?\.0+", "")
+    return short.to_numpy(zero_copy_only=False)
 
 
 class Distinct:
@@ -63,13 +63,13 @@ class Distinct:
         return round((KEPT_HASHES - 1) / (float(self._smallest[KEPT_HASHES - 1]) / _HASHES))
 
     def add(self, hashes: np.ndarray) -> None:
-        """Take in the hashes of more values."""
+        """Add the hashes of more values."""
         fresh = hashes if self.exact else hashes[hashes < self._smallest[-1]]
         self._smallest = np.unique(np.concatenate([self._smallest, fresh]))[: KEPT_HASHES + 1]
 
 
 class Frequencies:
-    """The most frequent values; exact while no more than `bound` differ, else counts are at least what they say.
+    """The most frequent values; exact while no more than `bound` differ, else counts are lower bounds.
 
     Kept beside their hashes, so that long texts that begin alike stay apart.
     """
@@ -82,9 +82,9 @@ class Frequencies:
         self.exact = True
 
     def add(self, values: pa.Array, hashes: np.ndarray, counts: np.ndarray) -> None:
-        """Take in values that differ, with their hashes and in how many rows each stands."""
+        """Add distinct values, with their hashes and the number of rows of each."""
         best = self._best(counts, hashes)
-        texts = shown(values.take(pa.array(best)))
+        texts = as_texts(values.take(pa.array(best)))
         merged, first, where = np.unique(
             np.concatenate([self._hashes, hashes[best]]), return_index=True, return_inverse=True
         )
@@ -105,17 +105,17 @@ class Frequencies:
         # Sorting all of them would cost ten times as much as finding those that stay.
         least = np.partition(counts, -self._bound)[-self._bound]
         above, tied = np.flatnonzero(counts > least), np.flatnonzero(counts == least)
-        wanted = self._bound - len(above)
-        tied = tied[np.argpartition(hashes[tied], wanted - 1)[:wanted]]
+        missing = self._bound - len(above)
+        tied = tied[np.argpartition(hashes[tied], missing - 1)[:missing]]
         kept = np.concatenate([above, tied])
         return kept[np.lexsort((hashes[kept], -counts[kept]))]
 
 
 class Repeated:
-    """How many rows repeat another; exact up to half a million that differ, else from a share of all hashes.
+    """How many rows repeat another; exact up to half a million that differ, else estimated from a share of all hashes.
 
     A share of the hashes is a share of the distinct rows, with all their copies:
-    a table without copies is never said to have some.
+    a table without duplicates is never reported to have some.
     """
 
     def __init__(self) -> None:
@@ -127,22 +127,22 @@ class Repeated:
     @property
     def exact(self) -> bool:
         """Whether the count is exact."""
-        self._settle()
+        self._count_waiting()
         return self._share == 1.0
 
     @property
     def count(self) -> int:
         """Rows beyond the first of each kind."""
-        self._settle()
+        self._count_waiting()
         return round(float(self._rows.sum() - len(self._kept)) / self._share)
 
     def add(self, hashes: np.ndarray) -> None:
-        """Take in the hashes of more rows."""
+        """Add the hashes of more rows."""
         self._waiting.append(self._inside(hashes))
         if sum(map(len, self._waiting)) > KEPT_ROWS:
-            self._settle()
+            self._count_waiting()
 
-    def _settle(self) -> None:
+    def _count_waiting(self) -> None:
         fresh, rows = np.unique(np.concatenate([np.empty(0, np.uint64), *self._waiting]), return_counts=True)
         self._waiting = []
         if len(fresh):

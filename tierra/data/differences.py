@@ -1,4 +1,4 @@
-"""Naming what moved between two profiles of one table."""
+"""What changed between two profiles of the same table."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import numpy as np
 
 from tierra.data.profile import ColumnProfile, Difference, Profile, Severity
 
-# Each: from which size on a difference is notable, and from which strong.
+# From which size a difference is notable, and from which it is strong.
 MISSING_MOVED = (0.02, 0.10)  # of all rows, up or down
 UNSEEN_VALUES = (0.001, 0.05)  # of the rows that hold a value
 MORE_OUTLIERS = (0.01, 0.05)  # of the rows that hold a value, more than before
@@ -18,94 +18,109 @@ COMMON = 0.01
 FEW = 3
 
 
-def compare_profiles(now: Profile, then: Profile, called: str = "training") -> tuple[Difference, ...]:
-    """What moved since the earlier profile, worst first; the key aside, and dates, which always move on.
+def compare_profiles(current: Profile, reference: Profile, reference_name: str = "training") -> tuple[Difference, ...]:
+    """What changed from the reference profile, worst first; the key and dates, which always change, are left out.
 
-    `called` is the earlier one's name in the sentences. A difference that rows
-    drawn at random would show once in a thousand times is not one.
+    `reference_name` names the reference in the sentences. A difference that random
+    samples would show once in a thousand times is not reported.
     """
-    key = {*now.key, *then.key}
+    key = {*current.key, *reference.key}
     found = [
         each
-        for name in dict.fromkeys((*then.by_name, *now.by_name))
+        for name in dict.fromkeys((*reference.by_name, *current.by_name))
         if name not in key
-        for each in _column(name, now.by_name.get(name), then.by_name.get(name), called)
+        for each in _column(name, current.by_name.get(name), reference.by_name.get(name), reference_name)
     ]
     return tuple(sorted(found, key=lambda each: (each.severity != "strong", -each.size, each.column)))
 
 
-def _column(name: str, now: ColumnProfile | None, then: ColumnProfile | None, called: str) -> Iterator[Difference]:
-    if now is None or then is None:
-        gone = now is None
-        what = f"the column is gone; it was there in {called}" if gone else f"a new column, not there in {called}"
+def _column(
+    name: str, current: ColumnProfile | None, reference: ColumnProfile | None, reference_name: str
+) -> Iterator[Difference]:
+    if current is None or reference is None:
+        gone = current is None
+        what = (
+            f"the column is gone; it was there in {reference_name}"
+            if gone
+            else f"a new column, not there in {reference_name}"
+        )
         yield Difference(column=name, what=what, severity="strong" if gone else "notable", size=2.0)
         return
-    yield from _missing(now, then, called)
-    if now.kind != then.kind:
+    yield from _missing(current, reference, reference_name)
+    if current.kind != reference.kind:
         # A column without a value has the type of nothing.
-        if now.present and then.present:
+        if current.present and reference.present:
             yield Difference(
-                column=name, what=f"holds {now.kind}, {then.kind} in {called}", severity="strong", size=2.0
+                column=name,
+                what=f"holds {current.kind}, {reference.kind} in {reference_name}",
+                severity="strong",
+                size=2.0,
             )
-    elif now.present and then.present and now.kind != "date":
-        yield from _unseen(now, then, called)
-        yield from _outliers(now, then, called)
-        yield from _moved(now, then, called)
+    elif current.present and reference.present and current.kind != "date":
+        yield from _unseen(current, reference, reference_name)
+        yield from _outliers(current, reference, reference_name)
+        yield from _moved(current, reference, reference_name)
 
 
-def _missing(now: ColumnProfile, then: ColumnProfile, called: str) -> Iterator[Difference]:
-    if not (now.rows and then.rows):
+def _missing(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
+    if not (current.rows and reference.rows):
         return
-    moved = abs(now.missing_share - then.missing_share)
-    if moved > _noise(now.missing_share, now.rows, then.missing_share, then.rows):
-        what = f"missing in {_share(now.missing_share)} of rows, {_share(then.missing_share)} in {called}"
-        yield from _graded(now.name, what, moved, MISSING_MOVED)
+    moved = abs(current.missing_share - reference.missing_share)
+    if moved > _noise(current.missing_share, current.rows, reference.missing_share, reference.rows):
+        what = (
+            f"missing in {_share(current.missing_share)} of rows, {_share(reference.missing_share)} in {reference_name}"
+        )
+        yield from _graded(current.name, what, moved, MISSING_MOVED)
 
 
-def _unseen(now: ColumnProfile, then: ColumnProfile, called: str) -> Iterator[Difference]:
-    if now.kind == "number" or not then.complete:
+def _unseen(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
+    if current.kind == "number" or not reference.complete:
         return
-    known = {each.value for each in then.frequent}
-    fresh = [each for each in now.frequent if each.value not in known]
-    share = sum(each.rows for each in fresh) / now.present
+    known = {each.value for each in reference.frequent}
+    fresh = [each for each in current.frequent if each.value not in known]
+    share = sum(each.rows for each in fresh) / current.present
     if fresh:
         some = ", ".join(f"'{each.value}'" for each in fresh[:FEW]) + (" and others" if len(fresh) > FEW else "")
-        yield from _graded(now.name, f"{some} in {_share(share)} of rows, never in {called}", share, UNSEEN_VALUES)
+        yield from _graded(
+            current.name, f"{some} in {_share(share)} of rows, never in {reference_name}", share, UNSEEN_VALUES
+        )
 
 
-def _outliers(now: ColumnProfile, then: ColumnProfile, called: str) -> Iterator[Difference]:
-    if now.infinite and not then.infinite:
-        what = f"infinite in {now.infinite:,} rows, never in {called}"
-        yield Difference(column=now.name, what=what, severity="strong", size=now.infinite / now.present)
-    if not (then.fences and now.quantiles):
+def _outliers(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
+    if current.infinite and not reference.infinite:
+        what = f"infinite in {current.infinite:,} rows, never in {reference_name}"
+        yield Difference(column=current.name, what=what, severity="strong", size=current.infinite / current.present)
+    if not (reference.fences and current.quantiles):
         return
-    low, high = then.fences
-    values = np.array(now.quantiles)
+    low, high = reference.fences
+    values = np.array(current.quantiles)
     share = float(((values < low) | (values > high)).mean())
-    more = share - then.outliers
-    if more > _noise(share, now.sampled, then.outliers, then.sampled):
-        what = f"far outside the usual range in {_share(share)} of rows, {_share(then.outliers)} in {called}"
-        yield from _graded(now.name, what, more, MORE_OUTLIERS)
+    more = share - reference.outliers
+    if more > _noise(share, current.sampled, reference.outliers, reference.sampled):
+        what = (
+            f"far outside the usual range in {_share(share)} of rows, {_share(reference.outliers)} in {reference_name}"
+        )
+        yield from _graded(current.name, what, more, MORE_OUTLIERS)
 
 
-def _moved(now: ColumnProfile, then: ColumnProfile, called: str) -> Iterator[Difference]:
-    shares = _of_numbers(now, then) if now.kind == "number" else _of_values(now, then)
+def _moved(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
+    shares = _of_numbers(current, reference) if current.kind == "number" else _of_values(current, reference)
     if shares is None:
         return
-    rows = (now.sampled, then.sampled) if now.kind == "number" else (now.present, then.present)
+    rows = (current.sampled, reference.sampled) if current.kind == "number" else (current.present, reference.present)
     psi = population_stability(shares[0], shares[1], rows)
     if psi > psi_by_chance(len(shares[0]), rows):
-        yield from _graded(now.name, _said(now, then, called, shares), psi, PSI, psi)
+        yield from _graded(current.name, _describe_shift(current, reference, reference_name, shares), psi, PSI, psi)
 
 
-def population_stability(now: np.ndarray, then: np.ndarray, rows: tuple[int, int]) -> float:
+def population_stability(current: np.ndarray, reference: np.ndarray, rows: tuple[int, int]) -> float:
     """The population stability index of two rows of shares; an empty bin counts as half a row.
 
     Lewis, An Introduction to Credit Scoring, 1994; 0.1 and 0.25 as in Siddiqi, 2006.
     """
-    now, then = np.maximum(now, 0.5 / max(rows[0], 1)), np.maximum(then, 0.5 / max(rows[1], 1))
-    now, then = now / now.sum(), then / then.sum()
-    return float(((now - then) * np.log(now / then)).sum())
+    current, reference = np.maximum(current, 0.5 / max(rows[0], 1)), np.maximum(reference, 0.5 / max(rows[1], 1))
+    current, reference = current / current.sum(), reference / reference.sum()
+    return float(((current - reference) * np.log(current / reference)).sum())
 
 
 def psi_by_chance(bins: int, rows: tuple[int, int]) -> float:
@@ -119,13 +134,13 @@ def psi_by_chance(bins: int, rows: tuple[int, int]) -> float:
     return quantile * sum(1 / max(each, 1) for each in rows)
 
 
-def _of_numbers(now: ColumnProfile, then: ColumnProfile) -> tuple[np.ndarray, np.ndarray] | None:
-    """Shares in bins between the earlier one's deciles; a value that fills several has a bin of its own."""
-    if not (now.quantiles and then.quantiles):
+def _of_numbers(current: ColumnProfile, reference: ColumnProfile) -> tuple[np.ndarray, np.ndarray] | None:
+    """Shares in bins between the reference's deciles; a value that fills several has a bin of its own."""
+    if not (current.quantiles and reference.quantiles):
         return None
-    deciles, times = np.unique(np.quantile(then.quantiles, np.arange(1, BINS) / BINS), return_counts=True)
+    deciles, times = np.unique(np.quantile(reference.quantiles, np.arange(1, BINS) / BINS), return_counts=True)
     edges = np.sort(np.concatenate([deciles, np.nextafter(deciles[times > 1], np.inf)]))
-    one, other = (_shares(edges, np.array(each.quantiles)) for each in (now, then))
+    one, other = (_shares(edges, np.array(each.quantiles)) for each in (current, reference))
     return one, other
 
 
@@ -133,28 +148,39 @@ def _shares(edges: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1) / len(values)
 
 
-def _of_values(now: ColumnProfile, then: ColumnProfile) -> tuple[np.ndarray, np.ndarray] | None:
+def _of_values(current: ColumnProfile, reference: ColumnProfile) -> tuple[np.ndarray, np.ndarray] | None:
     """Shares of the values common in either, and of all others together."""
-    ours, theirs = ({each.value: each.rows / column.present for each in column.frequent} for column in (now, then))
-    common = sorted(name for name in {*ours, *theirs} if max(ours.get(name, 0), theirs.get(name, 0)) >= COMMON)
+    current_shares, reference_shares = (
+        {each.value: each.rows / column.present for each in column.frequent} for column in (current, reference)
+    )
+    common = sorted(
+        name
+        for name in {*current_shares, *reference_shares}
+        if max(current_shares.get(name, 0), reference_shares.get(name, 0)) >= COMMON
+    )
     if not common:
         return None
-    one, other = (np.array([each.get(name, 0.0) for name in common]) for each in (ours, theirs))
+    one, other = (np.array([each.get(name, 0.0) for name in common]) for each in (current_shares, reference_shares))
     return np.append(one, max(1 - one.sum(), 0)), np.append(other, max(1 - other.sum(), 0))
 
 
-def _said(now: ColumnProfile, then: ColumnProfile, called: str, shares: tuple[np.ndarray, np.ndarray]) -> str:
-    if now.kind == "number":
-        middle, before = float(np.median(now.quantiles)), float(np.median(then.quantiles))
+def _describe_shift(
+    current: ColumnProfile, reference: ColumnProfile, reference_name: str, shares: tuple[np.ndarray, np.ndarray]
+) -> str:
+    if current.kind == "number":
+        middle, before = float(np.median(current.quantiles)), float(np.median(reference.quantiles))
         if middle != before:
-            return f"distributed differently: the median is {middle:.4g}, {before:.4g} in {called}"
-        return f"distributed differently than in {called}, with the same median, {middle:.4g}"
-    known = {each.value: each.rows / then.present for each in then.frequent}
-    far = max(now.frequent, key=lambda each: abs(each.rows / now.present - known.get(each.value, 0.0)), default=None)
+            return f"distributed differently: the median is {middle:.4g}, {before:.4g} in {reference_name}"
+        return f"distributed differently than in {reference_name}, with the same median, {middle:.4g}"
+    known = {each.value: each.rows / reference.present for each in reference.frequent}
+    far = max(
+        current.frequent, key=lambda each: abs(each.rows / current.present - known.get(each.value, 0.0)), default=None
+    )
     if far is None:
-        return f"its values are spread differently than in {called}"
-    share, before = far.rows / now.present, known.get(far.value, 0.0)
-    return f"its values are spread differently: '{far.value}' in {_share(share)} of rows, {_share(before)} in {called}"
+        return f"its values are spread differently than in {reference_name}"
+    share, before = far.rows / current.present, known.get(far.value, 0.0)
+    shown = f"'{far.value}' in {_share(share)} of rows, {_share(before)} in {reference_name}"
+    return f"its values are spread differently: {shown}"
 
 
 def _graded(

@@ -1,12 +1,12 @@
 """The expectations a contract may use, by name, without importing Great Expectations.
 
-Row expectations say which rows fail, so those rows can be quarantined, and are
-run batch by batch. Table expectations are counted over the whole table.
+Row expectations report which rows fail, so those rows can be quarantined; they
+are run batch by batch. Table expectations are counted over the whole table.
 """
 
 from typing import Final
 
-ROW: Final[dict[str, tuple[str, ...]]] = {
+ROW_EXPECTATIONS: Final[dict[str, tuple[str, ...]]] = {
     "expect_column_values_to_not_be_null": (),
     "expect_column_values_to_be_null": (),
     "expect_column_values_to_be_between": (),
@@ -19,7 +19,7 @@ ROW: Final[dict[str, tuple[str, ...]]] = {
     "expect_column_pair_values_a_to_be_greater_than_b": ("column_A", "column_B"),
     "expect_column_pair_values_to_be_equal": ("column_A", "column_B"),
 }
-TABLE: Final[dict[str, tuple[str, ...]]] = {
+TABLE_EXPECTATIONS: Final[dict[str, tuple[str, ...]]] = {
     "expect_table_row_count_to_be_between": (),
     "expect_column_values_to_be_unique": ("column",),
 }
@@ -27,8 +27,8 @@ COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B")
 
 
 def required_arguments(name: str) -> tuple[str, ...] | None:
-    """The arguments an expectation cannot do without; None when it is not one of ours."""
-    required = ROW.get(name, TABLE.get(name))
+    """The required arguments of an expectation; None when it is not supported."""
+    required = ROW_EXPECTATIONS.get(name, TABLE_EXPECTATIONS.get(name))
     if required is None:
         return None
-    return required if "pair" in name or name in TABLE else ("column", *required)
+    return required if "pair" in name or name in TABLE_EXPECTATIONS else ("column", *required)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tierra.data.code import ProjectCode, call_function
-from tierra.data.recipe import BESIDE, Recipe
+from tierra.data.columns import require_columns
+from tierra.data.recipe import EXTRA_COLUMNS, Recipe
 from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
 from tierra.journal import track
@@ -21,9 +22,9 @@ ROWS_CHECKED = 64
 def build_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """The features of a partition's rows, one row each, in the same order.
 
-    `history` holds the earlier rows that `prepare` may look at. What the rule
-    needs stands beside the features in columns that start with rule__. Raises
-    DataRejected when a function fails or does not keep its promise.
+    `history` holds the earlier rows that `prepare` may read. The rule's inputs are
+    in extra columns that start with rule__. Raises
+    DataRejected when a function fails or returns the wrong shape.
     """
     return _finish(recipe, code, _prepare(recipe, code, _known(recipe, rows), history))
 
@@ -47,7 +48,7 @@ def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFram
 
 
 def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as they are known when they are scored."""
+    """The rows without the columns that are not known when scoring."""
     return rows.drop(columns=[name for name in recipe.withheld if name in rows.columns]).reset_index(drop=True)
 
 
@@ -56,7 +57,7 @@ def _finish(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.Dat
 
 
 def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> None:
-    """Raise DataRejected when `features` gives a row other values alone than among others."""
+    """Raise DataRejected when the features of a row depend on the rows around it."""
     function = code["features"]
     if function is None or rows.empty:
         return
@@ -112,18 +113,15 @@ def _features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.D
 
 def _check_names(names: list[str]) -> None:
     for name in names:
-        if name.startswith(RULE) or name in BESIDE:
-            raise Misconfigured("name-reserved", f"features: '{name}' is a name that Tierra uses itself")
+        if name.startswith(RULE) or name in EXTRA_COLUMNS:
+            raise Misconfigured("name-reserved", f"features: '{name}' is reserved by Tierra")
     if twice := [name for name in names if names.count(name) > 1]:
-        raise Misconfigured("columns-conflict", f"features: '{twice[0]}' would be there twice")
+        raise Misconfigured("columns-conflict", f"features: '{twice[0]}' would appear twice")
 
 
 def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
     if recipe.columns:
-        missing = [name for name in recipe.columns if name not in prepared]
-        if missing:
-            there = ", ".join(prepared.columns)
-            raise DataRejected("column-missing", f"features: no column '{missing[0]}' (there: {there})")
+        require_columns("features", recipe.columns, prepared)
         return prepared[list(recipe.columns)]
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit, ROW_NUMBER}
     return prepared.drop(columns=[name for name in prepared.columns if name in left_out])
@@ -131,10 +129,7 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
 
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
     if recipe.rate_by:
-        missing = [name for name in recipe.rate_by if name not in prepared]
-        if missing:
-            there = ", ".join(prepared.columns)
-            raise DataRejected("column-missing", f"rate_by: no column '{missing[0]}' (there: {there})")
+        require_columns("rate_by", recipe.rate_by, prepared)
         return pd.DataFrame({RULE + name: prepared[name].astype("str") for name in recipe.rate_by})
     function = code["rule"]
     if function is None:
@@ -160,7 +155,9 @@ def _frame(name: str, result: Any, rows: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(result, pd.DataFrame):
         raise DataRejected("function-result", f"{name} returned {type(result).__name__}, not a DataFrame")
     if len(result) != len(rows) or not result.index.equals(rows.index):
-        raise DataRejected("features-rows", f"{name}: {len(rows):,} rows went in, {len(result):,} came out or moved")
+        raise DataRejected(
+            "features-rows", f"{name}: {len(rows):,} rows went in, {len(result):,} came out, or their order changed"
+        )
     return result
 
 
@@ -178,7 +175,7 @@ def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
         finite = np.isfinite(numbers)
         return [(name, numbers if finite.all() else numbers.where(finite))]
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
-        return [(name, values.astype("str"))]  # what is missing stays missing
+        return [(name, values.astype("str"))]  # missing values stay missing
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 
@@ -197,5 +194,5 @@ def _first_difference(left: pd.DataFrame, right: pd.DataFrame) -> str | None:
 
 
 def feature_names(columns: Sequence[str]) -> list[str]:
-    """The columns that models may see: all but the rule's."""
+    """The columns that models are fitted on: all but the rule's."""
     return [name for name in columns if not name.startswith(RULE)]

@@ -17,17 +17,17 @@ from tierra.data.frames import TYPES
 from tierra.data.row_groups import choose_groups
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window
-from tierra.errors import DataRejected, Misconfigured
+from tierra.errors import DataRejected, Misconfigured, first_line
 from tierra.settings import Settings
 from tierra.store.opening import is_remote, open_remote
 
 INFERRED_FROM_BYTES = 16 * 1024 * 1024
 BYTES_AHEAD = 1024 * 1024
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 
 
 def find_file(name: str, source: FileSource, folder: Path, settings: Settings) -> Callable[[], Any]:
-    """What gives the source's file, its path or an open file, each time it is called. Raises Misconfigured."""
+    """A function that returns the source's path, or opens its object, each time it is called. Raises Misconfigured."""
     if is_remote(source.path):
         try:
             return open_remote(source.path, settings)
@@ -61,7 +61,7 @@ class FileReader:
                 for piece in self._pieces(file, columns, window):
                     yield self._within(pa.Table.from_batches([piece]).select(columns), window)
             except pa.ArrowInvalid as error:
-                raise DataRejected("column-type", f"{self.where}: {self._said(error)}") from None
+                raise DataRejected("column-type", f"{self.where}: {self._describe(error)}") from None
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window."""
@@ -86,14 +86,14 @@ class FileReader:
                 return pq.ParquetFile(self._file(), pre_buffer=False, buffer_size=BYTES_AHEAD)
             return self._csv(self._stream(), self._inferred, BYTES_AHEAD)
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-            said = self._said(error)
-            if "conversion error" in said:
-                raise DataRejected("column-type", f"{self.where}: {said}") from None
-            raise Misconfigured("file-invalid", f"{self.where}: {said}") from None
+            message = self._describe(error)
+            if "conversion error" in message:
+                raise DataRejected("column-type", f"{self.where}: {message}") from None
+            raise Misconfigured("file-invalid", f"{self.where}: {message}") from None
 
     def _stream(self) -> pa.NativeFile:
-        """The file's text, unpacked where its name says that it is packed."""
-        return pa.input_stream(self._file(), compression=PACKED.get(Path(self._source.path).suffix))
+        """The file's text, decompressed when its suffix says that it is compressed."""
+        return pa.input_stream(self._file(), compression=COMPRESSIONS.get(Path(self._source.path).suffix))
 
     @cached_property
     def _inferred(self) -> dict[str, pa.DataType]:
@@ -119,13 +119,13 @@ class FileReader:
             ),
         )
 
-    def _said(self, error: Exception) -> str:
-        """The error's first line, with a column's name in the place of its number."""
-        said = str(error).splitlines()[0]
-        if number := re.search(r"CSV column #(\d+)", said):
+    def _describe(self, error: Exception) -> str:
+        """The error's first line, with the column's name instead of its number."""
+        message = first_line(error)
+        if number := re.search(r"CSV column #(\d+)", message):
             with self._start({}) as file:
-                said = said.replace(number[0], f"column '{file.schema.names[int(number[1])]}'")
-        return said
+                message = message.replace(number[0], f"column '{file.schema.names[int(number[1])]}'")
+        return message
 
     def _dates(self, table: pa.Table) -> pa.ChunkedArray:
         column = str(self._source.partition_by)

@@ -1,11 +1,11 @@
-"""Arrow types as Tierra keeps them, and Arrow tables as pandas frames."""
+"""Tierra's Arrow types, and Arrow tables as pandas frames."""
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.types as t
 
 from tierra.data.spec import ColumnType
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, first_line
 
 TYPES: dict[ColumnType, pa.DataType] = {
     "text": pa.string(),
@@ -18,7 +18,7 @@ TYPES: dict[ColumnType, pa.DataType] = {
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType | None:
-    """The one type Tierra keeps for each family; None for what it does not read."""
+    """The one type Tierra uses for each family of Arrow types; None for unsupported types."""
     if t.is_integer(kind):
         return pa.int64()
     if t.is_floating(kind) or t.is_decimal(kind) or t.is_null(kind):
@@ -31,12 +31,12 @@ def plain_type(kind: pa.DataType) -> pa.DataType | None:
 
 
 def plain_schema(schema: pa.Schema, types: dict[str, ColumnType], where: str) -> pa.Schema:
-    """The schema in plain types, with the declared ones in their place. Raises DataRejected."""
+    """The schema in plain types, declared types first. Raises DataRejected."""
     fields = []
     for field in schema:
         kind = TYPES[types[field.name]] if field.name in types else plain_type(field.type)
         if kind is None:
-            raise DataRejected("column-type", f"{where}: column '{field.name}' is {field.type}, which is not read")
+            raise DataRejected("column-type", f"{where}: column '{field.name}' is {field.type}, which is not supported")
         fields.append(pa.field(field.name, kind))
     return pa.schema(fields)
 
@@ -48,23 +48,24 @@ def cast_table(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
         try:
             columns.append(table.column(field.name).cast(field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            said = str(error).splitlines()[0]
-            raise DataRejected("column-type", f"{where}: column '{field.name}' is not {field.type}: {said}") from None
+            raise DataRejected(
+                "column-type", f"{where}: column '{field.name}' is not {field.type}: {first_line(error)}"
+            ) from None
     return pa.table(columns, schema=schema)
 
 
-def settle_types(table: pa.Table) -> pa.Table:
-    """Integers and booleans with gaps as numbers, so that a frame shows one type for them."""
-    return cast_table(table, pa.schema([_settled(table, field) for field in table.schema]), "table")
+def gaps_to_float(table: pa.Table) -> pa.Table:
+    """Integer and boolean columns that have gaps become float, so that pandas has one type for them."""
+    return cast_table(table, pa.schema([_float_if_gaps(table, field) for field in table.schema]), "table")
 
 
 def align_types(table: pa.Table, types: dict[str, str]) -> pa.Table:
-    """Numbers as they were in training: what was float there is float here."""
+    """Numbers with the types of training: what was float there becomes float here."""
     fields = [
         (
             pa.field(field.name, pa.float64())
             if types.get(field.name) == "double" and (t.is_integer(field.type) or t.is_boolean(field.type))
-            else _settled(table, field)
+            else _float_if_gaps(table, field)
         )
         for field in table.schema
     ]
@@ -81,7 +82,7 @@ def _type_named(kind: str) -> pa.DataType:
     return pa.timestamp(unit, zone or None) if kind.startswith("timestamp[") else pa.type_for_alias(kind)
 
 
-def _settled(table: pa.Table, field: pa.Field) -> pa.Field:
+def _float_if_gaps(table: pa.Table, field: pa.Field) -> pa.Field:
     gaps = (t.is_integer(field.type) or t.is_boolean(field.type)) and table.column(field.name).null_count
     return field.with_type(pa.float64()) if gaps else field
 

@@ -1,4 +1,4 @@
-"""Great Expectations at its edge: one suite over one frame, and which rows fail it."""
+"""Great Expectations: run one suite over one frame, and report which rows fail."""
 
 import logging
 import os
@@ -45,7 +45,7 @@ def failing_rows(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> li
 
 
 def check_arguments(expectation: Expectation) -> None:
-    """Raise Misconfigured when Great Expectations would not take the arguments."""
+    """Raise Misconfigured when Great Expectations would refuse the arguments."""
     _build(expectation, 0)
 
 
@@ -54,21 +54,21 @@ def _build(expectation: Expectation, number: int) -> Any:
     try:
         return getattr(gxe, name)(**expectation.arguments, meta={"number": number})
     except (ValueError, TypeError) as error:
-        said = next((line for line in reversed(str(error).splitlines()) if "http" not in line), str(error))
-        raise Misconfigured("expectation-invalid", f"{expectation.type}: {said.strip()}") from None
+        message = next((line for line in reversed(str(error).splitlines()) if "http" not in line), str(error))
+        raise Misconfigured("expectation-invalid", f"{expectation.type}: {message.strip()}") from None
 
 
 def _positions(batch: Any, expectation: Expectation) -> np.ndarray:
     result = batch.validate(_build(expectation, 0), result_format=COMPLETE).to_json_dict()
-    if said := _raised(result.get("exception_info") or {}):
-        raise DataRejected("expectation-type", f"{expectation.type} cannot read '{expectation.column}': {said}")
+    if message := _raised(result.get("exception_info") or {}):
+        raise DataRejected("expectation-type", f"{expectation.type} cannot read '{expectation.column}': {message}")
     return np.array(result["result"]["unexpected_index_list"], dtype=np.int64)
 
 
 def _raised(info: dict[str, Any]) -> str:
-    """The first line of what an expectation raised: said of the whole, or of one of its metrics."""
-    told = (each.get("exception_message") for each in (info, *info.values()) if isinstance(each, dict))
-    return next((str(message).splitlines()[0] for message in told if message), "")
+    """The first line of the error that an expectation, or one of its metrics, raised."""
+    messages = (each.get("exception_message") for each in (info, *info.values()) if isinstance(each, dict))
+    return next((str(message).splitlines()[0] for message in messages if message), "")
 
 
 @cache

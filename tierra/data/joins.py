@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.types as t
 
+from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
 from tierra.data.spec import Join
 from tierra.errors import DataRejected
@@ -15,7 +16,7 @@ from tierra.errors import DataRejected
 
 @dataclass(frozen=True)
 class _Side:
-    """A join made ready: the right table, indexed by its key."""
+    """A join prepared: the right table, indexed by its key."""
 
     join: Join
     table: pa.Table
@@ -24,14 +25,14 @@ class _Side:
 
 
 class Joiner:
-    """Declared joins, made ready once and applied batch by batch.
+    """Declared joins, prepared once and applied batch by batch.
 
     Raises DataRejected at once when a right side repeats a key, which would
     multiply rows.
     """
 
     def __init__(self, joins: Sequence[Join], tables: Mapping[str, pa.Table]) -> None:
-        self._sides = [_make_ready(join, tables[join.right]) for join in joins]
+        self._sides = [_index_right_side(join, tables[join.right]) for join in joins]
         self.orphans = dict.fromkeys((join.right for join in joins), 0)
         self._rows = 0
 
@@ -69,8 +70,8 @@ class Joiner:
                 )
 
 
-def _make_ready(join: Join, right: pa.Table) -> _Side:
-    _require(right, join, join.right)
+def _index_right_side(join: Join, right: pa.Table) -> _Side:
+    require_columns(f"{join.right}: join", join.on, right.column_names)
     index = _index(right, join)
     if not index.is_unique:
         repeated = int(index.duplicated().sum())
@@ -85,7 +86,7 @@ def _make_ready(join: Join, right: pa.Table) -> _Side:
 
 def _positions(left: pa.Table, side: _Side) -> np.ndarray:
     join = side.join
-    _require(left, join, join.left)
+    require_columns(f"{join.left}: join", join.on, left.column_names)
     index = _index(left, join)
     for name in join.on:
         one, other = left.schema.field(name).type, side.keys.field(name).type
@@ -123,10 +124,3 @@ def _family(kind: pa.DataType) -> str:
     if t.is_date(kind) or t.is_timestamp(kind):
         return f"time {getattr(kind, 'tz', None)}"
     return str(kind)
-
-
-def _require(table: pa.Table, join: Join, name: str) -> None:
-    for column in join.on:
-        if column not in table.column_names:
-            there = ", ".join(table.column_names)
-            raise DataRejected("column-missing", f"{name}: no column '{column}' to join on (there: {there})")

@@ -1,4 +1,4 @@
-"""What the numbers of a target mean."""
+"""The labels of a target: its task and its classes."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,9 +6,9 @@ from tierra.spec import Task
 
 
 class Labels(BaseModel):
-    """What the numbers of a target mean: its task, and its classes in the order of their codes.
+    """The task of a target, and its classes in the order of their codes.
 
-    A binary target is 1 for its second class, the one that is predicted.
+    A binary target is 1 for its second class, the one to predict.
     """
 
     model_config = ConfigDict(frozen=True)

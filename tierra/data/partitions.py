@@ -16,7 +16,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Work:
-    """A partition to look at, what is published of it, and what may be done; `name` tells this work from any other."""
+    """A partition to check, its published generation, and what may be done with it; `name` is unique to this work."""
 
     partition: str
     generation: int = 0
@@ -52,7 +52,7 @@ def due_window(score: Score, day: date) -> Window:
 
 
 def watch_window(score: Score, day: date) -> Window:
-    """The days a run without a partition looks at: those that are due, and before them those to compare."""
+    """The days a run without a partition checks: those that are due, and earlier ones to compare."""
     due = due_window(score, day)
     return Window(min(due.first, day - timedelta(score.watch)), due.end)
 
@@ -60,11 +60,11 @@ def watch_window(score: Score, day: date) -> Window:
 def find_work(
     score: Score, day: date, days: Mapping[date, int], published: Mapping[str, int], rescore: bool = False
 ) -> list[Work]:
-    """All that a run without a partition looks at: what is due, then what is published and may be stale.
+    """All partitions that a run without a partition checks: due ones, then published ones that may be stale.
 
-    `days` holds the rows of each day of the watch window. Published days that the
-    source holds whole are compared with it: re-scored inside `lookback` when they
-    changed, reported outside it.
+    `days` holds the rows of each day of the watch window. Published days that are
+    ready are compared with the source: when they changed they are re-scored inside
+    `lookback` and reported outside it.
     """
     window = due_window(score, day)
     ready = [each for each, rows in sorted(days.items()) if rows >= score.ready.min_rows]
@@ -77,8 +77,8 @@ def find_work(
     return [*due, *known]
 
 
-def asked_for(score: Score, day: date, partition: date, published: Mapping[str, int], rescore: bool) -> Work:
-    """The work of a partition asked for by name."""
+def work_for_partition(score: Score, day: date, partition: date, published: Mapping[str, int], rescore: bool) -> Work:
+    """The work of one partition, requested by name."""
     window, name = due_window(score, day), partition.isoformat()
     inside = window.first <= partition <= window.last
     return Work(name, published.get(name, 0), within_lookback=inside, rescore=rescore)
@@ -87,7 +87,7 @@ def asked_for(score: Score, day: date, partition: date, published: Mapping[str, 
 def next_step(work: Work, published: str | None, inputs: str) -> Literal["publish", "already", "report"]:
     """What to do with a partition, given the digest it was published from and today's.
 
-    Publish it, leave it, or report that it changed too long ago.
+    Publish it, skip it, or report a change that is older than `lookback`.
     """
     if published is None or work.rescore:
         return "publish"
@@ -97,7 +97,7 @@ def next_step(work: Work, published: str | None, inputs: str) -> Literal["publis
 
 
 def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
-    """Raise when a day asked for is absent or not loaded yet."""
+    """Raise when a requested day is absent or not loaded yet."""
     if not rows:
         raise DataRejected("partition-absent", f"{project}: the source has no rows of {day}")
     if rows < ready.min_rows:
@@ -105,5 +105,5 @@ def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
 
 
 def history_window(day: date, days: int) -> Window:
-    """The days before a partition that `prepare` may look at."""
+    """The days before a partition that `prepare` may read."""
     return Window(day - timedelta(days), day)

@@ -10,8 +10,9 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from tierra.data.columns import require_columns
 from tierra.data.spec import SqlSource
-from tierra.data.sql_text import one_statement, place_of
+from tierra.data.sql_text import describe_source, one_statement
 from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured
 from tierra.settings import Connection
@@ -28,7 +29,7 @@ ARROW: dict[int, pa.DataType] = {
     TIMESTAMP_WITH_ZONE: pa.timestamp("us", "UTC"),
     **dict.fromkeys((TEXT, CHARACTER, 1043, 18, 19, 114, 2950, 3802), pa.string()),  # varchar, name, json, uuid, ...
 }
-# `char(5)` holds its blanks for nothing, and a real is 0.10000000149 in every other way of reading it.
+# `char(5)` is padded with blanks, and a real would be read as 0.10000000149.
 CAST = {CHARACTER: sql.SQL("::text"), REAL: sql.SQL("::float8")}
 DAYS = {
     DATE: sql.SQL("{}"),
@@ -36,7 +37,7 @@ DAYS = {
     TIMESTAMP_WITH_ZONE: sql.SQL("{}::date"),
     TEXT: sql.SQL("left({}, 10)::date"),
 }
-# And whether it is text by another name.
+# And whether the type is a kind of text.
 NAMES = "select oid, format_type(oid, null), typtype = 'e' or typname = 'citext' from pg_type where oid = any(%s)"
 NUMBERED = re.compile(r"^In CSV column #(\d+): (?:Row #\d+: )?(?:CSV )?")
 
@@ -47,7 +48,7 @@ class PostgresReader:
     kind = "postgresql"
 
     def __init__(self, name: str, source: SqlSource, connection: Connection) -> None:
-        self.where = place_of(name, source)
+        self.where = describe_source(name, source)
         self._source = source
         self._connection = connection
         parse_url(connection.address, self.where)
@@ -59,12 +60,12 @@ class PostgresReader:
             return list(self._described(session))
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
-        """Its rows in pieces, those of the window only, as they all were at one moment."""
+        """Its rows of the window in batches, from one consistent snapshot."""
         with self._session() as session:
-            there = self._described(session)
-            schema = self._schema(session, {name: self._known(there, name) for name in columns})
-            chosen = sql.SQL(", ").join(sql.Identifier(name) + CAST.get(there[name], sql.SQL("")) for name in columns)
-            query = sql.SQL("select {} from {}{}").format(chosen, self._relation, self._within(there, window))
+            types = self._described(session)
+            schema = self._schema(session, {name: self._known(types, name) for name in columns})
+            chosen = sql.SQL(", ").join(sql.Identifier(name) + CAST.get(types[name], sql.SQL("")) for name in columns)
+            query = sql.SQL("select {} from {}{}").format(chosen, self._relation, self._within(types, window))
             try:
                 yield from copy_out(session, query, None, schema)
             except pa.ArrowInvalid as error:
@@ -74,15 +75,15 @@ class PostgresReader:
         """Rows of each day in the window."""
         name = str(self._source.partition_by)
         with self._session() as session:
-            there = self._described(session)
-            within = self._within(there, window)
-            day = DAYS[self._kind_of_day(there)].format(sql.Identifier(name))
+            types = self._described(session)
+            within = self._within(types, window)
+            day = DAYS[self._kind_of_day(types)].format(sql.Identifier(name))
             query = sql.SQL("select {}, count(*) from {}{} group by 1 order by 1").format(day, self._relation, within)
             try:
                 return {found: rows for found, rows in session.execute(query) if found is not None}
             except psycopg.DataError as error:
-                said = error.diag.message_primary or error
-                raise DataRejected("column-type", f"{self.where}: '{name}' is not a date: {said}") from None
+                message = error.diag.message_primary or error
+                raise DataRejected("column-type", f"{self.where}: '{name}' is not a date: {message}") from None
 
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection]:
@@ -105,40 +106,39 @@ class PostgresReader:
             raise Misconfigured("query-failed", f"{self.where}: two columns are called '{twice}'")
         return {column.name: column.type_code for column in found or ()}
 
-    def _known(self, there: dict[str, int], name: str) -> int:
-        if name not in there:
-            raise DataRejected("column-missing", f"{self.where}: no column {name!r} (there: {', '.join(there)})")
-        return there[name]
+    def _known(self, types: dict[str, int], name: str) -> int:
+        require_columns(self.where, [name], types)
+        return types[name]
 
     def _schema(self, session: psycopg.Connection, kinds: dict[str, int]) -> pa.Schema:
-        """The columns as Arrow has them. Raises DataRejected when a type is not read."""
+        """The columns as Arrow has them. Raises DataRejected for an unsupported type."""
         others = {kind for kind in kinds.values() if kind not in ARROW}
         found = {kind: (name, text) for kind, name, text in session.execute(NAMES, [list(others)])} if others else {}
         for column, kind in kinds.items():
             name, text = found.get(kind, ("", True))
             if not text and column not in self._source.types:
-                raise DataRejected("column-type", f"{self.where}: column '{column}' is {name}, which is not read")
+                raise DataRejected("column-type", f"{self.where}: column '{column}' is {name}, which is not supported")
         return pa.schema([(column, ARROW.get(kind, pa.string())) for column, kind in kinds.items()])
 
-    def _kind_of_day(self, there: dict[str, int]) -> int:
+    def _kind_of_day(self, types: dict[str, int]) -> int:
         name = str(self._source.partition_by)
-        kind = self._known(there, name)
+        kind = self._known(types, name)
         day = TEXT if ARROW.get(kind) == pa.string() else kind
         if day not in DAYS:
             raise DataRejected("column-type", f"{self.where}: '{name}' is {ARROW.get(kind, 'no date')}, not a date")
         return day
 
-    def _within(self, there: dict[str, int], window: Window) -> sql.Composable:
+    def _within(self, types: dict[str, int], window: Window) -> sql.Composable:
         if not self._source.partition_by or window == Window():
             return sql.SQL("")
-        kind, column = self._kind_of_day(there), sql.Identifier(self._source.partition_by)
+        kind, column = self._kind_of_day(types), sql.Identifier(self._source.partition_by)
         bounds = [(sql.SQL("{} >= {}"), window.start), (sql.SQL("{} < {}"), window.end)]
-        held = [holds.format(column, sql.Literal(_bound(kind, day))) for holds, day in bounds if day]
-        return sql.SQL(" where ") + sql.SQL(" and ").join(held)
+        conditions = [condition.format(column, sql.Literal(_bound(kind, day))) for condition, day in bounds if day]
+        return sql.SQL(" where ") + sql.SQL(" and ").join(conditions)
 
 
 def _relation(source: SqlSource) -> sql.Composable:
-    """What stands after `from`."""
+    """The table or subquery after `from`."""
     if source.table:
         schema, _, table = source.table.rpartition(".")
         return sql.Identifier(*([schema] if schema else []), table)
@@ -155,5 +155,5 @@ def _bound(kind: int, day: date) -> Any:
 
 
 def _named(error: pa.ArrowInvalid, columns: list[str]) -> str:
-    """The error's first line, with a column's name in the place of its number."""
+    """The error's first line, with the column's name instead of its number."""
     return NUMBERED.sub(lambda found: f"column '{columns[int(found[1])]}': ", str(error)).splitlines()[0]

@@ -1,4 +1,4 @@
-"""What a table looks like and what moved in it, as small values that are kept beside a model."""
+"""Profiles of tables, and differences between them: small values stored beside a model."""
 
 from functools import cached_property
 from typing import Literal
@@ -14,14 +14,14 @@ class _Profiled(BaseModel):
 
 
 class ValueCount(_Profiled):
-    """A value as text, cut when long, and in how many rows it stands."""
+    """A value as text, cut when long, and the number of rows that have it."""
 
     value: str
     rows: int
 
 
 class ColumnProfile(_Profiled):
-    """One column: what is exact is counted over all rows, the rest comes from a sample of them.
+    """One column: exact figures are counted over all rows, the rest come from a sample.
 
     `quantiles` are values at evenly spaced ranks, so that any binning can be
     evaluated later; dates are seconds since 1970 there. `outliers` is the share
@@ -49,7 +49,7 @@ class ColumnProfile(_Profiled):
 
     @property
     def present(self) -> int:
-        """Rows that hold a value."""
+        """Rows that have a value."""
         return self.rows - self.missing
 
     @property
@@ -64,7 +64,7 @@ class ColumnProfile(_Profiled):
 
 
 class Correlations(_Profiled):
-    """How columns go together: Pearson's r between numbers, else the correlation ratio or Cramér's V (0 to 1)."""
+    """Correlations of columns: Pearson's r between numbers, else the correlation ratio or Cramér's V (0 to 1)."""
 
     columns: tuple[str, ...] = ()
     values: tuple[tuple[float | None, ...], ...] = ()
@@ -74,7 +74,7 @@ class Profile(_Profiled):
     """A table: its rows, columns, correlations, and rows that are equal in all but the key.
 
     `sampled` rows gave quantiles, outliers and correlations. `duplicates` is None
-    when the key is all there is.
+    when the table has no columns but the key.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Profile(_Profiled):
 
 
 class Difference(_Profiled):
-    """One thing that moved in one column, in a sentence; the larger its size, the more it moved."""
+    """One change in one column, in a sentence; the larger `size`, the larger the change."""
 
     column: str
     what: str

@@ -1,4 +1,4 @@
-"""Quarantine: rows set aside, and why."""
+"""Quarantine: rows that break the contract, and the reasons."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,8 +12,8 @@ REASON = "reason"
 EXAMPLES = 5
 
 
-class Reason(BaseModel):
-    """Why rows were set aside, how many, and some of them as text."""
+class QuarantineReason(BaseModel):
+    """One reason for quarantine: its number of rows, and some of them as text."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,18 +22,18 @@ class Reason(BaseModel):
     examples: tuple[dict[str, str], ...] = ()
 
 
-def find_reasons(quarantine: "pa.Table") -> tuple[Reason, ...]:
+def find_reasons(quarantine: "pa.Table") -> tuple[QuarantineReason, ...]:
     """The reasons of quarantined rows, the most frequent first; a row with two reasons counts for both."""
-    places: dict[str, list[int]] = {}
-    for place, reasons in enumerate(quarantine.column(REASON).to_pylist()):
+    positions: dict[str, list[int]] = {}
+    for position, reasons in enumerate(quarantine.column(REASON).to_pylist()):
         for reason in reasons.split("; "):
-            places.setdefault(reason, []).append(place)
+            positions.setdefault(reason, []).append(position)
     return tuple(
-        Reason(reason=reason, rows=len(rows), examples=tuple(_texts(quarantine, rows[:EXAMPLES])))
-        for reason, rows in sorted(places.items(), key=lambda each: -len(each[1]))
+        QuarantineReason(reason=reason, rows=len(rows), examples=tuple(_texts(quarantine, rows[:EXAMPLES])))
+        for reason, rows in sorted(positions.items(), key=lambda each: -len(each[1]))
     )
 
 
-def _texts(quarantine: "pa.Table", places: list[int]) -> Iterator[dict[str, str]]:
-    for row in quarantine.drop_columns([REASON]).take(places).to_pylist():
+def _texts(quarantine: "pa.Table", positions: list[int]) -> Iterator[dict[str, str]]:
+    for row in quarantine.drop_columns([REASON]).take(positions).to_pylist():
         yield {name: "" if value is None else str(value) for name, value in row.items()}

@@ -1,4 +1,4 @@
-"""Numbers in order: their quantiles, and which of them lie far out."""
+"""Quantiles and outliers of numbers in order."""
 
 import math
 
@@ -23,7 +23,7 @@ def ordered_numbers(sample: pa.ChunkedArray, kind: Kind) -> np.ndarray:
     return np.sort(values[np.isfinite(values)])
 
 
-def far_out(numbers: np.ndarray) -> tuple[tuple[float, float] | None, float]:
+def outer_fences(numbers: np.ndarray) -> tuple[tuple[float, float] | None, float]:
     """Tukey's outer fences and the share outside them; none where half of all values are one."""
     if not len(numbers):
         return None, 0.0
@@ -36,12 +36,12 @@ def far_out(numbers: np.ndarray) -> tuple[tuple[float, float] | None, float]:
 
 
 def quantiles(numbers: np.ndarray, ranks: int) -> tuple[float, ...]:
-    """The values at so many evenly spaced ranks, or all of them when there are fewer."""
+    """The values at `ranks` evenly spaced ranks, or all of them when there are fewer."""
     if len(numbers) > ranks:
         numbers = numbers[np.linspace(0, len(numbers) - 1, ranks).round().astype(int)]
     return tuple(float(f"{number:.9g}") for number in numbers)
 
 
-def finite(value: float) -> float | None:
-    """The number, or None for what JSON cannot say."""
+def finite_or_none(value: float) -> float | None:
+    """The number; None when it is infinite or NaN, which JSON has no word for."""
     return float(value) if math.isfinite(value) else None

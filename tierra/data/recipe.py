@@ -1,19 +1,19 @@
-"""The recipe: what turns a source's rows into features, whoever asks for them."""
+"""The recipe: what turns a source's rows into features, in training, scoring and trials alike."""
 
 from dataclasses import dataclass, field
 
 from tierra.spec import Task
 
-# Columns that stand beside the features in the feature table.
+# The other columns of the feature table.
 TARGET, UNIT, ROW, WEIGHT = "__target__", "__unit__", "__row__", "__weight__"
-BESIDE = (TARGET, UNIT, ROW, WEIGHT)
+EXTRA_COLUMNS = (TARGET, UNIT, ROW, WEIGHT)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Which functions and columns make features, and which may never be among them.
 
-    Training writes it down; scoring repeats it as it was when the model was judged.
+    Training stores it; scoring repeats the recipe the model was evaluated with.
     """
 
     target: str
@@ -28,6 +28,6 @@ class Recipe:
     withheld: tuple[str, ...] = ()
     task: Task | None = None
     weight: str | None = None
-    # The column whose values a split keeps together; empty for whole rows, None where days are.
+    # The column whose values a split keeps together; empty for whole rows, None for days.
     unit: str | None = None
     positive: str | int | bool | None = None

@@ -1,4 +1,4 @@
-"""Which row groups of a Parquet file can hold rows of a window, by the file's own statistics."""
+"""The row groups of a Parquet file that may have rows of a window, by the file's statistics."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ ONE_DAY = timedelta(days=1)
 
 
 def choose_groups(file: pq.ParquetFile, column: str | None, window: Window) -> list[int]:
-    """The groups to read. One whose statistics say nothing is read."""
+    """The groups to read; those without statistics are always read."""
     groups = list(range(file.num_row_groups))
     if window == EVERYTHING or column is None:
         return groups
@@ -26,7 +26,7 @@ def _may_hold(group: Any, column: str, window: Window) -> bool:
     first, last = _day(found.min), _day(found.max)
     if first is None or last is None:
         return True
-    # A time's day may be another one in another zone.
+    # In another time zone a time may fall on another day.
     margin = ONE_DAY if isinstance(found.min, datetime) else timedelta()
     late = window.start is not None and last + margin < window.start
     early = window.end is not None and first - margin >= window.end
@@ -34,7 +34,7 @@ def _may_hold(group: Any, column: str, window: Window) -> bool:
 
 
 def _day(value: Any) -> date | None:
-    """A bound's day; of text only where its order is that of its days."""
+    """A bound's day; of text only when it sorts like dates do."""
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):

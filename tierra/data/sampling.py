@@ -1,4 +1,4 @@
-"""What is kept of numbers too many to keep: running moments, and a uniform sample of rows."""
+"""Running moments, and a uniform sample of rows, in bounded memory."""
 
 import math
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Moments:
     squares: float = 0.0
 
     def add(self, values: np.ndarray) -> None:
-        """Take in finite numbers."""
+        """Add finite numbers."""
         if not len(values):
             return
-        # Numbers near the largest there is overflow; what comes out is then not finite and is not shown.
+        # Numbers near the largest float overflow; a result that is not finite is not shown.
         with np.errstate(all="ignore"):
             mean = float(values.mean())
             squares = float(np.square(values - mean).sum())
@@ -56,7 +56,7 @@ class RowSample:
         self._drawn = np.empty(0)
 
     def add(self, batch: pa.Table) -> None:
-        """Let the rows of one more batch take part."""
+        """Add the rows of one more batch."""
         drawn = self._random.random(batch.num_rows)
         full = len(self._drawn) >= self._size
         chosen = np.flatnonzero(drawn < self._drawn[self._size - 1]) if full else np.arange(len(drawn))

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tierra.data.frames import cast_table, plain_schema
-from tierra.data.sources import SourceReader, wanted_columns
+from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
 from tierra.data.window import Window
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, first_line
 from tierra.journal import advance, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
@@ -28,28 +28,28 @@ def key_of(source: Source) -> tuple[str, ...]:
 
 
 def take_snapshot(objects: Objects, source: Source, reader: SourceReader, window: Window) -> TableRef:
-    """Read a source's rows of a window into the store, never all of them in memory.
+    """Read a source's rows of a window into the store, in bounded memory.
 
     Rows are spooled to a temporary folder, sorted there and written as Parquet.
     Raises DataRejected on empty sources, null or repeated keys.
     """
     note_made()
-    columns = wanted_columns(source, reader)
+    columns = columns_to_read(source, reader)
     if not source.key and ROW_NUMBER in columns:
         raise DataRejected(
-            "name-reserved", f"{reader.where}: '{ROW_NUMBER}' numbers the rows of a source without `key`"
+            "name-reserved", f"{reader.where}: '{ROW_NUMBER}' is reserved for the row numbers of a source without `key`"
         )
     with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
-        spool = _filled(Spool(Path(folder), source.key or columns), source, reader, columns, window)
+        spool = _fill(Spool(Path(folder), source.key or columns), source, reader, columns, window)
         schema = _final_schema(spool, source, reader)
         rows = _with_keys_checked(reader, spool, source.key) if source.key else _numbered(spool)
         try:
             return write_table(objects, "snapshots/", schema, rows)
         except pa.ArrowInvalid as error:
-            raise _of_two_types(reader, error) from None
+            raise _mixed_types(reader, error) from None
 
 
-def _filled(spool: Spool, source: Source, reader: SourceReader, columns: list[str], window: Window) -> Spool:
+def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str], window: Window) -> Spool:
     """The spool with every batch in it. Raises DataRejected when there are no rows, or rows without a key."""
     gaps = dict.fromkeys(source.key, 0)
     for batch in reader.batches(columns, window):
@@ -58,7 +58,7 @@ def _filled(spool: Spool, source: Source, reader: SourceReader, columns: list[st
         spool.add(table if source.key else _without_signed_zeros(table))
         advance(spool.rows, None, "rows")
     if not spool.rows:
-        raise DataRejected("source-empty", f"{reader.where}: no rows{_said(window)}")
+        raise DataRejected("source-empty", f"{reader.where}: no rows{_describe_window(window)}")
     for name, rows in gaps.items():
         if rows:
             raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
@@ -66,13 +66,13 @@ def _filled(spool: Spool, source: Source, reader: SourceReader, columns: list[st
 
 
 def _gaps(column: pa.ChunkedArray) -> int:
-    """Nulls and NaN, which is nobody's key either."""
+    """Nulls and NaN, which cannot be a key either."""
     floats = pa.types.is_floating(column.type)
     return column.null_count + (pc.sum(pc.is_nan(column)).as_py() or 0 if floats else 0)
 
 
 def _without_signed_zeros(table: pa.Table) -> pa.Table:
-    """Minus zero as zero: equal to a sort, their order would be that of arrival."""
+    """Minus zero becomes zero: a sort takes the two as equal, and their order would depend on the source's."""
     columns = [pc.add(each, 0.0) if pa.types.is_floating(each.type) else each for each in table.columns]
     return pa.table(columns, schema=table.schema)
 
@@ -81,7 +81,7 @@ def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Sche
     try:
         schema = spool.schema()
     except pa.ArrowTypeError as error:
-        raise _of_two_types(reader, error) from None
+        raise _mixed_types(reader, error) from None
     column = source.partition_by
     if column and not pa.types.is_temporal(schema.field(column).type):
         kind = schema.field(column).type
@@ -89,8 +89,8 @@ def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Sche
     return schema if source.key else schema.append(pa.field(ROW_NUMBER, pa.int64()))
 
 
-def _of_two_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected:
-    return DataRejected("column-type", f"{reader.where}: {str(error).splitlines()[0]}")
+def _mixed_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected:
+    return DataRejected("column-type", f"{reader.where}: {first_line(error)}")
 
 
 def _numbered(spool: Spool) -> Iterator[pa.Table]:
@@ -123,5 +123,5 @@ def _repeats(keys: pa.Table) -> np.ndarray:
     return same
 
 
-def _said(window: Window) -> str:
+def _describe_window(window: Window) -> str:
     return f" from {window.start or 'the start'} to {window.end or 'the end'}" if window != Window() else ""

@@ -1,4 +1,4 @@
-"""Sources: what they hold, day by day, and reading them in Arrow batches.
+"""Sources: count their rows by day, and read them in Arrow batches.
 
 `SourceReader` is the port; postgres_source.py, sql_source.py and file_source.py are its adapters.
 """
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 import pyarrow as pa
 
+from tierra.data.columns import require_columns
 from tierra.data.spec import FileSource, Source, SqlSource
 from tierra.data.window import Window
-from tierra.errors import DataRejected
 from tierra.settings import Connection, Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SourceReader(Protocol):
-    """One table somewhere else."""
+    """One table of a file or a database."""
 
     where: str
 
@@ -29,14 +29,14 @@ class SourceReader(Protocol):
         """The names of all its columns."""
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
-        """Its rows in pieces; those of the window's days when the source is partitioned."""
+        """Its rows in batches; only the window's days when the source is partitioned."""
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window. Only for partitioned sources."""
 
 
 def open_source(name: str, source: Source, folder: Path, settings: Settings) -> SourceReader:
-    """The adapter for a declared source. Raises Misconfigured when it cannot be there."""
+    """The adapter for a declared source. Raises Misconfigured when its file or connection is missing."""
     match source:
         case SqlSource():
             return _open_sql(name, source, settings.connection(source.connection))
@@ -58,18 +58,17 @@ def _open_sql(name: str, source: SqlSource, connection: Connection) -> "Postgres
     return SqlReader(name, source, connection.address)
 
 
-def ask_connection(name: str, connection: Connection) -> str:
-    """The kind of database that answers at a connection. Raises Misconfigured or Unavailable."""
+def check_connection(name: str, connection: Connection) -> str:
+    """Query a connection; the kind of database that answers. Raises Misconfigured or Unavailable."""
     reader = _open_sql(name, SqlSource(kind="sql", connection=name, query="select 1 as one"), connection)
     reader.columns()
     return reader.kind
 
 
-def wanted_columns(source: Source, reader: SourceReader) -> list[str]:
+def columns_to_read(source: Source, reader: SourceReader) -> list[str]:
     """The columns to read. Raises DataRejected when a declared one is missing."""
-    there = reader.columns()
+    available = reader.columns()
     declared = [*source.columns, *source.key, *source.known_later, *source.types]
     declared += [source.partition_by] if source.partition_by else []
-    if missing := [column for column in dict.fromkeys(declared) if column not in there]:
-        raise DataRejected("column-missing", f"{reader.where}: no column {missing[0]!r} (there: {', '.join(there)})")
-    return list(source.columns) or there
+    require_columns(reader.where, declared, available)
+    return list(source.columns) or available

@@ -1,11 +1,11 @@
-"""What a project file says about its data: sources, joins, contract, split."""
+"""The data in a project file: sources, joins, contract, split."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from tierra.data.expectations import ROW, TABLE
+from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
@@ -16,7 +16,7 @@ class _Source(Spec):
     columns: Columns = Field((), description="Columns to read; all when not stated")
     types: dict[Column, ColumnType] = Field(default_factory=dict, description="Types to cast columns to")
     partition_by: Column | None = Field(None, description="The date column whose days are scored one by one")
-    history: Days = Field(0, description="Days before a partition that `prepare` may look at")
+    history: Days = Field(0, description="Days before a partition that `prepare` may read")
     known_later: Columns = Field((), description="Columns filled in after scoring: withheld from features")
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class Join(Spec):
         "many_to_one", description="Whether several left rows may have the same match"
     )
     max_orphans: Share = Field(0.0, description="Largest share of left rows without a match")
-    prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Put before the right side's columns")
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Prefix of the right side's columns")
 
 
 class Expectation(Spec):
@@ -74,13 +74,13 @@ class Expectation(Spec):
 
     model_config = ConfigDict(extra="allow")
 
-    type: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ROW, *TABLE]})] = Field(
+    type: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ROW_EXPECTATIONS, *TABLE_EXPECTATIONS]})] = Field(
         description="The expectation's name"
     )
-    table: Name | None = Field(None, description="The table it speaks of; the first source when not stated")
-    column: Column | None = Field(None, description="The column it speaks of")
+    table: Name | None = Field(None, description="The table it checks; the first source when not stated")
+    column: Column | None = Field(None, description="The column it checks")
     on_fail: Literal["stop", "quarantine", "warn"] = Field(
-        "stop", description="Reject the data, set the rows aside with their reasons, or note it on the receipt"
+        "stop", description="Reject the data, quarantine the rows with their reasons, or note it on the receipt"
     )
 
     @property
@@ -90,22 +90,22 @@ class Expectation(Spec):
 
 
 class Contract(Spec):
-    """What the data promises, and how many rows may break it."""
+    """What the data must satisfy, and how many rows may break it."""
 
-    quarantine_budget: Share = Field(0.01, description="Largest share of a table's rows that may be set aside")
+    quarantine_budget: Share = Field(0.01, description="Largest share of a table's rows that may be quarantined")
     expectations: Annotated[tuple[Expectation, ...], BeforeValidator(tuple)] = Field(
-        (), description="Great Expectations expectations, each with what follows when rows fail it"
+        (), description="Great Expectations expectations, each with what happens when rows fail it"
     )
     leaks: Literal["warn", "stop"] = Field(
-        "warn", description="What follows when one feature alone tells the target almost perfectly"
+        "warn", description="What happens when one feature alone predicts the target almost perfectly"
     )
 
     def of(self, table: str, main: str) -> tuple[Expectation, ...]:
-        """The expectations that speak of one table."""
+        """The expectations about one table."""
         return tuple(each for each in self.expectations if (each.table or main) == table)
 
-    def dropping(self) -> "Contract":
-        """The contract as it holds for history: rows that break it are left out, nothing is refused."""
+    def for_history(self) -> "Contract":
+        """The contract for history: rows that break it are left out, and the data is never rejected."""
         lenient = tuple(
             each.model_copy(update={"on_fail": "quarantine" if each.on_fail == "stop" else each.on_fail})
             for each in self.expectations
@@ -113,8 +113,11 @@ class Contract(Spec):
         return self.model_copy(update={"expectations": lenient, "quarantine_budget": 1.0})
 
 
+PARTS = ("train", "validation", "test")
+
+
 class Split(Spec):
-    """How labelled rows are parted into training, validation and test."""
+    """How labelled rows are split into training, validation and test."""
 
     by: Literal["time", "random", "stratified", "group"] | None = Field(
         None, description="`time` where there is a date column, else `stratified` by the target, when not stated"
@@ -125,7 +128,7 @@ class Split(Spec):
     validation: Cut | None = Field(None, description="Size as 30d, 20% or the first date of the part; 30d or 20%")
     test: Cut | None = Field(None, description="Size as 30d, 20% or the first date of the part; 30d or 20%")
     until: date | None = Field(None, description="Rows from this date on are not used for training; `time` only")
-    seed: int = Field(0, ge=0, description="Which of all random splits is taken")
+    seed: int = Field(0, ge=0, description="Seed of the random split")
 
     @model_validator(mode="after")
     def _fits(self) -> "Split":
@@ -144,12 +147,12 @@ class Split(Spec):
             raise ValueError("validation and test leave no rows for training")
         return self
 
-    def settled(self, partition_by: str | None) -> "Split":
+    def with_defaults(self, partition_by: str | None) -> "Split":
         """The split with its defaults filled in, for a source partitioned by a column or not."""
         by = self.by or ("time" if self.column or partition_by else "stratified")
         size: int | float = 30 if by == "time" else 0.2
         column = self.column or (partition_by if by == "time" else None)
         sizes = {"validation": self.validation or size, "test": self.test or size}
         # Constructed, so that what the file states stays apart from what it leaves to defaults.
-        settled = {**dict(self), "by": by, "column": column, **sizes}
-        return Split.model_construct(self.model_fields_set, **settled)
+        filled = {**dict(self), "by": by, "column": column, **sizes}
+        return Split.model_construct(self.model_fields_set, **filled)

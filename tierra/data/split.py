@@ -12,13 +12,13 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from tierra.data.columns import require_columns
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.data.snapshot import ROW_NUMBER
-from tierra.data.spec import Split
+from tierra.data.spec import PARTS, Split
 from tierra.errors import DataRejected
 
-PARTS = ("train", "validation", "test")
 TENTHS = 10
 
 
@@ -32,15 +32,14 @@ class Cuts:
 
 
 def unit_of(rows: pd.DataFrame, recipe: Recipe) -> pd.Series:
-    """What the split works on, row by row: its day, or the digest of what must stay together.
+    """The unit that is never split, for each row: its day, or a digest of its group or content.
 
-    That is the row's group, or all of its columns but the key. Raises DataRejected
+    Content is all columns but the key. Raises DataRejected
     when the column is missing or, for a split by time, holds no dates.
     """
     if recipe.unit is None:
         return days_of(rows, recipe.dates)
-    if recipe.unit and recipe.unit not in rows:
-        raise DataRejected("column-missing", f"split: no column '{recipe.unit}' (there: {', '.join(rows.columns)})")
+    require_columns("split", [recipe.unit] if recipe.unit else [], rows)
     content = rows.drop(columns=[name for name in (*recipe.key, ROW_NUMBER) if name in rows])
     whole = pd.util.hash_pandas_object(content, index=False)
     if recipe.unit:  # a row of no group is a group of its own
@@ -71,9 +70,7 @@ def find_cuts(days: pd.Series, split: Split) -> Cuts:
 
 def days_of(rows: pd.DataFrame, column: str | None) -> pd.Series:
     """The column of dates the split cuts along. Raises DataRejected when it is not one."""
-    if column not in rows:
-        there = ", ".join(rows.columns)
-        raise DataRejected("column-missing", f"split: no column '{column}' (there: {there})")
+    require_columns("split", [str(column)], rows)
     if not pd.api.types.is_datetime64_any_dtype(rows[column]):
         raise DataRejected("split-column", f"split: '{column}' holds {rows[column].dtype}, not dates")
     return rows[column]
@@ -81,8 +78,7 @@ def days_of(rows: pd.DataFrame, column: str | None) -> pd.Series:
 
 def slice_columns(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """The columns metrics are reported by. Raises DataRejected when one is missing."""
-    if missing := [name for name in names if name not in rows]:
-        raise DataRejected("column-missing", f"slices: no column '{missing[0]}' (there: {', '.join(rows.columns)})")
+    require_columns("slices", names, rows)
     return rows[list(names)].reset_index(drop=True)
 
 
@@ -100,7 +96,7 @@ def _first_day(size: date | int | float | None, end: date, days: pd.Series) -> d
 
 
 def _by_time(days: pd.Series, target: pd.Series, split: Split) -> pd.Series:
-    """Rows of one day are never parted."""
+    """Rows of one day stay together."""
     usable = target.notna() & days.notna()
     if split.until:
         usable &= days < _at(split.until, days)
@@ -111,8 +107,8 @@ def _by_time(days: pd.Series, target: pd.Series, split: Split) -> pd.Series:
     parts = parts.mask(days >= _at(cuts.validation, days), "validation").mask(days >= _at(cuts.test, days), "test")
     parts = parts.where(usable)
     if missing := [part for part in PARTS if not (parts == part).any()]:
-        said = f"validation from {cuts.validation}, test from {cuts.test} to {cuts.end - timedelta(1)}"
-        raise DataRejected("split-empty", f"split: the {missing[0]} part has no labelled rows ({said})")
+        range_text = f"validation from {cuts.validation}, test from {cuts.test} to {cuts.end - timedelta(1)}"
+        raise DataRejected("split-empty", f"split: the {missing[0]} part has no labelled rows ({range_text})")
     return parts
 
 

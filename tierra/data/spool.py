@@ -1,4 +1,4 @@
-"""Rows spooled to disk and given back in order, however many they are.
+"""An external sort: rows spooled to disk and read back in order, in bounded memory.
 
 Rows are sorted run by run, and each run is written in small pieces. The pieces of
 all runs are read back by their first rows. In memory are two runs and, while they
@@ -17,7 +17,7 @@ ROWS_A_PIECE = 1_024
 
 
 class Spool:
-    """Rows on their way to the order of some columns; smallest first, then NaN, then gaps."""
+    """Rows to be sorted by some columns; smallest first, then NaN, then gaps."""
 
     def __init__(self, folder: Path, by: Sequence[str]) -> None:
         self.rows = 0
@@ -27,7 +27,7 @@ class Spool:
         self._waiting: list[pa.Table] = []
 
     def add(self, table: pa.Table) -> None:
-        """Take rows in. A table may have wider types than those before it."""
+        """Add rows. A table may have wider types than those before it."""
         if not self._segments or table.schema != self._segments[-1].schema:
             self._write_runs(at_least=1)
             self._segments.append(_Segment(self._folder / f"spool.{len(self._segments)}", table.schema))
@@ -40,7 +40,7 @@ class Spool:
         return pa.unify_schemas([segment.schema for segment in self._segments], promote_options="permissive")
 
     def in_order(self) -> Iterator[pa.Table]:
-        """All rows, sorted, in tables of about one run. Raises ArrowInvalid when a value does not fit there."""
+        """All rows, sorted, in tables of about one run. Raises ArrowInvalid for a value that does not fit its type."""
         self._write_runs(at_least=1)
         places, firsts = self._pieces()
         order = pc.sort_indices(firsts, sort_keys=self._ascending()).to_pylist() if places else []
@@ -51,7 +51,7 @@ class Spool:
             if position == len(order):
                 yield self._sorted(held)
             elif loaded >= ROWS_A_RUN:
-                ready, held = self._divided(held, firsts.slice(order[position], 1))
+                ready, held = self._split_at(held, firsts.slice(order[position], 1))
                 loaded = 0
                 yield ready
 
@@ -62,7 +62,7 @@ class Spool:
             self._waiting = [waiting.slice(ROWS_A_RUN)] if waiting.num_rows > ROWS_A_RUN else []
 
     def _pieces(self) -> tuple[list[tuple[int, int]], pa.Table]:
-        """Where each piece lies, as segment and number, and its first row's key."""
+        """The segment and number of each piece, and its first row's key."""
         for segment in self._segments:
             segment.close()
         schema = self.schema()
@@ -76,14 +76,14 @@ class Spool:
 
     def _sorted(self, rows: pa.Table) -> pa.Table:
         keys = rows.select(self._by)
-        return rows if _stands_in_order(keys) else rows.take(pc.sort_indices(keys, sort_keys=self._ascending()))
+        return rows if _is_sorted(keys) else rows.take(pc.sort_indices(keys, sort_keys=self._ascending()))
 
-    def _divided(self, rows: pa.Table, bound: pa.Table) -> tuple[pa.Table, pa.Table]:
+    def _split_at(self, rows: pa.Table, bound: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The rows that no piece to come can precede, and the rest; both sorted."""
         keys = pa.concat_tables([rows.select(self._by), bound]).combine_chunks()
-        if _stands_in_order(keys):
+        if _is_sorted(keys):
             return rows, rows.slice(rows.num_rows)
-        # The sort is stable: rows equal to the bound, which stands last, come before it.
+        # The sort is stable: rows equal to the bound, which is last, come before it.
         order = pc.sort_indices(keys, sort_keys=self._ascending()).to_numpy()
         cut = int(np.flatnonzero(order == rows.num_rows)[0])
         whole = rows.combine_chunks()
@@ -119,8 +119,8 @@ class _Segment:
         return pa.Table.from_batches([self._reader.get_batch(piece)])
 
 
-def _stands_in_order(keys: pa.Table) -> bool:
-    """Whether rows need no sorting. Says no where it meets NaN or a gap."""
+def _is_sorted(keys: pa.Table) -> bool:
+    """Whether rows need no sorting. False when there is a NaN or a gap."""
     tied = np.ones(max(keys.num_rows - 1, 0), bool)
     for column in keys.columns:
         left, right = column.slice(0, len(tied)), column.slice(1)

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.sql.selectable import FromClause
 
+from tierra.data.columns import require_columns
 from tierra.data.frames import plain_type
 from tierra.data.spec import SqlSource
-from tierra.data.sql_text import one_statement, place_of
+from tierra.data.sql_text import describe_source, one_statement
 from tierra.data.window import Window
-from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
+from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable, first_line
 
 ROWS_A_BATCH = 50_000
 ARROW = {
@@ -33,7 +34,7 @@ class SqlReader:
     """One table or query."""
 
     def __init__(self, name: str, source: SqlSource, url: str) -> None:
-        self.where = place_of(name, source)
+        self.where = describe_source(name, source)
         self._source = source
         self._engine = self._connect(url)
 
@@ -47,10 +48,10 @@ class SqlReader:
         return list(self._relation.c.keys())
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
-        """Its rows in pieces, those of the window only."""
+        """Its rows of the window, in batches."""
         found = [self._column(name) for name in columns]
         types, chosen = [self._arrow_type(each) for each in found], [self._as_stored(each) for each in found]
-        with self._answering() as connection:
+        with self._connected() as connection:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_A_BATCH)
             for rows in streamed.execute(self._within(sa.select(*chosen), window)).partitions(ROWS_A_BATCH):
                 yield self._table(columns, types, list(zip(*rows, strict=True)))
@@ -59,7 +60,7 @@ class SqlReader:
         """Rows of each day in the window."""
         column = self._column(self._partition)
         counted: dict[date, int] = {}
-        with self._answering() as connection:
+        with self._connected() as connection:
             for value, rows in connection.execute(
                 self._within(sa.select(column, sa.func.count()).group_by(column), window)
             ):
@@ -69,7 +70,7 @@ class SqlReader:
 
     @property
     def _partition(self) -> str:
-        assert self._source.partition_by, "asked a source without partitions for its days"
+        assert self._source.partition_by, "a source without partitions has no days"
         return self._source.partition_by
 
     def _connect(self, url: str) -> sa.Engine:
@@ -79,12 +80,12 @@ class SqlReader:
                 raise Misconfigured("database-missing", f"{self.where}: no database file {parsed.database}")
             return sa.create_engine(parsed)
         except (exc.ArgumentError, ImportError) as error:
-            said = type(error).__name__ if "://" in str(error) else str(error).splitlines()[0]
-            raise Misconfigured("connection-invalid", f"{self.where}: {said}") from None
+            message = type(error).__name__ if "://" in str(error) else first_line(error)
+            raise Misconfigured("connection-invalid", f"{self.where}: {message}") from None
 
     @cached_property
     def _relation(self) -> FromClause:
-        with self._answering() as connection:
+        with self._connected() as connection:
             if self._source.table:
                 schema, _, table = self._source.table.rpartition(".")
                 return sa.Table(table, sa.MetaData(), schema=schema or None, autoload_with=connection)
@@ -95,19 +96,16 @@ class SqlReader:
             return query.columns(*[sa.column(name) for name in names]).subquery("q")
 
     def _column(self, name: str) -> sa.ColumnElement[Any]:
-        if name not in self._relation.c:
-            raise DataRejected(
-                "column-missing", f"{self.where}: no column {name!r} (there: {', '.join(self.columns())})"
-            )
+        require_columns(self.where, [name], self.columns())
         return self._relation.c[name]
 
     def _within(self, select: sa.Select[Any], window: Window) -> sa.Select[Any]:
         if not self._source.partition_by:
             return select
         column = self._as_stored(self._column(self._partition))
-        for bound, holds in ((window.start, column.__ge__), (window.end, column.__lt__)):
+        for bound, compare in ((window.start, column.__ge__), (window.end, column.__lt__)):
             if bound:
-                select = select.where(holds(self._bound(column, bound)))
+                select = select.where(compare(self._bound(column, bound)))
         return select
 
     def _bound(self, column: sa.ColumnElement[Any], day: date) -> Any:
@@ -135,8 +133,9 @@ class SqlReader:
             array = pa.array(values, kind)
             return array if kind else array.cast(plain_type(array.type) or array.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            said = str(error).splitlines()[0]
-            raise DataRejected("column-type", f"{self.where}: column '{name}' is not one type: {said}") from None
+            raise DataRejected(
+                "column-type", f"{self.where}: column '{name}' is not one type: {first_line(error)}"
+            ) from None
 
     def _day(self, value: Any) -> date:
         if isinstance(value, datetime):
@@ -149,7 +148,7 @@ class SqlReader:
             ) from None
 
     @contextmanager
-    def _answering(self) -> Iterator[sa.Connection]:
+    def _connected(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
                 if self.kind == "sqlite":
@@ -163,8 +162,8 @@ class SqlReader:
             raise DataRejected("column-type", f"{self.where}: {error}") from None
 
     def _explain(self, error: exc.DBAPIError) -> TierraError:
-        said = " ".join(str(error.orig).split())
-        lasting = self._engine.dialect.name == "sqlite" and "lock" not in said and "busy" not in said
+        message = " ".join(str(error.orig).split())
+        lasting = self._engine.dialect.name == "sqlite" and "lock" not in message and "busy" not in message
         if isinstance(error, exc.OperationalError) and not lasting:
-            return Unavailable("database-unavailable", f"{self.where}: {said}")
-        return Misconfigured("query-failed", f"{self.where}: {said}")
+            return Unavailable("database-unavailable", f"{self.where}: {message}")
+        return Misconfigured("query-failed", f"{self.where}: {message}")

@@ -1,4 +1,4 @@
-"""What a project file says in SQL, as far as it must be read before a database does."""
+"""The little that must be read of a source's SQL before a database gets it."""
 
 import re
 
@@ -7,7 +7,7 @@ from tierra.errors import Misconfigured
 
 LETTERS_SHOWN = 120
 
-# Texts and names may hold what looks like the end of a statement or a comment.
+# Texts and names may contain what looks like the end of a statement, or a comment.
 TOKEN = re.compile(
     r"""
     (?P<ignored> \s+ | ; | --[^\n]* | /\*.*?\*/ )
@@ -18,9 +18,9 @@ TOKEN = re.compile(
 
 
 def one_statement(query: str) -> str:
-    """The query without what may stand after its end: semicolons, comments and blanks.
+    """The query without semicolons, comments and blanks at its end.
 
-    Whether it is one statement is for the database to judge.
+    Whether it is one statement is left to the database.
     """
     end = 0
     for token in TOKEN.finditer(query):
@@ -29,8 +29,8 @@ def one_statement(query: str) -> str:
     return query[:end]
 
 
-def place_of(name: str, source: SqlSource) -> str:
-    """Where a source's rows lie, in one line. Raises Misconfigured when its text holds what no database takes."""
+def describe_source(name: str, source: SqlSource) -> str:
+    """A source's name, connection and table in one line. Raises Misconfigured when its SQL holds a NUL."""
     table = "".join(letter if letter.isprintable() else " " for letter in source.table or "")[:LETTERS_SHOWN]
     where = f"source {name} ({source.connection}{'.' + table if table else ''})"
     if "\0" in (source.table or source.query or ""):

@@ -1,4 +1,4 @@
-"""The target: what is predicted, of which kind, and how much each row counts."""
+"""The target: its values, its task, and the weight of each row."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ YES = {"1", "1.0", "true", "yes", "y", "t"}
 
 
 def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[pd.Series, Labels]:
-    """The target as numbers, NaN where there is no label yet, and what they mean.
+    """The target as numbers, NaN where there is no label yet, and its labels.
 
     Classes become codes from 0 in the order of their names. Raises DataRejected.
     """
@@ -26,8 +26,8 @@ def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[
     if task == "regression":
         numbers = _numbers(values, recipe.target)
         if numbers.nunique() < 2:
-            said = numbers.dropna().unique().tolist()
-            raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {said}")
+            values_seen = numbers.dropna().unique().tolist()
+            raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {values_seen}")
         return numbers, Labels(task=task, classes=())
     texts = _texts(values)
     classes = _classes(texts, values, task, recipe)
@@ -36,7 +36,7 @@ def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[
 
 
 def make_weight(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.Series | None:
-    """How much each row counts; None when all count the same. Raises DataRejected."""
+    """The weight of each row; None when all are equal. Raises DataRejected."""
     if recipe.weight is None:
         return None
     weight = _numbers(_column(recipe, code, "weight", recipe.weight, rows), recipe.weight, "weight-invalid")
@@ -48,7 +48,7 @@ def make_weight(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.Ser
 
 
 def infer_task(values: pd.Series) -> Task:
-    """What predicting these values is: few different ones are classes, other numbers a regression."""
+    """The task for these values: few distinct ones are classes, other numbers a regression."""
     present = values.dropna()
     different = present.nunique()
     numeric = pd.api.types.is_numeric_dtype(present.dtype) and not pd.api.types.is_bool_dtype(present.dtype)
@@ -66,9 +66,9 @@ def _column(recipe: Recipe, code: ProjectCode, role: str, name: str, rows: pd.Da
             raise DataRejected("function-result", f"{name} returned no value for each of {len(rows):,} rows")
         return pd.Series(np.asarray(values), index=rows.index)
     if name not in rows.columns:
-        there = ", ".join(rows.columns)
+        available = ", ".join(rows.columns)
         missing = "target-missing" if role == "target" else "column-missing"
-        raise DataRejected(missing, f"{role} '{name}' is not a column (there: {there})")
+        raise DataRejected(missing, f"{role} '{name}' is not a column (available: {available})")
     return rows[name]
 
 
@@ -103,8 +103,8 @@ def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) ->
     if task == "binary" and len(names) > 2:
         raise DataRejected("target-not-binary", f"target '{recipe.target}' has {len(names)} values: {shown}")
     if len(names) > MOST_CLASSES or len(names) > max(len(present) // 2, 2):
-        said = f"{len(names):,} classes in {len(present):,} rows"
-        raise DataRejected("target-many-classes", f"target '{recipe.target}' has {said}: {shown}")
+        counted = f"{len(names):,} classes in {len(present):,} rows"
+        raise DataRejected("target-many-classes", f"target '{recipe.target}' has {counted}: {shown}")
     if task == "multiclass":
         return tuple(names)
     positive = _positive(names, recipe)
@@ -112,12 +112,12 @@ def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) ->
 
 
 def _positive(names: list[str], recipe: Recipe) -> str:
-    """The class to predict: the one stated, else one that says yes, else the last in order."""
+    """The class to predict: the one stated, else one that means yes, else the last in order."""
     if recipe.positive is None:
         return next((name for name in names if name.strip().lower() in YES), names[-1])
     # A column of booleans with gaps is read as numbers.
-    said = [_name(recipe.positive), *([str(int(recipe.positive))] if isinstance(recipe.positive, bool) else [])]
-    if stated := next((name for name in said if name in names), None):
+    candidates = [_name(recipe.positive), *([str(int(recipe.positive))] if isinstance(recipe.positive, bool) else [])]
+    if stated := next((name for name in candidates if name in names), None):
         return stated
     raise Misconfigured("value-invalid", f"positive: {recipe.positive!r} is not a value of the target: {names}")
 

@@ -1,4 +1,4 @@
-"""A stretch of days."""
+"""A range of days."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +25,6 @@ class Window:
 EVERYTHING = Window()
 
 
-def only(day: date) -> Window:
+def single_day(day: date) -> Window:
     """One day."""
     return Window(day, day + timedelta(1))

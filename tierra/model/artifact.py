@@ -1,8 +1,8 @@
 """The one artifact: a classifier with its preprocessing and threshold, in skops.
 
 Nothing is unpickled. A file is loaded only when its digest is the registered one
-and every type in it stands on our allow-list; an estimator whose types do not is
-refused before it is trained.
+and every type in it is on our allow-list; an estimator with other types is refused
+before it is trained.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
+from skops.io import dumps, get_untrusted_types, loads
 
 from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
@@ -53,12 +54,10 @@ def with_threshold(model: BaseEstimator, threshold: float) -> FixedThresholdClas
 
 def dump_model(model: BaseEstimator) -> bytes:
     """The model's bytes. Raises Misconfigured when a type in it is not allowed."""
-    from skops.io import dumps
-
     data: bytes = dumps(model)
-    if strangers := _strangers(data):
+    if untrusted := _untrusted_types(data):
         allowed = ", ".join(sorted(name.rpartition(".")[2] for name in ALLOWED_TYPES))
-        held = ", ".join(sorted(strangers))
+        held = ", ".join(sorted(untrusted))
         raise Misconfigured("types-not-allowed", f"{_name(model)} holds {held} (beside plain ones, allowed: {allowed})")
     return data
 
@@ -70,21 +69,19 @@ def _name(model: BaseEstimator) -> str:
 
 def load_model(data: bytes, sha256: str, where: str) -> Any:
     """The model from bytes with the registered digest. Raises Broken otherwise."""
-    from skops.io import loads
-
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise Broken("artifact-tampered", f"{where}: sha256 is {found[:12]}, registered {sha256[:12]}")
     try:
-        if not (strangers := _strangers(data)):
+        if not (untrusted := _untrusted_types(data)):
             return loads(data, trusted=sorted(ALLOWED_TYPES))
-    except Exception as error:  # skops raises whatever a damaged or hostile file makes it stumble over
-        raise Broken("artifact-unsafe", f"{where} is no model we can read: {type(error).__name__}") from error
-    raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(strangers))}")
+    except Exception as error:  # a damaged or hostile file can make skops raise anything
+        raise Broken("artifact-unsafe", f"{where} is not a readable model: {type(error).__name__}") from error
+    raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(untrusted))}")
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a served model says of each row.
+    """What a served model predicts for each row.
 
     `scores` is the probability of the class to predict, shape (rows,); of several
     classes the probability of each, shape (rows, classes); or the predicted number.
@@ -96,7 +93,7 @@ class Predictions:
 
 
 def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
-    """What a served model says of these rows; of none, nothing."""
+    """The predictions of a served model for these rows."""
     if table.empty:
         shape = (0, len(labels.classes)) if labels.task == "multiclass" else (0,)
         return Predictions(np.zeros(shape), np.zeros(0, float if labels.task == "regression" else np.int8))
@@ -121,31 +118,34 @@ def check_agreement(model: Any, table: pd.DataFrame, labels: Labels) -> None:
 
     Same decision, and scores within 1e-12 of their size.
     """
-    said = predict(model, table, labels)
+    predictions = predict(model, table, labels)
     data = dump_model(model)
     again = load_model(data, hashlib.sha256(data).hexdigest(), "round trip")
     number = labels.task == "regression"
-    _compare("the round trip", predict(again, table, labels), said, number, exact=True)
+    _compare("the round trip", predict(again, table, labels), predictions, number, exact=True)
     order = np.random.default_rng(0).permutation(len(table))
-    shuffled = Predictions(said.scores[order], said.decision[order])
+    shuffled = Predictions(predictions.scores[order], predictions.decision[order])
     _compare("row order", predict(model, table.iloc[order], labels), shuffled, number)
     alone = [predict(model, table.iloc[[row]], labels) for row in range(min(len(table), ROWS_ALONE))]
     singles = Predictions(*(np.concatenate([getattr(one, name) for one in alone]) for name in ("scores", "decision")))
-    _compare("a row alone", singles, Predictions(said.scores[: len(alone)], said.decision[: len(alone)]), number)
+    _compare(
+        "a row alone",
+        singles,
+        Predictions(predictions.scores[: len(alone)], predictions.decision[: len(alone)]),
+        number,
+    )
 
 
-def _compare(what: str, found: Predictions, said: Predictions, number: bool, exact: bool = False) -> None:
+def _compare(what: str, found: Predictions, predictions: Predictions, number: bool, exact: bool = False) -> None:
     tolerance = 0.0 if exact else TOLERANCE
     # Probabilities are compared to their own size; a number near 0 is a difference of larger ones.
-    size = float(np.abs(said.scores).max(initial=0.0)) if number else 0.0
-    close = np.allclose(found.scores, said.scores, rtol=tolerance, atol=tolerance * size)
-    same = number or bool((found.decision == said.decision).all())
+    size = float(np.abs(predictions.scores).max(initial=0.0)) if number else 0.0
+    close = np.allclose(found.scores, predictions.scores, rtol=tolerance, atol=tolerance * size)
+    same = number or bool((found.decision == predictions.decision).all())
     if not (close and same):
-        worst = float(np.max(np.abs(found.scores - said.scores)))
+        worst = float(np.max(np.abs(found.scores - predictions.scores)))
         raise Broken("agreement-broken", f"{what} changes predictions, by up to {worst:.3g}")
 
 
-def _strangers(data: bytes) -> set[str]:
-    from skops.io import get_untrusted_types
-
+def _untrusted_types(data: bytes) -> set[str]:
     return set(get_untrusted_types(data=data)) - ALLOWED_TYPES

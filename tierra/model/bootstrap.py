@@ -13,12 +13,12 @@ import numpy as np
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions
-from tierra.model.metrics import Metrics, weigh
+from tierra.model.metrics import Metrics, weighted_metrics
 
 DRAWS = 1000
 LEVEL = 0.95
 SEED = 0
-FEWEST = 200
+LEAST_DRAWS = 200
 CELLS_A_BLOCK = 400_000
 CELLS_IN_ALL = 80_000_000
 # The count of a Poisson(1) variable by the 65,536 values of two random bytes.
@@ -27,15 +27,15 @@ _COUNTS = np.searchsorted(_CHANCES, (np.arange(65_536) + 0.5) / 65_536).astype(n
 
 
 def draw_metrics(
-    target: np.ndarray, said: Predictions, labels: Labels, weight: np.ndarray | None = None, draws: int = DRAWS
+    target: np.ndarray, predictions: Predictions, labels: Labels, weight: np.ndarray | None = None, draws: int = DRAWS
 ) -> Metrics:
     """Each metric of the task in each draw, shape (draws,).
 
     The draws are fewer, but at least 200, where rows times classes are more than 80,000:
-    the time stays within a few seconds, and the ends of an interval waver a little more.
+    the time stays within a few seconds, and intervals vary a little more between seeds.
     """
-    metrics = weigh(target, said, labels)
-    draws = min(draws, max(FEWEST, CELLS_IN_ALL // max(said.scores.size, 1)))
+    metrics = weighted_metrics(target, predictions, labels)
+    draws = min(draws, max(LEAST_DRAWS, CELLS_IN_ALL // max(predictions.scores.size, 1)))
     with np.errstate(invalid="ignore", divide="ignore"):
         blocks = [metrics(counts) for counts in _blocks(len(target), weight, draws)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
@@ -43,10 +43,10 @@ def draw_metrics(
 
 def interval(draws: np.ndarray) -> tuple[float, float] | None:
     """The middle 95 % of the draws; None when the metric exists in too few of them."""
-    there = draws[np.isfinite(draws)]
-    if len(there) < len(draws) / 2:
+    finite = draws[np.isfinite(draws)]
+    if len(finite) < len(draws) / 2:
         return None
-    low, high = np.quantile(there, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

@@ -10,11 +10,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
-from tierra.errors import Misconfigured, TierraError
+from tierra.errors import Misconfigured, TierraError, first_line
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
-from tierra.model.preprocessing import Wanted, build_encoder, infer_treatments, known_categories
+from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments, known_categories
 from tierra.model.rules import Averaged, AveragedValue, ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule, Treatment
 
@@ -23,17 +23,17 @@ def fit_candidate(
     candidate: Rule | Model | Average,
     examples: Examples,
     fitted: Mapping[str, BaseEstimator],
-    said: Preprocessing | None = None,
+    preprocessing: Preprocessing | None = None,
     treatments: Mapping[str, Treatment] | None = None,
 ) -> BaseEstimator:
     """Fit one candidate on the training part; averages take their members from `fitted`. Raises Misconfigured."""
-    said = said or Preprocessing()
+    preprocessing = preprocessing or Preprocessing()
     match candidate:
         case Rule():
             return _fit_rule(candidate, examples)
         case Model():
-            known = treatments if treatments is not None else infer_treatments(examples.features, said)
-            return _fit(candidate, build_pipeline(candidate, examples, said, known), examples)
+            known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
+            return _fit(candidate, build_pipeline(candidate, examples, preprocessing, known), examples)
         case Average():
             average = AveragedValue if examples.labels.task == "regression" else Averaged
             return average([fitted[name] for name in candidate.average]).fit(examples.table, examples.target)
@@ -42,20 +42,24 @@ def fit_candidate(
 
 
 def build_pipeline(
-    candidate: Model, examples: Examples, said: Preprocessing, treatments: Mapping[str, Treatment]
+    candidate: Model, examples: Examples, preprocessing: Preprocessing, treatments: Mapping[str, Treatment]
 ) -> Pipeline:
     """Preprocessing and model for a training part."""
     model = build_model(candidate, examples.labels, examples.target)
     linear = candidate.model in ("logistic", "ridge")
-    wanted = Wanted(needs_of(model), examples.labels.task, said, len(examples.target), sparse=linear)
-    return Pipeline([("prepare", build_encoder(treatments, wanted)), ("model", model)])
+    requirements = Requirements(
+        needs_of(model), examples.labels.task, preprocessing, len(examples.target), sparse=linear
+    )
+    return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])
 
 
-def check_types(candidate: Rule | Model | Average, examples: Examples, said: Preprocessing | None = None) -> None:
+def check_types(
+    candidate: Rule | Model | Average, examples: Examples, preprocessing: Preprocessing | None = None
+) -> None:
     """Refuse, before the real fit, a model whose types the artifact does not allow. Raises Misconfigured."""
     if not isinstance(candidate, Model):
         return
-    model = fit_candidate(candidate, examples.few(), {}, said)
+    model = fit_candidate(candidate, examples.smoke_sample(), {}, preprocessing)
     dump_model(model)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
@@ -91,8 +95,7 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Misconfigured("fit-failed", f"candidate {candidate.name}: {said}") from error
+        raise Misconfigured("fit-failed", f"candidate {candidate.name}: {first_line(error)}") from error
 
 
 def _weighted(candidate: Model, pipeline: Pipeline, examples: Examples) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How what a model says is distributed, in bins that later rows can be counted into."""
+"""Distributions of predictions, in bins that later rows can be counted into."""
 
 from typing import TYPE_CHECKING
 
@@ -15,21 +15,21 @@ PROBABILITIES = tuple(place / BINS for place in range(BINS + 1))
 
 
 def distribution(
-    said: "Predictions", labels: Labels, edges: tuple[float, ...] | None = None
+    predictions: "Predictions", labels: Labels, edges: tuple[float, ...] | None = None
 ) -> tuple[Histogram | None, dict[str, int]]:
-    """How many scores lie between the edges, those beyond in the outer ones; and how many rows are decided how.
+    """Scores counted between the edges, those beyond in the outer bins; and rows counted by decision.
 
     Without edges, probabilities lie between 0 and 1 and numbers are given twenty bins of their own.
-    Several classes have no one score, and a number is not decided.
+    Several classes have no single score, and a regression has no decisions.
     """
     decided: dict[str, int] = {}
     if labels.task != "regression":
-        codes, rows = np.unique(said.decision, return_counts=True)
+        codes, rows = np.unique(predictions.decision, return_counts=True)
         decided = {labels.classes[code]: int(count) for code, count in zip(codes, rows, strict=True)}
     if labels.task == "multiclass":
         return None, decided
     own = labels.task == "regression"
-    return count_between(said.scores, edges or (edges_of(said.scores) if own else PROBABILITIES)), decided
+    return count_between(predictions.scores, edges or (edges_of(predictions.scores) if own else PROBABILITIES)), decided
 
 
 def edges_of(values: np.ndarray) -> tuple[float, ...]:
@@ -38,6 +38,6 @@ def edges_of(values: np.ndarray) -> tuple[float, ...]:
 
 
 def count_between(values: np.ndarray, edges: tuple[float, ...]) -> Histogram:
-    """How many values lie between neighbouring edges, those beyond in the outer bins."""
+    """Values counted between neighbouring edges, those beyond in the outer bins."""
     counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
     return Histogram(edges=edges, counts=tuple(map(int, counts)))

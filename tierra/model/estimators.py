@@ -47,7 +47,7 @@ def build_model(candidate: Model, labels: Labels, target: np.ndarray) -> BaseEst
 
 
 def needs_of(model: BaseEstimator) -> Needs:
-    """What a model asks of its preprocessing."""
+    """What a model needs from its preprocessing."""
     name = type(model).__name__
     return "numbers" if name.startswith(WITH_GAPS) else "ordinal" if name.startswith(TREES) else "scaled"
 

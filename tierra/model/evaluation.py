@@ -1,4 +1,4 @@
-"""What is measured of a model on rows it has not seen, as small values that a page can draw."""
+"""The evaluation of a model on rows it has not seen, as small values that a page can draw."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,7 +22,7 @@ class Histogram(_Measured):
 
 
 class Band(_Measured):
-    """What lies at each x: the middle of `y`, and where its middle half begins and ends."""
+    """At each x the median of `y` and its quartiles."""
 
     x: tuple[float, ...]
     low: tuple[float, ...]

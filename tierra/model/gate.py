@@ -38,7 +38,7 @@ class Verdict(BaseModel):
 
 
 def advantage(metric: str, one: dict[str, float], other: dict[str, float]) -> float:
-    """By how much `one` is better than `other`; negative when worse. Raises DataRejected where there is no telling."""
+    """By how much `one` is better than `other`; negative when worse. Raises DataRejected when one is not a number."""
     if metric not in one or metric not in other:
         raise DataRejected("metric-failed", f"{heading(metric)} is no number on these rows: too few, or all alike")
     difference = one[metric] - other[metric]
@@ -51,17 +51,17 @@ def judge(scores: Scores, gate: Gate) -> Verdict:
     The rule is the challenger when no model beats it by the margin. Beating the
     champion means strictly greater than the margin.
     """
-    over_rule = advantage(gate.measure, scores.best_metrics, scores.rule_metrics)
+    over_rule = advantage(gate.metric_name, scores.best_metrics, scores.rule_metrics)
     beats_rule = over_rule > 0 and over_rule >= gate.beat_rule_by
     winner, metrics = (scores.best, scores.best_metrics) if beats_rule else ("rule", scores.rule_metrics)
-    reasons = [_reason(gate.measure, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
+    reasons = [_reason(gate.metric_name, scores.best, scores.best_metrics, "the rule", scores.rule_metrics,
                        gate.beat_rule_by, beats_rule, scores.over_rule)]  # fmt: skip
     promote = True
     if scores.champion_metrics:
-        promote = advantage(gate.measure, metrics, scores.champion_metrics) > gate.beat_champion_by
+        promote = advantage(gate.metric_name, metrics, scores.champion_metrics) > gate.beat_champion_by
         champion = f"champion version {scores.champion_version}"
         over = scores.over_champion if winner == scores.best else None
-        reasons.append(_reason(gate.measure, winner, metrics, champion, scores.champion_metrics,
+        reasons.append(_reason(gate.metric_name, winner, metrics, champion, scores.champion_metrics,
                                gate.beat_champion_by, promote, over))  # fmt: skip
     return Verdict(passed=beats_rule and promote, winner=winner, promote=promote, reasons=tuple(reasons))
 
@@ -71,13 +71,14 @@ def _reason(
     over: tuple[float, float] | None,
 ) -> str:  # fmt: skip
     verb, by = "beats" if beats else "does not beat", f" by {margin:g} or more" if margin else ""
-    said = f"{name} {verb} {other}{by}: {heading(metric)} {shown(ours[metric])} against {shown(theirs[metric])}"
+    both = f"{format_metric(ours[metric])} against {format_metric(theirs[metric])}"
+    reason = f"{name} {verb} {other}{by}: {heading(metric)} {both}"
     if over is None:
-        return said
+        return reason
     low, high = (-over[1], -over[0]) if metric in LOWER_IS_BETTER else over
-    return f"{said}, better by {shown(low)} to {shown(high)} (95 % interval)"
+    return f"{reason}, better by {format_metric(low)} to {format_metric(high)} (95 % interval)"
 
 
-def shown(value: float) -> str:
+def format_metric(value: float) -> str:
     """A metric as people read it: four decimals, or four significant digits of a large number."""
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"

@@ -22,7 +22,7 @@ SEED = 0
 
 def find_importance(model: Any, rows: Examples, metric: str, scorers: tuple[str, ...] = ()) -> tuple[Importance, ...]:
     """Every feature, most important first: shuffled once each, and again while there is time."""
-    few, random = rows.some(ROWS, SEED), np.random.default_rng(SEED)
+    few, random = rows.sample(ROWS, SEED), np.random.default_rng(SEED)
     whole = measure(model, few, scorers)
     if metric not in whole:
         return ()

@@ -1,4 +1,4 @@
-"""Leaks: a feature that alone tells the target almost perfectly is more likely its copy than luck."""
+"""Leaks: a feature that alone predicts the target almost perfectly is probably a copy of it."""
 
 import numpy as np
 import pandas as pd
@@ -14,26 +14,24 @@ SEED = 0
 
 
 def find_leaks(rows: Examples) -> dict[str, float]:
-    """Features that alone tell the target, with how well.
+    """Features that alone predict the target, with how well.
 
-    A feature is cut into its values, or a number into a hundred ranges; what the target
-    is in each on half of the rows is held against the other half, by balanced accuracy
-    or, in a regression, R². From 0.99 on it counts as a leak.
+    A feature is cut into its values, or a number into a hundred ranges; the target
+    learned in each from half of the rows predicts the other half, measured by balanced
+    accuracy or, in a regression, R². From 0.99 on it counts as a leak.
     """
-    few = rows.some(ROWS, SEED)
+    few = rows.sample(ROWS, SEED)
     if len(few.target) < LEAST_ROWS:
         return {}
     features = few.features
     half = np.random.default_rng(SEED).permutation(len(few.target)) % 2 == 0
-    told = {name: _told(_ranges(features[name]), few.target, half, few.labels.task) for name in features}
-    return {name: told for name, told in told.items() if told >= ALMOST}
+    found = {name: _predictive_power(_ranges(features[name]), few.target, half, few.labels.task) for name in features}
+    return {name: power for name, power in found.items() if power >= ALMOST}
 
 
 def describe_leaks(leaks: dict[str, float]) -> list[str]:
     """One line a leak."""
-    return [
-        f"feature '{name}' alone tells the target ({told:.1%} of what there is to tell)" for name, told in leaks.items()
-    ]
+    return [f"feature '{name}' alone predicts the target ({power:.1%})" for name, power in leaks.items()]
 
 
 def _ranges(values: pd.Series) -> pd.Series:
@@ -42,8 +40,8 @@ def _ranges(values: pd.Series) -> pd.Series:
     return values.astype("str").fillna("missing")
 
 
-def _told(groups: pd.Series, target: np.ndarray, half: np.ndarray, task: Task) -> float:
-    """How well the group's target in one half tells it in the other; unseen groups tell nothing."""
+def _predictive_power(groups: pd.Series, target: np.ndarray, half: np.ndarray, task: Task) -> float:
+    """How well each group's target in one half predicts the other half; unseen groups predict nothing."""
     learned = pd.Series(target[half]).groupby(groups[half].to_numpy())
     if task == "regression":
         means = groups[~half].map(learned.mean()).fillna(target[half].mean()).to_numpy()

@@ -15,38 +15,40 @@ from tierra.model.spec import Costs
 CLIP = 1e-7
 TINY = 1e-30
 Metrics = dict[str, np.ndarray]
-Weighing = Callable[[np.ndarray], Metrics]
+WeightedMetrics = Callable[[np.ndarray], Metrics]
 
 
 def compute_metrics(
-    target: np.ndarray, said: Predictions, labels: Labels, weight: np.ndarray | None = None
+    target: np.ndarray, predictions: Predictions, labels: Labels, weight: np.ndarray | None = None
 ) -> dict[str, float]:
     """Every metric of the task that these rows have, by name. Log loss clips probabilities to [1e-7, 1 - 1e-7].
 
-    R² of one value, or the area under a curve of one class, is no number and is left out.
+    R² of one value, or the area under a curve of one class, is not defined and is left out.
     """
     weights = (np.ones(len(target)) if weight is None else weight.astype(float))[None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = {name: float(values[0]) for name, values in weigh(target, said, labels)(weights).items()}
+        computed = weighted_metrics(target, predictions, labels)(weights)
+    found = {name: float(values[0]) for name, values in computed.items()}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def weigh(target: np.ndarray, said: Predictions, labels: Labels) -> Weighing:
+def weighted_metrics(target: np.ndarray, predictions: Predictions, labels: Labels) -> WeightedMetrics:
     """The task's metrics as a function of row weights of shape (draws, rows)."""
     match labels.task:
         case "binary":
-            return _binary(target, said)
+            return _binary(target, predictions)
         case "multiclass":
-            return _multiclass(target.astype(int), said, len(labels.classes))
+            return _multiclass(target.astype(int), predictions, len(labels.classes))
         case _:
-            return _regression(target, said.scores)
+            return _regression(target, predictions.scores)
 
 
-def _binary(target: np.ndarray, said: Predictions) -> Weighing:
-    ranked = _ranking(target, said.scores)
-    yes, decided = target == 1, said.decision == 1
-    right = np.clip(np.where(yes, said.scores, 1 - said.scores), CLIP, 1 - CLIP)
-    sums = np.column_stack([-np.log(right), (said.scores - target) ** 2, decided == yes, decided & yes, decided, yes])
+def _binary(target: np.ndarray, predictions: Predictions) -> WeightedMetrics:
+    ranked = _ranking(target, predictions.scores)
+    actual, decided = target == 1, predictions.decision == 1
+    right = np.clip(np.where(actual, predictions.scores, 1 - predictions.scores), CLIP, 1 - CLIP)
+    squared = (predictions.scores - target) ** 2
+    sums = np.column_stack([-np.log(right), squared, decided == actual, decided & actual, decided, actual])
 
     def metrics(weights: np.ndarray) -> Metrics:
         total = weights.sum(axis=1)
@@ -64,13 +66,15 @@ def _binary(target: np.ndarray, said: Predictions) -> Weighing:
     return metrics
 
 
-def _multiclass(target: np.ndarray, said: Predictions, classes: int) -> Weighing:
+def _multiclass(target: np.ndarray, predictions: Predictions, classes: int) -> WeightedMetrics:
     codes = np.arange(classes)
-    actual, decided = target[:, None] == codes, said.decision[:, None] == codes
-    right = np.clip(said.scores[np.arange(len(target)), target], CLIP, 1 - CLIP)
-    sums = np.column_stack([-np.log(right), said.decision == target, actual & decided, decided, actual])
+    actual, decided = target[:, None] == codes, predictions.decision[:, None] == codes
+    right = np.clip(predictions.scores[np.arange(len(target)), target], CLIP, 1 - CLIP)
+    sums = np.column_stack([-np.log(right), predictions.decision == target, actual & decided, decided, actual])
     areas = [
-        _ranking(actual[:, code], said.scores[:, code]) for code in codes if 0 < actual[:, code].sum() < len(target)
+        _ranking(actual[:, code], predictions.scores[:, code])
+        for code in codes
+        if 0 < actual[:, code].sum() < len(target)
     ]
 
     def metrics(weights: np.ndarray) -> Metrics:
@@ -88,7 +92,7 @@ def _multiclass(target: np.ndarray, said: Predictions, classes: int) -> Weighing
     return metrics
 
 
-def _regression(target: np.ndarray, predicted: np.ndarray) -> Weighing:
+def _regression(target: np.ndarray, predicted: np.ndarray) -> WeightedMetrics:
     error, centred = predicted - target, target - target.mean()
     order = np.argsort(np.abs(error), kind="stable")
     relative = np.abs(error) / np.maximum(np.abs(target), np.finfo(float).eps)
@@ -111,13 +115,13 @@ def _regression(target: np.ndarray, predicted: np.ndarray) -> Weighing:
 def _ranking(target: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Area under the ROC curve and average precision; ties count half in the one, together in the other."""
     order = np.argsort(-scores, kind="stable")
-    yes, ranked = target[order] == 1, scores[order]
+    actual, ranked = target[order] == 1, scores[order]
     starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
     tied = len(starts) < len(order)
 
     def areas(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         every = np.take(weights, order, axis=1)
-        new_hits = every * yes.astype(every.dtype)
+        new_hits = every * actual.astype(every.dtype)
         if tied:
             every, new_hits = (np.add.reduceat(each, starts, axis=1) for each in (every, new_hits))
         hits, called = np.cumsum(new_hits, axis=1), np.cumsum(every, axis=1)
@@ -146,7 +150,7 @@ def _mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def _present_mean(values: list[np.ndarray], draws: int) -> np.ndarray:
-    """The mean of what is a number in each draw; NaN where nothing is."""
+    """The mean over the finite values in each draw; NaN where there is none."""
     each = np.array(values).reshape(len(values), draws)
     return _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0), np.nan)
 
@@ -162,7 +166,7 @@ def _median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def choose_threshold(target: np.ndarray, probability: np.ndarray, costs: Costs | None) -> float:
-    """The probability from which to say yes: the cheapest on these rows, else 0.5.
+    """The probability from which to decide yes: the cheapest on these rows, else 0.5.
 
     Placed midway between neighbouring scores, so that last-bit differences
     between batch and single rows cannot flip a decision.
@@ -186,5 +190,5 @@ def _midway(edges: np.ndarray, index: int) -> float:
     if np.isinf(low):
         return float(max(high / 2, 0.0)) if np.isfinite(high) else 0.5
     middle = (low + min(high, 1.0)) / 2
-    # Nothing lies between floats that touch, nor between a certain yes and 1.
+    # There is no float between neighbours, nor between a probability of 1 and 1.
     return float(middle if middle > low else min(high, np.nextafter(low, 2.0)))

@@ -1,4 +1,4 @@
-"""Preprocessing: what each feature is, inferred from training, and how it becomes numbers."""
+"""Preprocessing: the kind of each feature, inferred from training, and its encoding as numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ Needs = Literal["numbers", "scaled", "ordinal"]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a model asks of its preprocessing: numbers with gaps, ordinals without, or scaled numbers."""
+class Requirements:
+    """What a model needs from its preprocessing: numbers with gaps, ordinals without, or scaled numbers."""
 
     needs: Needs
     task: Task
-    said: Preprocessing
+    preprocessing: Preprocessing
     rows: int
     sparse: bool = False
 
@@ -40,7 +40,7 @@ class Wanted:
 class Fences(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Numbers beyond Tukey's outer fences, Q1 - 3 IQR and Q3 + 3 IQR of training, clipped or flagged.
 
-    A column whose middle half is one value has no fences. Flags stand beside the numbers.
+    A column whose middle half is one value has no fences. Flags are extra columns.
     """
 
     def __init__(self, flag: bool = False) -> None:
@@ -63,26 +63,28 @@ class Fences(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.hstack([values, ((values < self.low_) | (values > self.high_)).astype(float)])
 
 
-def infer_treatments(table: pd.DataFrame, said: Preprocessing) -> dict[str, Treatment]:
-    """How each feature of the training part is prepared: what is stated, else what its values suggest.
+def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, Treatment]:
+    """The treatment of each feature of the training part: as declared, else inferred from its values.
 
-    Raises Misconfigured when a stated column is no feature, or is not what it is stated to be.
+    Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
     """
-    if strange := [name for name in said.columns if name not in table]:
+    if strange := [name for name in preprocessing.columns if name not in table]:
         raise Misconfigured("name-undeclared", f"preprocessing: '{strange[0]}' is no feature ({', '.join(table)})")
-    return {name: _treatment(table[name], said, said.columns.get(name, Treatment())) for name in table}
+    return {
+        name: _treatment(table[name], preprocessing, preprocessing.columns.get(name, Treatment())) for name in table
+    }
 
 
-def describe_features(table: pd.DataFrame, said: Preprocessing) -> dict[str, str]:
-    """What is done with each feature of the training part, in a few words."""
-    treatments = infer_treatments(table, said)
-    return {name: describe(each, table[name], said) for name, each in treatments.items()}
+def describe_features(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, str]:
+    """The treatment of each feature of the training part, in a few words."""
+    treatments = infer_treatments(table, preprocessing)
+    return {name: describe(each, table[name], preprocessing) for name, each in treatments.items()}
 
 
-def describe(treatment: Treatment, values: pd.Series, said: Preprocessing) -> str:
+def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessing) -> str:
     """A treatment of these values in a few words."""
     if treatment.kind == "left_out":
-        return f"left out: {_why_left_out(values, said)}"
+        return f"left out: {_why_left_out(values, preprocessing)}"
     if treatment.kind == "category":
         order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
         return f"category: {(treatment.encode or '').replace('_', ' ')}{order}"
@@ -90,7 +92,7 @@ def describe(treatment: Treatment, values: pd.Series, said: Preprocessing) -> st
     return f"number: gaps {treatment.impute}, scale {treatment.scale}{outliers}"
 
 
-def build_encoder(treatments: Mapping[str, Treatment], wanted: Wanted) -> ColumnTransformer:
+def build_encoder(treatments: Mapping[str, Treatment], requirements: Requirements) -> ColumnTransformer:
     """One transformer for all features, columns with the same treatment together. Raises DataRejected."""
     groups: dict[str, tuple[Treatment, list[str]]] = {}
     for name, each in treatments.items():
@@ -99,15 +101,15 @@ def build_encoder(treatments: Mapping[str, Treatment], wanted: Wanted) -> Column
     if not groups:
         raise DataRejected("features-none", "no features are left: every one is left out or has no value in training")
     steps = [
-        (f"{each.kind}-{number}", _step(each, wanted, len(columns)), columns)
+        (f"{each.kind}-{number}", _step(each, requirements, len(columns)), columns)
         for number, (each, columns) in enumerate(groups.values())
     ]
-    sparse = 0.3 if wanted.needs == "scaled" and wanted.sparse else 0.0
+    sparse = 0.3 if requirements.needs == "scaled" and requirements.sparse else 0.0
     return ColumnTransformer(steps, verbose_feature_names_out=False, sparse_threshold=sparse)
 
 
 def known_categories(encoder: ColumnTransformer) -> dict[str, np.ndarray]:
-    """The categories of each encoded feature, as training had them."""
+    """The categories of each encoded feature in training."""
     return {
         name: categories
         for _, fitted, columns in encoder.transformers_
@@ -117,41 +119,41 @@ def known_categories(encoder: ColumnTransformer) -> dict[str, np.ndarray]:
     }
 
 
-def _treatment(values: pd.Series, said: Preprocessing, stated: Treatment) -> Treatment:
+def _treatment(values: pd.Series, preprocessing: Preprocessing, stated: Treatment) -> Treatment:
     number = values.dtype.kind == "f"
     if stated.kind == "number" and not number:
         raise Misconfigured("features-kind", f"preprocessing: '{values.name}' is text, not a number")
-    kind = stated.kind or ("category" if stated.encode or stated.order else _kind(values, said))
+    kind = stated.kind or ("category" if stated.encode or stated.order else _kind(values, preprocessing))
     if kind == "category":
         return Treatment(
             kind=kind, encode=stated.encode or ("ordinal" if stated.order else "one_hot"), order=stated.order
         )
     if kind == "left_out":
         return Treatment(kind=kind)
-    filled = {name: getattr(stated, name) or getattr(said, name) for name in ("impute", "scale", "outliers")}
+    filled = {name: getattr(stated, name) or getattr(preprocessing, name) for name in ("impute", "scale", "outliers")}
     return Treatment(kind="number", **filled)
 
 
-def _kind(values: pd.Series, said: Preprocessing) -> Literal["number", "category", "left_out"]:
+def _kind(values: pd.Series, preprocessing: Preprocessing) -> Literal["number", "category", "left_out"]:
     present = values.dropna()
-    if present.empty:  # it has nothing to teach, and breaks boosting's binning
+    if present.empty:  # it carries no information, and breaks boosting's binning
         return "left_out"
     if values.dtype.kind == "f":
         return "left_out" if _numbers_rows(present) else "number"
     different = present.nunique()
-    return "left_out" if different > FEW_TEXTS and different > said.text * len(present) else "category"
+    return "left_out" if different > FEW_TEXTS and different > preprocessing.text * len(present) else "category"
 
 
-def _why_left_out(values: pd.Series, said: Preprocessing) -> str:
-    if said.columns.get(str(values.name), Treatment()).kind:
-        return "so stated"
+def _why_left_out(values: pd.Series, preprocessing: Preprocessing) -> str:
+    if preprocessing.columns.get(str(values.name), Treatment()).kind:
+        return "as declared"
     if values.notna().sum() == 0:
         return "no value in training"
     return "numbers the rows" if values.dtype.kind == "f" else "text that is different in most rows"
 
 
 def _numbers_rows(present: pd.Series) -> bool:
-    """Whether whole numbers, each there once and close together, do nothing but number the rows."""
+    """Whether the values look like row numbers: whole, distinct and close together."""
     many = len(present) > FEW_TEXTS
     return many and present.is_unique and present.max() - present.min() < CLOSE * len(present) and _whole(present)
 
@@ -160,8 +162,8 @@ def _whole(values: pd.Series) -> bool:
     return bool((values == np.floor(values)).all())
 
 
-def _step(each: Treatment, wanted: Wanted, columns: int) -> Any:
-    return _category(each, wanted, columns) if each.kind == "category" else _number(each, wanted.needs)
+def _step(each: Treatment, requirements: Requirements, columns: int) -> Any:
+    return _category(each, requirements, columns) if each.kind == "category" else _number(each, requirements.needs)
 
 
 def _number(each: Treatment, needs: Needs) -> Any:
@@ -177,23 +179,23 @@ def _number(each: Treatment, needs: Needs) -> Any:
     return Pipeline(steps) if steps else "passthrough"
 
 
-def _category(each: Treatment, wanted: Wanted, columns: int) -> Any:
-    encoder = _encoder(each, wanted, columns)
-    plain = wanted.needs != "scaled" or isinstance(encoder, OneHotEncoder)
+def _category(each: Treatment, requirements: Requirements, columns: int) -> Any:
+    encoder = _encoder(each, requirements, columns)
+    plain = requirements.needs != "scaled" or isinstance(encoder, OneHotEncoder)
     return encoder if plain else Pipeline([("encode", encoder), ("scale", StandardScaler())])
 
 
-def _encoder(each: Treatment, wanted: Wanted, columns: int) -> Any:
-    rare = max(1, min(wanted.said.rare, int(RARE_SHARE * wanted.rows)))
-    grouped = {"min_frequency": rare, "max_categories": wanted.said.most_categories}
+def _encoder(each: Treatment, requirements: Requirements, columns: int) -> Any:
+    rare = max(1, min(requirements.preprocessing.rare, int(RARE_SHARE * requirements.rows)))
+    grouped = {"min_frequency": rare, "max_categories": requirements.preprocessing.most_categories}
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
     if each.order:
         return OrdinalEncoder(categories=[list(each.order)] * columns, **unknown)
     if each.encode == "target":
         kinds = {"regression": "continuous"}
-        folds = KFold if wanted.task == "regression" else StratifiedKFold
+        folds = KFold if requirements.task == "regression" else StratifiedKFold
         folded = folds(FOLDS, shuffle=True, random_state=SEED)
-        return TargetEncoder(target_type=kinds.get(wanted.task, wanted.task), cv=folded)
-    if each.encode == "ordinal" or wanted.needs != "scaled":
+        return TargetEncoder(target_type=kinds.get(requirements.task, requirements.task), cv=folded)
+    if each.encode == "ordinal" or requirements.needs != "scaled":
         return OrdinalEncoder(**unknown, encoded_missing_value=-2, **grouped)
     return OneHotEncoder(handle_unknown="infrequent_if_exist", **grouped)

@@ -1,4 +1,4 @@
-"""Scoring: rows in, keys with probability and decision out, batch by batch."""
+"""Scoring: rows to keys with probability and decision, batch by batch."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from tierra.model.evaluation import Histogram
 
 @dataclass
 class Scorer:
-    """A champion with the code and recipe it was judged with, counting what it sees."""
+    """A champion with the code and recipe it was evaluated with; counts unseen categories and decisions."""
 
     model: Any
     code: ProjectCode
@@ -38,21 +38,21 @@ class Scorer:
     counts: np.ndarray | None = None
 
     def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
-        """One prediction a row, beside the row's key. Raises Misconfigured when features moved."""
+        """One prediction a row, beside the row's key. Raises Misconfigured when a feature no longer exists."""
         table = self.features_of(rows, history)
-        said = predict(self.model, table, self.labels)
+        predictions = predict(self.model, table, self.labels)
         self.unseen.update(unseen_categories(self.model, table))
-        self._count(said)
-        kept = published(said, self.labels, self.columns)
+        self._count(predictions)
+        kept = published_columns(predictions, self.labels, self.columns)
         return pa.table({**{name: rows.column(name) for name in key}, **kept})
 
     @property
     def scores(self) -> Histogram | None:
-        """How what was predicted is distributed; None for several classes."""
+        """The distribution of the predictions; None for several classes."""
         return None if self.counts is None else Histogram(edges=self.edges, counts=tuple(map(int, self.counts)))
 
-    def _count(self, said: Predictions) -> None:
-        scores, decided = distribution(said, self.labels, self.edges)
+    def _count(self, predictions: Predictions) -> None:
+        scores, decided = distribution(predictions, self.labels, self.edges)
         self.decided.update(decided)
         if scores:
             self.counts = np.array(scores.counts) + (0 if self.counts is None else self.counts)
@@ -63,29 +63,31 @@ class Scorer:
         return select_features(table, self.features)
 
     def history_frame(self, history: pa.Table | None) -> pd.DataFrame:
-        """The history rows as `prepare` saw them in training; none of them when there is no history."""
+        """The history rows as `prepare` saw them in training; an empty frame when there is no history."""
         return to_frame(empty_table(self.types) if history is None else align_types(history, self.types))
 
 
 def select_features(table: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
-    """The features a champion was trained on, in its order. Raises Misconfigured when one is not made any more."""
+    """The features a champion was trained on, in its order. Raises Misconfigured when one no longer exists."""
     if missing := [name for name in features if name not in table]:
-        raise Misconfigured("features-changed", f"the champion needs '{missing[0]}', which is not made any more")
+        raise Misconfigured("features-changed", f"the champion needs '{missing[0]}', which no longer exists")
     return table[list(features)]
 
 
-def published(said: Predictions, labels: Labels, columns: tuple[str, ...] | None) -> dict[str, pa.Array]:
-    """The columns that are published: of the task's, those asked for.
+def published_columns(predictions: Predictions, labels: Labels, columns: tuple[str, ...] | None) -> dict[str, pa.Array]:
+    """The columns to publish: those of the task, or the ones chosen among them.
 
     Of two classes `probability` and `decision`; of several a `probability_<class>` each and
     the name of the likeliest as `decision`; the `prediction` of a regression.
     """
     match labels.task:
         case "regression":
-            made = {"prediction": pa.array(said.scores)}
+            made = {"prediction": pa.array(predictions.scores)}
         case "binary":
-            made = {"probability": pa.array(said.scores), "decision": pa.array(said.decision)}
+            made = {"probability": pa.array(predictions.scores), "decision": pa.array(predictions.decision)}
         case _:
-            made = {f"probability_{name}": pa.array(said.scores[:, code]) for code, name in enumerate(labels.classes)}
-            made["decision"] = pa.array(np.array(labels.classes)[said.decision], pa.string())
+            made = {
+                f"probability_{name}": pa.array(predictions.scores[:, code]) for code, name in enumerate(labels.classes)
+            }
+            made["decision"] = pa.array(np.array(labels.classes)[predictions.decision], pa.string())
     return {name: values for name, values in made.items() if columns is None or name.partition("_")[0] in columns}

@@ -1,4 +1,4 @@
-"""What a project file says about its model: candidates, preprocessing and the gate."""
+"""The model in a project file: candidates, preprocessing and the gate."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema,
 from tierra.model.scorers import SCORERS
 from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
 
-# The metrics of each task by convention, the gate's first, and how each is called in tables that people read.
+# The metrics of each task, the gate's default first, and the name of each in tables that people read.
 METRICS: dict[Task, dict[str, str]] = {
     "binary": {
         "roc_auc": "ROC AUC",
@@ -28,11 +28,11 @@ METRICS: dict[Task, dict[str, str]] = {
 }
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape"})
-OURS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
+BUILT_IN_MODELS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
 
 
 def heading(metric: str) -> str:
-    """How a metric is called in tables that people read."""
+    """A metric's name in tables that people read."""
     return next((names[metric] for names in METRICS.values() if metric in names), metric.replace("_", " "))
 
 
@@ -45,13 +45,14 @@ def _metric(value: Any) -> Any:
 
 def _model(value: Any) -> Any:
     path = str(value).split(".")
-    if value in OURS or (len(path) >= 3 and path[0] == "sklearn" and all(part.isidentifier() for part in path)):
+    imported = len(path) >= 3 and path[0] == "sklearn" and all(part.isidentifier() for part in path)
+    if value in BUILT_IN_MODELS or imported:
         return value
-    raise ValueError(f"one of {', '.join(OURS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
+    raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
 
 
 AS_METRIC = {"type": "string", "enum": [*EVERY_METRIC, *sorted(SCORERS - {*EVERY_METRIC})]}
-AS_MODEL = {"type": "string", "anyOf": [{"enum": list(OURS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
+AS_MODEL = {"type": "string", "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
 AS_WEIGHTS = {"anyOf": [{"const": "balanced"}, {"type": "object", "additionalProperties": {"type": "number"}}]}
 Metric = Annotated[str, BeforeValidator(_metric), WithJsonSchema(AS_METRIC)]
 ModelName = Annotated[str, BeforeValidator(_model), WithJsonSchema(AS_MODEL)]
@@ -83,7 +84,7 @@ class Rule(Spec):
 
     @property
     def name(self) -> str:
-        """How the rule is called in tables and in the registry."""
+        """The rule's name in tables and in the registry."""
         return "rule"
 
     @property
@@ -101,8 +102,8 @@ class Model(Spec):
 
     model: ModelName = Field(description="One of Tierra's by name, or any scikit-learn estimator by import path")
     name: Name = Field(
-        default_factory=lambda said: str(said.get("model", "")).rpartition(".")[2].lower(),
-        description="How the candidate is called; the model's name when not stated",
+        default_factory=lambda data: str(data.get("model", "")).rpartition(".")[2].lower(),
+        description="Name of the candidate; the model's when not stated",
     )
     params: dict[str, Any] = Field(default_factory=dict, description="The estimator's own parameters")
     class_weight: Annotated[
@@ -114,7 +115,7 @@ class Average(Spec):
     """The plain mean of what other candidates predict."""
 
     average: Annotated[SomeColumns, Field(min_length=2)] = Field(description="Names of the candidates")
-    name: Name = Field("average", description="How the candidate is called")
+    name: Name = Field("average", description="Name of the candidate")
 
 
 def _kind(value: Any) -> str | None:
@@ -131,7 +132,7 @@ Candidate = Annotated[
 
 
 def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
-    """What is fitted when the project file names no candidates."""
+    """The candidates when the project file declares none."""
     linear = "ridge" if task == "regression" else "logistic"
     return (
         Rule(rule="base_rate"),
@@ -142,17 +143,19 @@ def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
 
 
 class Gate(Spec):
-    """By how much a model must beat the rule and the champion to serve."""
+    """The margins by which a model must beat the rule and the champion to serve."""
 
-    metric: Metric | None = Field(None, description="What is compared; roc_auc, log_loss or rmse by the task")
+    metric: Metric | None = Field(
+        None, description="Metric to compare; by task roc_auc, log_loss or rmse when not stated"
+    )
     beat_rule_by: float = Field(0.0, ge=0, description="Least advantage over the rule, in the metric's unit")
     beat_champion_by: float = Field(0.0, ge=0, description="Advantage over the champion that must be exceeded")
     approval: Duration | None = Field(
-        None, description="A person must say yes within this time, such as 12h, before a model serves"
+        None, description="A person must approve within this time, such as 12h, before a model serves"
     )
 
     @property
-    def measure(self) -> str:
+    def metric_name(self) -> str:
         """The metric of a gate that has one."""
         assert self.metric
         return self.metric
@@ -180,7 +183,7 @@ class Card(Spec):
 
 
 Impute = Literal["mean", "median", "most_frequent", "none"]
-Scale = Literal["standard", "robust", "none"]
+Scaling = Literal["standard", "robust", "none"]
 Encode = Literal["one_hot", "ordinal", "target"]
 Outliers = Literal["keep", "clip", "flag"]
 
@@ -192,7 +195,7 @@ class Treatment(Spec):
         None, description="What the feature is read as; inferred from its values when not stated"
     )
     impute: Impute | None = Field(None, description="What fills gaps in numbers; each gap is flagged too")
-    scale: Scale | None = Field(None, description="How numbers are scaled for models that need it")
+    scale: Scaling | None = Field(None, description="How numbers are scaled for models that need it")
     encode: Encode | None = Field(None, description="How a category becomes numbers")
     order: Annotated[tuple[str, ...], BeforeValidator(tuple)] = Field((), description="Its values from low to high")
     outliers: Outliers | None = Field(None, description="Numbers far out: kept, clipped to the fence, or flagged")
@@ -204,12 +207,12 @@ class Treatment(Spec):
 
 
 class Preprocessing(Spec):
-    """How features are prepared where nothing is said of a column."""
+    """How features are prepared unless a column states otherwise."""
 
     impute: Impute = Field("mean", description="What fills gaps in numbers")
-    scale: Scale = Field("standard", description="How numbers are scaled for models that need it")
+    scale: Scaling = Field("standard", description="How numbers are scaled for models that need it")
     outliers: Outliers = Field("keep", description="Numbers beyond Q1 - 3 IQR or Q3 + 3 IQR of training")
     rare: int = Field(20, ge=1, description="Categories in fewer training rows than this, or than 1 %, are grouped")
     most_categories: int = Field(200, ge=2, le=2000, description="Categories kept of one feature; the rest are grouped")
     text: Share = Field(0.5, description="Text with more different values than this share of its rows is left out")
-    columns: dict[Column, Treatment] = Field(default_factory=dict, description="What is said of single features")
+    columns: dict[Column, Treatment] = Field(default_factory=dict, description="Preparation of single features")

@@ -1,12 +1,13 @@
-"""Choosing among fitted candidates, and measuring what may serve on the same rows."""
+"""Choosing among fitted candidates, and measuring them on the same rows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer
 
 from tierra.data.labels import Labels
-from tierra.errors import Misconfigured
+from tierra.errors import Misconfigured, first_line
 from tierra.model.artifact import predict, with_threshold
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
@@ -16,17 +17,17 @@ from tierra.model.spec import METRICS, Costs, Gate
 
 
 def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) -> str:
-    """The name of the model that is best on validation; the rule when it stands alone."""
+    """The name of the model that is best on validation; the rule when there is no model."""
     models = [name for name in validation if name != "rule"]
     best = models[0] if models else "rule"
     for name in models[1:]:
-        if advantage(gate.measure, dict(validation[name]), dict(validation[best])) > 0:
+        if advantage(gate.metric_name, dict(validation[name]), dict(validation[best])) > 0:
             best = name
     return best
 
 
-def tune(model: Any, later: Examples, costs: Costs | None) -> Any:
-    """The model as it will serve: of two classes, with the threshold that is cheapest on these rows."""
+def tune_threshold(model: Any, later: Examples, costs: Costs | None) -> Any:
+    """The model ready to serve: for two classes, with the threshold that is cheapest on these rows."""
     if later.labels.task != "binary":
         return model
     probability = predict(with_threshold(model, 0.5), later.table, later.labels).scores
@@ -35,24 +36,21 @@ def tune(model: Any, later: Examples, costs: Costs | None) -> Any:
 
 def measure(model: Any, rows: Examples, scorers: Iterable[str] = ()) -> dict[str, float]:
     """Every metric of the task, and the named scorers, of a served model on labelled rows."""
-    said = predict(model, rows.table, rows.labels)
-    metrics = compute_metrics(rows.target, said, rows.labels, rows.weight)
+    predictions = predict(model, rows.table, rows.labels)
+    metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight)
     scored = {name: _scored(name, model, rows) for name in scorers if name not in metrics}
     return metrics | {name: value for name, value in scored.items() if np.isfinite(value)}
 
 
 def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
     """The scorers of scikit-learn to compute beside the task's own metrics."""
-    named = [gate.measure, *more]
+    named = [gate.metric_name, *more]
     return [name for name in dict.fromkeys(named) if name in SCORERS and name not in METRICS[labels.task]]
 
 
 def _scored(name: str, model: Any, rows: Examples) -> float:
-    from sklearn.metrics import get_scorer
-
     weight = {} if rows.weight is None else {"sample_weight": rows.weight}
     try:
         return float(get_scorer(name)(model, rows.table, rows.target, **weight))
     except Exception as error:  # a scorer may raise anything for a task or a model it does not fit
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        raise Misconfigured("metric-failed", f"scorer {name}: {said}") from error
+        raise Misconfigured("metric-failed", f"scorer {name}: {first_line(error)}") from error

@@ -1,76 +1,97 @@
-"""Every name in a project file that speaks of another part of it."""
+"""Cross-checks of a project file: names that refer to other parts of it, and what must fit the task."""
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tierra.data.expectations import ROW, TABLE, required_arguments
+from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
 from tierra.model.scorers import SCORERS
 from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
 Refuse = Callable[..., None]
+# The columns of predictions, as a pattern.
+PUBLISHED: dict[Task, str] = {
+    "regression": "prediction",
+    "binary": "probability|decision",
+    "multiclass": "probability_.*|decision",
+}
 
 
-def check_names(spec: ProjectFile, refuse: Refuse) -> None:
-    """Call `refuse` with code, what and path for the first name or value that does not fit the rest."""
-    _check_sources(spec, refuse)
-    for index, each in enumerate(spec.contract.expectations):
-        _check_expectation(each, spec, _below(refuse, "contract", "expectations", index))
-    _check_features(spec, refuse)
-    _check_candidates(spec, refuse)
-    if spec.split.by == "time" and not spec.split.column:
-        refuse("key-missing", f"state `split.column`, or `partition_by` on {spec.main}", "split")
-    if spec.task:
-        check_task(spec, spec.task, refuse)
+def check_names(project: ProjectFile, refuse: Refuse) -> None:
+    """Call `refuse` with code, message and path for each name or value that contradicts another."""
+    _check_sources(project, refuse)
+    for index, each in enumerate(project.contract.expectations):
+        _check_expectation(each, project, _below(refuse, "contract", "expectations", index))
+    _check_features(project, refuse)
+    _check_candidates(project, refuse)
+    if project.split.by == "time" and not project.split.column:
+        refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
+    if project.task:
+        check_task(project, project.task, refuse)
 
 
-def check_task(spec: ProjectFile, task: Task, refuse: Refuse) -> None:
-    """Call `refuse` for what does not fit the task, as declared or as found in the target."""
+def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
+    """Call `refuse` for what contradicts the task, declared or inferred from the target."""
 
-    def unfit(what: str, *path: int | str) -> None:
+    def mismatch(what: str, *path: int | str) -> None:
         refuse("task-mismatch", f"{what}, and the task is {task}", *path)
 
-    strange = {name for kind in METRICS if (kind == "regression") != (task == "regression") for name in METRICS[kind]}
-    places = [(spec.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in spec.metrics)]
+    _check_metrics(project, task, mismatch)
+    for index, each in enumerate(project.candidates or ()):
+        for what in _find_mismatches(each, task):
+            mismatch(what, "candidates", index)
+    _check_published(project, task, refuse, mismatch)
+    if project.card.cost and task != "binary":
+        mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
+    if project.positive is not None and task != "binary":
+        mismatch("`positive` needs a yes or no", "positive")
+
+
+def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
+    number = task == "regression"
+    of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
+    places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
     for name, path in places:
-        if name and name not in METRICS[task] and (name in strange or name not in SCORERS):
-            unfit(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
-    for index, each in enumerate(spec.candidates or ()):
-        if isinstance(each, Model) and (each.model, task == "regression") in (("ridge", False), ("logistic", True)):
-            unfit(f"{each.model} predicts {'classes' if task == 'regression' else 'numbers'}", "candidates", index)
-        if isinstance(each, Model) and each.class_weight and task == "regression":
-            unfit("class_weight needs classes", "candidates", index)
-        if isinstance(each, Rule) and each.function and task == "multiclass":
-            unfit("a rule that is a function gives one number a row", "candidates", index)
-    for column in spec.score.columns or ():
+        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
+            mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
+
+
+def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[str]:
+    number = task == "regression"
+    if isinstance(candidate, Model) and (candidate.model, number) in (("ridge", False), ("logistic", True)):
+        yield f"{candidate.model} predicts {'classes' if number else 'numbers'}"
+    if isinstance(candidate, Model) and candidate.class_weight and number:
+        yield "class_weight needs classes"
+    if isinstance(candidate, Rule) and candidate.function and task == "multiclass":
+        yield "a rule that is a function gives one number a row"
+
+
+def _check_published(project: ProjectFile, task: Task, refuse: Refuse, mismatch: Refuse) -> None:
+    for column in project.score.columns or ():
         if (column == "prediction") != (task == "regression"):
-            unfit(f"there is no {column} to publish", "score", "columns")
-    published = {"regression": "prediction", "binary": "probability|decision", "multiclass": "probability_.*|decision"}
-    for name in spec.main_source.key:
-        if re.fullmatch(published[task], name):
-            refuse("columns-conflict", f"key '{name}' is called like a column that is published", "sources", spec.main)
-    if spec.card.cost and task != "binary":
-        unfit("costs of false alarms and misses need a yes or no", "card", "cost")
-    if spec.positive is not None and task != "binary":
-        unfit("`positive` needs a yes or no", "positive")
+            mismatch(f"there is no {column} to publish", "score", "columns")
+    for name in project.main_source.key:
+        if re.fullmatch(PUBLISHED[task], name):
+            refuse("columns-conflict", f"key '{name}' has the name of a published column", "sources", project.main)
 
 
 def _below(refuse: Refuse, *path: int | str) -> Refuse:
+    """`refuse` for the keys below a path."""
     return lambda code, what, *key: refuse(code, what, *path, *key)
 
 
-def _check_sources(spec: ProjectFile, refuse: Refuse) -> None:
-    for name, source in spec.sources.items():
-        if name != spec.main and (source.history or source.known_later):
-            refuse("columns-conflict", f"history and known_later belong to the first source, {spec.main}",
+def _check_sources(project: ProjectFile, refuse: Refuse) -> None:
+    for name, source in project.sources.items():
+        if name != project.main and (source.history or source.known_later):
+            refuse("columns-conflict", f"history and known_later belong to the first source, {project.main}",
                    "sources", name)  # fmt: skip
-    for index, join in enumerate(spec.joins):
-        _declared(join.right, spec.sources, refuse, "joins", index, "right")
-        if join.left != spec.main or join.right == spec.main:
-            refuse("name-undeclared", f"joins start at the first source, {spec.main}", "joins", index, "left")
+    for index, join in enumerate(project.joins):
+        _declared(join.right, project.sources, refuse, "joins", index, "right")
+        if join.left != project.main or join.right == project.main:
+            refuse("name-undeclared", f"joins start at the first source, {project.main}", "joins", index, "left")
 
 
 def _declared(name: str, known: Any, refuse: Refuse, *path: int | str) -> None:
@@ -78,8 +99,8 @@ def _declared(name: str, known: Any, refuse: Refuse, *path: int | str) -> None:
         refuse("name-undeclared", f"'{name}' is not declared (declared: {', '.join(known)})", *path)
 
 
-def _check_candidates(spec: ProjectFile, refuse: Refuse) -> None:
-    candidates = spec.candidates or ()
+def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
+    candidates = project.candidates or ()
     names = [each.name for each in candidates if isinstance(each, Model)]
     for index, candidate in enumerate(candidates):
         for member in candidate.average if isinstance(candidate, Average) else ():
@@ -89,29 +110,33 @@ def _check_candidates(spec: ProjectFile, refuse: Refuse) -> None:
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")
 
 
-def _check_expectation(each: Any, spec: ProjectFile, refuse: Any) -> None:
-    required = required_arguments(each.type)
+def _check_expectation(each: Any, project: ProjectFile, refuse: Any) -> None:
+    required, known = required_arguments(each.type), [*ROW_EXPECTATIONS, *TABLE_EXPECTATIONS]
     if required is None:
-        near = difflib.get_close_matches(each.type, [*ROW, *TABLE], 1)
+        near = difflib.get_close_matches(each.type, known, 1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        refuse("expectation-unknown", f"'{each.type}' ({hint}known: {', '.join([*ROW, *TABLE])})", "type")
+        refuse(
+            "expectation-unknown",
+            f"'{each.type}' ({hint}known: {', '.join(known)})",
+            "type",
+        )
     if missing := [name for name in required or () if name not in each.arguments]:
         refuse("expectation-invalid", f"{each.type} needs {', '.join(missing)}", "type")
-    if each.table and each.table not in spec.sources:
-        refuse("name-undeclared", f"'{each.table}' is not a source (sources: {', '.join(spec.sources)})", "table")
-    if each.type in TABLE and each.on_fail == "quarantine":
-        refuse("expectation-invalid", f"{each.type} speaks of the whole table: use stop or warn", "on_fail")
+    if each.table and each.table not in project.sources:
+        refuse("name-undeclared", f"'{each.table}' is not a source (sources: {', '.join(project.sources)})", "table")
+    if each.type in TABLE_EXPECTATIONS and each.on_fail == "quarantine":
+        refuse("expectation-invalid", f"{each.type} is about the whole table: use stop or warn", "on_fail")
 
 
-def _check_features(spec: ProjectFile, refuse: Any) -> None:
-    listed = spec.features if isinstance(spec.features, tuple) else ()
+def _check_features(project: ProjectFile, refuse: Any) -> None:
+    listed = project.features if isinstance(project.features, tuple) else ()
     forbidden = {
-        **dict.fromkeys(spec.main_source.key, "the key"),
-        **dict.fromkeys(spec.main_source.known_later, "known later"),
+        **dict.fromkeys(project.main_source.key, "the key"),
+        **dict.fromkeys(project.main_source.known_later, "known later"),
     }
-    forbidden[spec.target_column] = "the target"
-    forbidden |= {spec.weight: "the weight"} if spec.weight else {}
-    rate_by = spec.rule.rule.rate_by if isinstance(spec.rule.rule, RateBy) else ()
+    forbidden[project.target_column] = "the target"
+    forbidden |= {project.weight: "the weight"} if project.weight else {}
+    rate_by = project.rule.rule.rate_by if isinstance(project.rule.rule, RateBy) else ()
     for place, columns in (("features", listed), ("candidates", rate_by)):
         for column in columns:
             if column in forbidden:

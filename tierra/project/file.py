@@ -1,4 +1,4 @@
-"""What a project file may say. It only composes the rooms' own specs."""
+"""The keys of a project file, composed of the specs of data, model, store and schedule."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,7 +19,7 @@ def _source_or_sources(schema: dict[str, Any]) -> None:
 class ProjectFile(Spec):
     """A use case: its data, its target, its model, and when it runs."""
 
-    # For editors: either of the two; the validators say so to everyone else.
+    # Tells editors that one of the two is needed; the validators check it.
     model_config = ConfigDict(json_schema_extra=_source_or_sources)
 
     format: Literal[1] = Field(1, description="The version of this format; there is one")
@@ -28,9 +28,9 @@ class ProjectFile(Spec):
     source: str | None = Field(None, description="Path of a CSV or Parquet file: short for one source of that name")
     sources: dict[Name, Source] = Field(min_length=1, description="Tables by name; the first holds the rows to score")
     joins: Annotated[tuple[Join, ...], BeforeValidator(tuple)] = Field(
-        (), description="How the other tables are joined to the first"
+        (), description="How other tables are joined to the first"
     )
-    contract: Contract = Field(Contract(), description="What the data must keep")
+    contract: Contract = Field(Contract(), description="What the data must satisfy")
     prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
     features: FunctionName | Columns | None = Field(
         None, description="Function of the rows, or a list of columns; every usable column when not stated"
@@ -42,26 +42,26 @@ class ProjectFile(Spec):
     split: Split = Field(Split(), description="Training, validation and test")
     preprocessing: Preprocessing = Field(Preprocessing(), description="How features become numbers")
     candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] | None = Field(
-        None, description="What is fitted; by the task when not stated"
+        None, description="Models to fit; by the task when not stated"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (), description="Scorers of scikit-learn to report beside the task's own metrics"
     )
-    slices: Columns = Field((), description="Columns by whose values the metric is reported, too")
-    gate: Gate = Field(Gate(), description="What must be beaten")
+    slices: Columns = Field((), description="Columns whose values the metric is also reported by")
+    gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")
 
     @model_validator(mode="before")
     @classmethod
-    def _one_file(cls, said: Any) -> Any:
-        """`source: file.csv` as the one source, called like the project."""
-        if not (isinstance(said, dict) and isinstance(said.get("source"), str)):
-            return said
-        if "sources" in said:
+    def _one_file(cls, data: Any) -> Any:
+        """Expand `source: file.csv` to one source with the project's name."""
+        if not (isinstance(data, dict) and isinstance(data.get("source"), str)):
+            return data
+        if "sources" in data:
             raise ValueError("give either `source` or `sources`")
-        rest = {name: value for name, value in said.items() if name != "source"}
-        return {**rest, "sources": {said.get("project", "rows"): {"kind": "file", "path": said["source"]}}}
+        rest = {name: value for name, value in data.items() if name != "source"}
+        return {**rest, "sources": {data.get("project", "rows"): {"kind": "file", "path": data["source"]}}}
 
     @property
     def main(self) -> str:

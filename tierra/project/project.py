@@ -1,4 +1,4 @@
-"""The project: its file as a typed, frozen object, and what follows from it."""
+"""The project: its file as a typed, frozen object, and what is derived from it."""
 
 import difflib
 from pathlib import Path
@@ -16,13 +16,13 @@ from tierra.spec import FUNCTION, Task
 
 
 class Project(ProjectFile):
-    """One use case: what its file says, where it stands, and what follows from both."""
+    """One use case: its project file, where that file is, and what is derived from both."""
 
     file: Path = Field(exclude=True, repr=False)
 
     @property
     def folder(self) -> Path:
-        """The folder its functions and files lie in."""
+        """The folder of its functions and files."""
         return self.file.parent
 
     @property
@@ -36,9 +36,9 @@ class Project(ProjectFile):
         return Window(end=self.split.until) if self.main_source.partition_by else EVERYTHING
 
     def for_task(self, task: Task) -> "Project":
-        """The project with what the task decides: its gate's metric, and candidates in the order they are fitted.
+        """The project with the task's defaults: the gate's metric, and candidates in fitting order.
 
-        Raises Misconfigured where the project file does not fit the task found in the target.
+        Raises Misconfigured when the project file contradicts the task.
         """
 
         def refuse(code: str, what: str, *path: int | str) -> None:
@@ -82,19 +82,21 @@ class Project(ProjectFile):
 
     @property
     def withheld(self) -> tuple[str, ...]:
-        """Columns no feature may be made of: known later, the target itself, or the rows' weight."""
+        """Columns that features must not use: known later, the target, and the weight."""
         columns = [name for name in (self.target, self.weight) if name and not FUNCTION.match(name)]
         return tuple(dict.fromkeys((*self.main_source.known_later, *columns)))
 
 
 def find_project(project: str, projects: Path) -> Path:
-    """The project file meant by a name under `projects`, or by a path."""
+    """The project file for a name under `projects`, or for a path. Raises InvalidCall."""
     for place in (projects / project, Path(project)):
         for file in (place, place / "project.yaml"):
             if file.is_file() and file.suffix in {".yaml", ".yml"}:
                 return file.resolve()
     known = ", ".join(list_projects(projects)) or "none"
-    raise InvalidCall("project-not-found", f"no project '{project}' under {projects}/ (there: {known}) nor as a path")
+    raise InvalidCall(
+        "project-not-found", f"no project '{project}' under {projects}/ (available: {known}) nor as a path"
+    )
 
 
 def list_projects(projects: Path) -> list[str]:
@@ -103,21 +105,21 @@ def list_projects(projects: Path) -> list[str]:
 
 
 def load_project(project: str, projects: Path = Path("projects"), overlay: str | None = None) -> Project:
-    """Read and check a project file, and its overlay where it has the one named.
+    """Read and check a project file, merged with the named overlay if the project has it.
 
     Raises Misconfigured with file, line, key and what is allowed.
     """
     file = find_project(project, projects)
     data, places = read_project_file(file, overlay)
     try:
-        said = ProjectFile.model_validate(data)
+        declared = ProjectFile.model_validate(data)
     except ValidationError as error:
         raise _explain(places, error) from None
-    first = next(iter(said.sources.values()))
-    settled = {**dict(said), "split": said.split.settled(first.partition_by), "file": file}
-    spec = Project.model_construct(said.model_fields_set, **settled)
-    check_names(spec, lambda code, what, *path: _refuse(code, what, places, path))
-    return spec
+    first = next(iter(declared.sources.values()))
+    values = {**dict(declared), "split": declared.split.with_defaults(first.partition_by), "file": file}
+    loaded = Project.model_construct(declared.model_fields_set, **values)
+    check_names(loaded, lambda code, what, *path: _refuse(code, what, places, path))
+    return loaded
 
 
 def _explain(places: Places, error: ValidationError) -> Misconfigured:
@@ -131,8 +133,8 @@ def _explain(places: Places, error: ValidationError) -> Misconfigured:
     elif kind == "missing":
         what, code = f"'{first['loc'][-1]}' is missing", "key-missing"
     else:
-        said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        what, code = f"should be {said}" if "Input should" in first["msg"] else said, "value-invalid"
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        what, code = f"should be {message}" if "Input should" in first["msg"] else message, "value-invalid"
         code = "metric-unknown" if path[:1] == ("metrics",) or path == ("gate", "metric") else code
     more = f" (and {len(others)} more)" if others else ""
     return Misconfigured(code, f"{_where(places, path)}: {what}{more}")

@@ -1,4 +1,4 @@
-"""What a project file says of when its deployments run, and what follows from it."""
+"""The schedule in a project file, and the times that follow from it."""
 
 import heapq
 import re
@@ -12,7 +12,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, field_validator, model_validator
 from pydantic_core import CoreSchema
 
-from tierra.spec import Duration, Name, Spec, duration
+from tierra.spec import Duration, Name, Spec, format_duration
 
 CRON = r"^(\S+\s+){4}\S+$"
 LOOK_AHEAD = timedelta(days=35)
@@ -66,14 +66,14 @@ class When(Spec):
         return self
 
     @property
-    def said(self) -> str:
-        """The schedule as people read it."""
-        times = self.cron or f"every {duration(self.every)}"  # type: ignore[arg-type]
+    def text(self) -> str:
+        """The schedule as text, for people."""
+        times = self.cron or f"every {format_duration(self.every)}"  # type: ignore[arg-type]
         given = "".join(f", {name}: {value}" for name, value in self.parameters.items())
         return f"{times} {self.timezone or ''}".rstrip() + given
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        """The times that follow, without end."""
+        """The times after a moment, without end."""
         moment = moment.astimezone(ZoneInfo(self.timezone or "UTC"))
         if self.cron:
             yield from (each.astimezone(UTC) for each in CronSim(self.cron, moment))
@@ -84,7 +84,7 @@ class When(Spec):
 
 
 class _AsWritten:
-    """Shows editors that a schedule may be written as a cron line, and a list of one without its brackets."""
+    """JSON schema for editors: a schedule may be a cron line, and a list of one needs no brackets."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         line = {"title": "cron", "type": "string", "pattern": CRON}
@@ -98,11 +98,11 @@ Times = Annotated[tuple[When, ...], BeforeValidator(_when), _AsWritten()]
 class Schedule(Spec):
     """When the deployments run: cron lines or intervals in a time zone."""
 
-    timezone: str = Field("UTC", description="Time zone of the schedules, and of what today is")
+    timezone: str = Field("UTC", description="Time zone of the schedules and of today's date")
     score: Times = Field((), description="When the scoring run starts: a cron line, or a list")
     train: Times = Field((), description="When the training run starts: a cron line, or a list")
     late_after: Duration = Field(
-        timedelta(hours=2), description="How long after its time a run may end before a page says that it is overdue"
+        timedelta(hours=2), description="How long after its time a run may end before it counts as overdue"
     )
     tags: Annotated[tuple[Name, ...], BeforeValidator(tuple)] = Field(
         (), description="Tags of the deployments, beside the project's name"

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tierra.errors import Misconfigured
+from tierra.errors import Misconfigured, first_line
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
@@ -29,7 +29,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
     """The file's plain values, and the line of each key. Raises Misconfigured."""
     text = _text(file)
     try:
-        _refuse_what_grows(file, text)
+        _refuse_bombs(file, text)
         root = yaml.compose(text, Loader=PlainLoader)
         lines: Lines = {}
         _walk(file, root, (), lines)
@@ -39,7 +39,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         raise Misconfigured("yaml-invalid", f"{_at(file, error)}: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Misconfigured("yaml-invalid", f"{file}: {str(error).splitlines()[0]}") from None
+        raise Misconfigured("yaml-invalid", f"{file}: {first_line(error)}") from None
 
 
 def _text(file: Path) -> str:
@@ -52,8 +52,8 @@ def _text(file: Path) -> str:
         raise Misconfigured("project-unreadable", f"{file}: {error}") from None
 
 
-def _refuse_what_grows(file: Path, text: str) -> None:
-    """Aliases multiply what is written, and deep nesting takes a parser's time squared."""
+def _refuse_bombs(file: Path, text: str) -> None:
+    """Refuse aliases, which multiply content, and deep nesting, which takes quadratic time."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

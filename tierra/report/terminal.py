@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from tierra.model.gate import Intervals, shown
+from tierra.model.gate import Intervals, format_metric
 from tierra.model.spec import heading
 
 
@@ -28,9 +28,9 @@ def metrics_table(
 
 def _row(name: str, rows: Mapping[str, Mapping[str, float]], known: Mapping[str, Intervals]) -> Iterator[str]:
     for model, metrics in rows.items():
-        yield shown(metrics[name]) if name in metrics else ""
+        yield format_metric(metrics[name]) if name in metrics else ""
         if model in known:
-            yield f"[dim]{' to '.join(map(shown, known[model][name]))}[/]" if name in known[model] else ""
+            yield f"[dim]{' to '.join(map(format_metric, known[model][name]))}[/]" if name in known[model] else ""
 
 
 def pairs(rows: Mapping[str, Any]) -> Table:

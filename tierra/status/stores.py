@@ -106,7 +106,7 @@ def _seen(
 
 def _schedules(project: Project, flow: str) -> tuple[Recurring, ...]:
     gaps = [(when, longest_gap([when], datetime.now(UTC))) for when in project.schedule.times(flow)]
-    return tuple(Recurring(text=when.said, gap_seconds=gap.total_seconds() if gap else None) for when, gap in gaps)
+    return tuple(Recurring(text=when.text, gap_seconds=gap.total_seconds() if gap else None) for when, gap in gaps)
 
 
 def _home(home: Path) -> Iterator[Check]:

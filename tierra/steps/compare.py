@@ -2,7 +2,7 @@
 
 from tierra.data.differences import compare_profiles
 from tierra.data.recipe import ROW, UNIT, WEIGHT
-from tierra.data.split import PARTS
+from tierra.data.spec import PARTS
 from tierra.facts import PartsCompared, TableProfiled
 from tierra.journal import note
 from tierra.project.project import Project

@@ -13,7 +13,7 @@ from tierra.errors import DataRejected, Misconfigured
 from tierra.facts import ModelsEvaluated
 from tierra.journal import note, warn
 from tierra.model import gate
-from tierra.model.comparing import compare_models
+from tierra.model.comparison import compare_models
 from tierra.model.evaluation import Evaluation
 from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
@@ -124,7 +124,7 @@ def _measure(
         models |= {"champion": (workspace.champions.load(champion), rows)} if rows else {}
     scorers = scorers_of(parts.labels, project.gate, project.metrics)
     slices = _columns_of_test(workspace, choice, project.slices) if project.slices else None
-    compared = compare_models(best, models, project.gate.measure, scorers, slices, explain)
+    compared = compare_models(best, models, project.gate.metric_name, scorers, slices, explain)
     kept = keep_value(workspace.objects, "evaluations/", Evaluations(models=compared.evaluations))
     return Measured(scores=compared.scores, evaluations=kept, warning=warning)
 

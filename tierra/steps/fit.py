@@ -113,7 +113,7 @@ def _fit(
     check_types(candidate, material.train, project.preprocessing)
     inside = {name: inner_model(load_fitted(workspace, each)) for name, each in members.items()}
     model = fit_candidate(candidate, material.train, inside, project.preprocessing)
-    served = training.tune(model, material.validation, project.card.cost)
+    served = training.tune_threshold(model, material.validation, project.card.cost)
     scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(served))

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.frames import to_frame
 from tierra.data.labels import Labels
-from tierra.data.recipe import BESIDE, ROW, TARGET, UNIT, WEIGHT
-from tierra.data.split import PARTS, split_rows
+from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET, UNIT, WEIGHT
+from tierra.data.spec import PARTS
+from tierra.data.split import split_rows
 from tierra.facts import TableSplit
 from tierra.journal import note
 from tierra.model.examples import Examples
@@ -44,7 +45,7 @@ class Parts(BaseModel):
     @property
     def features(self) -> tuple[str, ...]:
         """The columns a model learns from, and those of the rule."""
-        return tuple(name for name in self.train.columns if name not in BESIDE)
+        return tuple(name for name in self.train.columns if name not in EXTRA_COLUMNS)
 
 
 def split_table(workspace: Workspace, project: Project, table: FeatureTable) -> Parts:
@@ -60,7 +61,7 @@ def read_part(workspace: Workspace, parts: Parts, name: str) -> Examples:
     """A part's features, target and weights."""
     frame = to_frame(read_table(workspace.objects, getattr(parts, name)))
     weight = frame[WEIGHT].to_numpy() if WEIGHT in frame else None
-    table = frame.drop(columns=[column for column in BESIDE if column in frame])
+    table = frame.drop(columns=[column for column in EXTRA_COLUMNS if column in frame])
     return Examples(table, frame[TARGET].to_numpy(), parts.labels, weight)
 
 

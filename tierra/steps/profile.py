@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Difference, Profile
-from tierra.data.profiling import profile_table
+from tierra.data.profile_table import profile_table
 from tierra.facts import PartitionDrifted, TableProfiled
 from tierra.journal import note, warn
 from tierra.store.memo import remember

@@ -5,8 +5,8 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.code import load_code
 from tierra.data.partitions import Work, history_window
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import open_source, wanted_columns
-from tierra.data.window import EVERYTHING, Window, only
+from tierra.data.sources import columns_to_read, open_source
+from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected
 from tierra.facts import SnapshotTaken
 from tierra.journal import note
@@ -62,10 +62,10 @@ def pull_partition(workspace: Workspace, project: Project, work: Work) -> Partit
     """A partition's rows without what is known later, and its history."""
     day, source = work.day, project.main_source
     reader = open_source(project.main, source, project.folder, workspace.settings)
-    known = [name for name in wanted_columns(source, reader) if name not in project.withheld]
+    known = [name for name in columns_to_read(source, reader) if name not in project.withheld]
     types = {name: kind for name, kind in source.types.items() if name in known}
     bare = source.model_copy(update={"columns": tuple(known), "known_later": (), "types": types})
-    rows = take_snapshot(workspace.objects, bare, reader, only(day) if day else EVERYTHING)
+    rows = take_snapshot(workspace.objects, bare, reader, single_day(day) if day else EVERYTHING)
     pulled = PartitionRows(partition=work.partition, rows=rows)
     if not (day and source.history):
         return pulled

@@ -141,7 +141,7 @@ def _trained(
         outcome=outcome,
         reason=reason,
         task=(release.labels if release else parts.labels).task,
-        metric=project.gate.measure,
+        metric=project.gate.metric_name,
         verdict=judged.verdict,
         champion=_served(champion),
         rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),

@@ -79,7 +79,7 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         project=project.name,
         task=parts.labels.task,
         classes=parts.labels.classes,
-        metric=project.gate.measure,
+        metric=project.gate.metric_name,
         rows=parts.rows,
         features=list(candidates.treatments),
         treatments=candidates.treatments,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.contract import Findings, check_rows, check_table, enforce_contract
-from tierra.data.quarantine import Reason, find_reasons
+from tierra.data.quarantine import QuarantineReason, find_reasons
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
 from tierra.facts import RowsQuarantined
@@ -29,7 +29,7 @@ class Checked(BaseModel):
     quarantine: TableRef | None = None
     rows_in: int
     warnings: tuple[str, ...] = ()
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[QuarantineReason, ...] = ()
 
     @property
     def quarantined(self) -> int:
@@ -81,7 +81,7 @@ def validate_tables(workspace: Workspace, project: Project, snapshots: Snapshots
 def validate_partition(workspace: Workspace, project: Project, pulled: PartitionRows) -> CleanPartition:
     """The partition's clean rows, and its history's. History is only cleaned, never refused."""
     rows = _checked(workspace, _terms(project, project.main, project.withheld), pulled.rows)
-    lenient = project.contract.dropping()
+    lenient = project.contract.for_history()
     terms = _Terms(project.main, lenient, lenient.of(project.main, project.main), lenient=True)
     past = _checked(workspace, terms, pulled.history).table if pulled.history else None
     return CleanPartition(pulled=pulled, rows=rows, history=past)
@@ -124,7 +124,7 @@ def _clean(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> TableRef:
     return write_table(objects, "snapshots/", read_schema(objects, snapshot), good)
 
 
-def _enforce(findings: Findings, contract: Contract, reasons: Sequence[Reason]) -> None:
+def _enforce(findings: Findings, contract: Contract, reasons: Sequence[QuarantineReason]) -> None:
     """A page that says why a table is refused shows which rows, too."""
     try:
         enforce_contract(findings, contract)
@@ -134,7 +134,7 @@ def _enforce(findings: Findings, contract: Contract, reasons: Sequence[Reason]) 
         raise
 
 
-def _keep(workspace: Workspace, bad: list[pa.Table]) -> tuple[TableRef | None, tuple[Reason, ...]]:
+def _keep(workspace: Workspace, bad: list[pa.Table]) -> tuple[TableRef | None, tuple[QuarantineReason, ...]]:
     """Quarantined rows with their reasons, kept even when the run then stops."""
     table = pa.concat_tables(bad)
     if not table.num_rows:

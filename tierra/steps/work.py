@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data import partitions
 from tierra.data.partitions import ALL, Work, next_step
 from tierra.data.sources import open_source
-from tierra.data.window import only
+from tierra.data.window import single_day
 from tierra.errors import DataRejected
 from tierra.journal import track
 from tierra.outcomes import PartitionScored, rejected, scored_from
@@ -37,8 +37,8 @@ def find_work(workspace: Workspace, project: Project, partition: str | None, res
         days = source.days(partitions.watch_window(project.score, today))
         return partitions.find_work(project.score, today, days, published, rescore)
     day = partitions.parse_partition(partition)
-    partitions.check_ready(project.name, day, source.days(only(day)).get(day, 0), project.score.ready)
-    return [partitions.asked_for(project.score, today, day, published, rescore)]
+    partitions.check_ready(project.name, day, source.days(single_day(day)).get(day, 0), project.score.ready)
+    return [partitions.work_for_partition(project.score, today, day, published, rescore)]
 
 
 def find_changed(workspace: Workspace, project: Project, sides: CleanTables, work: list[Work]) -> Remaining:

@@ -1,4 +1,4 @@
-"""What differs between the databases that a SQL sink can be: PostgreSQL and SQLite."""
+"""What differs between the databases of a SQL sink: PostgreSQL and SQLite."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.pool import NullPool
 
-from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
 from tierra.store.sql_tables import PART, ROW
 
 ROWS_A_BATCH = 50_000
 
 
 def open_engine(url: str, where: str, timeout: int) -> sa.Engine:
-    """An engine whose transactions begin when ours do. Raises Misconfigured."""
+    """A SQLAlchemy engine for PostgreSQL or SQLite. Raises Misconfigured."""
     if url.startswith("sqlite:"):
         return _sqlite(sa.make_url(url), timeout)
     if url.startswith(("postgres:", "postgresql:", "postgresql+psycopg:")):
@@ -33,35 +33,35 @@ def now(connection: sa.Connection) -> Any:
     return sa.func.clock_timestamp() if _is_postgresql(connection) else datetime.now(UTC)
 
 
-def serialise(connection: sa.Connection, name: str) -> None:
-    """Let one transaction of a name go on at a time; SQLite does with all that write."""
+def lock(connection: sa.Connection, name: str) -> None:
+    """Hold the lock of this name until the transaction ends; in SQLite every writing transaction has it already."""
     if _is_postgresql(connection):
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
 
 
-def settle(connection: sa.Connection, rows: pa.Table) -> pa.Table:
-    """Rows as the database gives them back: SQLite knows no NaN and no minus zero."""
+def as_stored(connection: sa.Connection, rows: pa.Table) -> pa.Table:
+    """Rows as the database will return them: SQLite has no NaN and no minus zero."""
     if _is_postgresql(connection):
         return rows
     columns = [pc.add(_without_nan(each), 0.0) if t.is_floating(each.type) else each for each in rows.columns]
     return pa.table(columns, schema=rows.schema)
 
 
-def move_in(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Append rows to a table; times go in as UTC."""
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
+    """Append rows to a table; times are stored as UTC."""
     rows = rows.cast(_in_utc(rows.schema))
     if _is_postgresql(connection):
         from psycopg import sql
 
         from tierra.store.postgres import copy_in
 
-        with _driver_of(connection) as driver:
-            copy_in(driver, sql.Identifier(*_path(table)), [rows])
+        with _driver_connection(connection) as driver:
+            copy_in(driver, sql.Identifier(*_qualified_name(table)), [rows])
         return
     connection.execute(table.insert(), rows.to_pylist())
 
 
-def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.Schema) -> Iterator[pa.Table]:
+def read_rows(connection: sa.Connection, table: sa.Table, part: int, schema: pa.Schema) -> Iterator[pa.Table]:
     """A part's rows in their order."""
     if _is_postgresql(connection):
         from psycopg import sql
@@ -70,9 +70,9 @@ def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.S
 
         names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
         query = sql.SQL("select {} from {} where {} = %s order by {}").format(
-            names, sql.Identifier(*_path(table)), sql.Identifier(PART), sql.Identifier(ROW)
+            names, sql.Identifier(*_qualified_name(table)), sql.Identifier(PART), sql.Identifier(ROW)
         )
-        with _driver_of(connection) as driver:
+        with _driver_connection(connection) as driver:
             for rows in copy_out(driver, query, [part], _in_utc(schema)):
                 yield rows.cast(schema)
         return
@@ -84,18 +84,18 @@ def move_out(connection: sa.Connection, table: sa.Table, part: int, schema: pa.S
 
 
 def explain(error: exc.SQLAlchemyError, where: str) -> TierraError:
-    """The error of ours that a database's error is, in one line without addresses or passwords."""
+    """Our error for a database's error, in one line without addresses or passwords."""
     origin: Any = getattr(error, "orig", None) or error
     if type(origin).__module__.startswith("psycopg"):
         from tierra.store.postgres import explain as explain_postgres
 
         return explain_postgres(origin, where)
-    said = (str(origin).splitlines() or [type(origin).__name__])[0]
-    if "locked" in said or "busy" in said:
-        return Unavailable("database-unavailable", f"{where}: {said}")
-    if "full" in said or "disk I/O" in said or "readonly" in said or "malformed" in said:
-        return Broken("store-failed", f"{where}: {said}")
-    return Misconfigured("query-failed", f"{where}: {said}")
+    message = first_line(origin)
+    if "locked" in message or "busy" in message:
+        return Unavailable("database-unavailable", f"{where}: {message}")
+    if "full" in message or "disk I/O" in message or "readonly" in message or "malformed" in message:
+        return Broken("store-failed", f"{where}: {message}")
+    return Misconfigured("query-failed", f"{where}: {message}")
 
 
 def _is_postgresql(connection: sa.Connection) -> bool:
@@ -103,8 +103,8 @@ def _is_postgresql(connection: sa.Connection) -> bool:
 
 
 @contextmanager
-def _driver_of(connection: sa.Connection) -> Iterator[Any]:
-    """psycopg's own connection; what it raises leaves as SQLAlchemy hands on a driver's errors."""
+def _driver_connection(connection: sa.Connection) -> Iterator[Any]:
+    """psycopg's own connection; its errors are raised as SQLAlchemy raises a driver's errors."""
     import psycopg
 
     try:
@@ -113,7 +113,7 @@ def _driver_of(connection: sa.Connection) -> Iterator[Any]:
         raise exc.DBAPIError("copy", None, error) from None
 
 
-def _path(table: sa.Table) -> list[str]:
+def _qualified_name(table: sa.Table) -> list[str]:
     return [table.schema, table.name] if table.schema else [table.name]
 
 
@@ -137,14 +137,14 @@ def _postgresql(url: str, where: str, timeout: int) -> sa.Engine:
 
 
 def _sqlite(url: sa.URL, timeout: int) -> sa.Engine:
-    """Writers take their turn when they begin: one that waits may wait, and none fails half-way on a lock."""
+    """Writers take the lock when they begin: they may wait there, and none fails half-way on it."""
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": min(timeout, 30)})
 
     @event.listens_for(engine, "connect")
     def connect(driver: Any, _: Any) -> None:
-        driver.isolation_level = None  # Python would begin transactions by its own rules
+        driver.isolation_level = None  # else Python begins transactions by its own rules
         driver.execute("pragma foreign_keys = on")
 
     @event.listens_for(engine, "begin")

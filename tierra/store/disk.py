@@ -1,4 +1,4 @@
-"""Every call of ours that changes a disk, so that a test can stop the world at each."""
+"""Every call that changes a disk, so that a test can fail or kill at each."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def write(file: BinaryIO, data: bytes) -> None:
 
 
 def sync(file: BinaryIO) -> None:
-    """Put the file's bytes on the disk."""
+    """Flush the file's bytes to the disk."""
     os.fsync(file.fileno())
 
 
@@ -33,12 +33,12 @@ def link(old: Path, new: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take a name away."""
+    """Remove a file, if it is there."""
     path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk."""
+    """Flush a folder's names to the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -52,7 +52,7 @@ class LocalObjects:
                 raise
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
-        """Create an object, or leave the one that has the name alone."""
+        """Create an object unless the name is taken."""
         with _disk_errors(name):
             temporary = self._temporary(name)
             try:
@@ -88,12 +88,12 @@ class LocalObjects:
             return None
 
     def remove(self, name: str) -> None:
-        """Take an object away."""
+        """Remove an object."""
         with _disk_errors(name, "removing"), suppress(FileNotFoundError, NotADirectoryError):
             disk.remove(self._folder / check_name(name))
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Take away temporary files that were written last before then; how many there were."""
+        """Remove temporary files last written before then; how many there were."""
         with _disk_errors("temporary files", "removing"):
             old = [file for file in self._folder.rglob(".*.tmp") if file.stat().st_mtime < before.timestamp()]
             for file in old:
@@ -101,7 +101,7 @@ class LocalObjects:
         return len(old)
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's path, for people."""
         return str(self._folder / check_name(name))
 
     def _temporary(self, name: str) -> Path:
@@ -111,7 +111,7 @@ class LocalObjects:
 
 
 def _clear(temporary: Path) -> None:
-    """Take a temporary file away; one that stays is hidden and does no harm, so it hides no other end."""
+    """Remove a temporary file. A failure is ignored: the file is hidden, harmless, and must not mask another error."""
     with suppress(OSError):
         disk.remove(temporary)
 

@@ -1,7 +1,7 @@
 """The store of objects: named bytes, written once and never changed.
 
 `Objects` is the port. `LocalObjects` keeps them in a folder, `S3Objects` in a bucket;
-`MemoryObjects` is their in-memory twin for tests of whoever uses the port. A name that
+`MemoryObjects` keeps them in memory, for tests of code that uses the port. A name that
 ends in a SHA-256 before its suffix is that of the object's bytes.
 """
 
@@ -35,7 +35,7 @@ class Draft(io.RawIOBase):
         return self._hash.hexdigest()
 
     def writable(self) -> bool:
-        """Always: that is what a draft is for."""
+        """Always."""
         return True
 
     def tell(self) -> int:
@@ -57,13 +57,13 @@ class Objects(Protocol):
     """Named bytes, written once."""
 
     def draft(self, stem: str, suffix: str) -> AbstractContextManager[Draft]:
-        """Write an object named stem + digest + suffix; nothing is there before the block ends well.
+        """Write an object named stem + digest + suffix; it appears when the block ends without an error.
 
-        What is there already is written again, so that `modified` tells when it was last wanted.
+        An existing object is written again, so that `modified` tells when it was last used.
         """
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
-        """Create an object, or leave the one that has the name alone. True when created."""
+        """Create an object unless the name is taken. True when created."""
 
     def read(self, name: str) -> bytes:
         """The bytes of an object. Raises FileNotFoundError."""
@@ -78,17 +78,17 @@ class Objects(Protocol):
         """When the object was last written, by the store's own clock, in UTC; None when it is absent."""
 
     def remove(self, name: str) -> None:
-        """Take an object away. One that is absent is gone already."""
+        """Remove an object, if it is there."""
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Take away what killed writers began before then and never finished; how many there were."""
+        """Remove what killed writers began before then and never finished; how many there were."""
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's path or address, for people."""
 
 
 def check_name(name: str) -> str:
-    """Refuse names that could leave the store, hide in it, or be a second name of one object."""
+    """Refuse names that could escape the store, be hidden in it, or be a second name of an object. Raises Broken."""
     if not NAME.fullmatch(name):
         raise Broken("store-failed", f"'{name}' cannot be the name of an object")
     return name
@@ -121,7 +121,7 @@ class MemoryObjects:
             self._write(draft.name, bytes(draft.buffer))
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
-        """Create an object, or leave the one that has the name alone."""
+        """Create an object unless the name is taken."""
         with self._lock:
             absent = check_name(name) not in self.objects
             if absent:
@@ -151,15 +151,15 @@ class MemoryObjects:
         return self._written.get(check_name(name))
 
     def remove(self, name: str) -> None:
-        """Take an object away."""
+        """Remove an object."""
         with self._lock:
             self.objects.pop(check_name(name), None)
             self._written.pop(name, None)
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Nothing: what was begun in memory ended with its writer."""
+        """Nothing to do: unfinished objects in memory end with their writer."""
         return 0
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's path or address, for people."""
         return f"memory:{name}"

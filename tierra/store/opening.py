@@ -19,7 +19,7 @@ KEY: Final = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\?#]+")
 
 
 def open_objects(uri: str, settings: Settings) -> Objects:
-    """The store at an address; a relative folder lies under the home. Raises Misconfigured; nothing is asked yet."""
+    """The store at an address; a relative folder lies under the home. Raises Misconfigured; does not connect yet."""
     if not is_remote(uri):
         return LocalObjects(settings.root / Path(uri).expanduser())
     from tierra.store.s3_objects import S3Objects
@@ -31,7 +31,7 @@ def open_objects(uri: str, settings: Settings) -> Objects:
 
 
 def open_remote(uri: str, settings: Settings) -> Callable[[], BinaryIO]:
-    """Opens the one object at an address, each time it is called. Raises FileNotFoundError when it is absent now."""
+    """A function that opens the object at an address each time it is called. Raises FileNotFoundError."""
     from tierra.store.s3_reading import open_object
 
     bucket, key = _split(uri, settings)
@@ -43,9 +43,9 @@ def open_remote(uri: str, settings: Settings) -> Callable[[], BinaryIO]:
 
 
 def is_remote(uri: str) -> bool:
-    """Whether an address is in a bucket, not on this machine. Raises Misconfigured for one of another kind."""
+    """Whether an address is in a bucket rather than on this machine. Raises Misconfigured for an unsupported scheme."""
     if OTHER.match(uri) and not uri.startswith(BUCKET):
-        raise Misconfigured("store-address", f"{uri.partition('://')[0]}:// is no store")
+        raise Misconfigured("store-address", f"{uri.partition('://')[0]}:// is not supported as a store")
     return uri.startswith(BUCKET)
 
 

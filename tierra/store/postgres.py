@@ -23,15 +23,15 @@ ROWS_A_WRITE = 8_192
 CANCEL_SECONDS = 5.0
 # Any @, / or # inside user and password must be percent-encoded, else a part of the password reads as host.
 URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\[\]]*@)?[^@]*")
-# What the address itself says comes before these.
+# The URL's own options win over these.
 SESSION = {"application_name": "tierra", "connect_timeout": "10", "client_encoding": "utf8", "keepalives_idle": "30",
            "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000"}  # fmt: skip
 # By the start of the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
-PASSING = ("08", "25P", "40", "53", "55P03", "55006", "57", "58")
+TRANSIENT = ("08", "25P", "40", "53", "55P03", "55006", "57", "58")
 
 
 def parse_url(url: str, where: str) -> dict[str, Any]:
-    """The parts of an address. Raises Misconfigured, without saying any of them."""
+    """The parts of an address. Raises Misconfigured, with none of them in the message."""
     try:
         parts = conninfo_to_dict(re.sub(r"^postgres(ql)?(\+psycopg)?:", "postgresql:", url))
     except psycopg.Error:
@@ -46,8 +46,8 @@ def parse_url(url: str, where: str) -> dict[str, Any]:
 def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False) -> Iterator[psycopg.Connection]:
     """A session in UTC; its transaction is committed at the end, and rolled back when an error leaves the block.
 
-    No statement takes longer than `timeout_seconds`. What psycopg raises leaves as a
-    TierraError. A statement that still runs when the block is left is cancelled. A
+    No statement takes longer than `timeout_seconds`. Errors of psycopg are raised
+    as a TierraError. A statement still running when the block is left is cancelled. A
     session that is `read_only` commits nothing.
     """
     try:
@@ -65,20 +65,20 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
 
 
 def open_session(url: str, where: str, timeout_seconds: int, read_only: bool = False) -> psycopg.Connection:
-    """The same session for whoever ends it and explains its errors himself."""
+    """The same session; the caller closes it and translates its errors."""
     connection = psycopg.connect(**parse_url(url, where), autocommit=True, prepare_threshold=None)
-    _settle(connection, timeout_seconds, read_only)
+    _set_session(connection, timeout_seconds, read_only)
     return connection
 
 
 def explain(error: psycopg.Error, where: str) -> TierraError:
-    """What went wrong, in one line without a secret: Unavailable when the same may succeed later."""
-    said = _said(error)
+    """Our error for psycopg's, in one line without secrets: Unavailable when a retry may succeed."""
+    message = _message_of(error)
     if error.sqlstate:
-        return _by_state(error.sqlstate, f"{where}: {said}")
+        return _by_state(error.sqlstate, f"{where}: {message}")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return _by_words(said, f"{where}: {said}")
-    return Misconfigured("query-failed", f"{where}: {said}")
+        return _by_words(message, f"{where}: {message}")
+    return Misconfigured("query-failed", f"{where}: {message}")
 
 
 def copy_out(
@@ -112,8 +112,8 @@ def copy_in(connection: psycopg.Connection, table: sql.Identifier, batches: Iter
     return rows
 
 
-def _settle(connection: psycopg.Connection, timeout_seconds: int, read_only: bool) -> None:
-    """Outside a transaction, so that no rollback undoes it."""
+def _set_session(connection: psycopg.Connection, timeout_seconds: int, read_only: bool) -> None:
+    """Set time zone, formats and time limit, outside a transaction so that no rollback undoes it."""
     connection.execute(
         "select set_config('statement_timeout', %s, false), set_config('TimeZone', 'UTC', false),"
         " set_config('DateStyle', 'ISO', false), set_config('extra_float_digits', '3', false)",
@@ -124,7 +124,7 @@ def _settle(connection: psycopg.Connection, timeout_seconds: int, read_only: boo
 
 
 def _cancel(connection: psycopg.Connection) -> None:
-    """Stop what still runs there: closing the connection alone would let it go on."""
+    """Cancel a running statement: closing the connection alone would let it go on."""
     if connection.info.transaction_status == TransactionStatus.ACTIVE:
         with suppress(psycopg.Error):
             connection.cancel_safe(timeout=CANCEL_SECONDS)
@@ -133,7 +133,7 @@ def _cancel(connection: psycopg.Connection) -> None:
 def _by_state(state: str, what: str) -> TierraError:
     if state == "57014":
         return Unavailable("database-timeout", what)
-    if state.startswith(PASSING):
+    if state.startswith(TRANSIENT):
         return Unavailable("database-unavailable", what)
     if state.startswith("XX"):  # the server's own disk or files
         return Broken("store-failed", what)
@@ -149,19 +149,19 @@ def _by_state(state: str, what: str) -> TierraError:
     return Misconfigured(code, what)
 
 
-def _by_words(said: str, what: str) -> TierraError:
-    """Of a refused connection the client library gives the words alone."""
+def _by_words(message: str, what: str) -> TierraError:
+    """For a refused connection the client library gives only a text."""
     refused = {
         r"authentication failed|no password supplied|pg_hba\.conf": "login-refused",
         r'role ".*" (does not exist|is not permitted to log in)': "login-refused",
         r"permission denied": "permission-denied",
         r'database ".*" does not exist': "database-missing",
     }
-    code = next((code for words, code in refused.items() if re.search(words, said)), None)
+    code = next((code for words, code in refused.items() if re.search(words, message)), None)
     return Misconfigured(code, what) if code else Unavailable("database-unavailable", what)
 
 
-def _said(error: psycopg.Error) -> str:
+def _message_of(error: psycopg.Error) -> str:
     if error.diag.message_primary:
         return " ".join(error.diag.message_primary.split())
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

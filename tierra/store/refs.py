@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ObjectRef(BaseModel):
-    """Where an object lies, and the digest of its bytes."""
+    """An object's name in the store, and the digest of its bytes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -13,7 +13,7 @@ class ObjectRef(BaseModel):
 
 
 class TableRef(ObjectRef):
-    """Where a table lies and what it is: name, digest, rows, and column types by name."""
+    """A table's name in the store, digest, rows, and column types by name."""
 
     rows: int
     columns: dict[str, str]

@@ -19,24 +19,24 @@ from loguru import logger
 from tierra.errors import Broken, Misconfigured
 from tierra.journal import note_request
 from tierra.settings import S3
-from tierra.store.s3_errors import code_of, explain_answer, explain_silence, status_of
+from tierra.store.s3_errors import code_of, explain_answer, explain_no_answer, status_of
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PART: Final = 8 * 1024 * 1024
 # A file in parts is read into memory part by part, by as many threads.
-PARTS: Final = TransferConfig(multipart_threshold=2 * PART, multipart_chunksize=PART, max_concurrency=4)
-PARTS.max_in_memory_upload_chunks = 4
+MULTIPART: Final = TransferConfig(multipart_threshold=2 * PART, multipart_chunksize=PART, max_concurrency=4)
+MULTIPART.max_in_memory_upload_chunks = 4
 # The stations retry too: these are for a dropped connection, not for a store that is down.
 RETRIES: Final[dict[str, Any]] = {"mode": "standard", "total_max_attempts": 3}
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 BODY_RETRIES = 1
-SPOILT: Final = (exc.IncompleteReadError, exc.FlexibleChecksumError, exc.ResponseStreamingError)
+DAMAGED: Final = (exc.IncompleteReadError, exc.FlexibleChecksumError, exc.ResponseStreamingError)
 NOT_CREATED: Final = (404, 409, 412)
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a store says of an object without giving it."""
+    """Size, version and age of an object."""
 
     size: int
     etag: str
@@ -45,14 +45,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Creation:
-    """Whether a key was created; when it was not, whether an earlier try of the same call went unanswered."""
+    """Whether a key was created; if not, whether an earlier attempt of the same call may have created it."""
 
-    done: bool
-    unsure: bool = False
+    created: bool
+    uncertain: bool = False
 
 
 def open_bucket(name: str, s3: S3) -> "Bucket":
-    """A bucket by its name, reached as the settings say. Raises Misconfigured; nothing is asked yet."""
+    """A bucket by its name, reached as the settings say. Raises Misconfigured; does not connect yet."""
     if not NAME.fullmatch(name):
         raise Misconfigured("store-address", f"'{name}' cannot be the name of a bucket")
     return Bucket(_connect(s3, os.getpid()), name)
@@ -73,7 +73,7 @@ def _connect(s3: S3, _process: int) -> Any:
     try:
         session = boto3.session.Session(*keys, region_name=s3.region, profile_name=s3.profile)
         client = session.client("s3", endpoint_url=s3.endpoint_url, config=config)
-        client.meta.events.register("needs-retry.s3", _say_when_it_passes)
+        client.meta.events.register("needs-retry.s3", _warn_of_retry)
         return client
     except exc.ProfileNotFound:
         raise Misconfigured("settings-invalid", f"TIERRA_S3__PROFILE: no profile '{s3.profile}'") from None
@@ -81,16 +81,14 @@ def _connect(s3: S3, _process: int) -> Any:
         raise Misconfigured("settings-invalid", f"TIERRA_S3: {type(error).__name__}") from None
 
 
-def _say_when_it_passes(
-    response: Any, caught_exception: Exception | None, attempts: int, operation: Any, **_: Any
-) -> None:
-    """A WARNING for each try that failed for a moment and is made again; None, so that botocore decides."""
+def _warn_of_retry(response: Any, caught_exception: Exception | None, attempts: int, operation: Any, **_: Any) -> None:
+    """Log a WARNING for each attempt that will be retried; returns None, so that botocore decides."""
     status = response[0].status_code if response else 0
     if attempts >= RETRIES["total_max_attempts"] or not (caught_exception or status == 429 or status >= 500):
         return
     cause = type(caught_exception).__name__ if caught_exception else f"the store answers {status}"
     reason = f"{operation.name}: {cause}"
-    if note_request(attempts, reason):  # a command that only looks says it in its one line
+    if note_request(attempts, reason):  # a command that only reads reports it in its one line
         logger.warning("retry {} of {}: {}", attempts, RETRIES["total_max_attempts"] - 1, reason)
 
 
@@ -107,25 +105,25 @@ class Bucket:
 
     def head(self, key: str) -> Head | None:
         """Size, version and age of an object; None when it is absent. Raises Misconfigured without the bucket."""
-        with self._answering(key):
+        with self._translated_errors(key):
             try:
-                said = self._client.head_object(Bucket=self.name, Key=key)
+                found = self._client.head_object(Bucket=self.name, Key=key)
             except exc.ClientError as error:
-                # The answer has no body: it does not say which error it is, nor whether the bucket is what is absent.
+                # The answer has no body, so list: it tells a missing bucket from a missing object.
                 self._client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1)
                 if status_of(error) != 404:
                     raise
                 return None
-        return Head(said["ContentLength"], said["ETag"], said["LastModified"].astimezone(UTC))
+        return Head(found["ContentLength"], found["ETag"], found["LastModified"].astimezone(UTC))
 
     def get(self, key: str) -> bytes:
         """All bytes of an object. Raises FileNotFoundError."""
-        with self._answering(key):
+        with self._translated_errors(key):
             return self._body(key)
 
     def get_range(self, key: str, start: int, size: int, etag: str) -> bytes:
         """Some bytes of one version of an object. Raises Unavailable when another version is there now."""
-        with self._answering(key):
+        with self._translated_errors(key):
             data = self._body(key, Range=f"bytes={start}-{start + size - 1}", IfMatch=etag)
         if len(data) != size:
             raise Broken("store-tampered", f"{self.where(key)} gives {len(data)} bytes for {size}")
@@ -133,61 +131,61 @@ class Bucket:
 
     def create(self, key: str, data: bytes, sha256: str) -> Creation:
         """Create an object unless one is there. Raises Unavailable when the answer was lost."""
-        with self._answering(key):
+        with self._translated_errors(key):
             try:
                 self._put(key, data, sha256, IfNoneMatch="*")
-                return Creation(done=True)
+                return Creation(created=True)
             except exc.ClientError as error:
-                # boto3 asks again after a lost answer, and then meets what it wrote itself.
+                # After a lost answer boto3 retries, and then finds the object that it wrote itself.
                 if status_of(error) in NOT_CREATED and code_of(error) != "NoSuchBucket":
-                    return Creation(False, unsure=error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0)
+                    return Creation(False, uncertain=error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0)
                 raise
 
     def write(self, key: str, file: BinaryIO, size: int, sha256: str) -> None:
-        """Write an object from a file; a large one in parts, none of which stays when one fails."""
-        with self._answering(key):
+        """Write an object from a file; a large one in parts, all of which are dropped when one fails."""
+        with self._translated_errors(key):
             file.seek(0)
-            if size < PARTS.multipart_threshold:
+            if size < MULTIPART.multipart_threshold:
                 self._put(key, file.read(), sha256)
             else:
-                self._client.upload_fileobj(file, self.name, key, Config=PARTS)
+                self._client.upload_fileobj(file, self.name, key, Config=MULTIPART)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin so."""
-        with self._answering(prefix):
+        """The keys that start with a prefix."""
+        with self._translated_errors(prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 yield from (each["Key"] for each in page.get("Contents", ()))
 
     def remove(self, key: str) -> None:
-        """Take an object away, if it is there."""
-        with self._answering(key):
+        """Remove an object, if it is there."""
+        with self._translated_errors(key):
             self._client.delete_object(Bucket=self.name, Key=key)
 
     def abandon_uploads(self, prefix: str, before: datetime) -> int:
-        """Give up uploads in parts that began earlier, as a killed writer leaves them; how many there were."""
-        with self._answering(prefix):
+        """Abort multipart uploads that began earlier, as killed writers leave them; how many there were."""
+        with self._translated_errors(prefix):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
             stale = [each for page in pages for each in page.get("Uploads", ()) if each["Initiated"] < before]
             for each in stale:
                 self._client.abort_multipart_upload(Bucket=self.name, Key=each["Key"], UploadId=each["UploadId"])
         return len(stale)
 
-    def _body(self, key: str, **asked: str) -> bytes:
-        """boto3 asks again for an answer, not for a body that breaks off or is spoilt on its way."""
+    def _body(self, key: str, **options: str) -> bytes:
+        """Retry once for a body that breaks off or is damaged on its way, which boto3 does not do."""
         for _ in range(BODY_RETRIES):
-            with suppress(*SPOILT):
-                return bytes(self._client.get_object(Bucket=self.name, Key=key, **asked)["Body"].read())
-        return bytes(self._client.get_object(Bucket=self.name, Key=key, **asked)["Body"].read())
+            with suppress(*DAMAGED):
+                return bytes(self._client.get_object(Bucket=self.name, Key=key, **options)["Body"].read())
+        return bytes(self._client.get_object(Bucket=self.name, Key=key, **options)["Body"].read())
 
-    def _put(self, key: str, data: bytes, sha256: str, **also: str) -> None:
+    def _put(self, key: str, data: bytes, sha256: str, **options: str) -> None:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        self._client.put_object(Bucket=self.name, Key=key, Body=data, ChecksumSHA256=checksum, **also)
+        self._client.put_object(Bucket=self.name, Key=key, Body=data, ChecksumSHA256=checksum, **options)
 
     @contextmanager
-    def _answering(self, key: str) -> Iterator[None]:
+    def _translated_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except exc.ClientError as error:
             raise explain_answer(error, self.where(key)) from None
         except (exc.BotoCoreError, boto3.exceptions.Boto3Error) as error:
-            raise explain_silence(error, self.where(key)) from None
+            raise explain_no_answer(error, self.where(key)) from None

@@ -15,7 +15,7 @@ from tierra.store.s3_bucket import PART, Bucket
 from tierra.store.s3_reading import open_object
 
 DIGEST: Final = re.compile(r"([0-9a-f]{64})(\.[^/]*)?$")
-# A store may refuse a name because another writer is at it, who may then fail.
+# A store may refuse a name while another writer creates it, and that writer may then fail.
 PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -42,7 +42,7 @@ class S3Objects:
     def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
         """Write an object named stem + digest + suffix."""
         check_name(f"{stem}x{suffix}")
-        # Nothing of it can be named before all of it is known, so it waits here.
+        # The name is the digest of all bytes, so they wait here.
         with SpooledTemporaryFile(max_size=PART, prefix="tierra-") as spooled:
             file = cast(BinaryIO, spooled)
             draft = _S3Draft(file)
@@ -52,35 +52,35 @@ class S3Objects:
             draft.name = name
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
-        """Create an object, or leave the one that has the name alone.
+        """Create an object unless the name is taken.
 
-        After a lost answer these very bytes count as created: writers whose
-        bytes must be told apart put something random into them. Raises
-        Unavailable when it is unknown whether they will be there.
+        After a lost answer, an object with the same bytes counts as created: writers
+        whose bytes could be equal put something random into them. Raises Unavailable
+        when it is unknown whether the object will appear.
         """
         key, sha256 = self._key(name), hashlib.sha256(data).hexdigest()
         for pause in PAUSES:
             try:
                 creation = self._bucket.create(key, data, sha256)
             except Unavailable:
-                there = self._there(key)
-                if there is None:
+                stored = self._read_if_present(key)
+                if stored is None:
                     raise
-                return there == data
-            if creation.done:
+                return stored == data
+            if creation.created:
                 return True
-            there = self._there(key)
-            if there is not None:
-                return creation.unsure and there == data
+            stored = self._read_if_present(key)
+            if stored is not None:
+                return creation.uncertain and stored == data
             time.sleep(pause)
-        raise Unavailable("store-unavailable", f"{self.location(name)} can neither be created nor read")
+        raise Unavailable("store-unavailable", f"{self.location(name)} can be neither created nor read")
 
     def read(self, name: str) -> bytes:
         """The bytes of an object. Raises Broken when they are not those of its name."""
         key, named = self._key(name), DIGEST.search(name)
         data = self._bucket.get(key)
         if named and not _is(data, named[1]):
-            # What was spoilt on the way is whole the second time.
+            # Bytes damaged on the way are right the second time.
             data = self._bucket.get(key)
             if not _is(data, named[1]):
                 raise Broken("store-tampered", f"{self.location(name)} is not what was written")
@@ -94,7 +94,7 @@ class S3Objects:
         """The names of the objects in a folder and below it, sorted."""
         keys = self._bucket.keys(self._key(folder) + "/")
         names = (key.removeprefix(self._prefix) for key in keys)
-        return sorted(name for name in names if NAME.fullmatch(name))  # what a person put there may have others
+        return sorted(name for name in names if NAME.fullmatch(name))  # others are not ours
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written; None when it is absent."""
@@ -102,21 +102,21 @@ class S3Objects:
         return head.modified if head else None
 
     def remove(self, name: str) -> None:
-        """Take an object away."""
+        """Remove an object."""
         self._bucket.remove(self._key(name))
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Give up what killed writers began to upload in parts before then; how many there were."""
+        """Abort multipart uploads that killed writers began before then; how many there were."""
         return self._bucket.abandon_uploads(self._prefix, before)
 
     def location(self, name: str) -> str:
-        """Where a person finds the object."""
+        """The object's address, for people."""
         return self._bucket.where(self._key(name))
 
     def _key(self, name: str) -> str:
         return self._prefix + check_name(name)
 
-    def _there(self, key: str) -> bytes | None:
+    def _read_if_present(self, key: str) -> bytes | None:
         try:
             return self._bucket.get(key)
         except FileNotFoundError:

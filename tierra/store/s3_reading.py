@@ -1,4 +1,4 @@
-"""Reading an object of a bucket as a file: in ranges, ahead of whoever reads on, one version only."""
+"""Reading an object of a bucket as a file: in ranges, with read-ahead, one version only."""
 
 import io
 from typing import BinaryIO, Final, cast
@@ -18,7 +18,7 @@ def open_object(bucket: Bucket, key: str) -> BinaryIO:
 
 
 class _Ranges(io.RawIOBase):
-    """A window on the object, wider with each step straight on and narrow again after a jump."""
+    """A buffered file over ranges of the object: the buffer grows while reading on and shrinks after a jump."""
 
     def __init__(self, bucket: Bucket, key: str, head: Head) -> None:
         self._bucket, self._key, self._head = bucket, key, head
@@ -45,17 +45,17 @@ class _Ranges(io.RawIOBase):
         if self._position >= self._head.size:
             return 0
         if not self._start <= self._position < self._start + len(self._window):
-            self._move(len(buffer))
+            self._load_window(len(buffer))
         begin = self._position - self._start
         piece = self._window[begin : begin + len(buffer)]
         buffer[: len(piece)] = piece
         self._position += len(piece)
         return len(piece)
 
-    def _move(self, wanted: int) -> None:
+    def _load_window(self, size_asked: int) -> None:
         straight_on = self._window and self._position == self._start + len(self._window)
         self._ahead = min(2 * self._ahead, MOST) if straight_on else LEAST
-        size = min(max(wanted, self._ahead), self._head.size - self._position)
+        size = min(max(size_asked, self._ahead), self._head.size - self._position)
         self._window = b""  # else both are held
         self._window = self._bucket.get_range(self._key, self._position, size, self._head.etag)
         self._start = self._position

@@ -1,8 +1,8 @@
 """Where the predictions of one data set are published.
 
 `Sink` is the port. A *part* is rows that no reader sees until a manifest names
-them. A *manifest* is created once, under a number that nobody else can take:
-the only thing the commit protocol of predictions.py asks of a store.
+them. A *manifest* is created once, under a number that only one writer gets: all
+that the commit protocol of predictions.py needs from a store.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ class Sink(Protocol):
     where: str
 
     def write_part(self, batches: "Iterator[pa.Table]") -> TableRef:
-        """Keep rows that nobody sees yet. The same rows again are the same part, written now."""
+        """Store rows that nobody sees yet. The same rows again are the same part, with a new `written`."""
 
     def read_part(self, part: TableRef) -> "pa.Table":
-        """A part's rows, as they were written. Raises Broken when they are gone or are others."""
+        """A part's rows, as they were written. Raises Broken when they are gone or changed."""
 
     def written(self, part: TableRef) -> datetime | None:
         """When a part was written last, by the store's clock; None when it is gone."""
 
     def keep_quarantine(self, ref: TableRef, batches: "Iterable[pa.Table]") -> None:
-        """Show the rows that were set aside beside the predictions, where the sink is a place to look at rows."""
+        """Store quarantined rows beside the predictions, in sinks where people query rows."""
 
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
-        """Create a manifest, or leave the one that has the number alone. True when created."""
+        """Create a manifest unless its number is taken. True when created."""
 
     def read_manifest(self, partition: str, generation: int) -> bytes:
         """A manifest's text. Raises FileNotFoundError."""
@@ -49,16 +49,16 @@ class Sink(Protocol):
         """Partition and generation of every manifest."""
 
     def location(self, partition: str, generation: int) -> str:
-        """Where a person finds a manifest."""
+        """A manifest's path, address or table and key, for people."""
 
     def parts(self) -> Iterator[tuple[str, datetime]]:
         """Every part's name, and when it was written last."""
 
     def remove_part(self, name: str, before: datetime) -> bool:
-        """Take a part away, unless it has been written since; whether it was taken."""
+        """Remove a part, unless it has been written since; whether it was removed."""
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Take away what killed writers began before then and never finished; how many there were."""
+        """Remove what killed writers began before then and never finished; how many there were."""
 
 
 class ObjectSink:
@@ -91,10 +91,10 @@ class ObjectSink:
         return self.objects.modified(part.name)
 
     def keep_quarantine(self, ref: TableRef, batches: "Iterable[pa.Table]") -> None:
-        """Nothing: rows that were set aside are Parquet in the store already."""
+        """Nothing to do: quarantined rows are already Parquet objects in the store."""
 
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
-        """Create `<dataset>/manifests/<partition>/<generation>.json`, or leave the one that is there."""
+        """Create `<dataset>/manifests/<partition>/<generation>.json`, unless it exists."""
         return self.objects.put_if_absent(self._name(partition, generation), text)
 
     def read_manifest(self, partition: str, generation: int) -> bytes:
@@ -102,7 +102,7 @@ class ObjectSink:
         return self.objects.read(self._name(partition, generation))
 
     def manifests(self) -> list[tuple[str, int]]:
-        """Partition and generation of every manifest; anything else a person left there is none."""
+        """Partition and generation of every manifest; other files are ignored."""
         found = map(_MANIFEST.search, self.objects.names(f"{self.dataset}/manifests"))
         return [(each[1], int(each[2])) for each in found if each]
 
@@ -117,7 +117,7 @@ class ObjectSink:
                 yield name, written
 
     def remove_part(self, name: str, before: datetime) -> bool:
-        """Take an object away that has not been written since."""
+        """Remove an object that has not been written since."""
         written = self.objects.modified(name)
         if written is None or written >= before:
             return False
@@ -125,7 +125,7 @@ class ObjectSink:
         return True
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Take away half-written objects."""
+        """Remove half-written objects."""
         return self.objects.abandon_uploads(before)
 
     def _name(self, partition: str, generation: int) -> str:

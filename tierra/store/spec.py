@@ -1,4 +1,4 @@
-"""What a project file says about publishing: the sink, and which partitions are due."""
+"""Publishing in a project file: the sink, and which partitions are due."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,8 +10,8 @@ ScoreColumn = Literal["probability", "decision", "prediction"]
 
 
 FOLDER = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$))?([A-Za-z0-9_][A-Za-z0-9_./-]*)?$"
-# The longest name that leaves room for what is put behind it: PostgreSQL cuts names at 63 bytes.
-TABLE = r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,50}$"
+# Short enough for our suffixes: PostgreSQL cuts names at 63 bytes.
+TABLE_NAME = r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,50}$"
 
 
 class FilesSink(Spec):
@@ -31,7 +31,7 @@ class SqlSink(Spec):
     connection: Name = Field(description="Its URL is the setting TIERRA_CONNECTIONS__<NAME>__URL")
     table: str | None = Field(
         None,
-        pattern=TABLE,
+        pattern=TABLE_NAME,
         description="Table, or schema.table; the project's name when not stated",
     )
 
@@ -50,7 +50,7 @@ def _kind(value: Any) -> str:
     return str(value.get("kind", "files") if isinstance(value, dict) else getattr(value, "kind", "files"))
 
 
-Sink = Annotated[
+SinkSpec = Annotated[
     Annotated[FilesSink, Tag("files")] | Annotated[SqlSink, Tag("sql")],
     Discriminator(_kind, custom_error_type="sink_kind", custom_error_message="known: files, sql"),
 ]
@@ -65,11 +65,11 @@ class Ready(Spec):
 class Score(Spec):
     """What is published, where, and which days are due."""
 
-    sink: Sink = Field(FilesSink(), description="Where predictions are published")
+    sink: SinkSpec = Field(FilesSink(), description="Where predictions are published")
     lookback: Days = Field(7, description="Days back in which gaps are filled and changed days re-scored")
     horizon: Days = Field(0, description="Days ahead that are due")
     watch: Days = Field(30, description="Days back in which changed days are reported")
     ready: Ready = Field(Ready(), description="When a day may be scored")
     columns: Annotated[tuple[ScoreColumn, ...], BeforeValidator(tuple)] | None = Field(
-        None, description="What is published beside the key; all that the task gives when not stated"
+        None, description="Columns published beside the key; all of the task's when not stated"
     )

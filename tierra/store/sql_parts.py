@@ -1,4 +1,4 @@
-"""The rows of one part in a table, inside a transaction of the caller's."""
+"""The rows of one part in a table, inside the caller's transaction."""
 
 from collections.abc import Iterable
 from uuid import uuid4
@@ -8,31 +8,31 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from tierra.store.databases import move_in, move_out, now, settle
+from tierra.store.databases import as_stored, insert_rows, now, read_rows
 from tierra.store.refs import TableRef
 from tierra.store.sql_tables import PART, ROW, SinkTables
 from tierra.store.tables import RowDigest, in_groups
 
 
 class SameRows(Exception):
-    """The rows that were being written are a part already."""
+    """The rows are already stored as a part."""
 
     def __init__(self, ref: TableRef) -> None:
         self.ref = ref
 
 
-def write_rows(
+def insert_part(
     connection: sa.Connection, tables: SinkTables, schema: pa.Schema, batches: Iterable[pa.Table]
 ) -> TableRef:
-    """Append rows under a number of their own and name them by their digest.
+    """Insert rows under a new part number and name the part by their digest.
 
-    Raises SameRows when a part has that name: the transaction is then to be rolled back.
+    Raises SameRows when that part exists: the caller then rolls back.
     """
     table, digest, rows = tables.predictions(schema), _digest(schema), 0
     number = _begin(connection, tables.parts, schema)
-    for group in (settle(connection, each) for each in in_groups(schema, batches)):
+    for group in (as_stored(connection, each) for each in in_groups(schema, batches)):
         digest.add(group)
-        move_in(connection, table, _numbered(group, number, rows))
+        insert_rows(connection, table, _numbered(group, number, rows))
         rows += group.num_rows
     name, columns = digest.hexdigest(), {field.name: str(field.type) for field in schema}
     ref = TableRef(name=name, sha256=name, rows=rows, columns=columns)
@@ -40,9 +40,9 @@ def write_rows(
     return ref
 
 
-def read_rows(connection: sa.Connection, table: sa.Table, number: int, schema: pa.Schema) -> tuple[pa.Table, str]:
+def select_part(connection: sa.Connection, table: sa.Table, number: int, schema: pa.Schema) -> tuple[pa.Table, str]:
     """A part's rows in their order, and their digest."""
-    rows = pa.concat_tables([schema.empty_table(), *move_out(connection, table, number, schema)])
+    rows = pa.concat_tables([schema.empty_table(), *read_rows(connection, table, number, schema)])
     digest = _digest(schema)
     for group in in_groups(schema, [rows]):
         digest.add(group)
@@ -61,7 +61,7 @@ def _finish(connection: sa.Connection, parts: sa.Table, number: int, ref: TableR
     finished = parts.update().where(parts.c.id == number)
     try:
         connection.execute(finished.values(sha256=ref.sha256, written_at=now(connection)))
-    except exc.IntegrityError:  # another was committed since the look
+    except exc.IntegrityError:  # another writer committed since the check
         raise SameRows(ref) from None
 
 
@@ -72,6 +72,6 @@ def _digest(schema: pa.Schema) -> RowDigest:
 
 
 def _numbered(group: pa.Table, part: int, start: int) -> pa.Table:
-    """Rows with the number of their part and their place in it."""
+    """Rows with their part's number and their position in it."""
     places = {PART: np.full(group.num_rows, part), ROW: np.arange(start, start + group.num_rows)}
     return pa.table({**places, **dict(zip(group.column_names, group.columns, strict=True))})

@@ -1,7 +1,7 @@
 """Predictions in the tables of a database: PostgreSQL or SQLite.
 
-A part is the rows of one transaction, a manifest is one row with a key that
-nobody else can take, and the view `<dataset>_current` shows what is published.
+A part is the rows of one transaction, a manifest is one row with a primary key,
+and the view `<dataset>_current` shows what is published.
 """
 
 import json
@@ -17,15 +17,15 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.store.databases import explain, now, open_engine, serialise
+from tierra.store.databases import explain, lock, now, open_engine
 from tierra.store.refs import TableRef
-from tierra.store.sql_parts import SameRows, read_rows, write_rows
+from tierra.store.sql_parts import SameRows, insert_part, select_part
 from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-class SqlSink:
+class TableSink:
     """The predictions of one data set in one schema of a database."""
 
     def __init__(self, url: str, where: str, dataset: str, schema: str | None = None, timeout: int = 600) -> None:
@@ -39,35 +39,35 @@ class SqlSink:
         """Write rows in one transaction, under a number that no manifest names."""
         first = next(batches)
         schema = first.schema.remove_metadata()
-        self._ready(schema)
+        self._ensure_tables(schema)
         try:
             with self._transaction() as connection:
-                return write_rows(connection, self._tables, schema, chain([first], batches))
+                return insert_part(connection, self._tables, schema, chain([first], batches))
         except SameRows as same:
-            return self._renewed(same.ref)
+            return self._touch(same.ref)
 
     def read_part(self, part: TableRef) -> pa.Table:
         """The rows of a part, in the order they were written."""
         with self._transaction(writing=False) as connection:
             found = self._find(connection, part)
             if found is None:
-                raise Broken("store-tampered", f"{self._said(part)} is gone")
+                raise Broken("store-tampered", f"{self._describe(part)} is gone")
             schema = pa.ipc.read_schema(pa.py_buffer(found.arrow_schema))
-            rows, digest = read_rows(connection, self._tables.predictions(schema), found.id, schema)
+            rows, digest = select_part(connection, self._tables.predictions(schema), found.id, schema)
         if digest != part.sha256:
-            raise Broken("store-tampered", f"{self._said(part)} is not what was published")
+            raise Broken("store-tampered", f"{self._describe(part)} is not what was published")
         return rows
 
     def written(self, part: TableRef) -> datetime | None:
-        """When the part's transaction was written last."""
+        """When the part was written last."""
         with self._transaction(writing=False) as connection:
             found = self._find(connection, part)
             return _aware(found.written_at) if found is not None else None
 
     def keep_quarantine(self, ref: TableRef, batches: Iterable[pa.Table]) -> None:
-        """Write the rows that were set aside, each as JSON, under the digest of all of them."""
+        """Write quarantined rows, each as JSON, under the digest of all of them."""
         table = self._tables.quarantine
-        self._ready(None)
+        self._ensure_tables(None)
         with self._transaction() as connection:
             if connection.scalar(sa.select(sa.func.count()).where(table.c.sha256 == ref.sha256)):
                 return
@@ -77,14 +77,14 @@ class SqlSink:
             connection.execute(table.insert(), kept)
 
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
-        """Insert a manifest and what it names in one transaction, or leave the one that has the key alone."""
+        """Insert a manifest and links to its parts in one transaction, unless its key is taken."""
         key = {"partition": partition, "generation": generation}
         insert = INSERTS[self._engine.dialect.name](self._tables.manifests)
         with self._transaction() as connection:
             made = insert.values(**key, manifest=text.decode()).on_conflict_do_nothing()
             if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
                 return False
-            links = [{**key, PART: self._locked(connection, part)} for part in parts]
+            links = [{**key, PART: self._lock_part(connection, part)} for part in parts]
             connection.execute(self._tables.published.insert(), links)
             return True
 
@@ -93,7 +93,7 @@ class SqlSink:
         table = self._tables.manifests
         chosen = sa.select(table.c.manifest).where(table.c.partition == partition, table.c.generation == generation)
         with self._transaction(writing=False) as connection:
-            text = connection.scalar(chosen) if self._has(connection, table) else None
+            text = connection.scalar(chosen) if self._exists(connection, table) else None
         if text is None:
             raise FileNotFoundError(self.location(partition, generation))
         return str(text).encode()
@@ -102,7 +102,7 @@ class SqlSink:
         """Partition and generation of every manifest."""
         table = self._tables.manifests
         with self._transaction(writing=False) as connection:
-            if not self._has(connection, table):
+            if not self._exists(connection, table):
                 return []
             found = connection.execute(sa.select(table.c.partition, table.c.generation))
             return [(str(partition), int(generation)) for partition, generation in found]
@@ -115,7 +115,7 @@ class SqlSink:
         """Every part's digest, and when it was written last."""
         table = self._tables.parts
         with self._transaction(writing=False) as connection:
-            if self._has(connection, table):
+            if self._exists(connection, table):
                 for name, written in connection.execute(sa.select(table.c.sha256, table.c.written_at)).all():
                     yield str(name), _aware(written)
 
@@ -135,36 +135,34 @@ class SqlSink:
             return True
 
     def abandon_uploads(self, before: datetime) -> int:
-        """Nothing: the database rolls back what a killed writer began."""
+        """Nothing to do: the database rolls back what a killed writer began."""
         return 0
 
     def check(self, schema: pa.Schema | None = None) -> list[sa.Table]:
-        """The tables still to be made. Raises Misconfigured where one is not what is needed, naming each difference."""
+        """The tables still to be created. Raises Misconfigured when one differs, naming each difference."""
         with self._transaction(writing=False) as connection:
             return find_missing(self._needed(schema), connection, self.where)
 
     def _needed(self, schema: pa.Schema | None) -> list[sa.Table]:
         return [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
 
-    def _ready(self, schema: pa.Schema | None) -> sa.Table:
-        """The table of predictions, made with all others where they are not there."""
-        needed = self._needed(schema)
+    def _ensure_tables(self, schema: pa.Schema | None) -> None:
+        """Create the tables that are missing; the table of predictions and its view only for a schema."""
         if self.check(schema):
             with self._transaction() as connection:
-                self._make(connection, needed, with_view=schema is not None)
-        return needed[-1]
+                self._create_tables(connection, self._needed(schema), with_view=schema is not None)
 
-    def _make(self, connection: sa.Connection, tables: list[sa.Table], with_view: bool) -> None:
-        serialise(connection, f"tierra {self.where}.{self.dataset}")
+    def _create_tables(self, connection: sa.Connection, tables: list[sa.Table], with_view: bool) -> None:
+        lock(connection, f"tierra {self.where}.{self.dataset}")
         if self._tables.schema and not sa.inspect(connection).has_schema(self._tables.schema):
             connection.execute(sa.schema.CreateSchema(self._tables.schema))
         for table in tables:
             table.create(connection, checkfirst=True)
         if with_view:
-            self._show(connection, tables[-1])
+            self._create_view(connection, tables[-1])
 
-    def _show(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Make the view of what is published."""
+    def _create_view(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Create the view of what is published."""
         name = f"{self.dataset}_current"
         if name in sa.inspect(connection).get_view_names(schema=self._tables.schema):
             return
@@ -174,34 +172,34 @@ class SqlSink:
         select = str(self._tables.current(table).compile(connection)).replace("%%", "%")
         connection.exec_driver_sql(f"create view {quoted} as {select}")
 
-    def _renewed(self, ref: TableRef) -> TableRef:
-        """A part that is there already, as young as if it had been written now."""
+    def _touch(self, ref: TableRef) -> TableRef:
+        """Mark an existing part as written now, so that it is not swept."""
         parts = self._tables.parts
         with self._transaction() as connection:
             renewed = parts.update().where(parts.c.sha256 == ref.sha256).values(written_at=now(connection))
             if connection.execute(renewed.returning(parts.c.id)).first() is None:
-                raise Unavailable("publish-unanswered", f"{self._said(ref)} was swept while it was written again")
+                raise Unavailable("publish-unanswered", f"{self._describe(ref)} was swept while it was written again")
         return ref
 
-    def _locked(self, connection: sa.Connection, part: TableRef) -> int:
-        """A part's number, the part kept from being swept until the transaction ends."""
+    def _lock_part(self, connection: sa.Connection, part: TableRef) -> int:
+        """A part's number; the part cannot be swept until the transaction ends."""
         parts = self._tables.parts
         found = connection.scalar(sa.select(parts.c.id).where(parts.c.sha256 == part.sha256).with_for_update(read=True))
         if found is None:
-            raise Broken("part-late", f"{self._said(part)} is gone")
+            raise Broken("part-late", f"{self._describe(part)} is gone")
         return int(found)
 
     def _find(self, connection: sa.Connection, part: TableRef) -> "sa.Row[tuple[int, bytes, datetime]] | None":
         parts = self._tables.parts
-        if not self._has(connection, parts):
+        if not self._exists(connection, parts):
             return None
         chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == part.sha256)
         return connection.execute(chosen).first()
 
-    def _has(self, connection: sa.Connection, table: sa.Table) -> bool:
+    def _exists(self, connection: sa.Connection, table: sa.Table) -> bool:
         return sa.inspect(connection).has_table(table.name, schema=table.schema)
 
-    def _said(self, part: TableRef) -> str:
+    def _describe(self, part: TableRef) -> str:
         return f"{self.where}.{self.dataset}, part {part.sha256[:12]}"
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The tables of a SQL sink: what they are, and whether those that are there are they."""
+"""The tables of a SQL sink: their definitions, and a check of existing ones against them."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from sqlalchemy.types import TypeEngine
 
 from tierra.errors import Misconfigured
 
-# What we add to the published columns.
+# The columns that the sink adds.
 PART, ROW = "part", "row"
-OURS = (PART, ROW, "partition", "generation")
+RESERVED_COLUMNS = (PART, ROW, "partition", "generation")
 
 
 class SinkTables:
@@ -60,8 +60,8 @@ class SinkTables:
 
     def predictions(self, schema: pa.Schema) -> sa.Table:
         """The table of predictions for rows of an Arrow schema."""
-        if taken := [name for name in schema.names if name in OURS]:
-            raise Misconfigured("sink-columns", f"{self.dataset}: the sink needs the column name '{taken[0]}' itself")
+        if taken := [name for name in schema.names if name in RESERVED_COLUMNS]:
+            raise Misconfigured("sink-columns", f"{self.dataset}: the column name '{taken[0]}' is reserved by the sink")
         ours = [
             sa.Column(PART, sa.BigInteger, sa.ForeignKey(self.parts.c.id), nullable=False),
             sa.Column(ROW, sa.BigInteger, nullable=False),
@@ -82,7 +82,7 @@ class SinkTables:
 
 
 def sql_type(kind: pa.DataType) -> TypeEngine[Any]:
-    """The column type that keeps an Arrow type's values exactly. Raises Misconfigured for one that none keeps."""
+    """The column type that stores an Arrow type exactly. Raises Misconfigured for an unsupported type."""
     if t.is_integer(kind):
         return sa.BigInteger()
     if t.is_floating(kind):
@@ -95,11 +95,11 @@ def sql_type(kind: pa.DataType) -> TypeEngine[Any]:
         return sa.DateTime(timezone=kind.tz is not None)
     if t.is_string(kind) or t.is_large_string(kind):
         return sa.Text()
-    raise Misconfigured("sink-columns", f"no column of a database keeps {kind}")
+    raise Misconfigured("sink-columns", f"the sink cannot store {kind}")
 
 
 def find_missing(tables: list[sa.Table], connection: sa.Connection, where: str) -> list[sa.Table]:
-    """The tables that are not there. Raises Misconfigured for one that is there and is another, column by column."""
+    """The tables that do not exist. Raises Misconfigured for one whose columns differ, naming each difference."""
     names, schema = [table.name for table in tables], tables[0].schema
     found = sa.inspect(connection).get_multi_columns(schema=schema, filter_names=names)
     there = {name: {str(each["name"]): each["type"] for each in columns} for (_, name), columns in found.items()}
@@ -110,16 +110,20 @@ def find_missing(tables: list[sa.Table], connection: sa.Connection, where: str) 
 
 
 def _differences(expected: sa.Table, found: dict[str, TypeEngine[Any]], dialect: sa.Dialect) -> list[str]:
-    there = {name: _said(kind, dialect) for name, kind in found.items()}
-    wanted = {column.name: _said(column.type, dialect) for column in expected.columns}
-    missing = [f"no column '{name}' ({kind})" for name, kind in wanted.items() if name not in there]
+    found_types = {name: _type_name(kind, dialect) for name, kind in found.items()}
+    expected_types = {column.name: _type_name(column.type, dialect) for column in expected.columns}
+    missing = [f"no column '{name}' ({kind})" for name, kind in expected_types.items() if name not in found_types]
     others = [
-        f"'{name}' is {there[name]}, not {kind}"
-        for name, kind in wanted.items()
-        if name in there and there[name] != kind
+        f"'{name}' is {found_types[name]}, not {kind}"
+        for name, kind in expected_types.items()
+        if name in found_types and found_types[name] != kind
     ]
-    return [*missing, *others, *(f"column '{name}' is not ours" for name in there if name not in wanted)]
+    return [
+        *missing,
+        *others,
+        *(f"column '{name}' is unexpected" for name in found_types if name not in expected_types),
+    ]
 
 
-def _said(kind: TypeEngine[Any], dialect: sa.Dialect) -> str:
+def _type_name(kind: TypeEngine[Any], dialect: sa.Dialect) -> str:
     return kind.compile(dialect=dialect).lower()

@@ -34,14 +34,14 @@ def write_table(objects: Objects, stem: str, schema: pa.Schema, batches: Iterabl
 def _repeating(first: list[pa.Table]) -> list[str]:
     """The columns whose values repeat in the first rows.
 
-    A dictionary of values that do not, as of keys and measurements, takes longer to write and more room.
+    For other values, such as keys and measurements, a dictionary takes more time and space.
     """
     seen = {field.name: group.column(field.name).slice(0, ROWS_TRIED) for group in first for field in group.schema}
     return [name for name, values in seen.items() if 2 * len(pc.unique(values)) <= len(values)]
 
 
 def write_batches(objects: Objects, stem: str, batches: Iterator[pa.Table]) -> TableRef:
-    """Write batches of the first one's schema; there must be one."""
+    """Write batches with the schema of the first; there must be at least one."""
     first = next(batches)
     return write_table(objects, stem, first.schema, chain([first], batches))
 
@@ -58,7 +58,7 @@ def in_groups(schema: pa.Schema, batches: Iterable[pa.Table], rows: int = ROWS_A
     for batch in batches:
         waiting = pa.concat_tables([waiting, batch.select(schema.names).cast(schema)])
         while waiting.num_rows >= rows:
-            # Parquet pages begin anew where a chunk does.
+            # A chunk would start a new Parquet page.
             yield waiting.slice(0, rows).combine_chunks()
             waiting = waiting.slice(rows)
     if waiting.num_rows:
@@ -72,12 +72,12 @@ class RowDigest:
         self._sha = hashlib.sha256()
 
     def add(self, batch: pa.Table) -> None:
-        """The next rows."""
+        """Add rows."""
         fresh = batch.replace_schema_metadata(None).combine_chunks()
         self._sha.update(str(fresh.schema).encode())
         for column in fresh.columns:
             for chunk in column.chunks:
-                taken = pc.take(chunk, pa.array(np.arange(len(chunk))))  # without what lies under its nulls
+                taken = pc.take(chunk, pa.array(np.arange(len(chunk))))  # drops the undefined bytes under nulls
                 self._sha.update(pa.record_batch([taken], names=["c"]).serialize())
 
     def hexdigest(self) -> str:

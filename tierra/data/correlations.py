@@ -1,4 +1,4 @@
-"""How columns of a sample go together."""
+"""Correlations between the columns of a sample."""
 
 import numpy as np
 import pyarrow as pa
@@ -18,19 +18,27 @@ def correlate(sample: pa.Table, key: tuple[str, ...] = ()) -> Correlations:
     texts take part when few values differ.
     """
     names = [name for name in sample.column_names if name not in key]
-    numbers = {name: _numbers(sample.column(name)) for name in names if _is_number(sample.schema.field(name).type)}
-    texts = {name: _codes(sample.column(name)) for name in names if t.is_string(sample.schema.field(name).type)}
-    numbers = dict([(name, each) for name, each in numbers.items() if _varies(each)][:CONSIDERED])
-    texts = {name: each for name, each in texts.items() if 1 < each.max(initial=-1) + 1 <= CATEGORIES}
-    texts = dict(list(texts.items())[: COLUMNS // 2])
+    numbers, texts = _number_columns(sample, names), _text_columns(sample, names)
     pearson = _pearson(np.column_stack(list(numbers.values()))) if numbers else np.empty((0, 0))
     best = _strongest(pearson, COLUMNS - len(texts))
     chosen = {name: numbers[name] for name in np.array(list(numbers), object)[best]} | texts
-    order = [name for name in names if name in chosen]
     full = np.full((len(chosen), len(chosen)), np.nan)
     full[: len(best), : len(best)] = pearson[np.ix_(best, best)]
     _fill(full, list(chosen.values()), len(best))
-    return _as_value(list(chosen), full, order)
+    return _as_value(list(chosen), full, [name for name in names if name in chosen])
+
+
+def _number_columns(sample: pa.Table, names: list[str]) -> dict[str, np.ndarray]:
+    """The first columns of numbers that are not constant."""
+    columns = {name: _numbers(sample.column(name)) for name in names if _is_number(sample.schema.field(name).type)}
+    return dict([(name, values) for name, values in columns.items() if _varies(values)][:CONSIDERED])
+
+
+def _text_columns(sample: pa.Table, names: list[str]) -> dict[str, np.ndarray]:
+    """The first columns of text with few distinct values, as codes."""
+    columns = {name: _codes(sample.column(name)) for name in names if t.is_string(sample.schema.field(name).type)}
+    few = [(name, codes) for name, codes in columns.items() if 1 < codes.max(initial=-1) + 1 <= CATEGORIES]
+    return dict(few[: COLUMNS // 2])
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -54,11 +62,11 @@ def _varies(values: np.ndarray) -> bool:
 
 
 def _pearson(values: np.ndarray) -> np.ndarray:
-    """Over the rows where both are there, as pandas does, by matrix products."""
-    there = ~np.isnan(values)
-    centred = np.where(there, values - np.nanmean(values, axis=0), 0.0)
+    """Over the rows where both columns have a value, as pandas does, by matrix products."""
+    present = ~np.isnan(values)
+    centred = np.where(present, values - np.nanmean(values, axis=0), 0.0)
     centred /= np.maximum(np.abs(centred).max(axis=0), np.finfo(float).tiny)
-    weight = there.astype(float)
+    weight = present.astype(float)
     rows, sums, squares = weight.T @ weight, centred.T @ weight, np.square(centred).T @ weight
     with np.errstate(all="ignore"):
         shared = centred.T @ centred - sums * sums.T / rows
@@ -82,7 +90,7 @@ def _fill(full: np.ndarray, columns: list[np.ndarray], numbers: int) -> None:
 
 
 def _ratio(values: np.ndarray, codes: np.ndarray) -> float:
-    """The correlation ratio: the root of the share of variance that lies between the groups."""
+    """The correlation ratio: the root of the share of variance between the groups."""
     both = ~np.isnan(values) & (codes >= 0)
     values, codes = values[both], codes[both]
     total = np.square(values - values.mean()).sum() if len(values) else 0.0

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, with_threshold
-from tierra.model.comparing import compare_models
-from tierra.model.evaluating import OTHERS, evaluate, score_slices, sliced
+from tierra.model.comparison import compare_models
+from tierra.model.evaluate_model import OTHERS, evaluate_model, score_slices, sliced
 from tierra.model.examples import Examples
 from tierra.model.importance import find_importance
 from tierra.model.rules import RateRule
@@ -56,7 +56,7 @@ def numbers() -> Examples:
 
 
 def test_the_curves_of_a_yes_or_no_start_and_end_where_they_must_and_hold_the_area() -> None:
-    found, _ = evaluate(Said(), yes_or_no())
+    found, _ = evaluate_model(Said(), yes_or_no())
     assert found.roc and found.precision_recall and found.calibration and found.scores  # noqa: PT018
     assert (found.roc.x[0], found.roc.y[0], found.roc.x[-1], found.roc.y[-1]) == (0, 0, 1, 1)
     assert np.trapezoid(found.roc.y, found.roc.x) == pytest.approx(found.metrics["roc_auc"], abs=0.01)
@@ -74,7 +74,7 @@ def test_the_confusion_counts_every_row_and_gives_each_class_its_scores(rows: Ex
 
     from tierra.model.artifact import predict
 
-    found, _ = evaluate(Said(), rows)
+    found, _ = evaluate_model(Said(), rows)
     decision = predict(Said(), rows.table, rows.labels).decision
     np.testing.assert_array_equal(found.confusion, confusion_matrix(rows.target, decision))
     expected = precision_recall_fscore_support(rows.target, decision)
@@ -86,12 +86,12 @@ def test_the_confusion_counts_every_row_and_gives_each_class_its_scores(rows: Ex
 def test_a_class_nobody_says_and_nobody_is_scores_zero() -> None:
     rows = several()
     few = Examples(rows.table.assign(p0=0.0), np.minimum(rows.target + 1, 2), rows.labels)
-    found, _ = evaluate(Said(), few)
+    found, _ = evaluate_model(Said(), few)
     assert (found.per_class[0].rows, found.per_class[0].precision, found.per_class[0].recall) == (0, 0, 0)
 
 
 def test_the_residuals_of_a_number_lie_in_a_band_around_zero() -> None:
-    found, _ = evaluate(Said(), numbers())
+    found, _ = evaluate_model(Said(), numbers())
     assert found.residuals and found.residuals_by_prediction  # noqa: PT018
     band = found.residuals_by_prediction
     assert (np.array(band.low) < 0).all()
@@ -106,7 +106,7 @@ def test_the_residuals_of_a_number_lie_in_a_band_around_zero() -> None:
 def test_few_test_rows_are_evaluated_too(count: int) -> None:
     for rows in (yes_or_no(), several(), numbers()):
         target = np.resize([0.0, 1.0], count)
-        found, _ = evaluate(Said(), Examples(rows.table.head(count), target, rows.labels))
+        found, _ = evaluate_model(Said(), Examples(rows.table.head(count), target, rows.labels))
         assert found.rows == count
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.journal import track
 from tierra.model.artifact import predict
 from tierra.model.bootstrap import interval
-from tierra.model.evaluating import evaluate, score_slices
+from tierra.model.evaluate_model import evaluate_model, score_slices
 from tierra.model.evaluation import Evaluation
 from tierra.model.examples import Examples
 from tierra.model.gate import Intervals, Scores
@@ -19,8 +19,8 @@ from tierra.model.metrics import Metrics
 RULE, CHAMPION = "rule", "champion"
 
 
-class Compared(BaseModel):
-    """What the gate judges, and all that a receipt shows of it."""
+class Comparison(BaseModel):
+    """The scores the gate judges, and the evaluations a receipt shows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,14 +36,14 @@ def compare_models(
     scorers: Sequence[str] = (),
     slices: pd.DataFrame | None = None,
     explain: bool = True,
-) -> Compared:
+) -> Comparison:
     """Evaluate each model on its features of the test rows; the best also by slice and, to explain it, by feature.
 
     `models` holds the best by its name, "rule", and "champion" where there is one. The rows
     are the same for all, in the same order.
     """
-    told = track(list(models.items()), "models")
-    evaluated = {name: evaluate(model, rows, scorers) for name, (model, rows) in told}
+    tracked = track(list(models.items()), "models")
+    evaluated = {name: evaluate_model(model, rows, scorers) for name, (model, rows) in tracked}
     evaluations = {name: evaluation for name, (evaluation, _) in evaluated.items()}
     evaluations[best] = evaluations[best].model_copy(
         update={
@@ -51,8 +51,8 @@ def compare_models(
             "importance": find_importance(*models[best], metric, tuple(scorers)) if explain and best != RULE else (),
         }
     )
-    return Compared(scores=_scores(best, evaluations, metric, {name: each[1] for name, each in evaluated.items()}),
-                    evaluations=evaluations)  # fmt: skip
+    return Comparison(scores=_scores(best, evaluations, metric, {name: each[1] for name, each in evaluated.items()}),
+                      evaluations=evaluations)  # fmt: skip
 
 
 def _scores(best: str, found: Mapping[str, Evaluation], metric: str, draws: Mapping[str, Metrics]) -> Scores:
@@ -81,5 +81,5 @@ def _slices(best: str, models: Mapping[str, tuple[Any, Examples]], metric: str, 
     if slices is None or slices.empty:
         return ()
     (model, rows), (rule, same_rows) = models[best], models[RULE]
-    said, baseline = predict(model, rows.table, rows.labels), predict(rule, same_rows.table, rows.labels)
-    return score_slices(slices, rows, said, baseline, metric)
+    predictions, baseline = predict(model, rows.table, rows.labels), predict(rule, same_rows.table, rows.labels)
+    return score_slices(slices, rows, predictions, baseline, metric)

@@ -1,4 +1,4 @@
-"""Measuring a served model on the test rows, in all the ways a receipt shows."""
+"""Evaluate a served model on the test rows, in all the ways a receipt shows."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, predict
@@ -24,25 +25,25 @@ SLICE_DRAWS = 200
 OTHERS = "all others"
 
 
-def evaluate(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> tuple[Evaluation, Metrics]:
+def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> tuple[Evaluation, Metrics]:
     """The metrics with their intervals, and the curves of the task; and the metrics of each bootstrap draw."""
-    said = predict(model, rows.table, rows.labels)
-    draws = draw_metrics(rows.target, said, rows.labels, rows.weight)
+    predictions = predict(model, rows.table, rows.labels)
+    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight)
     evaluation = Evaluation(
         rows=len(rows.target),
         metrics=measure(model, rows, scorers),
         intervals=intervals(draws),
-        **_shapes(rows.target, said, rows.labels),
+        **_shapes(rows.target, predictions, rows.labels),
     )
     return evaluation, draws
 
 
 def score_slices(
-    columns: pd.DataFrame, rows: Examples, said: Predictions, rule: Predictions, metric: str
+    columns: pd.DataFrame, rows: Examples, predictions: Predictions, rule: Predictions, metric: str
 ) -> tuple[SliceScores, ...]:
     """The metric on the rows of each value of each column; numbers in quarters."""
     return tuple(
-        _score_slice(name, value, (values == value).to_numpy(), rows, said, rule, metric)
+        _score_slice(name, value, (values == value).to_numpy(), rows, predictions, rule, metric)
         for name in columns
         for values in [sliced(columns[name])]
         for value in dict.fromkeys([*sorted(set(values) - {OTHERS}), *(set(values) & {OTHERS})])
@@ -63,43 +64,49 @@ def sliced(values: pd.Series) -> pd.Series:
 
 
 def _score_slice(
-    column: str, value: str, inside: np.ndarray, rows: Examples, said: Predictions, rule: Predictions, metric: str
+    column: str,
+    value: str,
+    inside: np.ndarray,
+    rows: Examples,
+    predictions: Predictions,
+    rule: Predictions,
+    metric: str,
 ) -> SliceScores:
-    ours, theirs = (Predictions(each.scores[inside], each.decision[inside]) for each in (said, rule))
+    predicted, ruled = (Predictions(each.scores[inside], each.decision[inside]) for each in (predictions, rule))
     target, weight = rows.target[inside], None if rows.weight is None else rows.weight[inside]
     count = int(inside.sum())
     if count < LEAST_ROWS or (rows.labels.task != "regression" and len(np.unique(target)) < 2):
         return SliceScores(column=column, value=value, rows=count)
-    draws = draw_metrics(target, ours, rows.labels, weight, SLICE_DRAWS)
+    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS)
     if metric not in draws:
         return SliceScores(column=column, value=value, rows=count)
-    score, baseline = (compute_metrics(target, each, rows.labels, weight).get(metric) for each in (ours, theirs))
+    score, baseline = (compute_metrics(target, each, rows.labels, weight).get(metric) for each in (predicted, ruled))
     return SliceScores(
         column=column, value=value, rows=count, score=score, interval=interval(draws[metric]), rule=baseline
     )
 
 
-def _shapes(target: np.ndarray, said: Predictions, labels: Labels) -> Mapping[str, Any]:
-    """The drawings of a task."""
-    scores, _ = distribution(said, labels)
+def _shapes(target: np.ndarray, predictions: Predictions, labels: Labels) -> Mapping[str, Any]:
+    """The curves and counts of a task."""
+    scores, _ = distribution(predictions, labels)
     if labels.task == "regression":
-        error = target - said.scores
+        error = target - predictions.scores
         spread = count_between(error, edges_of(error))
-        return {"residuals": spread, "residuals_by_prediction": _band(said.scores, error), "scores": scores}
-    confusion = _confusion(target, said, labels)
+        return {"residuals": spread, "residuals_by_prediction": _band(predictions.scores, error), "scores": scores}
+    confusion = _confusion(target, predictions, labels)
     classes = {"classes": labels.classes, "confusion": confusion, "per_class": _per_class(confusion, labels)}
     if labels.task == "multiclass":
         return classes
-    roc, precision = _curves(target, said.scores)
-    calibration = _calibration(target, said.scores)
+    roc, precision = _curves(target, predictions.scores)
+    calibration = _calibration(target, predictions.scores)
     return {**classes, "roc": roc, "precision_recall": precision, "calibration": calibration,
             "scores": scores}  # fmt: skip
 
 
-def _confusion(target: np.ndarray, said: Predictions, labels: Labels) -> tuple[tuple[int, ...], ...]:
+def _confusion(target: np.ndarray, predictions: Predictions, labels: Labels) -> tuple[tuple[int, ...], ...]:
     """Rows by actual class, then by decided class."""
     size = len(labels.classes)
-    places = target.astype(int) * size + said.decision.astype(int)
+    places = target.astype(int) * size + predictions.decision.astype(int)
     counts = np.bincount(places, minlength=size * size).reshape(size, size)
     return tuple(tuple(map(int, row)) for row in counts)
 
@@ -117,8 +124,6 @@ def _per_class(confusion: tuple[tuple[int, ...], ...], labels: Labels) -> tuple[
 
 def _curves(target: np.ndarray, scores: np.ndarray) -> tuple[Curve, Curve]:
     """ROC, and precision by recall, thinned to a hundred points."""
-    from sklearn.metrics import precision_recall_curve, roc_curve
-
     false, true, _ = roc_curve(target, scores)
     precision, recall, _ = precision_recall_curve(target, scores)
     return _curve(false, true), _curve(recall[::-1], precision[::-1])

@@ -1,4 +1,4 @@
-"""Profiling a table in one pass: every row counted, a bounded part of it kept."""
+"""Profile a table in one pass: every row is counted, a bounded sample is kept."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
-from tierra.data.associations import correlate
+from tierra.data.correlations import correlate
 from tierra.data.counting import Distinct, Frequencies, Repeated, as_integers, hash_values, mix_hashes
 from tierra.data.frames import plain_type
 from tierra.data.profile import ColumnProfile, Kind, Profile, ValueCount
-from tierra.data.ranks import far_out, finite, ordered_numbers, quantiles
+from tierra.data.ranks import finite_or_none, ordered_numbers, outer_fences, quantiles
 from tierra.data.sampling import Moments, RowSample
 
 QUANTILES = 501
@@ -25,7 +25,7 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
 def profile_table(batches: Iterable[pa.Table], name: str, key: Sequence[str]) -> Profile:
-    """What a table looks like, from its batches; columns of types that are not read are left out.
+    """The profile of a table, from its batches; columns of unsupported types are left out.
 
     Counts, missing, minimum, maximum, mean and standard deviation are exact;
     quantiles, outliers and correlations come from a seeded uniform sample of at
@@ -65,7 +65,7 @@ def _finish(
 
 
 def _plain(batch: pa.Table) -> pa.Table:
-    """The columns that are read, in the types Tierra keeps; NaN is missing, and there is one zero."""
+    """The supported columns in Tierra's types; NaN is missing, and minus zero is zero."""
     columns = {}
     for field in batch.schema:
         # Integers beyond 64 bits with a sign are not integers to Tierra's stores either.
@@ -81,7 +81,7 @@ def _without_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 class _Column:
-    """One column on its way to its profile."""
+    """The running counts of one column."""
 
     def __init__(self, field: pa.Field, among: int) -> None:
         self._field, self._kind = field, _kind(field.type)
@@ -94,7 +94,7 @@ class _Column:
         self._ranks = max(min(QUANTILES, QUANTILES_IN_ALL // among), 51)
 
     def add(self, column: pa.ChunkedArray) -> np.ndarray:
-        """Take in one batch's values. Returns a hash for each row."""
+        """Add one batch's values. Returns a hash for each row."""
         self._missing += column.null_count
         encoded = column.combine_chunks().dictionary_encode()
         encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
@@ -123,9 +123,9 @@ class _Column:
         self._most = most if self._most is None else max(most, self._most)
 
     def profile(self, rows: int, sample: pa.ChunkedArray) -> ColumnProfile:
-        """What the column looks like."""
+        """The column's profile."""
         numbers = ordered_numbers(sample, self._kind)
-        fences, outside = far_out(numbers) if self._kind == "number" else (None, 0.0)
+        fences, outside = outer_fences(numbers) if self._kind == "number" else (None, 0.0)
         measured = self._kind in ("number", "boolean") and self._moments.count
         return ColumnProfile(
             name=self._field.name,
@@ -135,10 +135,10 @@ class _Column:
             missing=self._missing,
             distinct=min(self._distinct.count, rows - self._missing),
             distinct_exact=self._distinct.exact,
-            minimum=self._said(self._least),
-            maximum=self._said(self._most),
-            mean=finite(self._moments.mean) if measured else None,
-            std=finite(self._moments.std) if measured else None,
+            minimum=self._shown(self._least),
+            maximum=self._shown(self._most),
+            mean=finite_or_none(self._moments.mean) if measured else None,
+            std=finite_or_none(self._moments.std) if measured else None,
             infinite=self._infinite,
             sampled=len(numbers),
             quantiles=quantiles(numbers, self._ranks),
@@ -149,12 +149,12 @@ class _Column:
         )
 
     def _frequent(self) -> tuple[ValueCount, ...]:
-        """The values that stand out: those in one row alone say something only when every value is listed."""
+        """The most frequent values; those in a single row only when every value is listed."""
         most = self._frequencies.most(self._listed)
         listed = self._frequencies.exact and self._distinct.count == len(most)
         return tuple(ValueCount(value=value, rows=count) for value, count in most if listed or count > 1)
 
-    def _said(self, value: Any) -> int | float | str | None:
+    def _shown(self, value: Any) -> int | float | str | None:
         if value is None or self._kind != "date":
             return value
         return str(np.datetime64(value, "us" if t.is_timestamp(self._field.type) else "D"))
