@@ -1,4 +1,4 @@
-"""A person's yes before a model serves, where the project file asks for one."""
+"""Manual approval before promotion, where the project file asks for it."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -28,9 +28,9 @@ from tierra.steps.register import is_same_training
 from tierra.store.refs import TableRef
 from tierra.workspace import open_workspace
 
-# The server fails a pause that has run out. We give up before it does, so that a silent night ends green.
+# The server fails a pause that has expired. The run stops waiting before, so that no answer is no failure.
 GRACE = timedelta(hours=1)
-LOOK = 10.0
+POLL_SECONDS = 10.0
 
 
 class Approval(RunInput):
@@ -41,83 +41,86 @@ class Approval(RunInput):
     note: str = Field("", max_length=500, description="Why; kept on the receipt and on the registered run")
 
     @property
-    def said(self) -> str:
+    def reason(self) -> str:
         """The decision as a reason of the verdict."""
-        how = "approved" if self.approve == "yes" else "declined"
-        return f"{how} by {self.name}" + (f": {self.note}" if self.note else "")
+        decision = "approved" if self.approve == "yes" else "declined"
+        return f"{decision} by {self.name}" + (f": {self.note}" if self.note else "")
 
 
 @station
 def approve(
-    project: Project, snapshots: dict[str, TableRef], scores: Scores, verdict: Verdict, asked: Asked
+    project: Project, snapshots: dict[str, TableRef], scores: Scores, verdict: Verdict, request: Asked
 ) -> Verdict:
-    """The verdict after a person had a say: promotion needs their yes, where the project asks for it."""
+    """The verdict after manual approval: where the project asks for it, promotion needs a yes."""
     time_limit = project.gate.approval
     champion = open_workspace().registry().champion(project.name)
-    stands = champion is not None and is_same_training(project, snapshots, champion)
-    if time_limit is None or not verdict.promote or stands:
+    is_champion = champion is not None and is_same_training(project, snapshots, champion)
+    if time_limit is None or not verdict.promote or is_champion:
         return verdict
-    yes, said = _decide(_question(project, scores, verdict), time_limit, asked)
-    note(approval=said)
-    return verdict.model_copy(update={"promote": yes, "reasons": (*verdict.reasons, said)})
+    approved, reason = _decide(_question(project, scores, verdict), time_limit, request)
+    note(approval=reason)
+    return verdict.model_copy(update={"promote": approved, "reasons": (*verdict.reasons, reason)})
 
 
-def _decide(question: str, time_limit: timedelta, asked: Asked) -> tuple[bool, str]:
-    """Whether it may serve, and by whose word."""
-    if asked.approved:
-        return True, "approved with the call" + (f": {asked.reason}" if asked.reason else "")
+def _decide(question: str, time_limit: timedelta, request: Asked) -> tuple[bool, str]:
+    """Whether the model may serve, and the reason."""
+    if request.approved:
+        return True, "approved with the call" + (f": {request.reason}" if request.reason else "")
     run = FlowRunContext.get()
     if run is None or run.flow_run is None or not PREFECT_API_URL.value():
-        return False, "approval is asked for and there is no server to ask on: approve with tierra train --approve"
-    answer = ask(run.flow_run.id, question, time_limit)
+        return (
+            False,
+            "approval is needed and there is no Prefect server to give it on: approve with tierra train --approve",
+        )
+    answer = ask_for_approval(run.flow_run.id, question, time_limit)
     if answer is None:
         return False, f"no one approved within {duration(time_limit)}"
-    return answer.approve == "yes", answer.said
+    return answer.approve == "yes", answer.reason
 
 
-def ask(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
-    """Pause the run until a person answers in the UI; None when nobody does in time.
+def ask_for_approval(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
+    """Pause the run until somebody answers in the UI; None when nobody does in time.
 
-    The process waits and stays alive. Each question has a key of its own, so that
-    a run that died while it waited asks again when it is run again.
+    The process stays alive and polls. Each question has a key of its own, so that
+    a run that died while it waited asks again when it is restarted.
     """
     form = Approval.with_initial_data(description=question)
     until = datetime.now(UTC) + time_limit
-    said = f"waits for approval until {until:%Y-%m-%d %H:%M} UTC"
-    paused: State[Any] = Paused(pause_expiration_time=until + GRACE, pause_key=uuid4().hex, message=said)
+    message = f"waits for approval until {until:%Y-%m-%d %H:%M} UTC"
+    paused: State[Any] = Paused(pause_expiration_time=until + GRACE, pause_key=uuid4().hex, message=message)
     keys = keyset_from_paused_state(paused)
     paused.state_details.run_input_keyset = dict[str, str](**keys)
     with get_client(sync_client=True) as client:
         form.save(keys, run)
         client.set_flow_run_state(run, paused)
-        logger.warning("{}: choose Resume on {}", said, flow_run.ui_url)
+        logger.warning("{}: choose Resume on {}", message, flow_run.ui_url)
         _wait(client, run, until)
         client.set_flow_run_state(run, Running())
     try:
         answer = form.load(keys, run)
         assert isinstance(answer, Approval)
         return answer
-    # Nobody answered, or somebody set the run going by other means than the form.
+    # Nobody answered, or the run was resumed by other means than the form.
     except ValidationError:
         return None
 
 
 def _wait(client: SyncPrefectClient, run: UUID, until: datetime) -> None:
-    """Until the run is no longer paused, or time is up."""
+    """Poll until the run is no longer paused, or time is up."""
     while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
-        time.sleep(min(LOOK, left))
+        time.sleep(min(POLL_SECONDS, left))
         try:
             state = client.read_flow_run(run).state
-        # A server that is started anew is no answer.
+        # The server may be restarting.
         except httpx.HTTPError as error:
-            logger.warning("the server does not answer, the run goes on waiting: {}", error)
+            logger.warning("the server does not answer, the run keeps waiting: {}", error)
             continue
         if state is None or not state.is_paused():
             return
 
 
 def _question(project: Project, scores: Scores, verdict: Verdict) -> str:
-    """What the person who decides has to know, in Markdown."""
+    """The facts for the decision, in Markdown."""
     before = f"champion version {scores.champion_version}" if scores.champion_version else "nothing: it is the first"
     lines = [f"**{inline(project.name)}: shall {inline(verdict.winner)} serve?** It would replace {before}."]
     return "\n\n".join([*lines, *(f"- {inline(each)}" for each in verdict.reasons)])

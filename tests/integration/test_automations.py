@@ -11,10 +11,10 @@ import pytest
 
 from deployments import automations
 from deployments.alert import Alert
-from deployments.deploy import carry_out, find_changes
+from deployments.deploy import apply_changes, find_changes
+from deployments.desired import DesiredState
 from deployments.plan import Deployment
 from deployments.server import open_server
-from deployments.wanted import Wanted
 from tests.ops import Ops, a_server, until
 from tests.servers import Receiver, call_api
 from tierra.project.schedule import When
@@ -38,15 +38,16 @@ QUICK = {
 def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server with our automations; what it waits for minutes for, it waits 10 s for."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
-        patch.setattr(automations, "TO_START", timedelta(seconds=10))
-        patch.setattr(automations, "TO_RETURN", timedelta(seconds=10))
+        patch.setattr(automations, "START_TIMEOUT", timedelta(seconds=10))
+        patch.setattr(automations, "WORKER_TIMEOUT", timedelta(seconds=10))
         patch.setattr(
-            "deployments.wanted._form", lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}}
+            "deployments.desired._parameter_form",
+            lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}},
         )
-        wanted = Wanted([OFTEN, NIGHTLY, *OTHERS], 30, told.url)
-        with open_server(server.url) as there:
-            standing = there.read()
-            carry_out(find_changes(wanted, standing), wanted, standing, there)
+        desired = DesiredState([OFTEN, NIGHTLY, *OTHERS], 30, told.url)
+        with open_server(server.url) as api:
+            current = api.read_state()
+            apply_changes(find_changes(desired, current), desired, current, api)
         yield server
 
 

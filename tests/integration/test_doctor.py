@@ -143,12 +143,12 @@ def test_a_server_behind_auth_and_csrf_is_asked_with_our_auth_string(
     }
     monkeypatch.setattr("deployments.doctor.throwaway.SETTINGS", SETTINGS | guard)
     with throwaway_server() as server:
-        assert server.wait(120), server.symptom()
+        assert server.wait(120), server.last_error()
         stranger = checkout_at(tmp_path, PREFECT_API_URL=server.api.url)
         told = stranger.json("doctor", exit_code=1)
         assert "refuses us (401)" in by_check(told, "broken")["server"][0]
         ours = {**stranger.environment, "PREFECT_API_AUTH_STRING": f"admin:{CANARY}"}
         told = Checkout(stranger.folder, ours).json("doctor", "--deep")
     assert told["well"] is True
-    assert "strangers are refused, our auth string is taken" in by_check(told, "ok")["auth"]
+    assert "calls without auth are refused, our auth string is accepted" in by_check(told, "ok")["auth"]
     assert CANARY not in str(told)

@@ -10,17 +10,17 @@ from rich.console import Console
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.page import headline, write_page
-from tierra.status.seen import Check, Deployed, PoolSeen, ProjectSeen, Recurring, RunSeen, ServerSeen, StoresSeen
-from tierra.status.table import show_status
+from tierra.status.seen import Check, DeploymentSeen, PoolSeen, ProjectSeen, Recurring, RunSeen, ServerSeen, StoresSeen
+from tierra.status.table import render_status
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LONG = "a" * 63
 URL = "http://127.0.0.1:4200/runs/flow-run/5c3f"
 
 
-def deployed(flow: str, project: str, **changes: Any) -> Deployed:
+def deployed(flow: str, project: str, **changes: Any) -> DeploymentSeen:
     schedule = Recurring(text="0 3 * * * UTC", gap_seconds=86_400)
-    return Deployed(**{"id": f"{flow}-{project}", "flow": flow, "project": project, "schedules": (schedule,),
+    return DeploymentSeen(**{"id": f"{flow}-{project}", "flow": flow, "project": project, "schedules": (schedule,),
                        "created": NOW, "next_run": NOW + timedelta(hours=18)} | changes)  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def crashed(project: str) -> RunSeen:
 
 def printed(shown: Status) -> list[str]:
     console = Console(width=120, record=True, file=io.StringIO(), color_system=None)
-    console.print(show_status(shown))
+    console.print(render_status(shown))
     return console.export_text().splitlines()
 
 
@@ -76,7 +76,7 @@ def test_a_schedule_that_is_off_and_a_paused_status_flow_are_told_too() -> None:
     said = [f"{alarm.subject}: {alarm.what}" for alarm in status("rides", deployed=(off, look)).alarms]
     assert said == [
         "score/rides: SCHEDULE IS OFF: 0 3 * * * UTC",
-        "status/all: IS PAUSED: nothing of it runs by itself",
+        "status/all: IS PAUSED: it does not run on schedule",
     ]
 
 
@@ -94,7 +94,7 @@ def test_a_deployment_whose_project_is_gone_is_told() -> None:
 
 def test_the_page_says_the_whole_in_its_first_line() -> None:
     well = status("rides")
-    assert headline(well) == "green: all 2 flows and the installation are well"
+    assert headline(well) == "green: all 2 flows and the installation are healthy"
     assert write_page(well).startswith(f"## {headline(well)}\n")
     assert headline(status("rides", runs=(crashed("rides"),))) == "RED: score/rides"
 
@@ -110,14 +110,7 @@ def test_the_page_has_two_tables_that_markdown_reads() -> None:
 
 
 def test_when_all_is_well_the_first_line_says_so() -> None:
-    assert printed(status("rides"))[0] == "green all 2 flows and the installation are well"
-
-
-def test_the_pool_that_is_asked_for_is_the_one_that_deployments_run_in() -> None:
-    from deployments import plan
-    from tasks import status as looking
-
-    assert looking.POOL == plan.POOL
+    assert printed(status("rides"))[0] == "green all 2 flows and the installation are healthy"
 
 
 def test_machines_get_one_object_with_stable_keys() -> None:

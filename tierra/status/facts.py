@@ -1,11 +1,11 @@
-"""The facts of one flow of one project, and the whole: what `tierra status --json` prints."""
+"""The facts of one flow of one project, and the whole status, as `tierra status --json` prints it."""
 
 from datetime import datetime
 
-from tierra.status.seen import Check, Level, Seen
+from tierra.status.seen import Check, Frozen, Level
 
 
-class FlowFacts(Seen):
+class FlowFacts(Frozen):
     """Everything known of one flow of one project, before it is judged."""
 
     project: str
@@ -44,8 +44,8 @@ class FlowFacts(Seen):
         return f"{self.flow}/{self.project}"
 
 
-class Judgement(Seen):
-    """A level, and every reason for it in words, the worst first."""
+class Judgement(Frozen):
+    """A level and every reason for it, the worst first."""
 
     level: Level
     reasons: tuple[str, ...]
@@ -58,8 +58,8 @@ class FlowStatus(FlowFacts):
     reasons: tuple[str, ...]
 
 
-class Alarm(Seen):
-    """What is said in a line of its own, and what to do about it."""
+class Alarm(Frozen):
+    """An alert line: what is wrong, and what to do about it."""
 
     level: Level
     subject: str
@@ -68,8 +68,8 @@ class Alarm(Seen):
     link: str = ""
 
 
-class Paused(Seen):
-    """A deployment that will not run by itself."""
+class PausedDeployment(Frozen):
+    """A deployment that does not run on schedule, being paused or having a schedule off."""
 
     id: str
     flow: str
@@ -77,8 +77,8 @@ class Paused(Seen):
     why: str
 
 
-class Status(Seen):
-    """How everything stands, the worst first."""
+class Status(Frozen):
+    """The status of every flow and of the installation, the worst first."""
 
     format: int = 1
     moment: datetime
@@ -86,4 +86,4 @@ class Status(Seen):
     health: tuple[Check, ...]
     alarms: tuple[Alarm, ...]
     flows: tuple[FlowStatus, ...]
-    paused: tuple[Paused, ...] = ()
+    paused: tuple[PausedDeployment, ...] = ()
