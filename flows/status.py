@@ -5,13 +5,13 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.status import as_end, collect_status, show_status, tell_paused
+from tasks.status import collect_status, emit_paused_events, show_status, to_state
 
 
 @flow(name="status", flow_run_name="status")
 def status() -> State[Any]:
-    """Look at the stores and the server, write the page, and tell of what is paused."""
+    """Read the stores and the server, write the page, and emit an event for what is paused."""
     seen = collect_status()
     show_status(seen)
-    tell_paused(seen)
-    return as_end(seen)
+    emit_paused_events(seen)
+    return to_state(seen)

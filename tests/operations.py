@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from typer.testing import CliRunner, Result
 
-from deployments.plan import POOL
+from tasks.server.names import POOL
 from tests.servers import call_api
 from tierra.cli.commands import app
 from tierra.report.index import Run, add_run

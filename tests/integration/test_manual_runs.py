@@ -35,7 +35,7 @@ def served(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def here(served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    monkeypatch.setattr("tasks.approval.LOOK", 0.3)
+    monkeypatch.setattr("tasks.approval.POLL_SECONDS", 0.3)
     return stand_in(Path(shutil.copytree(served, tmp_path / "here")), monkeypatch)
 
 
@@ -261,7 +261,7 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
 
 
 def test_the_first_model_waits_too(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.approval.LOOK", 0.3)
+    monkeypatch.setattr("tasks.approval.POLL_SECONDS", 0.3)
     here = stand_in(tmp_path / "new", monkeypatch)
     here.restate(gate=GATE)
     with answering(prefect_server, {"approve": "no", "name": "Ana"}):

@@ -142,13 +142,13 @@ def status(
     with one_line_errors():
         from tierra.cli.console import out, print_json
 
-        seen = find_function("tasks.status", "look_from_outside")(project)
+        seen = find_function("tasks.status", "read_status")(project)
         if as_json:
             print_json(seen.model_dump_json(indent=1))
         else:
-            from tierra.status.table import show_status
+            from tierra.status.table import render_status
 
-            out.print(show_status(seen), soft_wrap=False)
+            out.print(render_status(seen), soft_wrap=False)
     if seen.level == "red":
         raise typer.Exit(RED)
 
