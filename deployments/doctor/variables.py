@@ -28,8 +28,8 @@ def find_database() -> str:
 def find_secrets(settings: Settings) -> list[str]:
     """What must not be printed: the secrets of Tierra's settings and of Prefect's variables, whole and in parts."""
     variables = {**_read_env_file(), **os.environ}
-    ours = {name: value for name, value in variables.items() if name.startswith(("PREFECT_", "TIERRA_"))}
-    values = [value for name, value in ours.items() if is_secret(name, value)]
+    set_here = {name: value for name, value in variables.items() if name.startswith(("PREFECT_", "TIERRA_"))}
+    values = [value for name, value in set_here.items() if is_secret(name, value)]
     parts = [part for value in values for part in (_password(value), unquote(_password(value)))]
     return sorted({*settings.secrets(), *values, *parts} - {""}, key=len, reverse=True)
 

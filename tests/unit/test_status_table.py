@@ -50,7 +50,7 @@ def test_it_fits_120_columns_however_long_names_are() -> None:
     lines = printed(status("rides", LONG, runs=(crashed(LONG),)))
     assert max(map(len, lines)) <= 120
     header = next(line for line in lines if "last success" in line)
-    assert header.rstrip().endswith("set aside")
+    assert header.rstrip().endswith("quarantined")
 
 
 def test_the_worst_is_first_in_lines_and_in_the_table() -> None:

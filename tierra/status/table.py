@@ -15,7 +15,7 @@ from tierra.status.words import ago, ahead, length
 LEVELS = {"red": ("RED", "bold white on red"), "amber": ("AMBER", "bold black on yellow"), "green": ("green", "green")}
 # Columns and their greatest widths; with a space between them, under 120 together.
 COLUMNS = (
-    ("flow", 27),
+    ("flow", 25),
     ("last success", 12),
     ("last end", 16),
     ("next", 9),
@@ -24,7 +24,7 @@ COLUMNS = (
     ("p95", 6),
     ("champion", 9),
     ("rows", 9),
-    ("set aside", 9),
+    ("quarantined", 11),
 )
 
 
@@ -94,7 +94,7 @@ def _table(status: Status) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True, width=5)
     for name, width in COLUMNS:
-        right = name in ("retries", "p50", "p95", "rows", "set aside")
+        right = name in ("retries", "p50", "p95", "rows", "quarantined")
         table.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis", justify="right" if right else "left")
     for flow in status.flows:
         table.add_row(Text(*_word(flow.level)), *map(Text, cells(flow, status.moment)))
