@@ -201,7 +201,7 @@ def test_records_are_read_newest_first_whatever_else_lies_there(receipts: Path) 
     assert len(found) == 5
     assert found[-1] == RUN
     assert [run.flow for run in read_runs(receipts, "train")] == ["train"] * 2
-    assert len(read_runs(receipts, most=3)) <= 3
+    assert len(read_runs(receipts, limit=3)) <= 3
 
 
 def test_a_page_that_cannot_be_drawn_leaves_its_record(receipts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
