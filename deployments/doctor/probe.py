@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.throwaway import find_last_error
+from tierra.settings import load_settings
 from tierra.status.words import first_line
 
 FINDINGS = TypeAdapter(list[Finding])
@@ -35,7 +36,6 @@ def probe(name: str, *arguments: str, seconds: float = 90) -> Iterator[Finding]:
 def main(name: str, *arguments: str) -> None:
     """Run one check here, and print what it found as the last line."""
     from deployments.doctor import places
-    from tierra.settings import load_settings
 
     found = list(getattr(places, f"check_{name}")(load_settings(), *arguments))
     sys.stdout.write("\n" + FINDINGS.dump_json(found).decode())

@@ -6,6 +6,7 @@ from functools import cache
 from itertools import islice, pairwise
 from typing import Any
 
+from prefect.client.schemas.schedules import RRuleSchedule
 from pydantic import ValidationError
 
 from tierra.project.schedule import When, longest_gap
@@ -38,8 +39,6 @@ def _cron_gap(cron: str, timezone: str) -> float | None:
 
 
 def _rrule_gap(rule: dict[str, Any]) -> float | None:
-    from prefect.client.schemas.schedules import RRuleSchedule
-
     coming: Iterator[datetime] = RRuleSchedule(**rule).to_rrule().xafter(datetime.now(UTC))
     steps = [after - before for before, after in pairwise(islice(coming, RULE_RUNS))]
     return max(steps).total_seconds() if steps else None

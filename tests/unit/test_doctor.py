@@ -55,12 +55,14 @@ def levels(found: Iterator[Finding] | Finding | list[Finding]) -> list[str]:
 
 
 def test_the_matrix_is_what_pyproject_bounds() -> None:
-    said = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    library = dict(line.rstrip(")").replace("[binary]", "").split(" (") for line in said["project"]["dependencies"])
-    group = said["tool"]["poetry"]["group"]["app"]["dependencies"]
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    library = dict(
+        line.rstrip(")").replace("[binary]", "").split(" (") for line in pyproject["project"]["dependencies"]
+    )
+    group = pyproject["tool"]["poetry"]["group"]["app"]["dependencies"]
     application = {name: each["version"] if isinstance(each, dict) else each for name, each in group.items()}
     assert library | application == versions.MATRIX
-    assert said["project"]["requires-python"] == versions.PYTHON
+    assert pyproject["project"]["requires-python"] == versions.PYTHON
 
 
 def test_no_known_breaker_is_within_the_bounds() -> None:
@@ -70,7 +72,7 @@ def test_no_known_breaker_is_within_the_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "installed", "said", "level"),
+    ("package", "installed", "expected", "level"),
     [
         ("fastapi", "0.153.0", "422", "broken"),
         ("fastapi", "0.151.0rc1", "outside", "warning"),
@@ -83,13 +85,13 @@ def test_no_known_breaker_is_within_the_bounds() -> None:
     ],
 )
 def test_a_version_outside_is_named_with_its_symptom_and_bound(
-    monkeypatch: pytest.MonkeyPatch, package: str, installed: str, said: str, level: str
+    monkeypatch: pytest.MonkeyPatch, package: str, installed: str, expected: str, level: str
 ) -> None:
     real = versions.version
     monkeypatch.setattr(versions, "version", lambda name: installed if name == package else real(name))
     (found,) = versions.check_versions()
     assert found.level == level
-    for part in (package, installed, versions.MATRIX[package], said):
+    for part in (package, installed, versions.MATRIX[package], expected):
         assert part in found.said
     assert f"{package}{versions.MATRIX[package]}" in found.remedy
 
@@ -369,7 +371,7 @@ def test_the_symptom_is_the_first_line_of_the_last_error() -> None:
 # the command
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
+def set_findings(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
     monkeypatch.setattr(doctor, "_checks", lambda *_: [lambda: iter(findings)])
 
 
@@ -384,7 +386,7 @@ def told(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
 def test_only_what_is_broken_fails_the_command(
     root: Path, monkeypatch: pytest.MonkeyPatch, findings: list[Finding], exit_code: int, end: str
 ) -> None:
-    told(monkeypatch, *findings)
+    set_findings(monkeypatch, *findings)
     done = CliRunner().invoke(app, ["doctor"])
     assert (done.exit_code, end in done.output) == (exit_code, True)
     lines = done.output.splitlines()
@@ -394,7 +396,7 @@ def test_only_what_is_broken_fails_the_command(
 
 
 def test_machines_get_one_object(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told(monkeypatch, DoctorCheck("disk").broken("no room", "Free some"))
+    set_findings(monkeypatch, DoctorCheck("disk").broken("no room", "Free some"))
     done = CliRunner().invoke(app, ["doctor", "--json"])
     found = json.loads(done.stdout)
     assert (done.exit_code, found["well"], found["server"]) == (1, False, None)
@@ -405,8 +407,8 @@ def test_no_secret_is_printed_whoever_quotes_it(root: Path, monkeypatch: pytest.
     monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", f"postgresql://me:{CANARY}%2F@host/db")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:swordfish")
     monkeypatch.setenv("PREFECT_API_URL", "http://me:sesame@127.0.0.1:9/api")
-    said = f"cannot reach postgresql://me:{CANARY}%2F@host/db with {CANARY}/ or admin:swordfish, swordfish, sesame"
-    told(monkeypatch, DoctorCheck("connection").broken(said, said))
+    message = f"cannot reach postgresql://me:{CANARY}%2F@host/db with {CANARY}/ or admin:swordfish, swordfish, sesame"
+    set_findings(monkeypatch, DoctorCheck("connection").broken(message, message))
     for arguments in (["doctor"], ["doctor", "--json"]):
         printed = CliRunner().invoke(app, arguments).output
         assert "cannot reach" in printed
@@ -420,13 +422,13 @@ def test_no_secret_is_printed_whoever_quotes_it(root: Path, monkeypatch: pytest.
 def test_the_server_we_are_told_of_is_asked_unless_a_throwaway_is_wanted(
     root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], server: str | None
 ) -> None:
-    asked: list[str | None] = []
+    checked: list[str | None] = []
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    monkeypatch.setattr(doctor, "check_throwaway", lambda: asked.append(None) or iter(()))
-    monkeypatch.setattr(doctor, "_check_server", lambda url, deep: asked.append(url) or iter(()))
+    monkeypatch.setattr(doctor, "check_throwaway", lambda: checked.append(None) or iter(()))
+    monkeypatch.setattr(doctor, "_check_server", lambda url, deep: checked.append(url) or iter(()))
     monkeypatch.setattr(doctor, "probe", lambda *_, **__: iter(()))
     CliRunner().invoke(app, arguments)
-    assert asked == [server]
+    assert checked == [server]
 
 
 def test_a_server_that_is_away_is_followed_by_whether_one_could_run_here(

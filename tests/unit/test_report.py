@@ -147,7 +147,7 @@ def test_a_metric_nobody_named_is_called_by_its_own_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [
         (0.6870123, "0.6870"),
         (21034.5, "21,034"),
@@ -157,8 +157,8 @@ def test_a_metric_nobody_named_is_called_by_its_own_name() -> None:
         (0, "0.0000"),
     ],
 )
-def test_a_measure_is_written_for_its_size(value: float, said: str) -> None:
-    assert amount(value) == said
+def test_a_measure_is_written_for_its_size(value: float, expected: str) -> None:
+    assert amount(value) == expected
 
 
 def test_a_cell_of_markdown_stays_one_cell() -> None:

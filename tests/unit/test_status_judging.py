@@ -95,7 +95,7 @@ def test_the_crash_that_is_the_last_end_is_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "level", "said"),
+    ("pool", "level", "expected"),
     [
         (None, "red", "there is no work pool tierra"),
         (PoolSeen(name="tierra"), "red", "no worker is online in pool tierra"),
@@ -106,10 +106,10 @@ def test_the_crash_that_is_the_last_end_is_told_once() -> None:
         (PoolSeen(name="tierra", paused=True, workers=(WorkerSeen(name="a", online=True),)), "red", "WORK POOL"),
     ],
 )  # fmt: skip
-def test_without_a_worker_nothing_is_well(pool: PoolSeen | None, level: str, said: str) -> None:
+def test_without_a_worker_nothing_is_well(pool: PoolSeen | None, level: str, expected: str) -> None:
     check = judge_pool(pool, "tierra", NOW)
     assert check.level == level
-    assert check.what.startswith(said)
+    assert check.what.startswith(expected)
 
 
 def test_a_server_with_a_fault_is_red_and_says_it() -> None:

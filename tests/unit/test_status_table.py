@@ -73,8 +73,8 @@ def test_a_paused_deployment_has_a_line_of_its_own() -> None:
 def test_a_schedule_that_is_off_and_a_paused_status_flow_are_told_too() -> None:
     off = deployed("score", "rides", schedules=(Recurring(text="0 3 * * * UTC", active=False, gap_seconds=86_400),))
     look = deployed("status", "all", paused=True)
-    said = [f"{alarm.subject}: {alarm.what}" for alarm in status("rides", deployed=(off, look)).alarms]
-    assert said == [
+    lines = [f"{alarm.subject}: {alarm.what}" for alarm in status("rides", deployed=(off, look)).alarms]
+    assert lines == [
         "score/rides: SCHEDULE IS OFF: 0 3 * * * UTC",
         "status/all: IS PAUSED: it does not run on schedule",
     ]
@@ -114,13 +114,13 @@ def test_when_all_is_well_the_first_line_says_so() -> None:
 
 
 def test_machines_get_one_object_with_stable_keys() -> None:
-    said = json.loads(status("rides", runs=(crashed("rides"),)).model_dump_json())
-    assert list(said) == ["format", "moment", "level", "health", "alarms", "flows", "paused"]
-    assert list(said["flows"][0]) == [
+    fields = json.loads(status("rides", runs=(crashed("rides"),)).model_dump_json())
+    assert list(fields) == ["format", "moment", "level", "health", "alarms", "flows", "paused"]
+    assert list(fields["flows"][0]) == [
         "project", "flow", "schedule", "gap_seconds", "late_after_seconds",
         "deployed", "paused", "switched_off", "since", "last_success",
         "last_outcome", "last_mood", "last_ended", "error", "link", "next_run", "running_since", "waiting_since",
         "late", "late_since", "crashed_24h", "retries_24h", "p50_seconds", "p95_seconds", "champion", "champion_since",
         "partition", "rows", "quarantined", "level", "reasons",
     ]  # fmt: skip
-    assert Status.model_validate(said).level == "red"
+    assert Status.model_validate(fields).level == "red"
