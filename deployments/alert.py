@@ -60,7 +60,7 @@ class Message:
     def paused(cls) -> "Message":
         """A deployment or its schedule is paused until somebody resumes it."""
         name = "event.resource['prefect.resource.name']"
-        return cls(f"{name} ~ ' is paused'", "event.payload.why", name)
+        return cls(f"{name} ~ ' does not run'", "event.payload.why", name)
 
     @classmethod
     def approval_needed(cls) -> "Message":
