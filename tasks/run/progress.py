@@ -22,8 +22,14 @@ SHARES: Final = {
               "find-changed": 10, "sweep-parts": 1},
 }  # fmt: skip
 # The stations of each partition, in proportion; together they share the rest, the same for each partition.
-PARTITION_SHARES: Final = {"pull-partition": 30, "validate-partition": 8, "join-partition": 12, "compare-partition": 10,
-               "predict-partition": 35, "publish-partition": 5}  # fmt: skip
+PARTITION_SHARES: Final = {
+    "pull-partition": 30,
+    "validate-partition": 8,
+    "join-partition": 12,
+    "compare-partition": 10,
+    "predict-partition": 35,
+    "publish-partition": 5,
+}
 # A bar moves in steps of five of a hundred, so a run sends about twenty updates at most.
 MIN_STEP = 5.0
 MIN_SECONDS = 2.0

@@ -20,8 +20,8 @@ URL = "http://127.0.0.1:4200/runs/flow-run/5c3f"
 
 def deployed(flow: str, project: str, **changes: Any) -> DeploymentSeen:
     schedule = Recurring(text="0 3 * * * UTC", gap_seconds=86_400)
-    return DeploymentSeen(**{"id": f"{flow}-{project}", "flow": flow, "project": project, "schedules": (schedule,),
-                       "created": NOW, "next_run": NOW + timedelta(hours=18)} | changes)  # fmt: skip
+    fields = {"id": f"{flow}-{project}", "flow": flow, "project": project, "schedules": (schedule,), "created": NOW}
+    return DeploymentSeen(**fields | {"next_run": NOW + timedelta(hours=18)} | changes)
 
 
 def status(*projects: str, runs: tuple[RunSeen, ...] = (), **changes: Any) -> Status:
