@@ -252,8 +252,10 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
 ) -> None:
     from tasks import approval
 
-    waiting = approval.ask
-    monkeypatch.setattr(approval, "ask", lambda run, question, _: waiting(run, question, timedelta(seconds=3)))
+    waiting = approval.ask_for_approval
+    monkeypatch.setattr(
+        approval, "ask_for_approval", lambda run, question, _: waiting(run, question, timedelta(seconds=3))
+    )
     here.restate(candidates=BETTER, gate=GATE)
     name, end = train()
     assert (name, end.reason) == ("KeptChampion", "no one approved within 3m")
