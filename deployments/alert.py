@@ -1,4 +1,4 @@
-"""Whom a failure is told, and in which words: the templates that the server fills in when it happens."""
+"""Alert messages: who receives one, and the templates that the server fills in when something happens."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,7 +7,8 @@ from uuid import UUID
 
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 
-from deployments.plan import POOL, Deployment
+from deployments.plan import Deployment
+from tasks.server.names import POOL
 from tierra.spec import format_duration
 
 PROJECT = "(flow_run.parameters.project or 'all projects')"
@@ -18,8 +19,8 @@ RUN_LINK = "(flow_run | ui_url)"
 
 
 @dataclass(frozen=True)
-class Page:
-    """One message, each part an expression of the server's template language."""
+class Message:
+    """One alert message, each part an expression of the server's template language."""
 
     subject: str
     reason: str
@@ -28,81 +29,82 @@ class Page:
     link: str = "''"
 
     @classmethod
-    def failed(cls) -> "Page":
+    def failed(cls) -> "Message":
         """A run failed for good: its retries ran out, or nothing could be retried."""
         return cls._of_run(WHAT, REASON)
 
     @classmethod
-    def crashed(cls) -> "Page":
+    def crashed(cls) -> "Message":
         """A run was killed each time it was started, or could not be started."""
         return cls._of_run("flow.name ~ ' crashed and is given up'", REASON)
 
     @classmethod
-    def overdue(cls, deployment: Deployment, longest: timedelta) -> "Page":
-        """No run of a deployment was completed in time."""
-        reason = (
+    def overdue(cls, deployment: Deployment, longest: timedelta) -> "Message":
+        """No run of a deployment completed in time."""
+        allowed = f"{format_duration(longest)}, the longest its schedule allows"
+        reason = f"no run of {deployment.name} completed for {allowed}"
             f"no run of {deployment.name} completed for {format_duration(longest)}, the longest its schedule allows"
         )
-        return cls(_text(f"{deployment.name} is overdue"), _text(reason), _text(deployment.project))
+        return cls(_literal(f"{deployment.name} is overdue"), _literal(reason), _literal(deployment.project))
 
     @classmethod
-    def rejected(cls, deployment: Deployment) -> "Page":
-        """The data broke its contract two scheduled times running."""
-        subject = _text(f"{deployment.name}: data rejected two nights running")
-        return cls(subject, REASON, _text(deployment.project), PARTITION, RUN_LINK)
+    def rejected(cls, deployment: Deployment) -> "Message":
+        """Two scheduled runs in a row rejected their data."""
+        subject = _literal(f"{deployment.name}: data rejected two nights running")
+        return cls(subject, REASON, _literal(deployment.project), PARTITION, RUN_LINK)
 
     @classmethod
-    def no_worker(cls) -> "Page":
-        """Nobody takes runs."""
+    def no_worker(cls) -> "Message":
+        """No worker polls the pool."""
         reason = f"no worker polls the pool {POOL}: nothing runs until one is started"
-        return cls(_text("no healthy worker"), _text(reason))
+        return cls(_literal("no healthy worker"), _literal(reason))
 
     @classmethod
-    def paused(cls) -> "Page":
-        """A deployment, or its schedule, is switched off until somebody switches it on."""
+    def paused(cls) -> "Message":
+        """A deployment or its schedule is paused until somebody resumes it."""
         name = "event.resource['prefect.resource.name']"
-        return cls(f"{name} ~ ' stands still'", "event.payload.why", name)
+        return cls(f"{name} ~ ' does not run'", "event.payload.why", name)
 
     @classmethod
-    def waiting(cls) -> "Page":
-        """A training run asks whether its model shall serve."""
+    def approval_needed(cls) -> "Message":
+        """A training run is paused until somebody approves its model."""
         return cls._of_run(WHAT, REASON)
 
     @classmethod
-    def _of_run(cls, what: str, reason: str) -> "Page":
+    def _of_run(cls, what: str, reason: str) -> "Message":
         return cls(f"{PROJECT} ~ ': ' ~ {what}", reason, PROJECT, PARTITION, RUN_LINK)
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A block of the server's that takes messages: a webhook of ours, or any notification block."""
+    """The block on the server that sends messages: our own webhook, or any notification block."""
 
     block: UUID
     kind: Literal["webhook", "notification"]
 
-    def tell(self, page: Page) -> ActionTypes:
-        """The action that sends a page."""
+    def send(self, message: Message) -> ActionTypes:
+        """The action that sends a message."""
         if self.kind == "webhook":
-            return CallWebhook(block_document_id=self.block, payload=_as_json(page))
+            return CallWebhook(block_document_id=self.block, payload=_as_json(message))
         return SendNotification(
-            block_document_id=self.block, subject=f"Tierra: {{{{ {page.subject} }}}}", body=_as_text(page)
+            block_document_id=self.block, subject=f"Tierra: {{{{ {message.subject} }}}}", body=_as_text(message)
         )
 
 
-def _text(words: str) -> str:
-    """Words as a literal of the template language."""
-    return "'" + words.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def _literal(text: str) -> str:
+    """A text as a string literal of the template language."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _line(page: Page) -> str:
-    return f"{page.subject} ~ ': ' ~ {page.reason}"
+def _line(message: Message) -> str:
+    return f"{message.subject} ~ ': ' ~ {message.reason}"
 
 
-def _as_json(page: Page) -> str:
-    fields = {"text": _line(page), "subject": page.subject, "project": page.project,
-              "partition": page.partition, "reason": page.reason, "link": page.link}  # fmt: skip
+def _as_json(message: Message) -> str:
+    fields = {"text": _line(message), "subject": message.subject, "project": message.project,
+              "partition": message.partition, "reason": message.reason, "link": message.link}  # fmt: skip
     return "{" + ", ".join(f'"{name}": {{{{ ({value}) | tojson }}}}' for name, value in fields.items()) + "}"
 
 
-def _as_text(page: Page) -> str:
-    return "\n".join(f"{{{{ {each} }}}}" for each in (page.reason, page.partition, page.link))
+def _as_text(message: Message) -> str:
+    return "\n".join(f"{{{{ {each} }}}}" for each in (message.reason, message.partition, message.link))

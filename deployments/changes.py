@@ -1,4 +1,4 @@
-"""The difference between what is wanted and what stands on a server. Pure."""
+"""The difference between the desired state and the state of a server. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from uuid import UUID
 from prefect.events import AutomationCore
 
 from deployments.alert import Alert
-from deployments.plan import POOL
-from deployments.server import ALERT, Standing
-from deployments.wanted import Wanted
+from deployments.desired import DesiredState
+from deployments.server import ALERT_BLOCK, ServerState
+from tasks.server.names import POOL
 
-UNKNOWN = UUID(int=0)
+PLACEHOLDER = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -25,49 +25,49 @@ class Change:
     details: tuple[str, ...] = ()
 
 
-def find_changes(wanted: Wanted, standing: Standing) -> list[Change]:
-    """What must happen so that the server holds what is wanted, in the order to do it."""
-    automations = wanted.automations(alert_of(wanted, standing))
+def find_changes(desired: DesiredState, current: ServerState) -> list[Change]:
+    """The changes that bring the server to the desired state, in the order to make them."""
+    automations = desired.automations(choose_alert(desired, current))
     return [
-        *([] if standing.pool else [Change("create", "pool", POOL)]),
-        *_alert(wanted, standing),
-        *_changes("deployment", wanted.deployments, standing.deployments),
-        *_changes("automation", _plain(automations), _plain(standing.automations)),
+        *([] if current.pool else [Change("create", "pool", POOL)]),
+        *_alert_change(desired, current),
+        *_changes("deployment", desired.deployments, current.deployments),
+        *_changes("automation", _as_fields(automations), _as_fields(current.automations)),
     ]
 
 
-def alert_of(wanted: Wanted, standing: Standing) -> Alert | None:
-    """Whom pages go to; with a placeholder for a block that does not stand yet."""
-    if wanted.block:
-        return standing.alert
-    return (standing.alert or Alert(UNKNOWN, "webhook")) if wanted.webhook else None
+def choose_alert(desired: DesiredState, current: ServerState) -> Alert | None:
+    """The alert that messages go to; a placeholder id for a block that is yet to be created."""
+    if desired.block:
+        return current.alert
+    return (current.alert or Alert(PLACEHOLDER, "webhook")) if desired.webhook else None
 
 
-def _alert(wanted: Wanted, standing: Standing) -> Iterator[Change]:
-    if wanted.block or not wanted.webhook or wanted.webhook == standing.webhook:
+def _alert_change(desired: DesiredState, current: ServerState) -> Iterator[Change]:
+    if desired.block or not desired.webhook or desired.webhook == current.webhook:
         return
-    yield Change("change" if standing.webhook else "create", "alert", ALERT)
+    yield Change("change" if current.webhook else "create", "alert", ALERT_BLOCK)
 
 
 def _changes(
-    kind: Literal["deployment", "automation"], wanted: dict[str, dict[str, Any]], standing: dict[str, dict[str, Any]]
+    kind: Literal["deployment", "automation"], desired: dict[str, dict[str, Any]], current: dict[str, dict[str, Any]]
 ) -> Iterator[Change]:
-    for name, fields in wanted.items():
-        if name not in standing:
-            yield Change("create", kind, name, tuple(_first_sight(fields)))
-        elif details := tuple(_different(fields, standing[name])):
+    for name, fields in desired.items():
+        if name not in current:
+            yield Change("create", kind, name, tuple(_list_schedules(fields)))
+        elif details := tuple(_differences(fields, current[name])):
             yield Change("change", kind, name, details)
-    for name in sorted(set(standing) - set(wanted)):
+    for name in sorted(set(current) - set(desired)):
         yield Change("remove", kind, name)
 
 
-def _plain(automations: dict[str, AutomationCore]) -> dict[str, dict[str, Any]]:
-    """Automations in the form they are sent in; whether one is paused is a person's matter."""
+def _as_fields(automations: dict[str, AutomationCore]) -> dict[str, dict[str, Any]]:
+    """Automations as they are sent to the server; whether one is enabled is left to people."""
     return {name: _ordered(each.model_dump(mode="json", exclude={"enabled"})) for name, each in automations.items()}
 
 
 def _ordered(value: Any) -> Any:
-    """Sets become lists in any order."""
+    """Sets become lists in any order, so lists are sorted before they are compared."""
     if isinstance(value, dict):
         return {name: _ordered(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -75,25 +75,25 @@ def _ordered(value: Any) -> Any:
     return value
 
 
-def _first_sight(fields: dict[str, Any]) -> Iterator[str]:
+def _list_schedules(fields: dict[str, Any]) -> Iterator[str]:
     for each in fields.get("schedules", ()):
-        yield _short(each)
+        yield _abbreviate(each)
 
 
-def _different(wanted: dict[str, Any], standing: dict[str, Any]) -> Iterator[str]:
-    for name, value in wanted.items():
-        if value != standing.get(name):
-            yield f"{name}: {_short(standing.get(name))} -> {_short(value)}"
+def _differences(desired: dict[str, Any], current: dict[str, Any]) -> Iterator[str]:
+    for name, value in desired.items():
+        if value != current.get(name):
+            yield f"{name}: {_abbreviate(current.get(name))} -> {_abbreviate(value)}"
 
 
-def _short(value: Any) -> str:
-    """A value in few words."""
+def _abbreviate(value: Any) -> str:
+    """A value in at most 60 characters."""
     match value:
         case {"times": {"cron": cron}, "timezone": zone}:
             return f"{cron} {zone}"
         case {"times": {"interval": seconds}, "timezone": zone}:
             return f"every {seconds // 60} min {zone}"
         case list():
-            return "[" + "; ".join(_short(each) for each in value) + "]"
+            return "[" + "; ".join(_abbreviate(each) for each in value) + "]"
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""The plan: which deployments the projects ask for. Pure: projects in, deployments out."""
+"""The deployments that the projects ask for. Planning is pure: projects in, deployments out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,16 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tasks.server.names import TAG
 from tierra.environment import QUIET
-from tierra.project.project import Project
+from tierra.project.project import Project, list_projects, load_project
 from tierra.project.schedule import When, longest_gap
 
-POOL = "tierra"
-# Every deployment of ours carries it; what carries it and is not planned is removed from the server.
-TAG = "tierra"
-# Prefect's least is 30 s; a run is taken for dead after three silent ones.
+# Prefect's minimum is 30 s; a run that misses three is taken for crashed.
 HEARTBEAT_SECONDS = 60
-UPKEEP = "Refreshes the page that says how every project does"
+STATUS_DESCRIPTION = "Refreshes the page that says how every project does"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the processes of its runs have in their environment."""
+        """Environment variables of its runs."""
         return QUIET | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(self.heartbeat_seconds)}
 
     def expected_within(self, now: datetime | None = None) -> timedelta | None:
@@ -53,15 +51,13 @@ class Deployment:
 
 
 def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS) -> list[Deployment]:
-    """Training and scoring of every project, in the order of their names, and the status of all."""
+    """A `train` and a `score` deployment for each project, in the order of their names, and one `status` for all."""
     listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in ("train", "score")]
     return [*listed, _status(heartbeat_seconds)] if listed else []
 
 
 def load_projects(folder: Path, overlay: str | None = None) -> list[Project]:
-    """Every project under a folder. Raises Misconfigured on the first that is wrong."""
-    from tierra.project.project import list_projects, load_project
-
+    """Every project under a folder. Raises Misconfigured at the first broken project file."""
     return [load_project(name, folder, overlay) for name in list_projects(folder)]
 
 
@@ -70,7 +66,7 @@ def _deployment(project: Project, flow: str, heartbeat_seconds: int) -> Deployme
         flow=flow,
         project=project.name,
         description=project.card.goal,
-        # The folder's name is what a flow finds a project by.
+        # A flow finds its project by the folder's name.
         parameters={"project": project.folder.name},
         times=project.schedule.times(flow),
         late_after=project.schedule.late_after,
@@ -83,7 +79,7 @@ def _status(heartbeat_seconds: int) -> Deployment:
     return Deployment(
         flow="status",
         project="all",
-        description=UPKEEP,
+        description=STATUS_DESCRIPTION,
         times=(When(every=timedelta(minutes=15), timezone="UTC"),),
         late_after=timedelta(minutes=30),
         tags=(TAG,),

@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from deployments.plan import POOL, Deployment, load_projects, plan
+from deployments.plan import Deployment, load_projects, plan
 from deployments.times import times_of
+from tasks.server.names import POOL
 from tierra.project.schedule import When
 
 FILE = Path("prefect.yaml")
@@ -21,7 +22,7 @@ def render(deployments: list[Deployment]) -> str:
     """The text of prefect.yaml."""
     content = {
         "name": "tierra",
-        # The folder that `prefect deploy` runs in is the one that workers run flows in.
+        # Workers run flows in the folder that `prefect deploy` was run in.
         "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $PWD }}"}}],
         "deployments": [_entry(each) for each in deployments],
     }
@@ -42,19 +43,19 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
 
 
 def _schedule(when: When) -> dict[str, Any]:
-    given = {"parameters": when.parameters} if when.parameters else {}
-    return {**times_of(when), "timezone": when.timezone, "active": True, **given}
+    parameters = {"parameters": when.parameters} if when.parameters else {}
+    return {**times_of(when), "timezone": when.timezone, "active": True, **parameters}
 
 
 def main(arguments: list[str]) -> int:
-    """Write prefect.yaml, or, with --check, say whether it is up to date."""
+    """Write prefect.yaml; with --check, only check that it is up to date."""
     text = render(plan(load_projects(Path("projects"))))
     if "--check" not in arguments:
         FILE.write_text(text)
         return 0
     if FILE.is_file() and FILE.read_text() == text:
         return 0
-    print("prefect.yaml is not what the projects ask for: run make render", file=sys.stderr)
+    print("prefect.yaml is out of date: run make render", file=sys.stderr)
     return 1
 
 

@@ -1,4 +1,4 @@
-"""A Prefect server: what of ours stands on it, and the calls that change it. The edge of `tierra deploy`."""
+"""The Prefect server as `tierra deploy` reads and changes it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,26 +20,26 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.alert import Alert
 from deployments.automations import PREFIX
-from deployments.plan import POOL, TAG
+from tasks.server.names import POOL, TAG
 from tierra.errors import Misconfigured, Unavailable
 
-ALERT = "tierra-alerts"
-PAGE = 200
-# Each takes some 400 MB, and two dozen at once lock a server on SQLite. What a person sets in the UI stays.
-RUNS_AT_ONCE = 4
+ALERT_BLOCK = "tierra-alerts"
+PAGE_SIZE = 200
+# Each run takes some 400 MB, and two dozen at once lock a server on SQLite. A limit set in the UI is kept.
+CONCURRENT_RUNS = 4
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a server holds of ours: fields by name, ids beside them."""
+class ServerState:
+    """What a server holds for Tierra: deployments and automations by name, and their ids."""
 
     pool: bool = False
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
     automations: dict[str, AutomationCore] = field(default_factory=dict)
     ids: dict[str, UUID] = field(default_factory=dict)
-    # What a person switched off in the UI; it stays off.
+    # Paused or switched off in the UI; deploying does not resume them.
     paused: tuple[str, ...] = ()
-    silent: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    inactive: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
     webhook: str | None = field(default=None, repr=False)
     alert: Alert | None = None
 
@@ -50,34 +50,34 @@ class Server:
     def __init__(self, client: SyncPrefectClient) -> None:
         self._client = client
 
-    def read(self, block: str | None = None) -> Standing:
-        """Everything of ours on the server. Raises Misconfigured when the alert's block is not there."""
+    def read_state(self, block: str | None = None) -> ServerState:
+        """Read everything Tierra has on the server. Raises Misconfigured when the alert's block does not exist."""
         found = {self._name(each): each for each in self._deployments()}
         automations = {each.name: each for each in self._client.read_automations() if each.name.startswith(PREFIX)}
         alert, webhook = self._alert(block)
-        return Standing(
+        return ServerState(
             pool=self._has_pool(),
-            deployments={name: fields_of(each) for name, each in found.items()},
+            deployments={name: current_fields(each) for name, each in found.items()},
             automations={name: AutomationCore(**each.model_dump(exclude={"id"})) for name, each in automations.items()},
             ids={name: each.id for name, each in (found | automations).items()},
             paused=tuple(name for name, each in found.items() if each.paused),
-            silent={name: off for name, each in found.items() if (off := _switched_off(each))},
+            inactive={name: off for name, each in found.items() if (off := _inactive_schedules(each))},
             webhook=webhook,
             alert=alert,
         )
 
     def create_pool(self) -> None:
-        """The pool whose workers start a process a run."""
-        self._client.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=RUNS_AT_ONCE))
+        """Create the pool whose workers start a process a run."""
+        self._client.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=CONCURRENT_RUNS))
 
     def put_webhook(self, url: str) -> Alert:
-        """Keep the address of the alerts as a secret of the server."""
-        Webhook(url=url).save(ALERT, overwrite=True)
-        found = self._client.read_block_document_by_name(ALERT, "webhook")
+        """Store the webhook's address as a secret on the server."""
+        Webhook(url=url).save(ALERT_BLOCK, overwrite=True)
+        found = self._client.read_block_document_by_name(ALERT_BLOCK, "webhook")
         return Alert(found.id, "webhook")
 
-    def put_deployment(self, name: str, fields: dict[str, Any], silent: tuple[dict[str, Any], ...] = ()) -> None:
-        """Create a deployment or replace its fields. What a person paused stays paused."""
+    def put_deployment(self, name: str, fields: dict[str, Any], inactive: tuple[dict[str, Any], ...] = ()) -> None:
+        """Create a deployment or replace its fields. A paused one stays paused."""
         flow, _, deployment = name.partition("/")
         self._client.create_deployment(
             flow_id=self._client.create_flow_from_name(flow),
@@ -86,7 +86,7 @@ class Server:
             entrypoint=fields["entrypoint"],
             tags=fields["tags"],
             parameters=fields["parameters"],
-            schedules=[_schedule(each, active=each not in silent) for each in fields["schedules"]],
+            schedules=[_schedule(each, active=each not in inactive) for each in fields["schedules"]],
             concurrency_limit=fields["concurrency"]["limit"],
             concurrency_options=ConcurrencyOptions(collision_strategy=fields["concurrency"]["collision_strategy"]),
             work_pool_name=fields["pool"],
@@ -96,26 +96,26 @@ class Server:
             enforce_parameter_schema=True,
         )
 
-    def remove_deployment(self, which: UUID) -> None:
-        """Remove a deployment, its schedules and the runs they would have started."""
-        self._client.delete_deployment(which)
+    def remove_deployment(self, deployment_id: UUID) -> None:
+        """Remove a deployment, its schedules and its scheduled runs."""
+        self._client.delete_deployment(deployment_id)
 
-    def put_automation(self, automation: AutomationCore, which: UUID | None) -> None:
+    def put_automation(self, automation: AutomationCore, automation_id: UUID | None) -> None:
         """Create an automation, or replace it."""
-        if which:
-            self._client.update_automation(which, automation)
+        if automation_id:
+            self._client.update_automation(automation_id, automation)
         else:
             self._client.create_automation(automation)
 
-    def remove_automation(self, which: UUID) -> None:
+    def remove_automation(self, automation_id: UUID) -> None:
         """Remove an automation."""
-        self._client.delete_automation(which)
+        self._client.delete_automation(automation_id)
 
     def _deployments(self) -> Iterator[DeploymentResponse]:
-        ours, offset = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])), 0
-        while found := self._client.read_deployments(deployment_filter=ours, limit=PAGE, offset=offset):
+        tagged, offset = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])), 0
+        while found := self._client.read_deployments(deployment_filter=tagged, limit=PAGE_SIZE, offset=offset):
             yield from found
-            offset += PAGE
+            offset += PAGE_SIZE
 
     def _name(self, deployment: DeploymentResponse) -> str:
         return f"{self._client.read_flow(deployment.flow_id).name}/{deployment.name}"
@@ -127,7 +127,7 @@ class Server:
             return False
 
     def _alert(self, block: str | None) -> tuple[Alert | None, str | None]:
-        kind, _, name = (block or f"webhook/{ALERT}").partition("/")
+        kind, _, name = (block or f"webhook/{ALERT_BLOCK}").partition("/")
         try:
             found = self._client.read_block_document_by_name(name, kind, include_secrets=True)
         except ObjectNotFound:
@@ -137,8 +137,8 @@ class Server:
         return Alert(found.id, "notification" if block else "webhook"), None if block else str(found.data["url"])
 
 
-def fields_of(found: DeploymentResponse) -> dict[str, Any]:
-    """A deployment of the server in the form it is planned in."""
+def current_fields(found: DeploymentResponse) -> dict[str, Any]:
+    """The fields of a deployment on the server, in the form of `desired.desired_fields`."""
     limit, options = found.global_concurrency_limit, found.concurrency_options
     steps: list[dict[str, dict[str, str]]] = found.pull_steps or [{}]
     return {
@@ -146,7 +146,7 @@ def fields_of(found: DeploymentResponse) -> dict[str, Any]:
         "entrypoint": found.entrypoint,
         "tags": sorted(found.tags),
         "parameters": found.parameters,
-        "schedules": sorted((_said(each) for each in found.schedules), key=str),
+        "schedules": sorted((_schedule_fields(each) for each in found.schedules), key=str),
         "concurrency": {
             "limit": limit.limit if limit else None,
             "collision_strategy": options.collision_strategy.value if options else None,
@@ -160,7 +160,7 @@ def fields_of(found: DeploymentResponse) -> dict[str, Any]:
 
 @contextmanager
 def open_server(url: str) -> Iterator[Server]:
-    """The calls to the server at an address. Raises Unavailable when it does not answer."""
+    """Connect to the server at an address. Raises Unavailable when it does not answer."""
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         try:
             client.api_healthcheck()
@@ -175,7 +175,7 @@ def _schedule(fields: dict[str, Any], active: bool) -> DeploymentScheduleCreate:
     return DeploymentScheduleCreate(schedule=schedule, active=active, parameters=fields["parameters"])
 
 
-def _said(schedule: Any) -> dict[str, Any]:
+def _schedule_fields(schedule: Any) -> dict[str, Any]:
     given = schedule.schedule
     if isinstance(given, CronSchedule):
         times: dict[str, Any] = {"cron": given.cron}
@@ -184,5 +184,5 @@ def _said(schedule: Any) -> dict[str, Any]:
     return {"times": times, "timezone": given.timezone, "parameters": schedule.parameters}
 
 
-def _switched_off(found: DeploymentResponse) -> tuple[dict[str, Any], ...]:
-    return tuple(_said(each) for each in found.schedules if not each.active)
+def _inactive_schedules(found: DeploymentResponse) -> tuple[dict[str, Any], ...]:
+    return tuple(_schedule_fields(each) for each in found.schedules if not each.active)

@@ -1,4 +1,4 @@
-"""A schedule in Prefect's words."""
+"""A schedule in Prefect's form."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from tierra.project.schedule import When
 
-# Intervals count from a midnight, so that deploying again does not move them.
+# Intervals count from a fixed midnight, so that deploying again does not move them.
 ANCHOR = datetime(2024, 1, 1)
 
 

@@ -125,8 +125,4 @@ def render_project_page(schema: Schema, template: str) -> str:
     metrics = {task: ", ".join(f"`{name}`" for name in names) for task, names in METRICS.items()}
     expectations = {"row_expectations": list(ROW_EXPECTATIONS), "table_expectations": list(TABLE_EXPECTATIONS)}
     names = {**expectations, "metrics": metrics}
-        "row_expectations": list(ROW_EXPECTATIONS),
-        "table_expectations": list(TABLE_EXPECTATIONS),
-        "metrics": metrics,
-    }
     return fill_template(template, keys=reference.keys, rest=reference.rest, **names)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic_settings import BaseSettings
 
-from deployments.services.addresses import MLFLOW_URL, RECEIPTS_URL, Server
+from deployments.services.addresses import MLFLOW_URL, RECEIPTS_URL, ServerSettings
 from scripts.markdown import fill_template, make_table
 from scripts.project_schema import Schema, describe_model
 from scripts.schema_words import describe_default, describe_type, find_undescribed
@@ -19,7 +19,7 @@ def render_settings_page(template: str, settings: type[BaseSettings] = Settings)
     return fill_template(
         template,
         settings=make_variable_table(settings),
-        server=make_variable_table(Server),
+        server=make_variable_table(ServerSettings),
         api_url=VARIABLE,
         mlflow_url=MLFLOW_URL,
         receipts_url=RECEIPTS_URL,
@@ -28,7 +28,9 @@ def render_settings_page(template: str, settings: type[BaseSettings] = Settings)
 
 def find_undescribed_settings(settings: type[BaseSettings] = Settings) -> list[str]:
     """The settings without a description, as class.field."""
-    return [name for model in (settings, Server) for name in find_undescribed(model.__name__, describe_model(model))]
+    return [
+        name for model in (settings, ServerSettings) for name in find_undescribed(model.__name__, describe_model(model))
+    ]
 
 
 def make_variable_table(model: type[BaseSettings]) -> str:

@@ -33,9 +33,9 @@ from tierra.workspace import Workspace
 if TYPE_CHECKING:
     from tierra.steps.evaluate import Judged
 
-# The server fails a pause that has run out. We give up before it does, so that a silent night ends green.
+# The server fails a pause that has expired. The run stops waiting before, so that no answer is no failure.
 GRACE = timedelta(hours=1)
-LOOK = 10.0
+POLL_SECONDS = 10.0
 
 
 class Approval(RunInput):
@@ -48,13 +48,13 @@ class Approval(RunInput):
     @property
     def sentence(self) -> str:
         """The decision as a reason of the verdict."""
-        how = "approved" if self.approve == "yes" else "declined"
-        return f"{how} by {self.name}" + (f": {self.note}" if self.note else "")
+        decision = "approved" if self.approve == "yes" else "declined"
+        return f"{decision} by {self.name}" + (f": {self.note}" if self.note else "")
 
 
 @station
 def approve(workspace: Workspace, project: Project, judged: "Judged", request: RunRequest) -> "Judged":
-    """The verdict after a person decided: promotion needs their yes, where the project asks for it."""
+    """The verdict after manual approval: where the project asks for it, promotion needs a yes."""
     time_limit = project.gate.approval
     if time_limit is None or not judged.verdict.promote or _is_serving(workspace, project, judged):
         return judged
@@ -85,19 +85,19 @@ def _decide(question: str, time_limit: timedelta, request: RunRequest) -> _Decis
         return _Decision(True, "approved with the call" + (f": {request.reason}" if request.reason else ""))
     run = FlowRunContext.get()
     if run is None or run.flow_run is None or not PREFECT_API_URL.value():
-        why = "approval is asked for and there is no server to ask on: approve with tierra train --approve"
+        why = "approval is needed and there is no Prefect server to give it on: approve with tierra train --approve"
         return _Decision(False, why)
-    answer = ask(run.flow_run.id, question, time_limit)
+    answer = ask_for_approval(run.flow_run.id, question, time_limit)
     if answer is None:
         return _Decision(False, f"no one approved within {format_duration(time_limit)}")
     return _Decision(answer.approve == "yes", answer.sentence, answer.name)
 
 
-def ask(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
-    """Pause the run until a person answers in the UI; None when nobody does in time.
+def ask_for_approval(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
+    """Pause the run until somebody answers in the UI; None when nobody does in time.
 
-    The process waits and stays alive. Each question has a key of its own, so that
-    a run that died while it waited asks again when it is run again.
+    The process stays alive and polls. Each question has a key of its own, so that
+    a run that died while it waited asks again when it is restarted.
     """
     form = Approval.with_initial_data(description=question)
     until = datetime.now(UTC) + time_limit
@@ -123,7 +123,7 @@ def ask(run: UUID, question: str, time_limit: timedelta) -> Approval | None:
 def _wait(client: SyncPrefectClient, run: UUID, until: datetime) -> None:
     """Until the run is no longer paused, or time is up."""
     while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
-        time.sleep(min(LOOK, left))
+        time.sleep(min(POLL_SECONDS, left))
         try:
             state = client.read_flow_run(run).state
         # A server that is started anew is no answer.

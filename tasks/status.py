@@ -1,4 +1,4 @@
-"""How everything stands: the stores and the server looked at, judged, and told in the UI."""
+"""The status: reads the stores and the server, judges them, and shows the result in the UI."""
 
 from datetime import UTC, datetime
 
@@ -6,48 +6,48 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from tasks.run.station import station
-from tasks.server.reading import ask_server
+from tasks.server.names import POOL
+from tasks.server.reading import read_server
 from tierra.errors import Misconfigured
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.page import write_page
 from tierra.status.seen import ServerSeen
 from tierra.status.server_address import find_server
-from tierra.status.stores import look_at_stores
+from tierra.status.stores import read_stores
 from tierra.workspace import Workspace, open_workspace
 
-POOL = "tierra"
 KEY = "status"
-PAUSED = "tierra.deployment.paused"
+PAUSED_EVENT = "tierra.deployment.paused"
 
 
 def read_status(project: str | None = None) -> Status:
-    """The status as `tierra status` asks for it: of every project, or of one. Raises Misconfigured."""
+    """The status of every project, or of one, for `tierra status`. Raises Misconfigured."""
     workspace = open_workspace()
-    stores = look_at_stores(workspace, project)
+    stores = read_stores(workspace, project)
     try:
-        server = ask_server(POOL, find_server(workspace.settings))
+        server = read_server(POOL, find_server(workspace.settings))
     except Misconfigured as error:
         server = ServerSeen(fault=f"{error.what}: {error.remedy}")
-    return compose(stores, server, POOL, datetime.now(UTC), asked=project is not None)
+    return compose(stores, server, POOL, datetime.now(UTC), single_project=project is not None)
 
 
 @station
 def collect_status(workspace: Workspace) -> Status:
-    """The status as seen from a run: the server is the one that the run reports to."""
-    stores = look_at_stores(workspace)
-    return compose(stores, ask_server(POOL), POOL, datetime.now(UTC))
+    """The status read inside a run, from the server that the run reports to."""
+    stores = read_stores(workspace)
+    return compose(stores, read_server(POOL), POOL, datetime.now(UTC))
 
 
 @station
 def show_status(status: Status) -> None:
-    """Write the status as the one artifact that people open in the morning."""
+    """Write the status page as an artifact."""
     create_markdown_artifact(write_page(status), key=KEY, description=status.sentence)
 
 
 @station
 def emit_paused_events(status: Status) -> None:
-    """Emit an event for each deployment that will not run by itself; an automation tells people."""
+    """Emit an event for each paused deployment; an automation sends the message."""
     for each in status.paused:
         resource = {
             "prefect.resource.id": f"prefect.deployment.{each.id}",
@@ -55,4 +55,4 @@ def emit_paused_events(status: Status) -> None:
             "tierra.flow": each.flow,
             "tierra.project": each.project,
         }
-        emit_event(PAUSED, resource, payload={"why": each.why})
+        emit_event(PAUSED_EVENT, resource, payload={"why": each.why})

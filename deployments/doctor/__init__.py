@@ -1,1 +1,1 @@
-"""What `tierra doctor` looks at, a file a place."""
+"""The checks of `tierra doctor`."""

@@ -1,4 +1,4 @@
-"""`tierra doctor`: is everything here as Tierra needs it, and if not, what to do.
+"""`tierra doctor`: checks this installation, and says what to do about what is wrong.
 
 Imports neither Prefect nor FastAPI nor SQLAlchemy, so that it can say what is wrong with them.
 """
@@ -13,17 +13,17 @@ from pydantic import BaseModel, computed_field
 from rich.markup import escape
 
 from deployments.doctor.api import Api
-from deployments.doctor.finding import Check, Finding, first_line
+from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.live import check_live
 from deployments.doctor.machine import check_machine
 from deployments.doctor.probe import probe
-from deployments.doctor.server import (
+from deployments.doctor.server_checks import (
     check_lists,
     check_scheduler,
     check_schedules,
     check_throwaway,
     check_version,
-    find_silence,
+    find_no_answer,
 )
 from deployments.doctor.variables import find_secrets, find_variable
 from deployments.doctor.versions import check_versions
@@ -31,10 +31,11 @@ from tierra.cli.console import out, print_json
 from tierra.errors import Misconfigured
 from tierra.settings import Settings, load_settings
 from tierra.status.server_address import find_server
+from tierra.status.words import first_line
 
-# The server's own is what a laptop has that runs both.
+# The second is the server's own variable, which a machine has that runs both.
 AUTH_STRINGS: Final = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
-STRUCK_OUT: Final = "****"
+REDACTED: Final = "****"
 COLOURS: Final = {"ok": "green", "warning": "yellow", "broken": "bold red", "skipped": "dim"}
 
 
@@ -55,26 +56,26 @@ class Examination(BaseModel):
 def examine(
     deep: bool = False, throwaway: bool = False, show: Callable[[Finding], None] = lambda _: None
 ) -> Examination:
-    """Run every check; `show` gets each finding as soon as it and those before it are there."""
+    """Run every check; `show` is called with each finding, in order, as soon as it is there."""
     started, settings = time.monotonic(), load_settings()
-    server, secrets, findings = _address(settings), find_secrets(settings), []
+    server, secrets, findings = _server_url(settings), find_secrets(settings), []
     for finding in _run_together(_checks(settings, None if throwaway else server, deep)):
-        findings.append(_without(secrets, finding))
+        findings.append(_redact_finding(secrets, finding))
         show(findings[-1])
-    server = _strike_out(secrets, server) if server else None
+    server = _redact(secrets, server) if server else None
     return Examination(server=server, seconds=round(time.monotonic() - started, 1), findings=findings)
 
 
 def print_examination(as_json: bool, deep: bool, throwaway: bool) -> bool:
-    """Examine and print, a line a finding or one JSON object; whether nothing is broken."""
+    """Run every check and print a line a finding, or one JSON object. Returns whether nothing is broken."""
     if as_json:
         found = examine(deep, throwaway)
         print_json(found.model_dump_json(indent=1))
         return found.well
-    with out.status("looking; a server of its own takes some seconds"):
+    with out.status("checking; starting a throwaway server takes some seconds"):
         found = examine(deep, throwaway, _print_line)
     broken = sum(finding.level == "broken" for finding in found.findings)
-    end = f"[bold red]{broken} broken[/]" if broken else "[bold green]all is well[/]"
+    end = f"[bold red]{broken} broken[/]" if broken else "[bold green]nothing is broken[/]"
     out.print(f"{end} [dim]in {found.seconds:.1f} s[/]")
     return found.well
 
@@ -97,14 +98,14 @@ def _checks(settings: Settings, server: str | None, deep: bool) -> list[Callable
 
 
 def _check_server(url: str, deep: bool) -> Iterator[Finding]:
-    """The server we are told of; when it does not answer, whether one could run here at all."""
+    """Check the configured server; when it does not answer, whether one could run here at all."""
     api = Api(url, find_variable(*AUTH_STRINGS))
-    if silent := find_silence(api):
-        yield silent
+    if no_answer := find_no_answer(api):
+        yield no_answer
         yield from check_throwaway()
         return
-    yield (answering := check_version(api))
-    if answering.level != "broken":
+    yield (version := check_version(api))
+    if version.level != "broken":
         yield check_lists(api)
         # Within 5 s as a rule; a busy server misses that loop and has the next after 60 s.
         yield check_scheduler(api, seconds=75) if deep else check_schedules(api)
@@ -121,28 +122,28 @@ def _findings(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     found: list[Finding] = []
     try:
         found.extend(check())
-    # Whatever answers in a way nobody foresaw must not hide what the other checks found.
+    # A check that fails unexpectedly must not hide what the other checks found.
     except Exception as error:  # noqa: BLE001
         found.append(
-            Check("doctor").broken(f"{type(error).__name__}: {first_line(error)}", "Report it: a check failed")
+            DoctorCheck("doctor").broken(f"{type(error).__name__}: {first_line(error)}", "Report it: a check failed")
         )
     return found
 
 
-def _address(settings: Settings) -> str | None:
+def _server_url(settings: Settings) -> str | None:
     try:
         return find_server(settings)
     except Misconfigured:
         return None
 
 
-def _without(secrets: list[str], finding: Finding) -> Finding:
-    """The finding, secrets struck out: drivers and servers quote what they were given."""
-    said, remedy = _strike_out(secrets, finding.said), _strike_out(secrets, finding.remedy)
-    return finding.model_copy(update={"said": said, "remedy": remedy})
+def _redact_finding(secrets: list[str], finding: Finding) -> Finding:
+    """The finding without secrets: drivers and servers quote what they were given."""
+    texts = {"said": _redact(secrets, finding.said), "remedy": _redact(secrets, finding.remedy)}
+    return finding.model_copy(update=texts)
 
 
-def _strike_out(secrets: list[str], text: str) -> str:
+def _redact(secrets: list[str], text: str) -> str:
     for secret in secrets:
-        text = text.replace(secret, STRUCK_OUT)
+        text = text.replace(secret, REDACTED)
     return text

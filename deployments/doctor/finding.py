@@ -1,47 +1,42 @@
-"""What a check found: a line for people, an object for machines."""
+"""The finding of a check: one line for people, one object for machines."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Level = Literal["ok", "warning", "broken", "skipped"]
+FindingLevel = Literal["ok", "warning", "broken", "skipped"]
 
 
 class Finding(BaseModel):
-    """One line: how it stands, what was seen, and what to do about it."""
+    """The level, what was found, and what to do about it."""
 
     model_config = ConfigDict(frozen=True)
 
     check: str
-    level: Level
+    level: FindingLevel
+    # The name in `tierra doctor --json`, which stays.
     said: str
     remedy: str = ""
 
 
-class Check:
-    """The findings of one check, under its name."""
+class DoctorCheck:
+    """Makes the findings of one check, under its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def ok(self, said: str) -> Finding:
+    def ok(self, message: str) -> Finding:
         """It is as it should be."""
-        return Finding(check=self.name, level="ok", said=said)
+        return Finding(check=self.name, level="ok", said=message)
 
-    def warning(self, said: str, remedy: str) -> Finding:
+    def warning(self, message: str, remedy: str) -> Finding:
         """It works, but may not for long, or not for more."""
-        return Finding(check=self.name, level="warning", said=said, remedy=remedy)
+        return Finding(check=self.name, level="warning", said=message, remedy=remedy)
 
-    def broken(self, said: str, remedy: str) -> Finding:
+    def broken(self, message: str, remedy: str) -> Finding:
         """It does not work."""
-        return Finding(check=self.name, level="broken", said=said, remedy=remedy)
+        return Finding(check=self.name, level="broken", said=message, remedy=remedy)
 
-    def skipped(self, said: str, remedy: str = "") -> Finding:
-        """It was not looked at, and why."""
-        return Finding(check=self.name, level="skipped", said=said, remedy=remedy)
-
-
-def first_line(text: object) -> str:
-    """The first line of what something said, not longer than a line may be."""
-    lines = str(text).strip().splitlines()
-    return lines[0][:300] if lines else ""
+    def skipped(self, message: str, remedy: str = "") -> Finding:
+        """It was not checked, and why."""
+        return Finding(check=self.name, level="skipped", said=message, remedy=remedy)

@@ -1,4 +1,4 @@
-"""What this machine gives: room, rights, time zones, silence."""
+"""Checks of this machine: disk space, permissions, time zones, telemetry."""
 
 import shutil
 import stat
@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from deployments.doctor.finding import Check, Finding
+from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.variables import ENV_FILE, find_variable, secrets_in_file
 from tierra.environment import QUIET
 from tierra.settings import Settings
 
-DISK, PERMISSIONS, ZONES, TELEMETRY_OFF = Check("disk"), Check("permissions"), Check("time"), Check("telemetry")
+DISK, PERMISSIONS, ZONES, TELEMETRY_OFF = (
+    DoctorCheck("disk"),
+    DoctorCheck("permissions"),
+    DoctorCheck("time"),
+    DoctorCheck("telemetry"),
+)
 TELEMETRY: Final = {name: value for name, value in QUIET.items() if name != "OMP_WAIT_POLICY"}
-LITTLE, NOTHING = 2_000_000_000, 200_000_000
+LOW_SPACE, NO_SPACE = 2_000_000_000, 200_000_000
 RESULTS: Final = "PREFECT_LOCAL_STORAGE_PATH"
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
-    """Everything that needs neither a server nor a library."""
+    """Every check that needs neither a server nor a library."""
     yield check_disk(settings.root)
     yield from check_permissions(settings.root)
     yield check_time(settings)
@@ -28,25 +33,25 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
 
 
 def check_disk(home: Path) -> Finding:
-    """Whether there is room where runs write."""
-    free = shutil.disk_usage(_there(home)).free
-    said = f"{free / 1e9:.1f} GB free at {home}"
+    """Whether there is disk space where runs write."""
+    free = shutil.disk_usage(_nearest_existing(home)).free
+    message = f"{free / 1e9:.1f} GB free at {home}"
     remedy = "Free space there, or move TIERRA_HOME"
-    if free < NOTHING:
-        return DISK.broken(said, remedy)
-    return DISK.warning(said, remedy) if free < LITTLE else DISK.ok(said)
+    if free < NO_SPACE:
+        return DISK.broken(message, remedy)
+    return DISK.warning(message, remedy) if free < LOW_SPACE else DISK.ok(message)
 
 
 def check_permissions(home: Path) -> Iterator[Finding]:
-    """Whether we may write where we must, and others may not read what they must not."""
+    """Whether we can write the home, and others cannot read results and secrets."""
     found = [finding for finding in (_home(home), _results(home), _env_file()) if finding]
     yield from found
     if not found:
-        yield PERMISSIONS.ok(f"{home} is writable, results and secrets are ours alone")
+        yield PERMISSIONS.ok(f"{home} is writable, others cannot read results and secrets")
 
 
 def check_time(settings: Settings) -> Finding:
-    """Whether time zones are known here, and whether now is now."""
+    """Whether time zones are known here, and whether the clock is fixed."""
     try:
         ZoneInfo("America/New_York")
     except (KeyError, OSError):
@@ -59,17 +64,17 @@ def check_time(settings: Settings) -> Finding:
 
 def check_telemetry() -> Finding:
     """Whether anything here sends usage data."""
-    loud = [name for name, value in TELEMETRY.items() if find_variable(name) != value]
-    if loud:
-        wanted = " ".join(f"{name}={TELEMETRY[name]}" for name in loud)
-        return TELEMETRY_OFF.broken(f"not switched off here: {', '.join(loud)}", f"Set {wanted}")
+    unset = [name for name, value in TELEMETRY.items() if find_variable(name) != value]
+    if unset:
+        assignments = " ".join(f"{name}={TELEMETRY[name]}" for name in unset)
+        return TELEMETRY_OFF.broken(f"not switched off here: {', '.join(unset)}", f"Set {assignments}")
     return TELEMETRY_OFF.ok("off in this environment")
 
 
 def _home(home: Path) -> Finding | None:
     try:
         home.mkdir(parents=True, exist_ok=True)
-        # Rights are not what they seem to root or on a network's disk, so it is tried.
+        # Permission bits say little to root or on a network disk, so a file is written.
         with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-"):
             return None
     except OSError as error:
@@ -77,14 +82,14 @@ def _home(home: Path) -> Finding | None:
 
 
 def _results(home: Path) -> Finding | None:
-    """Those a setting or `make up` promises to keep, and those in Prefect's own folder."""
-    stated = find_variable(RESULTS)
-    promised = [home / "results", *([Path(stated).expanduser()] if stated else [])]
-    there = [folder for folder in promised if folder.is_dir()]
-    if bare := [folder for folder in there if _others_read(folder)]:
-        return PERMISSIONS.broken(f"others may read runs' results in {bare[0]}", f"chmod 700 {bare[0]}")
+    """Results in the folders of the setting and of `make up`, else those in Prefect's own folder."""
+    configured = find_variable(RESULTS)
+    private = [home / "results", *([Path(configured).expanduser()] if configured else [])]
+    existing = [folder for folder in private if folder.is_dir()]
+    if readable := [folder for folder in existing if _others_read(folder)]:
+        return PERMISSIONS.broken(f"others may read runs' results in {readable[0]}", f"chmod 700 {readable[0]}")
     folder = Path(find_variable("PREFECT_HOME") or "~/.prefect").expanduser() / "storage"
-    if not there and folder.is_dir() and _others_read(folder):
+    if not existing and folder.is_dir() and _others_read(folder):
         return PERMISSIONS.warning(f"others may read runs' results in {folder}", f"chmod 700 {folder}")
     return None
 
@@ -99,5 +104,5 @@ def _others_read(path: Path) -> bool:
     return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
-def _there(path: Path) -> Path:
+def _nearest_existing(path: Path) -> Path:
     return next(each for each in (path, *path.parents) if each.exists())

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from deployments.doctor.finding import Check, Finding
+from deployments.doctor.finding import DoctorCheck, Finding
 from tierra.errors import TierraError
 from tierra.project.project import list_projects
 from tierra.settings import Settings
@@ -15,7 +15,7 @@ from tierra.store.objects import Objects
 from tierra.store.opening import is_remote
 from tierra.workspace import Workspace
 
-STORES, REGISTRY = Check("stores"), Check("registry")
+STORES, REGISTRY = DoctorCheck("stores"), DoctorCheck("registry")
 WRITERS: Final = 8
 DISK: Final = "Free space, correct permissions, or use a disk that has hard links"
 
@@ -57,7 +57,7 @@ def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
     """Whether the database of a connection answers."""
     from tierra.data.sources import check_connection
 
-    check = Check("connection")
+    check = DoctorCheck("connection")
     try:
         yield check.ok(f"{name}: {check_connection(name, settings.connection(name))} answers")
     except TierraError as error:

@@ -1,4 +1,4 @@
-"""A Prefect server of its own, started from this very environment to see how it behaves."""
+"""A throwaway Prefect server, started from this environment to see whether one works here."""
 
 import os
 import re
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.doctor.api import Api
-from deployments.doctor.finding import first_line
 from tierra.environment import QUIET
+from tierra.status.words import first_line
 
-# Ends with its parent, which holds the other end of its standard input, and then takes its home along.
+# Ends with its parent, which holds the other end of its standard input, and removes its home.
 # Its tables come from Prefect's models: the migrations that make up's server runs would take most of the time.
-SERVE = """
+SERVER_SCRIPT = """
 import os, shutil, sys, threading
 def end():
     sys.stdin.read()
@@ -37,7 +37,7 @@ with sqlalchemy.create_engine("sqlite:///" + sys.argv[2] + "/prefect.db").begin(
             connection.execute(CreateIndex(index, if_not_exists=True))  # some are there twice
 uvicorn.run(create_app(final=True), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 """
-# What it does not need to list and to schedule, and what makes it schedule at once.
+# Switches off what listing and scheduling do not need, and makes it schedule at once.
 SETTINGS = {
     "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -51,27 +51,27 @@ ERROR = re.compile(r"^\s*(?:[\w.]*\.)?(\w*(?:Error|Exception))\b.*")
 
 @dataclass
 class Throwaway:
-    """A server that is started for a look and then forgotten."""
+    """A server that is started for the checks and then removed."""
 
     api: Api
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def symptom(self) -> str:
+    def last_error(self) -> str:
         """The last error in its log, in one line; empty when there is none."""
-        return find_symptom(self.log.read_text(errors="replace"))
+        return find_last_error(self.log.read_text(errors="replace"))
 
     def wait(self, seconds: float) -> bool:
         """Whether it answers within that time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
-            if self.api.get("/health").fine:
+            if self.api.get("/health").ok:
                 return True
             time.sleep(0.2)
         return False
 
 
-def find_symptom(log: str) -> str:
+def find_last_error(log: str) -> str:
     """The first line of the last error in a log; empty when there is none."""
     errors = [line for each in log.splitlines() if ERROR.match(line := each.strip(" |"))]
     return first_line(errors[-1]) if errors else ""
@@ -79,13 +79,13 @@ def find_symptom(log: str) -> str:
 
 @contextmanager
 def throwaway_server() -> Iterator[Throwaway]:
-    """Start a server on a free loopback port with a home of its own; at the end nothing of it is left."""
+    """Start a server on a free loopback port with a home of its own; both are removed at the end."""
     home = Path(tempfile.mkdtemp(prefix="tierra-doctor-"))
     port = _free_port()
     log = home / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own text
-            [sys.executable, "-c", SERVE, str(port), str(home)],
+            [sys.executable, "-c", SERVER_SCRIPT, str(port), str(home)],
             # In its own home, so that it reads neither our .env nor our pyproject.toml.
             cwd=home,
             env=_environment(home, port),
@@ -96,19 +96,19 @@ def throwaway_server() -> Iterator[Throwaway]:
         try:
             yield Throwaway(Api(f"http://127.0.0.1:{port}/api"), process, log)
         finally:
-            _end(process)
+            _stop(process)
             shutil.rmtree(home, ignore_errors=True)
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:
-    """Ours, without anything that says which server or database is the real one."""
+    """Our environment without the variables that name the real server or database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    places = [str(Path(place).absolute()) for place in kept.pop("PYTHONPATH", "").split(os.pathsep) if place]
+    paths = [str(Path(path).absolute()) for path in kept.pop("PYTHONPATH", "").split(os.pathsep) if path]
     return {
         **kept,
         **QUIET,
         **SETTINGS,
-        **({"PYTHONPATH": os.pathsep.join(places)} if places else {}),
+        **({"PYTHONPATH": os.pathsep.join(paths)} if paths else {}),
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
@@ -121,7 +121,7 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.kill()  # it holds nothing that would be missed
     process.wait()
     if process.stdin:

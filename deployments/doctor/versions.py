@@ -11,7 +11,7 @@ from typing import Final
 
 from packaging.specifiers import SpecifierSet
 
-from deployments.doctor.finding import Check, Finding
+from deployments.doctor.finding import DoctorCheck, Finding
 
 PYTHON: Final = ">=3.11,<3.14"
 # The bounds of pyproject.toml; a test holds the two together.
@@ -40,8 +40,8 @@ MATRIX: Final = {
 
 
 @dataclass(frozen=True)
-class Breaker:
-    """Versions of a package that do harm, and what one sees then."""
+class Incompatibility:
+    """Versions of a package that are known not to work, and the symptom."""
 
     package: str
     versions: str
@@ -49,19 +49,23 @@ class Breaker:
 
 
 # Seen in trials; docs/decisions/0002-pins.md.
-BREAKERS: Final = (
-    Breaker("fastapi", ">=0.155", "Prefect's server dies at import (Body() ... 'min_items')"),
-    Breaker("fastapi", ">=0.151,<0.155", "Prefect's server answers 422 to the calls that list flow runs and logs"),
-    Breaker("sqlalchemy", ">=2.1", "Prefect's scheduler never creates a scheduled run"),
-    Breaker("prefect", ">=3.9", "nothing of ours was tried with it, and it does not resolve beside the rest (certifi)"),
+INCOMPATIBLE: Final = (
+    Incompatibility("fastapi", ">=0.155", "Prefect's server dies at import (Body() ... 'min_items')"),
+    Incompatibility(
+        "fastapi", ">=0.151,<0.155", "Prefect's server answers 422 to the calls that list flow runs and logs"
+    ),
+    Incompatibility("sqlalchemy", ">=2.1", "Prefect's scheduler never creates a scheduled run"),
+    Incompatibility(
+        "prefect", ">=3.9", "Tierra is not tested with it, and it does not resolve beside the rest (certifi)"
+    ),
 )
-CHECK = Check("versions")
+CHECK = DoctorCheck("versions")
 
 
 def check_versions() -> Iterator[Finding]:
-    """A line for each version outside its bounds, or one that says that none is."""
-    found = [finding for package, bounds in MATRIX.items() if (finding := _judge(package, bounds))]
-    if platform.python_version() not in _set(PYTHON):
+    """A finding for each version outside its bounds, or one that says that there is none."""
+    found = [finding for package, bounds in MATRIX.items() if (finding := _check_package(package, bounds))]
+    if platform.python_version() not in _specifiers(PYTHON):
         found.append(CHECK.broken(f"Python {platform.python_version()} is outside {PYTHON}", "Use a Python within"))
     yield from found
     if not found:
@@ -69,20 +73,20 @@ def check_versions() -> Iterator[Finding]:
         yield CHECK.ok(f"{len(MATRIX)} packages within their bounds: {kept}, ...")
 
 
-def _judge(package: str, bounds: str) -> Finding | None:
+def _check_package(package: str, bounds: str) -> Finding | None:
     install = f"pip install '{package}{bounds}', or `make install` for the whole set"
     try:
         installed = version(package)
     except PackageNotFoundError:
         return CHECK.broken(f"{package} is not installed", install)
-    if installed in _set(bounds):
+    if installed in _specifiers(bounds):
         return None
-    for breaker in BREAKERS:
-        if breaker.package == package and installed in _set(breaker.versions):
-            return CHECK.broken(f"{package} {installed} is outside {bounds}: {breaker.symptom}", install)
-    return CHECK.warning(f"{package} {installed} is outside {bounds}: nothing of ours was tried with it", install)
+    for known in INCOMPATIBLE:
+        if known.package == package and installed in _specifiers(known.versions):
+            return CHECK.broken(f"{package} {installed} is outside {bounds}: {known.symptom}", install)
+    return CHECK.warning(f"{package} {installed} is outside {bounds}: Tierra is not tested with it", install)
 
 
-def _set(bounds: str) -> SpecifierSet:
+def _specifiers(bounds: str) -> SpecifierSet:
     # A pre-release of a later version brings what that version brings.
     return SpecifierSet(bounds, prereleases=True)

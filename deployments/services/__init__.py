@@ -1,1 +1,1 @@
-"""The services of `make up`: what is started, where each listens, and how all of it ends."""
+"""The services of `make up`: what is started, on which addresses, and how it is stopped."""

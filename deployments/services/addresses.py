@@ -1,10 +1,9 @@
-"""Where `make up` listens, and the environment its services share."""
+"""The addresses that `make up` listens on, and the environment its services share."""
 
 import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -13,13 +12,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tierra.environment import QUIET
 from tierra.errors import Misconfigured
 from tierra.settings import Settings
+from tierra.status.server_address import is_loopback, port_of
 
 MLFLOW_URL = "http://127.0.0.1:5000"
 RECEIPTS_URL = "http://127.0.0.1:4300"
 
 
-class Server(BaseSettings):
-    """What Prefect's own variables say about its server."""
+class ServerSettings(BaseSettings):
+    """The settings of the Prefect server, from Prefect's own variables."""
 
     model_config = SettingsConfigDict(
         env_prefix="PREFECT_SERVER_API_",
@@ -36,15 +36,15 @@ class Server(BaseSettings):
 
     @property
     def address(self) -> str:
-        """How this machine reaches it."""
+        """The address by which this machine reaches the server."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-def load_server() -> Server:
-    """The server's settings. Raises Misconfigured, also when others could reach it and nothing protects it."""
+def load_server_settings() -> ServerSettings:
+    """Load the server's settings. Raises Misconfigured, also when others could reach it without a password."""
     try:
-        server = Server()
+        server = ServerSettings()
     except ValidationError as error:
         first = error.errors()[0]
         variable = f"PREFECT_SERVER_API_{str(first['loc'][0]).upper()}"
@@ -52,13 +52,13 @@ def load_server() -> Server:
     if server.auth_string and ":" not in server.auth_string.get_secret_value():
         raise Misconfigured("settings-invalid", "PREFECT_SERVER_API_AUTH_STRING: should be user:password")
     if not server.auth_string and not is_loopback(server.host):
-        raise Misconfigured("auth-missing", f"the server would answer everybody who reaches {server.host}")
+        raise Misconfigured("auth-missing", f"anyone who reaches {server.host} could use the server")
     return server
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where each service answers; None when `make up` does not start it, and where links lead all the same."""
+    """The address of each service, None when `make up` does not start it, and the addresses that links lead to."""
 
     pages: str
     mlflow: str | None
@@ -68,11 +68,11 @@ class Addresses:
 
     @property
     def api(self) -> str:
-        """What PREFECT_API_URL is."""
+        """The value of PREFECT_API_URL."""
         return f"{self.pages}/api"
 
     def ports(self) -> Iterator[tuple[str, str, int]]:
-        """What is started here, the variable that moves it, and its port."""
+        """Each service that is started here, the variable of its address, and its port."""
         yield "the Prefect server", "PREFECT_SERVER_API_PORT", port_of(self.pages)
         if self.mlflow:
             yield "MLflow", "TIERRA_MLFLOW_URL", port_of(self.mlflow)
@@ -80,8 +80,8 @@ class Addresses:
             yield "the server of receipts", "TIERRA_RECEIPTS_URL", port_of(self.receipts)
 
 
-def plan_addresses(settings: Settings, server: Server) -> Addresses:
-    """Pages elsewhere stay elsewhere; those on this machine are started at the address that links to them."""
+def plan_addresses(settings: Settings, server: ServerSettings) -> Addresses:
+    """A service on this machine is started at the address that links to it; one elsewhere is only linked."""
     registry = urlsplit(settings.registry_uri() or "")
     remote = registry.scheme in ("http", "https")
     mlflow = settings.mlflow_url or (_without_password(registry) if remote else MLFLOW_URL)
@@ -95,8 +95,8 @@ def plan_addresses(settings: Settings, server: Server) -> Addresses:
     )
 
 
-def check_ports(addresses: Addresses, server: Server) -> None:
-    """Raises Misconfigured on a port that something else listens on, naming the variable that changes it."""
+def check_ports(addresses: Addresses, server: ServerSettings) -> None:
+    """Raises Misconfigured when a port is taken, naming the variable that changes it."""
     for name, variable, port in addresses.ports():
         host = server.host if variable.startswith("PREFECT") else "127.0.0.1"
         try:
@@ -107,20 +107,12 @@ def check_ports(addresses: Addresses, server: Server) -> None:
             raise Misconfigured("port-taken", what) from None
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether only this machine reaches it."""
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def make_environment(settings: Settings, server: Server, addresses: Addresses) -> dict[str, str]:
-    """What every service has in its environment: settings that may be set otherwise, and those that may not."""
+def make_environment(settings: Settings, server: ServerSettings, addresses: Addresses) -> dict[str, str]:
+    """The environment of every service: defaults that the environment overrides, and fixed values."""
     defaults = {
         **QUIET,
         "PYTHONUNBUFFERED": "1",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # ten processes that nothing here uses
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # ten processes that are not needed
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{server.address},http://localhost:{server.port}",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -131,7 +123,7 @@ def make_environment(settings: Settings, server: Server, addresses: Addresses) -
         "TIERRA_MLFLOW_URL": addresses.mlflow_link,
         "TIERRA_RECEIPTS_URL": addresses.receipts_link,
     }
-    ours = {
+    fixed = {
         "TIERRA_HOME": str(settings.root),
         "TIERRA_PROJECTS": str(settings.projects.expanduser().resolve()),
         "PREFECT_HOME": str(settings.root / "prefect"),
@@ -141,14 +133,8 @@ def make_environment(settings: Settings, server: Server, addresses: Addresses) -
     }
     if server.auth_string:
         secret = server.auth_string.get_secret_value()
-        ours |= {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
-    return {**defaults, **os.environ, **ours}
-
-
-def port_of(address: str) -> int:
-    """The port an address names, or its scheme's."""
-    parts = urlsplit(address)
-    return parts.port or (443 if parts.scheme == "https" else 80)
+        fixed |= {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
+    return {**defaults, **os.environ, **fixed}
 
 
 def _without_password(parts: SplitResult) -> str:

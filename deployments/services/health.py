@@ -1,16 +1,16 @@
-"""Whether what runs in this container is well: `python -m deployments.services.health [ADDRESS]`, else the worker."""
+"""The container's health check: `python -m deployments.services.health [ADDRESS]`; by default the worker's."""
 
 import sys
 from urllib.error import URLError
 from urllib.request import urlopen
 
-PLACE = "http://127.0.0.1:8080/health"
+WORKER_URL = "http://127.0.0.1:8080/health"
 
 
-def find_fault(place: str = PLACE) -> str | None:
-    """Why what answers there is not well; None when it is. A worker is not when it stopped polling its pool."""
+def find_fault(url: str = WORKER_URL) -> str | None:
+    """Why an address does not answer with success; None when it does. A worker fails when it stopped polling."""
     try:
-        with urlopen(place, timeout=5):  # noqa: S310  an address of ours
+        with urlopen(url, timeout=5):  # noqa: S310  an address of ours
             return None
     except (URLError, OSError) as error:
         return str(error)

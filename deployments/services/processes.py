@@ -1,4 +1,4 @@
-"""Processes that leave none behind: each is marked, and ends together with all that it started."""
+"""Processes that are stopped together with everything they started, found by a mark in their environment."""
 
 import os
 import secrets
@@ -14,14 +14,14 @@ from types import TracebackType
 
 from tierra.errors import Broken
 
-# Children inherit it, in whatever session or group they put themselves: so it finds the runs of a worker too.
+# Children inherit it, whatever their session or group, so the runs of a worker are found too.
 MARK = "TIERRA_UP"
-PATIENCE = 15.0
+STOP_TIMEOUT = 15.0
 
 
 @dataclass
 class Service:
-    """One process of ours and everything it starts."""
+    """One process and everything it starts."""
 
     name: str
     command: list[str]
@@ -31,7 +31,7 @@ class Service:
     process: "subprocess.Popen[bytes]" = field(init=False)
 
     def start(self) -> None:
-        """Start it; what it prints goes to its log, and the log before that is kept as `.previous`."""
+        """Start the process; its output goes to its log, and the last log is kept as `.previous`."""
         if self.log.is_file():
             self.log.replace(self.log.with_suffix(".previous.log"))
         with self.log.open("wb") as log:
@@ -41,7 +41,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for us, who end things in order
+                start_new_session=True,  # Ctrl-C in the terminal is for `make up` alone, which stops services in order
             )
 
     def tail(self, lines: int = 1) -> list[str]:
@@ -50,13 +50,13 @@ class Service:
         return [line.strip() for line in printed if line.strip()][-lines:]
 
     def stop(self) -> None:
-        """End it and all it started, by force what does not listen."""
-        end_marked(self.mark)
+        """Stop the process and all it started, by force after a timeout."""
+        stop_marked(self.mark)
         self.process.wait()
 
 
 class Services:
-    """Services that live and end together, in the reverse order of their start."""
+    """Services that stop together, in the reverse order of their start."""
 
     def __init__(self, logs: Path, environment: Mapping[str, str], address_file: Path) -> None:
         self._logs, self._environment, self._file = logs, environment, address_file
@@ -64,7 +64,7 @@ class Services:
 
     def __enter__(self) -> "Services":
         self._logs.mkdir(parents=True, exist_ok=True)
-        # The guard holds the other end of a pipe: when we are killed it closes, whatever killed us.
+        # The guard holds the other end of a pipe, which closes when this process is killed.
         self._guard = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "deployments.services.guard", self._token, str(self._file)],
             stdin=subprocess.PIPE,
@@ -77,23 +77,23 @@ class Services:
     ) -> None:
         for service in reversed(self._services):
             service.stop()
-        end_marked(self._token)  # also one that was being started when we were told to stop
+        stop_marked(self._token)  # also one that was being started when the signal came
         self._guard.communicate()
 
     def start(self, name: str, *command: str, **environment: str) -> Service:
-        """Start a service with our Python: `-m module argument ...`, and what its environment has besides."""
+        """Start a service with this Python: `-m module argument ...`, and variables of its own."""
         service = self._make(name, *command, **environment)
         service.start()
         self._services.append(service)
         return service
 
     def wait(self, service: Service, ready: Callable[[], bool], seconds: float = 300) -> None:
-        """Wait until it is ready. Raises Broken when it, or another service, ends or says nothing."""
+        """Wait until it is ready. Raises Broken when it is not in time, or when any service ends."""
         end = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() > end:
-                raise Broken("service-silent", _said(service, f"is not ready after {seconds:.0f} s"))
+                raise Broken("service-silent", _describe(service, f"is not ready after {seconds:.0f} s"))
             time.sleep(0.2)
 
     def finish(self, name: str, *command: str) -> None:
@@ -104,36 +104,36 @@ class Services:
             self.check()
             time.sleep(0.1)
         if service.process.returncode:
-            raise Broken("service-stopped", _said(service, f"ended with {service.process.returncode}"))
+            raise Broken("service-stopped", _describe(service, f"ended with {service.process.returncode}"))
 
     def check(self) -> None:
         """Raises Broken, with the last line of its log, when a service has ended."""
         for service in self._services:
             if (code := service.process.poll()) is not None:
-                raise Broken("service-stopped", _said(service, f"ended with {code}"))
+                raise Broken("service-stopped", _describe(service, f"ended with {code}"))
 
     def _make(self, name: str, *command: str, **environment: str) -> Service:
         mark, log = f"{self._token}:{name}", self._logs / f"{name}.log"
         return Service(name, [sys.executable, *command], {**self._environment, **environment}, log, mark)
 
 
-def _said(service: Service, what: str) -> str:
+def _describe(service: Service, what: str) -> str:
     last = service.tail()[-1:]
     return f"{service.name} {what}: {last[0] if last else 'it printed nothing'} ({service.log})"
 
 
 def find_marked(mark: str) -> list[int]:
-    """The processes whose mark begins like that, this one left out."""
-    wanted = f"{MARK}={mark}".encode()
-    return [pid for pid, variables in _environments() if pid != os.getpid() and wanted in variables]
+    """The ids of the processes whose mark begins like this, without this process."""
+    variable = f"{MARK}={mark}".encode()
+    return [pid for pid, variables in _environments() if pid != os.getpid() and variable in variables]
 
 
-def end_marked(mark: str, patience: float = PATIENCE) -> None:
-    """Ask every process with that mark to end, then end by force what is left."""
+def stop_marked(mark: str, timeout: float = STOP_TIMEOUT) -> None:
+    """Ask every process with this mark to end, then kill what is left."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in find_marked(mark):
             _send(pid, number)
-        end = time.monotonic() + patience
+        end = time.monotonic() + timeout
         while find_marked(mark):
             if time.monotonic() > end:
                 break

@@ -8,31 +8,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deployments.plan import POOL
 from deployments.services.addresses import (
     Addresses,
     check_ports,
-    load_server,
+    load_server_settings,
     make_environment,
     plan_addresses,
-    port_of,
 )
 from deployments.services.health import find_fault
 from deployments.services.processes import Service, Services
+from tasks.server.names import POOL
 from tierra.cli.console import out, pairs, people, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
-from tierra.status.server_address import address_file
+from tierra.status.server_address import address_file, port_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """Somebody asked us to stop."""
+    """A signal asked `make up` to stop."""
 
 
 def main() -> int:
-    """Start everything, wait until it is asked to stop, and leave no process behind."""
+    """Start every service, wait for a signal, and stop them all. Returns the exit code."""
     for each in SIGNALS:
         signal.signal(each, _stop)
     try:
@@ -46,41 +45,41 @@ def main() -> int:
 
 
 def run_services(settings: Settings) -> None:
-    """Start the services one after the other, and watch them."""
-    with _alone(settings):
-        server = load_server()
+    """Start the services one after the other, and watch them until one ends."""
+    with _single_instance(settings):
+        server = load_server_settings()
         addresses = plan_addresses(settings, server)
         check_ports(addresses, server)
         _make_folders(settings)
         environment = make_environment(settings, server, addresses)
-        with Services(settings.root / "logs", environment, address_file(settings)) as services, _ending(settings):
+        with Services(settings.root / "logs", environment, address_file(settings)) as services, _cleanup(settings):
             _start_pages(services, settings, addresses)
             _deploy(services)
             _start_worker(services)
             address_file(settings).write_text(addresses.api + "\n")
-            _show(settings, addresses)
+            _print_addresses(settings, addresses)
             while True:
                 services.check()
                 time.sleep(0.5)
 
 
 def _start_pages(services: Services, settings: Settings, addresses: Addresses) -> None:
-    """The Prefect server, MLflow and the receipts come up side by side."""
+    """Start the Prefect server, MLflow and the receipts at the same time, and wait for each."""
     server = services.start("prefect-server", "-m", "deployments.services.prefect_server")
     mlflow = _start_mlflow(services, settings, addresses.mlflow) if addresses.mlflow else None
     receipts = _start_receipts(services, settings, addresses.receipts) if addresses.receipts else None
     with _step("Prefect server"):
-        services.wait(server, lambda: _answer(f"{addresses.api}/ready") and _answer(addresses.pages))
+        services.wait(server, lambda: _answers(f"{addresses.api}/ready") and _answers(addresses.pages))
     if receipts:
         with _step("receipts"):
-            services.wait(receipts, lambda: _answer(f"{addresses.receipts}"))
+            services.wait(receipts, lambda: _answers(f"{addresses.receipts}"))
     if mlflow:
         with _step("MLflow"):
-            services.wait(mlflow, lambda: _answer(f"{addresses.mlflow}/health"))
+            services.wait(mlflow, lambda: _answers(f"{addresses.mlflow}/health"))
 
 
 def _start_mlflow(services: Services, settings: Settings, address: str) -> Service:
-    # The store is given in the environment: its address may hold a password, and others see command lines.
+    # The store goes into the environment: its address may hold a password, and others see command lines.
     store = {
         "MLFLOW_BACKEND_STORE_URI": settings.registry_uri() or f"sqlite:///{settings.root / 'mlflow.db'}",
         "MLFLOW_ARTIFACTS_DESTINATION": str(settings.root / "mlflow-artifacts"),
@@ -112,32 +111,32 @@ def _has_started(worker: Service) -> bool:
     return any("started!" in line for line in worker.tail(20))
 
 
-def _answer(address: str) -> bool:
+def _answers(address: str) -> bool:
     return find_fault(address) is None
 
 
 def _make_folders(settings: Settings) -> None:
     (settings.root / "receipts").mkdir(exist_ok=True)
-    # Parameters, results and logs of runs are for the one who runs them.
+    # Parameters, results and logs of runs are private.
     for name in ("prefect", "results"):
         (settings.root / name).mkdir(exist_ok=True)
         (settings.root / name).chmod(0o700)
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """One at a time in a home. The lock goes with us, however we end."""
+def _single_instance(settings: Settings) -> Iterator[None]:
+    """Allow one `make up` a home. The lock ends with this process, however it ends."""
     settings.root.mkdir(parents=True, exist_ok=True)
     with (settings.root / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Misconfigured("up-running", f"make up runs already in {settings.root}") from None
+            raise Misconfigured("up-running", f"make up is already running in {settings.root}") from None
         yield
 
 
 @contextmanager
-def _ending(settings: Settings) -> Iterator[None]:
+def _cleanup(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
@@ -154,8 +153,8 @@ def _step(name: str) -> Iterator[None]:
     people.print(f"  [dim]{time.monotonic() - began:7.1f} s[/]  {name}")
 
 
-def _show(settings: Settings, addresses: Addresses) -> None:
-    places = {
+def _print_addresses(settings: Settings, addresses: Addresses) -> None:
+    shown = {
         "Prefect": addresses.pages,
         # No menu of the pages leads to the artifacts.
         "status": f"{addresses.pages}/v2/artifacts/key/status",
@@ -163,7 +162,7 @@ def _show(settings: Settings, addresses: Addresses) -> None:
         "receipts": addresses.receipts_link,
         "logs": settings.root / "logs",
     }
-    out.print(pairs(places))
+    out.print(pairs(shown))
     people.print("Ctrl-C stops everything.")
 
 
@@ -174,7 +173,7 @@ def _stop(number: int, frame: object) -> None:
 
 def _ignore_signals() -> None:
     for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)  # the second Ctrl-C of the impatient: we are at it
+        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C changes nothing: stopping is under way
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tasks.run.progress import show_progress
 from tierra.errors import Misconfigured, TierraError
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes import Outcome
-from tierra.report.run_end import RunEnd
+from tierra.report.finished_run import FinishedRun
 from tierra.report.wording import inline
 from tierra.workspace import Workspace, open_workspace
 
@@ -83,10 +83,10 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
                 outcome: Outcome = body(workspace, *args, **kwargs)
         except TierraError as error:
             outcome = error
-    return _with_page(workspace, RunEnd(project, flow, journal, outcome))
+    return _with_page(workspace, FinishedRun(project, flow, journal, outcome))
 
 
-def _with_page(workspace: Workspace, end: RunEnd) -> Outcome:
+def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
     from tierra.report.page import write_receipt
 
     key = artifact_key(end.flow, end.project)

@@ -1,4 +1,4 @@
-"""How far a run is, as one bar on its page in the Prefect UI."""
+"""The progress of a run, as one bar on its page in the Prefect UI."""
 
 import time
 from collections.abc import Iterator
@@ -14,24 +14,30 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from tierra.journal import Entry, Progress, Watcher, watching
 
-# Of a hundred, about as long as each takes on some 300,000 rows.
+# Percent of a run, by how long each station takes on some 300,000 rows.
 SHARES: Final = {
     "train": {"open-project": 2, "pull-sources": 25, "validate-tables": 8, "build-features": 15, "split-table": 5,
               "fit-candidates": 25, "choose-candidate": 1, "evaluate-models": 15, "judge": 1, "register-model": 3},
     "score": {"open-project": 2, "find-work": 5, "find-champion": 5, "with-champion-recipe": 2, "pull-side-tables": 6,
               "find-changed": 10, "sweep-parts": 1},
 }  # fmt: skip
-# What scoring does for each partition, in what is left; each has the same part of it.
-EACH: Final = {"pull-partition": 30, "validate-partition": 8, "join-partition": 12, "compare-partition": 10,
-               "predict-partition": 35, "publish-partition": 5}  # fmt: skip
-# A bar moves in steps of five of a hundred, so a run sends about twenty at most.
-LEAST_STEP = 5.0
-LEAST_SECONDS = 2.0
+# The stations of each partition, in proportion; together they share the rest, the same for each partition.
+PARTITION_SHARES: Final = {
+    "pull-partition": 30,
+    "validate-partition": 8,
+    "join-partition": 12,
+    "compare-partition": 10,
+    "predict-partition": 35,
+    "publish-partition": 5,
+}
+# A bar moves in steps of five of a hundred, so a run sends about twenty updates at most.
+MIN_STEP = 5.0
+MIN_SECONDS = 2.0
 
 
 @contextmanager
 def show_progress(flow: str, key: str) -> Iterator[None]:
-    """Keep a bar for the run inside the block. A server that is slow or away holds up nothing."""
+    """Show a bar for the run inside the block. A slow or missing server does not hold up the run."""
     bar, sender, started = Bar(flow), Sender(key), time.monotonic()
     with watching(Reporter(bar, sender)):
         try:
@@ -43,7 +49,7 @@ def show_progress(flow: str, key: str) -> Iterator[None]:
 
 
 class Bar(Watcher):
-    """A percentage that only grows, and the words beside it."""
+    """A percentage that only grows, and its label."""
 
     def __init__(self, flow: str) -> None:
         self.shares = SHARES.get(flow, {})
@@ -52,11 +58,11 @@ class Bar(Watcher):
         self.known = False
 
     def begin(self, entry: Entry) -> None:
-        """A station starts where the one before ended."""
+        """Start a station where the one before ended."""
         self._move(0.0, entry.station.replace("-", " "))
 
     def advance(self, entry: Entry | None, progress: Progress) -> None:
-        """Partitions end where their part of the bar does, whatever their stations took."""
+        """Move the bar inside a station, or to the end of a partition, whatever its stations took."""
         self.known = True
         if entry:
             self._move(self._share(entry) * progress.share, f"{entry.station.replace('-', ' ')}: {progress}")
@@ -67,13 +73,13 @@ class Bar(Watcher):
         self._move(0.0, "")
 
     def end(self, entry: Entry) -> None:
-        """A station's whole share is done, unless it failed."""
+        """Add the station's share, unless it failed."""
         if not entry.failed:
             self.before = min(self.before + self._share(entry), 100.0)
         self._move(0.0, "")
 
-    def said(self) -> str:
-        """The words under the bar."""
+    def label(self) -> str:
+        """The text under the bar."""
         parts = [str(self.partitions) if self.partitions.total else "", self.words]
         return " · ".join(part for part in parts if part)
 
@@ -85,11 +91,11 @@ class Bar(Watcher):
         if entry.station in self.shares or not self.partitions.total:
             return self.shares.get(entry.station, 0)
         rest = 100 - sum(self.shares.values())
-        return rest * EACH.get(entry.station, 0) / sum(EACH.values()) / self.partitions.total
+        return rest * PARTITION_SHARES.get(entry.station, 0) / sum(PARTITION_SHARES.values()) / self.partitions.total
 
 
 class Sender:
-    """Sends the latest word in a thread of its own; what it has not sent by then is overtaken."""
+    """Sends the latest update in a thread of its own; an update not yet sent is replaced by the next."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -97,20 +103,20 @@ class Sender:
         self.latest: Queue[tuple[float, str, bool]] = Queue(maxsize=1)
 
     def send(self, percent: float, words: str, last: bool = False) -> None:
-        """Put a word in the place of the one before."""
+        """Replace the waiting update."""
         with suppress(Empty):
             self.latest.get_nowait()
         self.latest.put_nowait((percent, words, last))
         if self.thread is None:
-            # In the run's context, which says whose bar it is.
+            # In the run's context, so that the bar belongs to the run.
             self.thread = Thread(target=copy_context().run, args=(self._send_all,), name="progress", daemon=True)
             self.thread.start()
 
     def close(self, percent: float, words: str) -> None:
-        """Send the last word, when there was a first, and wait a moment for it to arrive."""
+        """Send the last update, if there was any before, and wait a moment for it to arrive."""
         if self.thread:
             self.send(percent, words, last=True)
-            self.thread.join(LEAST_SECONDS)
+            self.thread.join(MIN_SECONDS)
 
     def _send_all(self) -> None:
         artifact, last = None, False
@@ -121,34 +127,34 @@ class Sender:
                     artifact = cast(UUID, create_progress_artifact(percent, self.key, words))
                 else:
                     update_progress_artifact(artifact, percent, words)
-            except Exception as error:  # noqa: BLE001  a bar is not worth a run
-                logger.debug("the progress could not be shown: {}", error)
+            except Exception as error:  # noqa: BLE001  a bar must never fail a run
+                logger.debug("the progress bar could not be updated: {}", error)
                 return
 
 
 class Reporter(Watcher):
-    """Tells the bar of everything, and the sender when the bar has moved enough."""
+    """Updates the bar, and sends it when it has moved enough."""
 
     def __init__(self, bar: Bar, sender: Sender) -> None:
         self.bar, self.sender = bar, sender
-        self.sent, self.at = -LEAST_STEP, time.monotonic() - LEAST_SECONDS
+        self.sent_percent, self.sent_at = -MIN_STEP, time.monotonic() - MIN_SECONDS
 
     def begin(self, entry: Entry) -> None:
-        """Words change, the bar does not."""
+        """Change the label; the bar stays."""
         self.bar.begin(entry)
 
     def advance(self, entry: Entry | None, progress: Progress) -> None:
-        """The first time that anybody knows how far it is, the bar appears."""
+        """Move the bar, and send it; the first progress that is known makes it appear."""
         self.bar.advance(entry, progress)
         self._report()
 
     def end(self, entry: Entry) -> None:
-        """A station's share is done."""
+        """Add the station's share, and send the bar."""
         self.bar.end(entry)
         self._report()
 
     def _report(self) -> None:
         now, percent = time.monotonic(), self.bar.percent
-        if self.bar.known and percent - self.sent >= LEAST_STEP and now - self.at >= LEAST_SECONDS:
-            self.sent, self.at = percent, now
-            self.sender.send(percent, self.bar.said())
+        if self.bar.known and percent - self.sent_percent >= MIN_STEP and now - self.sent_at >= MIN_SECONDS:
+            self.sent_percent, self.sent_at = percent, now
+            self.sender.send(percent, self.bar.label())

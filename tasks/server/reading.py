@@ -1,4 +1,4 @@
-"""What Prefect's server says, in a few calls however many projects and runs there are."""
+"""Reads the Prefect server, in a few calls however many projects and runs there are."""
 
 import socket
 from collections.abc import Iterator
@@ -12,31 +12,36 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, PREFECT_UI_URL, temporary_settings
 
+from tasks.server.names import TAGGED
 from tasks.server.schedules import read_schedule
-from tierra.status.judging import PATIENCE
-from tierra.status.seen import Deployed, PoolSeen, RunSeen, ServerSeen, WorkerSeen
+from tierra.status.judging import GRACE_PERIOD
+from tierra.status.seen import DeploymentSeen, PoolSeen, RunSeen, ServerSeen, WorkerSeen
+from tierra.status.server_address import port_of
 
-# A server that is away is told within seconds; one that is busy has the time for its longer answers.
-ANSWER, TIMEOUT, RETRIES = 4.0, 15.0, 2
-PAGE = 200
-OURS = {"tags": {"all_": ["tierra"]}}
-BAD, ACTIVE, TO_COME = ("FAILED", "CRASHED", "CANCELLED"), ("RUNNING", "PAUSED", "CANCELLING"), ("SCHEDULED", "PENDING")
+# A server that is down is noticed within seconds; one that is busy has time for its longer answers.
+CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 4.0, 15.0, 2
+PAGE_SIZE = 200
+UNSUCCESSFUL, ACTIVE, COMING = (
+    ("FAILED", "CRASHED", "CANCELLED"),
+    ("RUNNING", "PAUSED", "CANCELLING"),
+    ("SCHEDULED", "PENDING"),
+)
 NOT_LATE = ("AwaitingRetry", "Resuming", "Suspended")
 
 
-def ask_server(pool: str, url: str = "") -> ServerSeen:
-    """What the server at an address knows of our deployments; of the one Prefect is set up for, without one."""
+def read_server(pool: str, url: str = "") -> ServerSeen:
+    """Read our deployments, their runs and the pool from the server at an address; by default from Prefect's own."""
     ui = ""
     try:
         with _client(url, retries=0) as client:
             url = str(client.api_url).rstrip("/")
             ui = PREFECT_UI_URL.value() or url.removesuffix("/api")
             _reach(url)
-            client.request("GET", "/health", timeout=ANSWER)
+            client.request("GET", "/health", timeout=CONNECT_TIMEOUT)
         with _client(url, RETRIES) as client:
-            return _look(client, url, ui, pool)
+            return _read_server(client, url, ui, pool)
     except httpx.HTTPStatusError as error:
-        fault = _refused(error)
+        fault = _explain_status(error)
     except (httpx.HTTPError, OSError) as error:
         fault = f"does not answer: {str(error) or type(error).__name__}"
     return ServerSeen(url=url, ui=ui, fault=f"{url} {fault}")
@@ -45,36 +50,35 @@ def ask_server(pool: str, url: str = "") -> ServerSeen:
 @contextmanager
 def _client(url: str, retries: int) -> Iterator[SyncPrefectClient]:
     changes: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: retries} | ({PREFECT_API_URL: url} if url else {})
-    with temporary_settings(changes), get_client({"timeout": TIMEOUT}, sync_client=True) as client:
+    with temporary_settings(changes), get_client({"timeout": READ_TIMEOUT}, sync_client=True) as client:
         yield client
 
 
 def _reach(url: str) -> None:
-    """Connect once and fail soon: Prefect's client tries four times. Raises OSError."""
-    place = urlsplit(url)
-    if not getproxies().get(place.scheme):
-        port = place.port or (443 if place.scheme == "https" else 80)
-        socket.create_connection((place.hostname or "", port), timeout=ANSWER).close()
+    """Connect once to fail soon, as Prefect's client tries four times. Raises OSError."""
+    parts = urlsplit(url)
+    if not getproxies().get(parts.scheme):
+        socket.create_connection((parts.hostname or "", port_of(url)), timeout=CONNECT_TIMEOUT).close()
 
 
-def _refused(error: httpx.HTTPStatusError) -> str:
+def _explain_status(error: httpx.HTTPStatusError) -> str:
     code = error.response.status_code
     if code in (401, 403):
         return f"refuses us ({code}): set PREFECT_API_AUTH_STRING"
     return f"answers {code} to {error.request.url.path}"
 
 
-def _look(client: SyncPrefectClient, url: str, ui: str, pool: str) -> ServerSeen:
+def _read_server(client: SyncPrefectClient, url: str, ui: str, pool: str) -> ServerSeen:
     now, deployed = datetime.now(UTC), {each.id: each for each in _deployments(client, ui)}
     next_runs = _next_runs(client, deployed.values(), now)
 
     def runs(types: tuple[str, ...], sort: str, before: datetime | None = None) -> tuple[RunSeen, ...]:
-        asked = _of(types) | (_expected(before=before) if before else {})
-        found = _ask(client, "/flow_runs/filter", deployments=OURS, flow_runs=asked, sort=sort, limit=PAGE)
+        query = _state_filter(types) | (_start_filter(before=before) if before else {})
+        found = _post(client, "/flow_runs/filter", deployments=TAGGED, flow_runs=query, sort=sort, limit=PAGE_SIZE)
         return tuple(_run(each, deployed[each["deployment_id"]], ui) for each in found
                      if each["deployment_id"] in deployed)  # fmt: skip
 
-    overdue = runs(TO_COME, "EXPECTED_START_TIME_ASC", before=now - PATIENCE)
+    overdue = runs(COMING, "EXPECTED_START_TIME_ASC", before=now - GRACE_PERIOD)
     return ServerSeen(
         url=url,
         ui=ui,
@@ -82,28 +86,28 @@ def _look(client: SyncPrefectClient, url: str, ui: str, pool: str) -> ServerSeen
         deployed=tuple(each.model_copy(update={"next_run": next_runs.get(each.id)}) for each in deployed.values()),
         active=runs(ACTIVE, "START_TIME_ASC"),
         late=tuple(run for run in overdue if run.state not in NOT_LATE),
-        ended=runs(BAD, "END_TIME_DESC") + runs(("COMPLETED",), "END_TIME_DESC"),
+        ended=runs(UNSUCCESSFUL, "END_TIME_DESC") + runs(("COMPLETED",), "END_TIME_DESC"),
         pool=_pool(client, pool),
     )
 
 
-def _ask(client: SyncPrefectClient, path: Any, **asked: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.request("POST", path, json=asked).json()
+def _post(client: SyncPrefectClient, path: Any, **fields: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.request("POST", path, json=fields).json()
     return found
 
 
-def _of(types: tuple[str, ...]) -> dict[str, Any]:
+def _state_filter(types: tuple[str, ...]) -> dict[str, Any]:
     return {"state": {"type": {"any_": types}}}
 
 
-def _expected(**bounds: datetime) -> dict[str, Any]:
+def _start_filter(**bounds: datetime) -> dict[str, Any]:
     return {"expected_start_time": {f"{name}_": moment.isoformat() for name, moment in bounds.items()}}
 
 
-def _deployments(client: SyncPrefectClient, ui: str) -> Iterator[Deployed]:
+def _deployments(client: SyncPrefectClient, ui: str) -> Iterator[DeploymentSeen]:
     flows = {each["id"]: each["name"] for each in _pages(client, "/flows/filter")}
     for each in _pages(client, "/deployments/filter"):
-        yield Deployed(
+        yield DeploymentSeen(
             id=each["id"], flow=flows.get(each["flow_id"], "?"), project=each["name"], paused=each["paused"],
             schedules=tuple(map(read_schedule, each["schedules"])), created=each["created"],
             url=f"{ui}/deployments/deployment/{each['id']}",
@@ -113,25 +117,25 @@ def _deployments(client: SyncPrefectClient, ui: str) -> Iterator[Deployed]:
 def _pages(client: SyncPrefectClient, path: str) -> Iterator[dict[str, Any]]:
     offset, full = 0, True
     while full:
-        page = _ask(client, path, deployments=OURS, limit=PAGE, offset=offset)
+        page = _post(client, path, deployments=TAGGED, limit=PAGE_SIZE, offset=offset)
         yield from page
-        offset, full = offset + PAGE, len(page) == PAGE
+        offset, full = offset + PAGE_SIZE, len(page) == PAGE_SIZE
 
 
 def _next_runs(client: SyncPrefectClient, deployed: Any, now: datetime) -> dict[str, datetime]:
-    """The next run of each deployment. A dense schedule fills a page alone, so the others are asked for again."""
+    """The next run of each deployment. A dense schedule can fill a page alone, so the others are read again."""
     next_runs: dict[str, datetime] = {}
     left = [each.id for each in deployed if not each.paused and any(schedule.active for schedule in each.schedules)]
     while left:
-        coming = {"deployment_id": {"any_": left}} | _of(("SCHEDULED",)) | _expected(after=now)
-        found = _ask(client, "/flow_runs/filter", flow_runs=coming, sort="EXPECTED_START_TIME_ASC", limit=PAGE)
+        coming = {"deployment_id": {"any_": left}} | _state_filter(("SCHEDULED",)) | _start_filter(after=now)
+        found = _post(client, "/flow_runs/filter", flow_runs=coming, sort="EXPECTED_START_TIME_ASC", limit=PAGE_SIZE)
         for run in found:
             next_runs.setdefault(run["deployment_id"], datetime.fromisoformat(run["expected_start_time"]))
-        left = [each for each in left if each not in next_runs] if len(found) == PAGE else []
+        left = [each for each in left if each not in next_runs] if len(found) == PAGE_SIZE else []
     return next_runs
 
 
-def _run(found: dict[str, Any], deployment: Deployed, ui: str) -> RunSeen:
+def _run(found: dict[str, Any], deployment: DeploymentSeen, ui: str) -> RunSeen:
     return RunSeen(
         id=found["id"], flow=deployment.flow, project=deployment.project, kind=found["state_type"].lower(),
         state=found["state_name"], message=(found["state"] or {}).get("message") or "",
@@ -141,7 +145,7 @@ def _run(found: dict[str, Any], deployment: Deployed, ui: str) -> RunSeen:
 
 
 def _pool(client: SyncPrefectClient, name: str) -> PoolSeen | None:
-    pools = _ask(client, "/work_pools/filter", work_pools={"name": {"any_": [name]}})
+    pools = _post(client, "/work_pools/filter", work_pools={"name": {"any_": [name]}})
     if not pools:
         return None
     path = {"work_pool_name": name}

@@ -39,9 +39,9 @@ from tierra.model.evaluation import (
 )
 from tierra.model.gate import Verdict
 from tierra.outcomes import Outcome, PartitionScored, Scored, Served, Trained, summarise
+from tierra.report.finished_run import FinishedRun
 from tierra.report.page import write_receipt
 from tierra.report.profile_page import write_profile_page
-from tierra.report.run_end import RunEnd
 from tierra.workspace import open_workspace
 
 ATTACK = "<script>document.title='owned'</script>"
@@ -303,7 +303,7 @@ RUNS: dict[str, Callable[[], tuple[Journal, Any]]] = {
 
 def a_receipt(flow: str, journal: Journal, outcome: Outcome, project: str = "rides") -> tuple[Path, str]:
     """The page of a run in today's workspace, and its short form."""
-    return write_receipt(open_workspace(), RunEnd(project, flow, journal, outcome))
+    return write_receipt(open_workspace(), FinishedRun(project, flow, journal, outcome))
 
 
 def write_pages(folder: Path) -> dict[str, Path]:

@@ -165,7 +165,7 @@ def test_the_status_says_who_needs_a_person_and_nobody_is_told_of_anything_else(
     ui.run("Quick run")
     assert ops.ended(ui.follow())["name"] == "NeedsAttention"
     ui.open_artifact("status", "RED: score/fares")
-    for each in ("no model has been registered yet", "score/rides", "Looked at"):
+    for each in ("no model has been registered yet", "score/rides", "As of"):
         ui.wait_for(each)
     assert "**" not in ui.text
     assert ui.tables_cut_off() == 0

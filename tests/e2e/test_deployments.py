@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from deployments.plan import POOL, Deployment
+from deployments.plan import Deployment
 from deployments.render import render
+from tasks.server.names import POOL
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout

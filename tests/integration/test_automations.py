@@ -11,10 +11,10 @@ import pytest
 
 from deployments import automations
 from deployments.alert import Alert
-from deployments.deploy import carry_out, find_changes
+from deployments.deploy import apply_changes, find_changes
+from deployments.desired import DesiredState
 from deployments.plan import Deployment
 from deployments.server import open_server
-from deployments.wanted import Wanted
 from tests.ops import Ops, a_server, until
 from tests.servers import Receiver, call_api
 from tierra.project.schedule import When
@@ -38,15 +38,16 @@ QUICK = {
 def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server with our automations; what it waits for minutes for, it waits 10 s for."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
-        patch.setattr(automations, "TO_START", timedelta(seconds=10))
-        patch.setattr(automations, "TO_RETURN", timedelta(seconds=10))
+        patch.setattr(automations, "START_TIMEOUT", timedelta(seconds=10))
+        patch.setattr(automations, "WORKER_TIMEOUT", timedelta(seconds=10))
         patch.setattr(
-            "deployments.wanted._form", lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}}
+            "deployments.desired._parameter_form",
+            lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}},
         )
-        wanted = Wanted([OFTEN, NIGHTLY, *OTHERS], 30, told.url)
-        with open_server(server.url) as there:
-            standing = there.read()
-            carry_out(find_changes(wanted, standing), wanted, standing, there)
+        desired = DesiredState([OFTEN, NIGHTLY, *OTHERS], 30, told.url)
+        with open_server(server.url) as api:
+            current = api.read_state()
+            apply_changes(find_changes(desired, current), desired, current, api)
         yield server
 
 
@@ -115,7 +116,7 @@ def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: Rece
         ops.set_state(run, "RUNNING", "Running")
         crash(ops, run, "killed by signal 9")
         if start < 3:
-            until("it is handed out again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
+            until("it is scheduled again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
     messages = settled(told, "walks")[before:]
     assert ops.state(run)["type"] == "CRASHED"
     assert [each["partition"] for each in messages] == ["2024-04-28"]
@@ -129,7 +130,7 @@ def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, told: Rec
     run = ops.run("score/hikes")
     ops.set_state(run, "RUNNING", "Running")
     crash(ops, run, "killed by signal 9")
-    until("it is handed out again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
+    until("it is scheduled again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
     ops.set_state(run, "PENDING", "Pending")
     ops.set_state(run, "CRASHED", "Crashed", "its code does not import")
     until("it is given up", 30, lambda: ops.state(run)["name"] == "GivenUp")
@@ -143,7 +144,7 @@ def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told
     run = ops.run("score/trips")
     ops.set_state(run, "PENDING", "Pending")
     until(
-        "it is handed out again",
+        "it is scheduled again",
         60,
         lambda: "NeverStarted" in ops.states(run) and ops.state(run)["type"] == "SCHEDULED",
     )
@@ -169,7 +170,7 @@ def test_a_paused_deployment_is_told_once_a_day(ops: Ops, told: Receiver) -> Non
     for _ in range(3):
         emit(ops, "tierra.deployment.paused", which, "score/rides", "it is paused")
     (message,) = settled(told, "score/rides")
-    assert message["text"] == "score/rides stands still: it is paused"
+    assert message["text"] == "score/rides does not run: it is paused"
 
 
 def emit(ops: Ops, event: str, which: str, name: str, why: str) -> None:

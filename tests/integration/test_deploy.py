@@ -61,8 +61,8 @@ def changes(shown: Callable[..., str]) -> Callable[..., list[tuple[str, str, str
     """Deploy; returns verb, kind and name of what was changed."""
 
     def run(**options: Any) -> list[tuple[str, str, str]]:
-        said = json.loads(shown(as_json=True, **options))
-        return [(each["verb"], each["kind"], each["name"]) for each in said["changes"]]
+        result = json.loads(shown(as_json=True, **options))
+        return [(each["verb"], each["kind"], each["name"]) for each in result["changes"]]
 
     return run
 
@@ -90,8 +90,8 @@ def test_deploying_twice_changes_nothing_the_second_time(
 def test_a_dry_run_shows_the_difference_and_changes_nothing(
     ops: Ops, projects: Path, shown: Show, changes: Changes
 ) -> None:
-    wanted = changes(dry_run=True)
-    assert wanted == changes(dry_run=True) != []
+    planned = changes(dry_run=True)
+    assert planned == changes(dry_run=True) != []
     assert ask_api("GET", f"{ops.url}/deployments/name/score/rides").status_code == 404
 
 
@@ -111,9 +111,9 @@ def test_an_emptied_schedule_starts_no_more_runs(ops: Ops, projects: Path, shown
     shown()
     until("runs are scheduled", 60, lambda: coming(ops, "score/rides"))
     write_project(projects / "rides", ride_spec(schedule={"train": "0 4 * * 1"}))
-    said = shown()
-    assert "~ change deployment score/rides" in said
-    assert "0 3 * * *" in said
+    output = shown()
+    assert "~ change deployment score/rides" in output
+    assert "0 3 * * *" in output
     assert (schedules(ops, "score/rides"), coming(ops, "score/rides")) == ([], [])
     until("the scheduler came by again", 60, lambda: coming(ops, "train/rides"))
     assert coming(ops, "score/rides") == []
@@ -151,9 +151,9 @@ def test_the_address_of_alerts_is_kept_as_a_secret_and_followed(
     ops: Ops, projects: Path, shown: Show, changes: Changes
 ) -> None:
     first, second = ("http://127.0.0.1:9/canary-71", "http://127.0.0.1:9/canary-72")
-    said = shown(TIERRA_ALERT_WEBHOOK=first)
-    assert "canary" not in said
-    assert "+ create automation tierra: a run failed" in said
+    output = shown(TIERRA_ALERT_WEBHOOK=first)
+    assert "canary" not in output
+    assert "+ create automation tierra: a run failed" in output
     assert changes(TIERRA_ALERT_WEBHOOK=first) == []
     assert changes(TIERRA_ALERT_WEBHOOK=second) == [("change", "alert", "tierra-alerts")]
     assert "canary" not in json.dumps(ops.ask("/automations/filter") + ops.ask("/block_documents/filter"))
@@ -161,7 +161,7 @@ def test_the_address_of_alerts_is_kept_as_a_secret_and_followed(
 
 
 @pytest.mark.parametrize(
-    ("schedule", "environment", "said"),
+    ("schedule", "environment", "code"),
     [
         ({"score": {"cron": "0 3 * * *", "parameters": {"speed": 9}}}, {}, "schedule-parameter"),
         ({"score": "0 3 * * *"}, {"TIERRA_ALERT_BLOCK": "slack-webhook/nobody"}, "alert-unknown"),
@@ -169,12 +169,12 @@ def test_the_address_of_alerts_is_kept_as_a_secret_and_followed(
     ],
 )
 def test_what_cannot_be_deployed_is_refused_and_changes_nothing(
-    ops: Ops, projects: Path, shown: Show, schedule: dict[str, Any], environment: dict[str, str], said: str
+    ops: Ops, projects: Path, shown: Show, schedule: dict[str, Any], environment: dict[str, str], code: str
 ) -> None:
     write_project(projects / "rides", ride_spec(schedule=schedule))
     with pytest.raises(TierraError) as refused:
         shown(**environment)
-    assert refused.value.code == said
+    assert refused.value.code == code
     assert ask_api("GET", f"{ops.url}/deployments/name/score/rides").status_code == 404
 
 

@@ -36,9 +36,9 @@ def checkout_at(folder: Path, **environment: str) -> Checkout:
     return make_checkout(folder / "checkout", **quiet, TIERRA_PROJECTS=str(folder / "projects"), **environment)
 
 
-def by_check(told: dict[str, Any], level: str) -> dict[str, list[str]]:
+def by_check(report: dict[str, Any], level: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for each in told["findings"]:
+    for each in report["findings"]:
         if each["level"] == level:
             found.setdefault(each["check"], []).append(each["said"])
     return found
@@ -60,11 +60,11 @@ def test_a_package_that_breaks_the_server_is_named_with_its_symptom_and_bound(
 ) -> None:
     place = overlay(tmp_path / "overlay", requirement)
     checkout = checkout_at(tmp_path, PYTHONPATH=os.pathsep.join([place, str(ROOT)]))
-    told = checkout.json("doctor", exit_code=1)
-    print(f"{requirement}: {told['seconds']} s")
+    report = checkout.json("doctor", exit_code=1)
+    print(f"{requirement}: {report['seconds']} s")
     package, _, version = requirement.removesuffix("*").partition("==")
-    broken = by_check(told, "broken")
-    assert set(broken) == {"versions", check}, told
+    broken = by_check(report, "broken")
+    assert set(broken) == {"versions", check}, report
     assert f"{package} {version}" in broken["versions"][0]
     assert "is outside >=" in broken["versions"][0]
     assert symptom in broken[check][0]
@@ -74,14 +74,14 @@ def test_a_healthy_environment_without_a_server_is_all_well(tmp_path: Path) -> N
     (tmp_path / "warehouse.db").touch()
     url = f"sqlite:///{tmp_path}/warehouse.db?canary={CANARY}"
     checkout = checkout_at(tmp_path, TIERRA_CONNECTIONS__WAREHOUSE__URL=url)
-    told = checkout.json("doctor")
-    print(f"healthy: {told['seconds']} s")
-    assert told["well"] is True
-    assert {each["level"] for each in told["findings"]} == {"ok"}
+    report = checkout.json("doctor")
+    print(f"healthy: {report['seconds']} s")
+    assert report["well"] is True
+    assert {each["level"] for each in report["findings"]} == {"ok"}
     shown = {"versions", "disk", "permissions", "time", "telemetry", "stores", "connection", "registry", "server",
              "lists", "scheduler"}  # fmt: skip
-    assert {each["check"] for each in told["findings"]} == shown
-    assert CANARY not in str(told)
+    assert {each["check"] for each in report["findings"]} == shown
+    assert CANARY not in str(report)
 
 
 def test_a_throwaway_server_leaves_no_process_and_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,17 +120,17 @@ def test_a_running_server_is_asked_itself_and_left_as_it_was(tmp_path: Path, pre
     before = [names(prefect_server, what) for what in ("flows", "deployments", "flow_runs")]
     url = f"postgresql+nosuchdriver://me:{CANARY}@127.0.0.1:1/warehouse"
     checkout = checkout_at(tmp_path, PREFECT_API_URL=prefect_server, TIERRA_CONNECTIONS__WAREHOUSE__URL=url)
-    told = checkout.json("doctor", "--deep", exit_code=1)
-    assert told["server"] == prefect_server
-    assert set(by_check(told, "broken")) == {"connection"}, told
-    ok = by_check(told, "ok")
+    report = checkout.json("doctor", "--deep", exit_code=1)
+    assert report["server"] == prefect_server
+    assert set(by_check(report, "broken")) == {"connection"}, report
+    ok = by_check(report, "ok")
     assert {"server", "lists", "scheduler", "auth", "clock", "telemetry"} <= set(ok)
     assert "Prefect 3." in ok["server"][0]
     assert "SQLite" in ok["database"][0]
     assert [names(prefect_server, what) for what in ("flows", "deployments", "flow_runs")] == before
     printed = checkout.tierra("doctor", exit_code=1)
     assert "broken   connection" in printed.stdout
-    assert CANARY not in str(told) + printed.stdout + printed.stderr
+    assert CANARY not in str(report) + printed.stdout + printed.stderr
 
 
 @pytest.mark.long
@@ -143,12 +143,12 @@ def test_a_server_behind_auth_and_csrf_is_asked_with_our_auth_string(
     }
     monkeypatch.setattr("deployments.doctor.throwaway.SETTINGS", SETTINGS | guard)
     with throwaway_server() as server:
-        assert server.wait(120), server.symptom()
+        assert server.wait(120), server.last_error()
         stranger = checkout_at(tmp_path, PREFECT_API_URL=server.api.url)
-        told = stranger.json("doctor", exit_code=1)
-        assert "refuses us (401)" in by_check(told, "broken")["server"][0]
+        report = stranger.json("doctor", exit_code=1)
+        assert "refuses us (401)" in by_check(report, "broken")["server"][0]
         ours = {**stranger.environment, "PREFECT_API_AUTH_STRING": f"admin:{CANARY}"}
-        told = Checkout(stranger.folder, ours).json("doctor", "--deep")
-    assert told["well"] is True
-    assert "strangers are refused, our auth string is taken" in by_check(told, "ok")["auth"]
-    assert CANARY not in str(told)
+        report = Checkout(stranger.folder, ours).json("doctor", "--deep")
+    assert report["well"] is True
+    assert "calls without auth are refused, our auth string is accepted" in by_check(report, "ok")["auth"]
+    assert CANARY not in str(report)

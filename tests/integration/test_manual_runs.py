@@ -36,7 +36,7 @@ def served(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def here(served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    monkeypatch.setattr("tasks.approval.LOOK", 0.3)
+    monkeypatch.setattr("tasks.approval.POLL_SECONDS", 0.3)
     return stand_in(Path(shutil.copytree(served, tmp_path / "here")), monkeypatch)
 
 
@@ -253,8 +253,10 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
 ) -> None:
     from tasks import approval
 
-    waiting = approval.ask
-    monkeypatch.setattr(approval, "ask", lambda run, question, _: waiting(run, question, timedelta(seconds=3)))
+    waiting = approval.ask_for_approval
+    monkeypatch.setattr(
+        approval, "ask_for_approval", lambda run, question, _: waiting(run, question, timedelta(seconds=3))
+    )
     here.restate(candidates=BETTER, gate=GATE)
     name, end = train()
     assert (name, end.reason) == ("KeptChampion", "no one approved within 3m")
@@ -262,7 +264,7 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
 
 
 def test_the_first_model_waits_too(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.approval.LOOK", 0.3)
+    monkeypatch.setattr("tasks.approval.POLL_SECONDS", 0.3)
     here = stand_in(tmp_path / "new", monkeypatch)
     here.restate(gate=GATE)
     with answering(prefect_server, {"approve": "no", "name": "Ana"}):

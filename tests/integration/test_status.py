@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployments.plan import POOL
+from tasks.server.names import POOL
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT, free_port
 from tests.operations import CRON, Operations, flow_of
@@ -76,7 +76,7 @@ def test_an_overdue_project_is_red_and_ends_with_5(operations: Operations) -> No
     operations.deploy("score")
     operations.record(27)
     found = flow_of(operations.status(exit_code=5), "score/rides")
-    assert found["reasons"] == ["overdue: last success 27 h ago, its schedule leaves 24 h at most"]
+    assert found["reasons"] == ["overdue: last success 27 h ago, its schedule allows 24 h"]
 
 
 def test_a_paused_deployment_is_told_in_a_line_of_its_own(operations: Operations) -> None:
@@ -85,7 +85,7 @@ def test_a_paused_deployment_is_told_in_a_line_of_its_own(operations: Operations
     operations.post(f"/deployments/{score}/pause_deployment")
     done = operations.told()
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[0].startswith("AMBER score/rides: IS PAUSED: nothing of it runs by itself")
+    assert done.stdout.splitlines()[0].startswith("AMBER score/rides: IS PAUSED: it does not run on schedule")
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 

@@ -22,9 +22,9 @@ from typer.testing import CliRunner
 
 from deployments.doctor import doctor, live, machine, places, probe, versions
 from deployments.doctor.api import Api
-from deployments.doctor.finding import Check, Finding
-from deployments.doctor.server import check_lists, check_schedules, check_version, find_silence
-from deployments.doctor.throwaway import find_symptom
+from deployments.doctor.finding import DoctorCheck, Finding
+from deployments.doctor.server_checks import check_lists, check_schedules, check_version, find_no_answer
+from deployments.doctor.throwaway import find_last_error
 from tests.builders import write_project
 from tests.conftest import ROOT, free_port
 from tierra.cli.commands import app
@@ -55,41 +55,43 @@ def levels(found: Iterator[Finding] | Finding | list[Finding]) -> list[str]:
 
 
 def test_the_matrix_is_what_pyproject_bounds() -> None:
-    said = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    library = dict(line.rstrip(")").replace("[binary]", "").split(" (") for line in said["project"]["dependencies"])
-    group = said["tool"]["poetry"]["group"]["app"]["dependencies"]
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    library = dict(
+        line.rstrip(")").replace("[binary]", "").split(" (") for line in pyproject["project"]["dependencies"]
+    )
+    group = pyproject["tool"]["poetry"]["group"]["app"]["dependencies"]
     application = {name: each["version"] if isinstance(each, dict) else each for name, each in group.items()}
     assert library | application == versions.MATRIX
-    assert said["project"]["requires-python"] == versions.PYTHON
+    assert pyproject["project"]["requires-python"] == versions.PYTHON
 
 
 def test_no_known_breaker_is_within_the_bounds() -> None:
-    for breaker in versions.BREAKERS:
-        least = breaker.versions.partition(",")[0].removeprefix(">=")
-        assert least not in SpecifierSet(versions.MATRIX[breaker.package])
+    for known in versions.INCOMPATIBLE:
+        least = known.versions.partition(",")[0].removeprefix(">=")
+        assert least not in SpecifierSet(versions.MATRIX[known.package])
 
 
 @pytest.mark.parametrize(
-    ("package", "installed", "said", "level"),
+    ("package", "installed", "expected", "level"),
     [
         ("fastapi", "0.153.0", "422", "broken"),
         ("fastapi", "0.151.0rc1", "outside", "warning"),
         ("fastapi", "0.155.0", "dies at import", "broken"),
         ("fastapi", "0.165.0", "dies at import", "broken"),
-        ("fastapi", "0.138.0", "nothing of ours was tried", "warning"),
+        ("fastapi", "0.138.0", "Tierra is not tested with it", "warning"),
         ("sqlalchemy", "2.1.9", "never creates a scheduled run", "broken"),
         ("prefect", "3.9.0", "certifi", "broken"),
-        ("pandas", "3.2.0", "nothing of ours was tried", "warning"),
+        ("pandas", "3.2.0", "Tierra is not tested with it", "warning"),
     ],
 )
 def test_a_version_outside_is_named_with_its_symptom_and_bound(
-    monkeypatch: pytest.MonkeyPatch, package: str, installed: str, said: str, level: str
+    monkeypatch: pytest.MonkeyPatch, package: str, installed: str, expected: str, level: str
 ) -> None:
     real = versions.version
     monkeypatch.setattr(versions, "version", lambda name: installed if name == package else real(name))
     (found,) = versions.check_versions()
     assert found.level == level
-    for part in (package, installed, versions.MATRIX[package], said):
+    for part in (package, installed, versions.MATRIX[package], expected):
         assert part in found.said
     assert f"{package}{versions.MATRIX[package]}" in found.remedy
 
@@ -193,10 +195,10 @@ class Generous(MemoryObjects):
 
 
 def test_a_store_where_several_writers_win_is_refused() -> None:
-    found = places._find_fault("memory", Generous())
+    found = places._check_writers("memory", Generous())
     assert found
     assert "8 of 8 writers" in found.said
-    assert places._find_fault("memory", MemoryObjects()) is None
+    assert places._check_writers("memory", MemoryObjects()) is None
 
 
 def test_looking_at_stores_leaves_no_object_behind(root: Path) -> None:
@@ -283,14 +285,14 @@ def answering(*answers: tuple[str, int, Any], date: float | None = None) -> Iter
 
 def test_a_server_that_does_not_answer_is_said_with_its_address() -> None:
     url = f"http://127.0.0.1:{free_port()}/api"
-    found = find_silence(Api(url))
+    found = find_no_answer(Api(url))
     assert found
     assert (found.level, url in found.said, "make up" in found.remedy) == ("broken", True, True)
 
 
 def test_an_address_that_is_none_is_no_crash() -> None:
     for url in ("nonsense", "http://127.0.0.1:none/api", "ftp://127.0.0.1/api"):
-        assert find_silence(Api(url))
+        assert find_no_answer(Api(url))
 
 
 def test_another_version_at_the_server_is_a_warning() -> None:
@@ -319,7 +321,7 @@ def test_a_schedule_without_any_run_ahead_is_broken() -> None:
 def test_a_server_open_to_everybody_outside_loopback_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering() as api:
         assert live.check_auth(api).level == "ok"
-        monkeypatch.setattr(live, "_is_loopback", lambda host: False)
+        monkeypatch.setattr(live, "is_loopback", lambda host: False)
         assert live.check_auth(api).level == "broken"
 
 
@@ -362,29 +364,29 @@ def test_the_symptom_is_the_first_line_of_the_last_error() -> None:
         "Traceback (most recent call last):\n  File 'x', line 1\nKeyError: 'first'\n\n"
         "    | sqlalchemy.exc.InvalidRequestError: Can't evaluate bulk DML statement\n    | (Background)\n"
     )
-    assert find_symptom(log) == "sqlalchemy.exc.InvalidRequestError: Can't evaluate bulk DML statement"
-    assert find_symptom("INFO: started") == ""
+    assert find_last_error(log) == "sqlalchemy.exc.InvalidRequestError: Can't evaluate bulk DML statement"
+    assert find_last_error("INFO: started") == ""
 
 
 # the command
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
+def set_findings(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
     monkeypatch.setattr(doctor, "_checks", lambda *_: [lambda: iter(findings)])
 
 
 @pytest.mark.parametrize(
     ("findings", "exit_code", "end"),
     [
-        ([Check("disk").ok("room")], 0, "all is well"),
-        ([Check("disk").warning("little room", "Free some")], 0, "all is well"),
-        ([Check("disk").broken("no room", "Free some"), Check("time").ok("known")], 1, "1 broken"),
+        ([DoctorCheck("disk").ok("room")], 0, "nothing is broken"),
+        ([DoctorCheck("disk").warning("little room", "Free some")], 0, "nothing is broken"),
+        ([DoctorCheck("disk").broken("no room", "Free some"), DoctorCheck("time").ok("known")], 1, "1 broken"),
     ],
 )
 def test_only_what_is_broken_fails_the_command(
     root: Path, monkeypatch: pytest.MonkeyPatch, findings: list[Finding], exit_code: int, end: str
 ) -> None:
-    told(monkeypatch, *findings)
+    set_findings(monkeypatch, *findings)
     done = CliRunner().invoke(app, ["doctor"])
     assert (done.exit_code, end in done.output) == (exit_code, True)
     lines = done.output.splitlines()
@@ -394,7 +396,7 @@ def test_only_what_is_broken_fails_the_command(
 
 
 def test_machines_get_one_object(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told(monkeypatch, Check("disk").broken("no room", "Free some"))
+    set_findings(monkeypatch, DoctorCheck("disk").broken("no room", "Free some"))
     done = CliRunner().invoke(app, ["doctor", "--json"])
     found = json.loads(done.stdout)
     assert (done.exit_code, found["well"], found["server"]) == (1, False, None)
@@ -405,8 +407,8 @@ def test_no_secret_is_printed_whoever_quotes_it(root: Path, monkeypatch: pytest.
     monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", f"postgresql://me:{CANARY}%2F@host/db")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:swordfish")
     monkeypatch.setenv("PREFECT_API_URL", "http://me:sesame@127.0.0.1:9/api")
-    said = f"cannot reach postgresql://me:{CANARY}%2F@host/db with {CANARY}/ or admin:swordfish, swordfish, sesame"
-    told(monkeypatch, Check("connection").broken(said, said))
+    message = f"cannot reach postgresql://me:{CANARY}%2F@host/db with {CANARY}/ or admin:swordfish, swordfish, sesame"
+    set_findings(monkeypatch, DoctorCheck("connection").broken(message, message))
     for arguments in (["doctor"], ["doctor", "--json"]):
         printed = CliRunner().invoke(app, arguments).output
         assert "cannot reach" in printed
@@ -420,29 +422,29 @@ def test_no_secret_is_printed_whoever_quotes_it(root: Path, monkeypatch: pytest.
 def test_the_server_we_are_told_of_is_asked_unless_a_throwaway_is_wanted(
     root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], server: str | None
 ) -> None:
-    asked: list[str | None] = []
+    checked: list[str | None] = []
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    monkeypatch.setattr(doctor, "check_throwaway", lambda: asked.append(None) or iter(()))
-    monkeypatch.setattr(doctor, "_check_server", lambda url, deep: asked.append(url) or iter(()))
+    monkeypatch.setattr(doctor, "check_throwaway", lambda: checked.append(None) or iter(()))
+    monkeypatch.setattr(doctor, "_check_server", lambda url, deep: checked.append(url) or iter(()))
     monkeypatch.setattr(doctor, "probe", lambda *_, **__: iter(()))
     CliRunner().invoke(app, arguments)
-    assert asked == [server]
+    assert checked == [server]
 
 
 def test_a_server_that_is_away_is_followed_by_whether_one_could_run_here(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran = Check("server").ok("a throwaway server starts")
+    ran = DoctorCheck("server").ok("a throwaway server starts")
     monkeypatch.setattr(doctor, "check_throwaway", lambda: iter([ran]))
     assert levels(doctor._check_server(f"http://127.0.0.1:{free_port()}/api", deep=False)) == ["broken", "ok"]
 
 
 def test_a_check_that_fails_hides_no_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> Iterator[Finding]:
-        yield Check("disk").ok("room")
+        yield DoctorCheck("disk").ok("room")
         raise KeyError("token")
 
-    monkeypatch.setattr(doctor, "_checks", lambda *_: [fails, lambda: iter([Check("time").ok("known")])])
+    monkeypatch.setattr(doctor, "_checks", lambda *_: [fails, lambda: iter([DoctorCheck("time").ok("known")])])
     assert levels(doctor.examine().findings) == ["ok", "broken", "ok"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tasks.run.progress import EACH, LEAST_STEP, SHARES, Bar, Reporter, Sender
+from tasks.run.progress import MIN_STEP, PARTITION_SHARES, SHARES, Bar, Reporter, Sender
 from tests.browser.pages import a_receipt, binary_run, scoring_run
 from tests.builders import write_project
 from tierra.cli import console
@@ -76,7 +76,7 @@ def test_a_bar_only_grows_and_ends_full() -> None:
         bar.end(Entry(station))
     for done in range(3):
         bar.advance(None, Progress(done, 3, "partitions"))
-        for station in EACH:
+        for station in PARTITION_SHARES:
             bar.begin(Entry(station))
             bar.advance(Entry(station), Progress(5, 5, "models"))
             seen.append(bar.percent)
@@ -86,7 +86,7 @@ def test_a_bar_only_grows_and_ends_full() -> None:
     bar.advance(None, Progress(3, 3, "partitions"))
     assert seen == sorted(seen)
     assert bar.percent == 100
-    assert bar.said().startswith("3 of 3 partitions · publish partition")
+    assert bar.label().startswith("3 of 3 partitions · publish partition")
 
 
 def test_a_training_s_shares_make_a_hundred() -> None:
@@ -103,7 +103,7 @@ def test_a_run_sends_few_words_and_none_soon_after_another(monkeypatch: pytest.M
     reporter.advance(None, Progress(0, 1, "partitions"))
     for row in range(10_000):
         reporter.advance(Entry("predict-partition"), Progress(row, 10_000, "rows"))
-    assert len(sent) <= 100 / LEAST_STEP
+    assert len(sent) <= 100 / MIN_STEP
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     before = len(sent)
     reporter.advance(None, Progress(1, 1, "partitions"))
@@ -112,7 +112,7 @@ def test_a_run_sends_few_words_and_none_soon_after_another(monkeypatch: pytest.M
 
 def test_a_server_that_does_not_answer_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.run.progress.create_progress_artifact", lambda *_: time.sleep(60))
-    monkeypatch.setattr("tasks.run.progress.LEAST_SECONDS", 0.2)
+    monkeypatch.setattr("tasks.run.progress.MIN_SECONDS", 0.2)
     sender, started = Sender("x"), time.monotonic()
     for percent in range(100):
         sender.send(percent, "")
@@ -200,7 +200,7 @@ def test_records_are_read_newest_first_whatever_else_lies_there(receipts: Path) 
     assert len(found) == 5
     assert found[-1] == RUN
     assert [run.flow for run in read_runs(receipts, "train")] == ["train"] * 2
-    assert len(read_runs(receipts, most=3)) <= 3
+    assert len(read_runs(receipts, limit=3)) <= 3
 
 
 def test_a_page_that_cannot_be_drawn_leaves_its_record(receipts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

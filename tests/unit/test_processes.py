@@ -11,7 +11,7 @@ from secrets import token_hex
 import pytest
 
 from deployments.services import processes
-from deployments.services.processes import MARK, Services, end_marked, find_marked
+from deployments.services.processes import MARK, Services, find_marked, stop_marked
 from tests.conftest import ROOT
 from tests.servers import until
 from tierra.errors import Broken
@@ -40,7 +40,7 @@ def test_what_a_service_started_in_a_session_of_its_own_ends_with_it(services: S
 def test_a_service_that_does_not_listen_is_ended_by_force(services: Services) -> None:
     service = services.start("deaf", "-c", DEAF)
     until("it is deaf", 20, lambda: service.tail() == ["deaf"])
-    end_marked(service.mark, 0.5)
+    stop_marked(service.mark, 0.5)
     assert service.process.wait(5) == -signal.SIGKILL
 
 

@@ -25,7 +25,7 @@ from tierra.report.filling import LARGEST
 from tierra.report.index import NAME, Run, add_run
 from tierra.report.plots import curves, histogram
 from tierra.report.profile_page import write_profile_page
-from tierra.report.svg import alike, fit, scale, ticks
+from tierra.report.svg import common_format, fit, scale, ticks
 from tierra.report.wording import amount, cell, heading
 
 few = settings(max_examples=150, deadline=None)
@@ -143,7 +143,7 @@ def test_a_metric_nobody_named_is_called_by_its_own_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [
         (0.6870123, "0.6870"),
         (21034.5, "21,034"),
@@ -153,8 +153,8 @@ def test_a_metric_nobody_named_is_called_by_its_own_name() -> None:
         (0, "0.0000"),
     ],
 )
-def test_a_measure_is_written_for_its_size(value: float, said: str) -> None:
-    assert amount(value) == said
+def test_a_measure_is_written_for_its_size(value: float, expected: str) -> None:
+    assert amount(value) == expected
 
 
 def test_a_cell_of_markdown_stays_one_cell() -> None:
@@ -207,7 +207,7 @@ def test_the_bins_of_a_column_hold_every_usual_value(values: list[float]) -> Non
 def test_words_are_cut_to_their_room_and_numbers_written_alike() -> None:
     assert fit("short", 100) == "short"
     assert fit("W" * 50, 110) == "W" * 9 + "…"
-    assert [alike([0.7, 0.0123])(each) for each in (0.7, 0.0123)] == ["0.700", "0.012"]
+    assert [common_format([0.7, 0.0123])(each) for each in (0.7, 0.0123)] == ["0.700", "0.012"]
     assert scale(3, 3, 0, 10)(3) == 5
 
 

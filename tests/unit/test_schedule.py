@@ -14,17 +14,17 @@ from tests.builders import ride_spec, write_project
 from tierra.errors import Misconfigured
 from tierra.project.project import load_project
 from tierra.project.schedule import Schedule, When, longest_gap
-from tierra.spec import format_duration
+from tierra.spec import duration
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
-def times(said: Any, timezone: str = "UTC") -> tuple[When, ...]:
-    return Schedule.model_validate({"score": said, "timezone": timezone}).times("score")
+def times(written: Any, timezone: str = "UTC") -> tuple[When, ...]:
+    return Schedule.model_validate({"score": written, "timezone": timezone}).times("score")
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("written", "read"),
     [
         ("0 3 * * *", ["0 3 * * * UTC"]),
         ({"every": "6h"}, ["every 6h UTC"]),
@@ -34,12 +34,12 @@ def times(said: Any, timezone: str = "UTC") -> tuple[When, ...]:
         (None, []),
     ],
 )
-def test_a_schedule_is_written_as_one_line_one_object_or_a_list(said: Any, read: list[str]) -> None:
-    assert [each.text for each in times(said)] == read
+def test_a_schedule_is_written_as_one_line_one_object_or_a_list(written: Any, read: list[str]) -> None:
+    assert [each.text for each in times(written)] == read
 
 
 @pytest.mark.parametrize(
-    ("said", "gap"),
+    ("written", "gap"),
     [
         ("0 3 * * *", timedelta(days=1)),
         ("0 4 * * 1", timedelta(days=7)),
@@ -50,8 +50,8 @@ def test_a_schedule_is_written_as_one_line_one_object_or_a_list(said: Any, read:
         (["0 3 * * *", "0 15 * * *"], timedelta(hours=12)),
     ],
 )
-def test_the_longest_gap_is_that_between_two_runs_of_any_schedule(said: Any, gap: timedelta) -> None:
-    assert longest_gap(times(said), NOW) == gap
+def test_the_longest_gap_is_that_between_two_runs_of_any_schedule(written: Any, gap: timedelta) -> None:
+    assert longest_gap(times(written), NOW) == gap
 
 
 def test_a_day_with_its_clock_set_back_is_the_longest() -> None:
@@ -61,12 +61,12 @@ def test_a_day_with_its_clock_set_back_is_the_longest() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "written",
     ["every night", "61 3 * * *", "0 3 * *", {"cron": "0 3 * * *", "every": "1d"}, {}, {"every": "1 night"}, 3,
      {"every": "0h"}, {"cron": "0 3 * * *", "timezone": "Mars/Olympus"}, [["0 3 * * *"]]],
 )  # fmt: skip
-def test_what_is_no_schedule_is_refused_with_its_place(said: Any, tmp_path: Path) -> None:
-    folder = write_project(tmp_path / "rides", ride_spec(schedule={"score": said}))
+def test_what_is_no_schedule_is_refused_with_its_place(written: Any, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "rides", ride_spec(schedule={"score": written}))
     with pytest.raises(Misconfigured, match=r"project.yaml:\d+: schedule"):
         load_project(str(folder))
 
@@ -74,8 +74,8 @@ def test_what_is_no_schedule_is_refused_with_its_place(said: Any, tmp_path: Path
 @given(st.timedeltas(timedelta(minutes=1), timedelta(days=900)))
 def test_a_time_is_read_as_it_is_written(length: timedelta) -> None:
     whole = timedelta(minutes=int(length / timedelta(minutes=1)))
-    if len(format_duration(whole)) <= 5:
-        assert times({"every": format_duration(whole)})[0].every == whole
+    if len(duration(whole)) <= 5:
+        assert times({"every": duration(whole)})[0].every == whole
 
 
 def test_a_run_is_expected_by_its_schedule_and_the_allowed_delay(tmp_path: Path) -> None:

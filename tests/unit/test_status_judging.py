@@ -53,16 +53,16 @@ def ended(outcome: str, mood: str = "bad", **changes: Any) -> dict[str, Any]:
         ({"late": 2, "late_since": before(minutes=20)}, "amber", "2 runs are late, the first was due 20 min ago"),
         ({"late": 1, "late_since": before(hours=2)}, "red", "1 run is late, the first was due 2 h ago"),
         ({"crashed_24h": 1}, "amber", "1 run crashed in the last 24 h"),
-        ({"paused": True}, "amber", "PAUSED: nothing runs by itself"),
+        ({"paused": True}, "amber", "PAUSED: it does not run on schedule"),
         ({"switched_off": ("0 3 * * * UTC",)}, "amber", "SCHEDULE OFF: 0 3 * * * UTC"),
         ({"paused": True, "last_success": before(days=2)}, "red", "overdue"),
-        ({"deployed": False}, "amber", "is not on the server"),
+        ({"deployed": False}, "amber", "is not deployed"),
         ({"deployed": False, "schedule": (), "gap_seconds": None}, "green", "Published"),
         ({"deployed": None}, "green", "Published"),
         ({"running_since": before(minutes=20)}, "green", "Published"),
         ({"running_since": before(minutes=40)}, "amber", "has been running for 40 min"),
         ({"running_since": before(minutes=40), "p95_seconds": 1200.0}, "green", "Published"),
-        ({"running_since": before(hours=5), "waiting_since": before(hours=5)}, "amber", "waits for a person's answer"),
+        ({"running_since": before(hours=5), "waiting_since": before(hours=5)}, "amber", "waiting for an answer"),
         ({"champion": ""}, "amber", "no model has been registered yet"),
         ({"champion": "", "schedule": (), "gap_seconds": None}, "green", "Published"),
         ({"champion": None}, "green", "Published"),
@@ -95,21 +95,21 @@ def test_the_crash_that_is_the_last_end_is_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "level", "said"),
+    ("pool", "level", "expected"),
     [
         (None, "red", "there is no work pool tierra"),
         (PoolSeen(name="tierra"), "red", "no worker is online in pool tierra"),
         (PoolSeen(name="tierra", workers=(WorkerSeen(name="a", online=False, heartbeat=before(hours=3)),)), "red",
-         "no worker is online in pool tierra, the last was heard 3 h ago"),
+         "no worker is online in pool tierra, last heartbeat 3 h ago"),
         (PoolSeen(name="tierra", workers=(WorkerSeen(name="a", online=True, heartbeat=before(seconds=20)),)), "green",
-         "1 worker online in pool tierra, the last was heard 20 s ago"),
+         "1 worker online in pool tierra, last heartbeat 20 s ago"),
         (PoolSeen(name="tierra", paused=True, workers=(WorkerSeen(name="a", online=True),)), "red", "WORK POOL"),
     ],
 )  # fmt: skip
-def test_without_a_worker_nothing_is_well(pool: PoolSeen | None, level: str, said: str) -> None:
+def test_without_a_worker_nothing_is_well(pool: PoolSeen | None, level: str, expected: str) -> None:
     check = judge_pool(pool, "tierra", NOW)
     assert check.level == level
-    assert check.what.startswith(said)
+    assert check.what.startswith(expected)
 
 
 def test_a_server_with_a_fault_is_red_and_says_it() -> None:

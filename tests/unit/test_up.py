@@ -10,15 +10,14 @@ import pytest
 from deployments.services.addresses import (
     Addresses,
     check_ports,
-    is_loopback,
-    load_server,
+    load_server_settings,
     make_environment,
     plan_addresses,
 )
 from tests.conftest import ROOT, free_port
 from tierra.errors import Misconfigured
 from tierra.settings import Settings, load_settings
-from tierra.status.server_address import address_file, find_server
+from tierra.status.server_address import address_file, find_server, is_loopback
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def _empty(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(**settings: str) -> Addresses:
-    return plan_addresses(Settings(**settings), load_server())
+    return plan_addresses(Settings(**settings), load_server_settings())
 
 
 def test_everything_is_on_this_machine_at_the_usual_ports() -> None:
@@ -59,10 +58,10 @@ def test_a_registry_server_is_linked_without_its_password_and_not_started() -> N
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "ops.example.org"])
 def test_a_server_that_others_reach_needs_a_password(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("PREFECT_SERVER_API_HOST", host)
-    with pytest.raises(Misconfigured, match=r"everybody who reaches .*PREFECT_SERVER_API_AUTH_STRING.*auth-missing"):
-        load_server()
+    with pytest.raises(Misconfigured, match=r"anyone who reaches .*PREFECT_SERVER_API_AUTH_STRING.*auth-missing"):
+        load_server_settings()
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "ops:hunter2")
-    assert load_server().host == host
+    assert load_server_settings().host == host
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ def test_a_wrong_value_names_its_variable_and_does_not_repeat_it(
 ) -> None:
     monkeypatch.setenv(f"PREFECT_SERVER_API_{name}", value)
     with pytest.raises(Misconfigured, match=f"PREFECT_SERVER_API_{name}: .*settings-invalid") as caught:
-        load_server()
+        load_server_settings()
     assert value not in str(caught.value)
 
 
@@ -93,7 +92,7 @@ def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it(
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         monkeypatch.setenv(name, str(port) if name.startswith("PREFECT") else f"http://127.0.0.1:{port}")
-        server = load_server()
+        server = load_server_settings()
         with pytest.raises(Misconfigured, match=rf"127.0.0.1:{port} \({name}\).*port-taken"):
             check_ports(plan_addresses(load_settings(), server), server)
 
@@ -102,7 +101,7 @@ def test_services_and_their_runs_share_one_home_and_talk_to_this_server(monkeypa
     monkeypatch.setenv("TIERRA_HOME", "var")
     monkeypatch.setenv("PREFECT_API_URL", "http://elsewhere.example.org/api")
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "ops:hunter2")
-    settings, server = load_settings(), load_server()
+    settings, server = load_settings(), load_server_settings()
     variables = make_environment(settings, server, plan_addresses(settings, server))
     assert Path(variables["TIERRA_HOME"]) == settings.root
     assert Path(variables["TIERRA_PROJECTS"]).is_absolute()
@@ -116,15 +115,15 @@ def test_services_and_their_runs_share_one_home_and_talk_to_this_server(monkeypa
 
 
 def test_two_in_one_home_would_disturb_each_other(workspace: Path) -> None:
-    from deployments.services.up import _alone
+    from deployments.services.up import _single_instance
 
-    with _alone(load_settings()):
+    with _single_instance(load_settings()):
         done = subprocess.run(
             [sys.executable, "-m", "deployments.services.up"], cwd=ROOT, capture_output=True, text=True, check=False
         )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "runs already" in done.stderr
+    assert "is already running" in done.stderr
     assert "up-running" in done.stderr
 
 

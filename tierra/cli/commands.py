@@ -137,9 +137,9 @@ def status(
         if as_json:
             print_json(seen.model_dump_json(indent=1))
         else:
-            from tierra.status.table import show_status
+            from tierra.status.table import render_status
 
-            out.print(show_status(seen), soft_wrap=False)
+            out.print(render_status(seen), soft_wrap=False)
     raise typer.Exit(seen.exit_code)
 
 

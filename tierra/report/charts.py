@@ -1,4 +1,4 @@
-"""Drawings with one line for each thing: features, slices, classes, stations; and heat maps."""
+"""Charts with one row for each feature, slice, class or station; and heat maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,30 +7,29 @@ from markupsafe import Markup
 
 from tierra.report.svg import (
     WIDTH,
-    Scale,
-    alike,
+    AxisScale,
     box,
+    common_format,
     figure,
     fit,
     legend,
     line,
     mark,
-    said,
     scale,
-    short,
     text,
     ticks,
     x_axis,
 )
+from tierra.report.wording import axis_number, shorten
 
 LABELS, END, ROW = 116, WIDTH - 50, 22
-CLASSES = 12
-HEATED = 20
+MAX_CLASSES = 12
+MAX_HEAT_COLUMNS = 20
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of a chart: a value, where it may lie, and another to compare it with."""
+    """One row of a chart: a value, its interval, and another value to compare with."""
 
     label: str
     value: float
@@ -44,7 +43,9 @@ def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
          width: float = WIDTH) -> Markup:  # fmt: skip
     """Horizontal bars from zero, with whiskers; the other value as a second, outlined bar."""
     top, labels, end = 22 if names else 6, width * LABELS / WIDTH, width - 52
-    x, show = _across(measures, labels, end, zero=True), _percent if share else alike([each.value for each in measures])
+    x, show = _across(measures, labels, end, zero=True), (
+        _percent if share else common_format([each.value for each in measures])
+    )
     body = legend(names, 0, 11, lines=False) if names else ""
     for index, each in enumerate(measures):
         y, full = top + ROW * index, f"{each.label}: {show(each.value)}"
@@ -56,28 +57,28 @@ def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
                         f"{each.label}: {show(each.other)}")  # fmt: skip
         body += _whisker(each, x, y + 10.5) + text(width, y + 15, show(each.value), "end", "value")
     height = top + ROW * len(measures)
-    return figure(title, _listed(measures), height + 4, body + line(x(0), top, x(0), height), width)
+    return figure(title, _describe(measures), height + 4, body + line(x(0), top, x(0), height), width)
 
 
 def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None = None) -> Markup:
-    """One dot a line with the interval it may lie in, and a diamond for what it is compared with."""
+    """A dot and its interval for each measure, and a diamond for the value it is compared with."""
     top, x = 22 if names else 6, _across(measures, LABELS, END, zero=False)
     bottom = top + ROW * len(measures)
     body = mark(4, 7) + text(13, 11, names[0]) + mark(104, 7, 1) + text(113, 11, names[1]) if names else ""
     body += "".join(line(x(each), top, x(each), bottom, "grid") for each in _round(measures))
-    show = alike([each.value for each in measures])
+    show = common_format([each.value for each in measures])
     for index, each in enumerate(measures):
         y = top + ROW * index + 11
         body += text(LABELS - 8, y + 4, fit(each.label, LABELS - 8), "end", "name") + _whisker(each, x, y)
-        body += mark(x(each.other), y, 1, f"{each.label}: {said(each.other)}") if each.other is not None else ""
-        body += mark(x(each.value), y, 0, f"{each.label}: {said(each.value)} {each.note}")
+        body += mark(x(each.other), y, 1, f"{each.label}: {axis_number(each.other)}") if each.other is not None else ""
+        body += mark(x(each.value), y, 0, f"{each.label}: {axis_number(each.value)} {each.note}")
         body += text(WIDTH, y + 4, show(each.value), "end", "value")
-    return figure(title, _listed(measures), bottom + 22, body + x_axis(x, _round(measures), bottom))
+    return figure(title, _describe(measures), bottom + 22, body + x_axis(x, _round(measures), bottom))
 
 
 def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
-    """How many rows of each class were decided to be which; the darker, the larger the class's share."""
-    names = [str(name) for name in names[:CLASSES]]
+    """A confusion matrix: rows by actual and decided class, darker for a larger share of the actual class."""
+    names = [str(name) for name in names[:MAX_CLASSES]]
     cell, left, top = (WIDTH - 76) / max(len(names), 1), 74, 34
     high, body = min(max(cell * 0.6, 22), 72), text(left, 11, "decided →", kind="label") + text(
         0, 28, "actual ↓", kind="label"
@@ -91,13 +92,18 @@ def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) ->
             full = f"{name} decided {names[column]}: {rows:,} rows, {100 * rows / total:.1f} %"
             body += _cell(left + cell * column, y, cell, high, rows / total, full)
             body += _number(left + cell * (column + 0.5), y + high / 2, rows, total, cell)
-    described = f"{len(names)} classes; rows are what is, columns what was decided"
-    return figure(title, described, top + high * len(names) + 4, body)
+    description = f"{len(names)} classes; rows are actual, columns decided"
+    return figure(title, description, top + high * len(names) + 4, body)
 
 
 def heat(title: str, names: Sequence[str], values: Sequence[Sequence[float | None]]) -> Markup:
-    """Every pair of columns: blue with a plus goes together, orange with a minus against each other."""
-    names, cell, left, top = names[:HEATED], (WIDTH - 108) / max(min(len(names), HEATED) - 1, 1), 106, 18
+    """The correlation of every pair of columns: blue and plus when positive, orange and minus when negative."""
+    names, cell, left, top = (
+        names[:MAX_HEAT_COLUMNS],
+        (WIDTH - 108) / max(min(len(names), MAX_HEAT_COLUMNS) - 1, 1),
+        106,
+        18,
+    )
     cell = min(cell, 34)
     body = "".join(
         text(left + cell * (index + 0.5), 13, index + 1, "middle", "small") for index in range(len(names) - 1)
@@ -117,7 +123,7 @@ def heat(title: str, names: Sequence[str], values: Sequence[Sequence[float | Non
 
 
 def timeline(title: str, stays: Sequence[tuple[str, float, float, bool]]) -> Markup:
-    """When each station began and how long it took: (name, start, seconds, reused), one line a name."""
+    """When each station started and how long it took: (name, start, seconds, reused), one row a name."""
     names = list(dict.fromkeys(name for name, *_ in stays))
     x = scale(0, max([start + seconds for _, start, seconds, _ in stays] + [0.001]), LABELS, END)
     end, bottom = max([start + seconds for _, start, seconds, _ in stays] + [0.001]), 6 + 20 * len(names)
@@ -136,7 +142,7 @@ def timeline(title: str, stays: Sequence[tuple[str, float, float, bool]]) -> Mar
     return figure(title, f"{len(names)} stations in {end:.1f} seconds", bottom + 34, body + axis)
 
 
-def _across(measures: Sequence[Measure], start: float, end: float, zero: bool) -> Scale:
+def _across(measures: Sequence[Measure], start: float, end: float, zero: bool) -> AxisScale:
     values = [each for one in measures for each in (one.value, one.low, one.high, one.other) if each is not None]
     low, high = min([*values, *([0.0] if zero else [])]), max([*values, *([0.0] if zero else [])])
     edge = 0.0 if zero else (high - low) * 0.04
@@ -152,7 +158,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _whisker(each: Measure, x: Scale, y: float) -> str:
+def _whisker(each: Measure, x: AxisScale, y: float) -> str:
     if each.low is None or each.high is None:
         return ""
     ends = "".join(line(x(end), y - 4, x(end), y + 4, "whisker") for end in (each.low, each.high))
@@ -179,5 +185,5 @@ def _sign(x: float, y: float, value: float, cell: float) -> str:
     return text(x, y + 3, "+" if value > 0 else "-", "middle", "on small") if abs(value) >= 0.3 else ""
 
 
-def _listed(measures: Sequence[Measure]) -> str:
-    return "; ".join(f"{short(each.label, 40)} {said(each.value)}" for each in measures[:20])
+def _describe(measures: Sequence[Measure]) -> str:
+    return "; ".join(f"{shorten(each.label, 40)} {axis_number(each.value)}" for each in measures[:20])

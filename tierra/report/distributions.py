@@ -1,4 +1,4 @@
-"""Distributions to draw, from what a profile keeps of a column."""
+"""Histograms from the quantiles that a profile keeps of a column."""
 
 from bisect import bisect_right
 
@@ -6,20 +6,22 @@ from tierra.data.profile import ColumnProfile
 from tierra.model.evaluation import Histogram
 
 BINS = 24
-VALUES = 8
+FREQUENT_VALUES = 8
 
 
-def distributions(now: ColumnProfile, then: ColumnProfile | None = None) -> tuple[Histogram, Histogram | None] | None:
-    """A column's numbers in bins, and an earlier profile's in the same ones; far-out values are left aside."""
-    values = [_usual(each) for each in (now, then) if each and each.quantiles]
-    if not (now.quantiles and values[0]):
+def distributions(
+    current: ColumnProfile, reference: ColumnProfile | None = None
+) -> tuple[Histogram, Histogram | None] | None:
+    """Histograms of a column and of the reference in the same bins, without outliers."""
+    values = [_without_outliers(each) for each in (current, reference) if each and each.quantiles]
+    if not (current.quantiles and values[0]):
         return None
-    edges = _edges(min(map(min, filter(None, values))), max(map(max, filter(None, values))), now)
-    other = _counted(values[1], edges, then) if then and len(values) > 1 else None
-    return _counted(values[0], edges, now), other
+    edges = _edges(min(map(min, filter(None, values))), max(map(max, filter(None, values))), current)
+    other = _count(values[1], edges, reference) if reference and len(values) > 1 else None
+    return _count(values[0], edges, current), other
 
 
-def _usual(column: ColumnProfile) -> list[float]:
+def _without_outliers(column: ColumnProfile) -> list[float]:
     low, high = column.fences or (column.quantiles[0], column.quantiles[-1])
     return [value for value in column.quantiles if low <= value <= high]
 
@@ -33,10 +35,10 @@ def _edges(low: float, high: float, column: ColumnProfile) -> tuple[float, ...]:
     return tuple(2 * (low / 2 + (high / 2 - low / 2) * step / BINS) for step in range(BINS + 1))
 
 
-def _counted(values: list[float], edges: tuple[float, ...], column: ColumnProfile) -> Histogram:
-    """Each kept value stands for as many rows as there are ranks between it and the next."""
+def _count(values: list[float], edges: tuple[float, ...], column: ColumnProfile) -> Histogram:
+    """Count rows in bins; each quantile stands for an equal share of the rows."""
     counts = [0.0] * (len(edges) - 1)
     for value in values:
-        place = min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)
-        counts[place] += column.present / len(column.quantiles)
+        index = min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)
+        counts[index] += column.present / len(column.quantiles)
     return Histogram(edges=edges, counts=tuple(round(count) for count in counts))

@@ -1,4 +1,4 @@
-"""What is drawn of an evaluation, a profile and a run's stations."""
+"""The drawings of an evaluation, a profile and a run's stations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from markupsafe import Markup
 from tierra.data.profile import ColumnProfile, Profile
 from tierra.journal import Entry
 from tierra.model.evaluation import Evaluation, Histogram, SliceScores
-from tierra.report.charts import HEATED, Measure, bars, dots, heat, matrix, timeline
-from tierra.report.distributions import VALUES, distributions
+from tierra.report.charts import MAX_HEAT_COLUMNS, Measure, bars, dots, heat, matrix, timeline
+from tierra.report.distributions import FREQUENT_VALUES, distributions
 from tierra.report.plots import band, curves, histogram, sparkline
 from tierra.report.svg import SMALL
 
-MOST = 15
-SLICES = 24
-STAYS = 400
+MAX_ROWS = 15
+MAX_SLICES = 24
+MAX_ENTRIES = 400
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,19 @@ def draw_evaluation(evaluations: Mapping[str, Evaluation], best: str) -> list[Dr
     if best not in shown:
         return []
     own, drawn = shown[best], []
-    called = {name: name.replace("_", " ") for name in shown}
-    if lines := [(called[name], each.roc) for name, each in shown.items() if each.roc]:
+    labels = {name: name.replace("_", " ") for name in shown}
+    if lines := [(labels[name], each.roc) for name, each in shown.items() if each.roc]:
         axes = ("false positive rate", "true positive rate")
-        drawn.append(Drawing("ROC", curves("ROC curve", lines, axes, diagonal=True), "Diagonal: tossing a coin."))
-    if lines := [(called[name], each.precision_recall) for name, each in shown.items() if each.precision_recall]:
+        drawn.append(Drawing("ROC", curves("ROC curve", lines, axes, diagonal=True), "Diagonal: a random guess."))
+    if lines := [(labels[name], each.precision_recall) for name, each in shown.items() if each.precision_recall]:
         drawn.append(Drawing("Precision and recall", curves("Precision and recall", lines, ("recall", "precision"))))
-    if lines := [(called[name], each.calibration) for name, each in shown.items() if each.calibration]:
-        axes, said = ("predicted probability", "observed share"), "On the diagonal, what is predicted is what happens."
-        drawn.append(Drawing("Calibration", curves("Calibration", lines, axes, diagonal=True, marked=True), said))
+    if lines := [(labels[name], each.calibration) for name, each in shown.items() if each.calibration]:
+        axes = ("predicted probability", "observed share")
+        note = "On the diagonal, the predicted share is the observed one."
+        drawn.append(Drawing("Calibration", curves("Calibration", lines, axes, diagonal=True, marked=True), note))
     if own.confusion:
-        said = "Of each actual class, how many rows were decided to be which."
-        drawn.append(Drawing("Confusion", matrix("Confusion matrix", own.classes, own.confusion), said))
+        note = "For each actual class, how many rows were decided as each class."
+        drawn.append(Drawing("Confusion", matrix("Confusion matrix", own.classes, own.confusion), note))
     return drawn + _residuals(own) + _scores(own)
 
 
@@ -65,35 +66,35 @@ def _scores(own: Evaluation) -> list[Drawing]:
 
 
 def draw_importance(own: Evaluation, metric: str) -> list[Drawing]:
-    """The features that matter most."""
-    ranked = sorted(own.importance, key=lambda each: -each.mean)[:MOST]
+    """The most important features."""
+    ranked = sorted(own.importance, key=lambda each: -each.mean)[:MAX_ROWS]
     if not ranked:
         return []
-    said = f"By how much {metric} gets worse when the feature is shuffled; whisker: one standard deviation."
-    if len(own.importance) > MOST:
-        said += f" {MOST} of {len(own.importance):,} features."
+    note = f"By how much {metric} gets worse when the feature is shuffled; whisker: one standard deviation."
+    if len(own.importance) > MAX_ROWS:
+        note += f" {MAX_ROWS} of {len(own.importance):,} features."
     lines = [Measure(each.feature, each.mean, each.mean - each.spread, each.mean + each.spread) for each in ranked]
-    return [Drawing("Importance", bars("Importance of features", lines), said)]
+    return [Drawing("Importance", bars("Importance of features", lines), note)]
 
 
 def draw_slices(own: Evaluation, metric: str) -> list[Drawing]:
-    """The gate's metric where a column has one value: one drawing a column."""
+    """The gate's metric for each value of a column: one drawing a column."""
     columns: dict[str, list[SliceScores]] = {}
     for each in own.slices:
         if each.score is not None:
             columns.setdefault(each.column, []).append(each)
-    return [_slices(column, found, metric) for column, found in list(columns.items())[:SLICES]]
+    return [_slices(column, found, metric) for column, found in list(columns.items())[:MAX_SLICES]]
 
 
 def _slices(column: str, found: Sequence[SliceScores], metric: str) -> Drawing:
     lines = [
         Measure(each.value, each.score, *_interval(each), each.rule, f"({each.rows:,} rows)")
-        for each in found[:MOST]
+        for each in found[:MAX_ROWS]
         if each.score is not None
     ]
     ruled = any(each.other is not None for each in lines)
     rows = f"{min(each.rows for each in found):,} to {max(each.rows for each in found):,} rows each"
-    more = f", {MOST} of {len(found):,} values" if len(found) > MOST else ""
+    more = f", {MAX_ROWS} of {len(found):,} values" if len(found) > MAX_ROWS else ""
     chart = dots(f"{metric} by {column}", lines, ("the model", "the rule") if ruled else None)
     return Drawing(f"{metric} by {column}", chart, f"Whisker: 95 % interval; {rows}{more}.")
 
@@ -102,57 +103,58 @@ def _interval(each: SliceScores) -> tuple[float | None, float | None]:
     return each.interval or (None, None)
 
 
-def draw_scores(now: Histogram | None, then: Histogram | None) -> list[Drawing]:
-    """What a run predicted beside what the champion predicted on its test rows."""
-    if not now or not now.counts:
+def draw_scores(current: Histogram | None, reference: Histogram | None) -> list[Drawing]:
+    """The run's predictions beside the champion's on its test rows."""
+    if not current or not current.counts:
         return []
-    then = then if then and then.counts else None
-    said = "Outline: the champion's predictions when it was trained." if then else ""
-    return [Drawing("Predictions", histogram("Predictions of this run", now, then), said)]
+    reference = reference if reference and reference.counts else None
+    note = "Outline: the champion's predictions when it was trained." if reference else ""
+    return [Drawing("Predictions", histogram("Predictions of this run", current, reference), note)]
 
 
-def draw_decided(now: Mapping[str, int], then: Mapping[str, int]) -> list[Drawing]:
-    """Which classes a run decided for, as shares, beside the champion's when it was trained."""
-    if not now:
+def draw_decided(current: Mapping[str, int], reference: Mapping[str, int]) -> list[Drawing]:
+    """The shares of the decided classes, beside the champion's when it was trained."""
+    if not current:
         return []
-    total, before = sum(now.values()) or 1, sum(then.values()) or 1
-    names = sorted({*now, *then}, key=lambda name: -now.get(name, 0))[:MOST]
+    total, before = sum(current.values()) or 1, sum(reference.values()) or 1
+    names = sorted({*current, *reference}, key=lambda name: -current.get(name, 0))[:MAX_ROWS]
     lines = [
-        Measure(name, now.get(name, 0) / total, other=then.get(name, 0) / before if then else None) for name in names
-    ]  # fmt: skip
-    chart = bars("Decided classes", lines, ("this run", "training") if then else None, share=True)
+        Measure(name, current.get(name, 0) / total, other=reference.get(name, 0) / before if reference else None)
+        for name in names
+    ]
+    chart = bars("Decided classes", lines, ("this run", "training") if reference else None, share=True)
     return [Drawing("Decided classes", chart, "Shares of the scored rows.")]
 
 
-def draw_column(now: ColumnProfile, then: ColumnProfile | None = None) -> Markup | None:
+def draw_column(current: ColumnProfile, reference: ColumnProfile | None = None) -> Markup | None:
     """A column's distribution: a histogram of numbers and dates, bars of the most frequent values of a text."""
-    then = then if then and then.kind == now.kind else None
-    if now.kind in ("number", "date"):
-        found = distributions(now, then)
-        ends = (str(now.minimum)[:10], str(now.maximum)[:10]) if now.kind == "date" else None
-        return sparkline(f"Distribution of {now.name}", *found, ends) if found else None
-    if not now.frequent:
+    reference = reference if reference and reference.kind == current.kind else None
+    if current.kind in ("number", "date"):
+        found = distributions(current, reference)
+        ends = (str(current.minimum)[:10], str(current.maximum)[:10]) if current.kind == "date" else None
+        return sparkline(f"Distribution of {current.name}", *found, ends) if found else None
+    if not current.frequent:
         return None
-    before = {each.value: each.rows / max(then.present, 1) for each in then.frequent} if then else None
+    before = {each.value: each.rows / max(reference.present, 1) for each in reference.frequent} if reference else None
     lines = [
         Measure(
             each.value or "(empty)",
-            each.rows / max(now.present, 1),
+            each.rows / max(current.present, 1),
             other=before.get(each.value, 0.0) if before else None,
         )
-        for each in now.frequent[:VALUES]
+        for each in current.frequent[:FREQUENT_VALUES]
     ]
-    return bars(f"Most frequent values of {now.name}", lines, share=True, width=SMALL)
+    return bars(f"Most frequent values of {current.name}", lines, share=True, width=SMALL)
 
 
 def draw_correlations(profile: Profile) -> list[Drawing]:
-    """The columns that go together most strongly."""
+    """The correlations of the most strongly correlated columns."""
     names, values = profile.correlations.columns, profile.correlations.values
     if len(names) < 2:
         return []
     strength = [max((abs(v) for at, v in enumerate(row) if v is not None and at != own), default=0.0)
                 for own, row in enumerate(values)]  # fmt: skip
-    kept = sorted(sorted(range(len(names)), key=lambda index: -strength[index])[:HEATED])
+    kept = sorted(sorted(range(len(names)), key=lambda index: -strength[index])[:MAX_HEAT_COLUMNS])
     chart = heat("Correlations", [names[each] for each in kept], [[values[a][b] for b in kept] for a in kept])
     return [
         Drawing("Correlations", chart, "Pearson's r between numbers; with text, the correlation ratio or Cramér's V.")
@@ -160,7 +162,7 @@ def draw_correlations(profile: Profile) -> list[Drawing]:
 
 
 def strongest_pairs(profile: Profile, number: int = 10) -> list[tuple[str, str, float]]:
-    """The pairs of columns that go together most strongly."""
+    """The most strongly correlated pairs of columns."""
     names, values = profile.correlations.columns, profile.correlations.values
     pairs = [(names[b], names[a], value) for a, row in enumerate(values) for b, value in enumerate(row[:a])
              if value is not None]  # fmt: skip
@@ -168,9 +170,9 @@ def strongest_pairs(profile: Profile, number: int = 10) -> list[tuple[str, str, 
 
 
 def draw_stations(entries: Sequence[Entry]) -> Markup | None:
-    """When each station ran; one after the other where a journal does not say when they began."""
+    """When each station ran; one after the other where the journal has no start times."""
     stays, clock = [], 0.0
-    for entry in entries[:STAYS]:
+    for entry in entries[:MAX_ENTRIES]:
         started = getattr(entry, "started", None)
         begin = clock if started is None else float(started)
         stays.append((entry.station, begin, entry.seconds, entry.reused))

@@ -1,4 +1,4 @@
-"""Filling the templates of pages."""
+"""Fills the templates of pages."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,13 +9,13 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from tierra.report.wording import amount, brief, cell, heading, inline, lower_is_better, number, shorten
 
 LARGEST = 2_000_000
-SHOWN = (120, 40, 12, 3)
+ROWS = (120, 40, 12, 3)
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
-    """A page from its template, with as many lines of each table as keep it under two megabytes."""
+    """Render a page from its template, with as many rows of each table as keep it under two megabytes."""
     page = ""
-    for shown in SHOWN:
+    for shown in ROWS:
         page = _environment().get_template(template).render({**values, "shown": shown})
         if len(page.encode(errors="replace")) < LARGEST:
             break
@@ -28,7 +28,7 @@ def _environment() -> Environment:
         loader=PackageLoader("tierra.report"), autoescape=select_autoescape(["html"]), trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    words: tuple[Callable[..., Any], ...] = (amount, brief, cell, heading, inline, number, shorten)
-    environment.filters.update({each.__name__: each for each in words})
+    filters: tuple[Callable[..., Any], ...] = (amount, brief, cell, heading, inline, number, shorten)
+    environment.filters.update({each.__name__: each for each in filters})
     environment.tests["lower_is_better"] = lower_is_better
     return environment

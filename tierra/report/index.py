@@ -1,4 +1,4 @@
-"""The page that lists a project's runs, made from one small file beside each receipt: the run's record."""
+"""The page that lists a project's runs, made from the records: one small file beside each receipt."""
 
 import os
 from collections.abc import Iterator
@@ -37,37 +37,37 @@ class Run(BaseModel):
 
 
 def write_record(receipt: Path, run: Run) -> None:
-    """Remember a run beside its receipt, or where its receipt would be."""
+    """Write the record of a run beside its receipt, or where its receipt would be."""
     write_whole(receipt.with_suffix(".json"), run.model_dump_json())
 
 
 def add_run(receipt: Path, project: str, run: Run) -> Path:
-    """Remember a run beside its receipt, and make the list anew.
+    """Write the record of a run beside its receipt, and the list of runs again.
 
-    Two runs that end together both look again after writing, so that the list
-    which is written last names both.
+    Two runs that end together both read the folder again after writing, so that
+    the list that is written last names both.
     """
     write_record(receipt, run)
     index, listed = receipt.parent / NAME, None
-    while listed != (there := _files(receipt.parent)):
-        write_whole(index, _page(project, there))
-        listed = there
+    while listed != (files := _files(receipt.parent)):
+        write_whole(index, _page(project, files))
+        listed = files
     return index
 
 
-def read_runs(folder: Path, flow: str = "", most: int = READ) -> list[Run]:
+def read_runs(folder: Path, flow: str = "", limit: int = READ) -> list[Run]:
     """The records in a project's folder of receipts, newest first; of one flow when it is named.
 
-    Files that are not ours, or are broken, are left out.
+    Files that are no records, or are broken, are left out.
     """
-    files = sorted(folder.glob(f"[0-9]*-{flow or '*'}-*.json"), reverse=True)[:most]
+    files = sorted(folder.glob(f"[0-9]*-{flow or '*'}-*.json"), reverse=True)[:limit]
     runs = [run for file in files if (run := _record(file)) and flow in ("", run.flow)]
     # Files are named by the second; runs that ended within one are in their order too.
     return sorted(runs, key=lambda run: (run.moment, run.ended.timestamp() if run.ended else 0.0), reverse=True)
 
 
 def write_whole(file: Path, content: str) -> None:
-    """Write a file so that nobody sees half of it."""
+    """Write a file atomically."""
     draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
     try:
         draft.write_text(content, encoding="utf-8", errors="replace")
@@ -77,7 +77,7 @@ def write_whole(file: Path, content: str) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """What lies beside the receipts, newest first; names begin with the moment."""
+    """The records, newest first; their names begin with the moment."""
     return sorted(folder.glob("[0-9]*.json"), reverse=True)
 
 
@@ -87,7 +87,7 @@ def _page(project: str, files: list[Path]) -> str:
 
 
 def _listed(file: Path) -> Iterator[tuple[str, Run]]:
-    """The run and its receipt's name; nothing where one of them is missing."""
+    """The run and its receipt's name, if both files exist."""
     receipt = file.with_suffix(".html")
     if receipt.is_file() and (run := _record(file)):
         yield receipt.name, run

@@ -14,10 +14,10 @@ from tierra.journal import Journal
 from tierra.project.project import Project
 from tierra.report import facts
 from tierra.report.filling import fill
+from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
 from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
 from tierra.report.profile_page import write_profile_page
-from tierra.report.run_end import RunEnd
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
 from tierra.report.wording import shorten
@@ -26,7 +26,7 @@ from tierra.workspace import Workspace
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
 
 
-def write_receipt(workspace: Workspace, run: RunEnd) -> tuple[Path, str]:
+def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     """Write the record and the page of one run, its tables' profiles, and the list of runs anew.
 
     Returns the page's file, and its short form in Markdown. The record stands, too, of a page that cannot be drawn.
@@ -44,7 +44,7 @@ def write_receipt(workspace: Workspace, run: RunEnd) -> tuple[Path, str]:
     return file, write_summary(values, run, before, workspace.settings, file)
 
 
-def _record(run: RunEnd, moment: datetime) -> Run:
+def _record(run: FinishedRun, moment: datetime) -> Run:
     outcome, champion = run.outcome, facts.champion_of(run.journal)
     return Run(
         moment=moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -63,7 +63,7 @@ def _record(run: RunEnd, moment: datetime) -> Run:
     )
 
 
-def _values(project: Project | None, run: RunEnd, record: Run) -> dict[str, Any]:
+def _values(project: Project | None, run: FinishedRun, record: Run) -> dict[str, Any]:
     outcome, journal = run.outcome, run.journal
     return {
         "project": project.name if project else run.project,
@@ -87,7 +87,7 @@ def _values(project: Project | None, run: RunEnd, record: Run) -> dict[str, Any]
     }
 
 
-def _sections(project: Project | None, run: RunEnd) -> list[Section]:
+def _sections(project: Project | None, run: FinishedRun) -> list[Section]:
     """Every part that has something to show."""
     report = report_of(run.flow, run.outcome)
     digests = dict(report.digests(run.outcome))

@@ -1,4 +1,4 @@
-"""Drawings of distributions and curves, as inline SVG."""
+"""Plots of distributions and curves, as inline SVG."""
 
 from collections.abc import Sequence
 
@@ -8,20 +8,20 @@ from tierra.model.evaluation import Band, Curve, Histogram
 from tierra.report.svg import (
     SMALL,
     WIDTH,
-    Scale,
+    AxisScale,
     box,
     figure,
     legend,
     line,
     mark,
     path,
-    said,
     scale,
     text,
     ticks,
     x_axis,
     y_axis,
 )
+from tierra.report.wording import axis_number
 
 LEFT, RIGHT, TOP, BOTTOM = 44, WIDTH - 12, 24, 196
 HEIGHT = BOTTOM + 34
@@ -31,12 +31,15 @@ TALLEST = 1e9
 
 
 def histogram(
-    title: str, now: Histogram, then: Histogram | None = None, names: tuple[str, str] = ("this run", "training"),
+    title: str,
+    current: Histogram,
+    reference: Histogram | None = None,
+    names: tuple[str, str] = ("this run", "training"),
     label: str = "",
-) -> Markup:  # fmt: skip
-    """A distribution as bars, and another beside it as a dashed outline; both as shares of their rows."""
-    tops = [_densities(each) for each in (now, then) if each]
-    edges = [edge for each in (now, then) if each for edge in each.edges]
+) -> Markup:
+    """A distribution as bars, and the reference as a dashed outline; both as shares of their rows."""
+    tops = [_densities(each) for each in (current, reference) if each]
+    edges = [edge for each in (current, reference) if each for edge in each.edges]
     x, highest = scale(min(edges), max(edges), LEFT, RIGHT), max((max(each, default=0) for each in tops), default=0)
     y = scale(0, highest or 1, BOTTOM, TOP + 4)
     bars = [
@@ -46,23 +49,27 @@ def histogram(
             x(high) - x(low) - 0.8,
             BOTTOM - y(top),
             "first",
-            f"{said(low)} to {said(high)}: {rows:,} rows",
+            f"{axis_number(low)} to {axis_number(high)}: {rows:,} rows",
         )
-        for low, high, top, rows in zip(now.edges, now.edges[1:], tops[0], now.counts, strict=False)
+        for low, high, top, rows in zip(current.edges, current.edges[1:], tops[0], current.counts, strict=False)
     ]
-    outline = path(_outline(then, tops[1], x, y), "second stroke") if then else ""
-    axes = y_axis(y, ticks(0, highest, 3) if highest else [], LEFT, RIGHT, "" if then else "share of rows", _percent)
+    outline = path(_outline(reference, tops[1], x, y), "second stroke") if reference else ""
+    axes = y_axis(
+        y, ticks(0, highest, 3) if highest else [], LEFT, RIGHT, "" if reference else "share of rows", _percent
+    )
     axes += line(LEFT, BOTTOM, RIGHT, BOTTOM) + x_axis(x, ticks(min(edges), max(edges)), BOTTOM, label)
-    key = legend(names, 0, 10, lines=False) if then else ""
-    described = f"{sum(now.counts):,} rows from {said(now.edges[0])} to {said(now.edges[-1])}"
-    return figure(title, described, HEIGHT if label else HEIGHT - 14, axes + "".join(bars) + outline + key)
+    key = legend(names, 0, 10, lines=False) if reference else ""
+    description = (
+        f"{sum(current.counts):,} rows from {axis_number(current.edges[0])} to {axis_number(current.edges[-1])}"
+    )
+    return figure(title, description, HEIGHT if label else HEIGHT - 14, axes + "".join(bars) + outline + key)
 
 
 def curves(
     title: str, lines: Sequence[tuple[str, Curve]], labels: tuple[str, str], diagonal: bool = False,
     marked: bool = False,
 ) -> Markup:  # fmt: skip
-    """Lines between 0 and 1 in both directions, such as ROC, precision and recall, and calibration."""
+    """Curves between 0 and 1 on both axes, such as ROC, precision and recall, and calibration."""
     x, y = scale(0, 1, LEFT, RIGHT), scale(0, 1, BOTTOM + 60, TOP + 4)
     steps = [0, 0.25, 0.5, 0.75, 1]
     body = y_axis(y, steps, LEFT, RIGHT, show=_short_share) + x_axis(x, steps, BOTTOM + 60, labels[0], _short_share)
@@ -74,12 +81,12 @@ def curves(
         body += path(points, f"{('first', 'second', 'third')[index]} stroke")
         body += "".join(mark(*point, index) for point in points) if marked else ""
     body += legend([name for name, _ in lines[:3]], 0, 10) if len(lines) > 1 else ""
-    described = f"{labels[1]} against {labels[0]} of {', '.join(name for name, _ in lines[:3])}"
-    return figure(title, described, HEIGHT + 60, body)
+    description = f"{labels[1]} against {labels[0]} of {', '.join(name for name, _ in lines[:3])}"
+    return figure(title, description, HEIGHT + 60, body)
 
 
 def band(title: str, values: Band, labels: tuple[str, str]) -> Markup:
-    """The middle of a quantity along another, and the band its middle half lies in."""
+    """The median of one quantity along another, with a band for its middle half."""
     low, high = min(*values.low, 0.0), max(*values.high, 0.0)
     x = scale(values.x[0], values.x[-1], LEFT + 10, RIGHT)
     y = scale(low, high, BOTTOM, TOP + 4)
@@ -89,27 +96,27 @@ def band(title: str, values: Band, labels: tuple[str, str]) -> Markup:
     middle = [(x(a), y(b)) for a, b in zip(values.x, values.middle, strict=True)]
     body += path(middle, "first stroke") + "".join(mark(*point) for point in middle)
     body += x_axis(x, ticks(values.x[0], values.x[-1]), BOTTOM, labels[0])
-    return figure(title, f"{labels[1]} along {labels[0]}: the middle, and the middle half", HEIGHT, body)
+    return figure(title, f"{labels[1]} along {labels[0]}: the median, and the middle half", HEIGHT, body)
 
 
 def sparkline(
-    title: str, now: Histogram, then: Histogram | None = None, ends: tuple[str, str] | None = None
+    title: str, current: Histogram, reference: Histogram | None = None, ends: tuple[str, str] | None = None
 ) -> Markup:  # fmt: skip
-    """A distribution as small as a word, with what its ends are called; another as an outline."""
-    tops = [_densities(each) for each in (now, then) if each]
-    edges = [edge for each in (now, then) if each for edge in each.edges]
+    """A small distribution with labels at its ends; the reference as an outline."""
+    tops = [_densities(each) for each in (current, reference) if each]
+    edges = [edge for each in (current, reference) if each for edge in each.edges]
     x, highest = scale(min(edges), max(edges), 0, SMALL), max(max(each, default=0) for each in tops) or 1
     y = scale(0, highest, 72, 4)
-    areas = zip(now.edges, now.edges[1:], tops[0], strict=False)
+    areas = zip(current.edges, current.edges[1:], tops[0], strict=False)
     body = "".join(box(x(a), y(top), x(b) - x(a) - 1, 72 - y(top), "first") for a, b, top in areas)
-    body += path(_outline(then, tops[1], x, y), "second stroke") if then else ""
-    low, high = ends or (said(min(edges)), said(max(edges)))
-    words = text(0, 88, low) + text(SMALL, 88, high, "end")
-    return figure(title, f"from {low} to {high}", 92, body + line(0, 72, SMALL, 72) + words, SMALL)
+    body += path(_outline(reference, tops[1], x, y), "second stroke") if reference else ""
+    low, high = ends or (axis_number(min(edges)), axis_number(max(edges)))
+    labels = text(0, 88, low) + text(SMALL, 88, high, "end")
+    return figure(title, f"from {low} to {high}", 92, body + line(0, 72, SMALL, 72) + labels, SMALL)
 
 
 def _densities(values: Histogram) -> list[float]:
-    """Shares of rows in each bin; in bins of unequal width, as if all were as wide as the mean one."""
+    """The share of rows in each bin, scaled to the mean width where widths differ."""
     total, reach = sum(values.counts) or 1, (values.edges[-1] - values.edges[0]) / max(len(values.counts), 1)
     widths = [high - low for low, high in zip(values.edges, values.edges[1:], strict=False)]
     return [
@@ -118,7 +125,7 @@ def _densities(values: Histogram) -> list[float]:
     ]  # fmt: skip
 
 
-def _outline(values: Histogram, tops: list[float], x: Scale, y: Scale) -> list[tuple[float, float]]:
+def _outline(values: Histogram, tops: list[float], x: AxisScale, y: AxisScale) -> list[tuple[float, float]]:
     points = [(x(values.edges[0]), y(0))]
     for low, high, top in zip(values.edges, values.edges[1:], tops, strict=False):
         points += [(x(low), y(top)), (x(high), y(top))]

@@ -11,9 +11,9 @@ from tierra.facts import TrainingRecorded
 from tierra.journal import Journal, Retry
 from tierra.report import facts
 from tierra.report.filling import fill
+from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
 from tierra.report.index import Run
-from tierra.report.run_end import RunEnd
 from tierra.report.wording import inline
 from tierra.settings import Settings
 
@@ -21,7 +21,9 @@ COMPARED = 20
 SHOWN = 12
 
 
-def write_summary(values: dict[str, Any], run: RunEnd, before: Sequence[Run], settings: Settings, receipt: Path) -> str:
+def write_summary(
+    values: dict[str, Any], run: FinishedRun, before: Sequence[Run], settings: Settings, receipt: Path
+) -> str:
     """The summary in Markdown; `values` are the page's, `before` the flow's runs so far, newest first."""
     journal, name = run.journal, run.outcome.name
     alike = [each for each in before if each.outcome == name]

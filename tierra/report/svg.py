@@ -1,7 +1,7 @@
-"""The pieces every drawing is made of: a frame, axes with round ticks, escaped text.
+"""The parts of every drawing: a frame, axes with round ticks, escaped text.
 
-Drawings are 312 units wide, what a phone has room for, so that their letters stay legible
-there; colours are the page's CSS variables, so that light, dark and print work.
+Drawings are 312 units wide, the width of a phone, so that text stays legible there;
+colours are the page's CSS variables, so that light, dark and print work.
 """
 
 import math
@@ -9,30 +9,32 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
+from tierra.report.wording import axis_number, shorten
+
 WIDTH = 312
 SMALL = 210
-LONGEST = 240
-Scale = Callable[[float], float]
+MAX_LABEL = 240
+AxisScale = Callable[[float], float]
 _WIDTHS = ((1.0, "mwMW@%"), (0.86, "<>=+~#OQDNGHUC&"), (0.72, "ABEFKPRSTVXYZL"), (0.4, "iljI.,:;'|! ()[]/-\"ft"))
-# In the order they are drawn: a colour is never alone, a dash pattern goes with it.
+# In drawing order; each colour has a dash pattern of its own.
 STYLES = ("first", "second", "third")
 
 
-def figure(title: str, described: str, height: float, body: str, width: float = WIDTH) -> Markup:
-    """A drawing of this height, with a name and a description for those who do not see it."""
-    title, described = short(title, LONGEST), short(described, 4 * LONGEST)
+def figure(title: str, description: str, height: float, body: str, width: float = WIDTH) -> Markup:
+    """A drawing of this height, with a title and a description for screen readers."""
+    title, description = shorten(title, MAX_LABEL), shorten(description, 4 * MAX_LABEL)
     frame = Markup(
         '<svg viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>{}</svg>'
     )
-    drawn = Markup(body)  # noqa: S704  every piece below escapes its words
-    return frame.format(width, height, f"{title}. {described}", title, described, drawn)
+    drawn = Markup(body)  # noqa: S704  every function below escapes its text
+    return frame.format(width, height, f"{title}. {description}", title, description, drawn)
 
 
-def text(x: float, y: float, words: object, anchor: str = "start", kind: str = "") -> str:
-    """Escaped text; right-to-left words do not turn their neighbours around."""
+def text(x: float, y: float, content: object, anchor: str = "start", kind: str = "") -> str:
+    """Escaped text; right-to-left text does not change the direction of its neighbours."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{f" class={kind!r}" if kind else ""}'
-        f' unicode-bidi="isolate">{escape(str(words))}</text>'
+        f' unicode-bidi="isolate">{escape(str(content))}</text>'
     )
 
 
@@ -41,37 +43,37 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str = "axis") -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
 
 
-def box(x: float, y: float, width: float, height: float, kind: str, said: str = "", more: str = "") -> str:
-    """A filled rectangle, with what it says when pointed at."""
-    title = f"<title>{escape(short(said, LONGEST))}</title>" if said else ""
+def box(x: float, y: float, width: float, height: float, kind: str, tooltip: str = "", more: str = "") -> str:
+    """A filled rectangle with a tooltip."""
+    title = f"<title>{escape(shorten(tooltip, MAX_LABEL))}</title>" if tooltip else ""
     size = f'width="{max(width, 0):.2f}" height="{max(height, 0):.2f}"'
     return f'<rect x="{x:.2f}" y="{y:.2f}" {size} class="{kind}"{more}>{title}</rect>'
 
 
 def path(points: Sequence[tuple[float, float]], kind: str, closed: bool = False) -> str:
     """A line through points, or the area they enclose."""
-    there = [f"{x:.1f},{y:.1f}" for x, y in points if math.isfinite(x) and math.isfinite(y)]
-    return f'<path d="M{" L".join(there)}{" Z" if closed else ""}" class="{kind}"/>' if there else ""
+    finite = [f"{x:.1f},{y:.1f}" for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    return f'<path d="M{" L".join(finite)}{" Z" if closed else ""}" class="{kind}"/>' if finite else ""
 
 
-def mark(x: float, y: float, style: int = 0, said: str = "") -> str:
-    """A point: a disc, a diamond, a square, so that shapes tell series apart."""
-    kind, title = STYLES[style], f"<title>{escape(short(said, LONGEST))}</title>" if said else ""
+def mark(x: float, y: float, style: int = 0, tooltip: str = "") -> str:
+    """A point with a tooltip: a disc, a diamond or a square by the series."""
+    kind, title = STYLES[style], f"<title>{escape(shorten(tooltip, MAX_LABEL))}</title>" if tooltip else ""
     if style == 0:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{kind}">{title}</circle>'
     turn = f' transform="rotate(45 {x:.1f} {y:.1f})"' if style == 1 else ""
     return f'<rect x="{x - 3:.1f}" y="{y - 3:.1f}" width="6" height="6" class="{kind}"{turn}>{title}</rect>'
 
 
-def scale(low: float, high: float, start: float, end: float) -> Scale:
-    """From values to places on the drawing."""
+def scale(low: float, high: float, start: float, end: float) -> AxisScale:
+    """A function from values to positions on the drawing."""
     # Halves, because the width of a range of floats may be more than the largest float.
     reach = high / 2 - low / 2
     return lambda value: start + ((value / 2 - low / 2) / reach if reach else 0.5) * (end - start)
 
 
 def ticks(low: float, high: float, number: int = 4) -> list[float]:
-    """Round values between the two, about so many."""
+    """About `number` round values between the two."""
     reach = high - low
     if not (0 < reach < math.inf) or reach / number == 0:
         return [low]
@@ -83,59 +85,50 @@ def ticks(low: float, high: float, number: int = 4) -> list[float]:
     return [index * step for index in range(first, last + 1)] if last - first < 4 * number else [low, high]
 
 
-def said(value: float) -> str:
-    """A number as an axis says it: short, thousands apart."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "∞" if value > 0 else "-∞"
-    if abs(value) >= 1e7 or abs(value) < 1e-3:
-        return f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def alike(values: Sequence[float]) -> Callable[[float], str]:
-    """How to write numbers that stand under each other: as many places as the largest needs for three figures."""
+def common_format(values: Sequence[float]) -> Callable[[float], str]:
+    """A number format for a column of values: the decimals that the largest needs for three figures."""
     top = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if not 1e-6 < top < 1e7:
-        return said
+        return axis_number
     places = max(2 - math.floor(math.log10(top)), 0)
     return lambda value: f"{value:,.{places}f}"
 
 
-def short(words: str, length: int) -> str:
-    """Words cut to a length."""
-    return words if len(words) <= length else words[: length - 1] + "…"
-
-
-def fit(words: str, room: float, size: float = 11) -> str:
-    """Words cut to a width, measured by the widest of the usual sans-serif letters."""
-    room, taken = room / size, 0.0
-    for index, letter in enumerate(words):
-        taken += next((width for width, letters in _WIDTHS if letter in letters), 0.64 if letter.isascii() else 1.0)
+def fit(label: str, width: float, size: float = 11) -> str:
+    """A label cut to a width, measured by the widest of the usual sans-serif letters."""
+    room, taken = width / size, 0.0
+    for index, letter in enumerate(label):
+        taken += next((share for share, letters in _WIDTHS if letter in letters), 0.64 if letter.isascii() else 1.0)
         if taken > room:
-            return words[: max(index - 1, 1)] + "…"
-    return words
+            return label[: max(index - 1, 1)] + "…"
+    return label
 
 
 def x_axis(
-    place: Scale, values: Sequence[float], y: float, label: str = "", show: Callable[[float], str] = said
+    scale: AxisScale, values: Sequence[float], y: float, label: str = "", show: Callable[[float], str] = axis_number
 ) -> str:
-    """Ticks and their words under a drawing."""
-    words = [text(place(value), y + 14, show(value), "middle") for value in values]
-    marks = [line(place(value), y, place(value), y + 3) for value in values]
-    return "".join([*marks, *words, text(WIDTH / 2 + 14, y + 29, label, "middle", "label") if label else ""])
+    """The ticks under a drawing, with their labels."""
+    labels = [text(scale(value), y + 14, show(value), "middle") for value in values]
+    marks = [line(scale(value), y, scale(value), y + 3) for value in values]
+    return "".join([*marks, *labels, text(WIDTH / 2 + 14, y + 29, label, "middle", "label") if label else ""])
 
 
 def y_axis(
-    place: Scale, values: Sequence[float], x: float, end: float, label: str = "", show: Callable[[float], str] = said
+    scale: AxisScale,
+    values: Sequence[float],
+    x: float,
+    end: float,
+    label: str = "",
+    show: Callable[[float], str] = axis_number,
 ) -> str:
-    """Lines across a drawing and their words on its left."""
-    lines = [line(x, place(value), end, place(value), "grid") for value in values]
-    words = [text(x - 5, place(value) + 3.5, show(value), "end") for value in values]
-    return "".join([*lines, *words, text(0, 10, label, kind="label") if label else ""])
+    """The grid lines across a drawing, with their labels on the left."""
+    lines = [line(x, scale(value), end, scale(value), "grid") for value in values]
+    labels = [text(x - 5, scale(value) + 3.5, show(value), "end") for value in values]
+    return "".join([*lines, *labels, text(0, 10, label, kind="label") if label else ""])
 
 
 def legend(names: Sequence[str], x: float, y: float, lines: bool = True) -> str:
-    """Which style is which; the first may be an area."""
+    """The legend: a swatch and a name for each series; the first may be an area."""
     body = ""
     for index, name in enumerate(names):
         swatch = line(x, y - 4, x + 18, y - 4, f"{STYLES[index]} stroke")

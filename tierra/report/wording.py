@@ -1,21 +1,20 @@
-"""How metrics, numbers and long texts are written for people."""
+"""Formats metrics, numbers and long texts for people."""
 
 import math
 
 from tierra.model.spec import LOWER_IS_BETTER, heading
-from tierra.report.svg import said
 
-__all__ = ["amount", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
+__all__ = ["amount", "axis_number", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
 LONGEST = 2000
 
 
 def lower_is_better(name: str) -> bool:
-    """Whether a smaller value of the metric is the better one."""
+    """Whether a smaller value of the metric is better."""
     return name in LOWER_IS_BETTER
 
 
 def amount(value: float | None) -> str:
-    """A measured number: four figures behind the point where it is small, none where it is large."""
+    """A measured number: four decimals when it is small, none when it is large."""
     if value is None or not math.isfinite(value):
         return "—" if value is None or math.isnan(value) else "∞" if value > 0 else "-∞"
     size = abs(value)
@@ -25,31 +24,40 @@ def amount(value: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """A count, thousands apart."""
+    """A count, thousands separated."""
     return f"{value:,}"
 
 
+def axis_number(value: float) -> str:
+    """A number beside an axis: at most four figures, thousands separated."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else "∞" if value > 0 else "-∞"
+    if abs(value) >= 1e7 or abs(value) < 1e-3:
+        return f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def brief(value: float | str) -> str:
-    """A bound of a column: whole numbers whole, others in four figures, a midnight as its day."""
+    """A column's minimum or maximum: integers in full, other numbers in four figures, midnight as its day."""
     if isinstance(value, str):
         return value.replace("T00:00:00.000000", "").replace(".000000", "")
-    return number(value) if isinstance(value, int) else said(value)
+    return number(value) if isinstance(value, int) else axis_number(value)
 
 
 def shorten(value: object, length: int = LONGEST) -> str:
-    """A text no longer than a page can bear."""
-    words = str(value)
-    return words if len(words) <= length else words[: length - 1] + "…"
+    """A text cut to a length."""
+    text = str(value)
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def cell(value: object) -> str:
-    """A text that cannot break out of a Markdown table's cell."""
+    """A text escaped for the cell of a Markdown table."""
     return inline(value, 200).replace("|", "\\|")
 
 
 def inline(value: object, length: int = LONGEST) -> str:
-    """A text that stays one line of Markdown, as it was written: no link, no tag, no emphasis."""
-    words = " ".join(shorten(value, length).split())
+    """A text escaped to one line of Markdown: no link, no tag, no emphasis."""
+    text = " ".join(shorten(value, length).split())
     for letter in "\\`*_[]":
-        words = words.replace(letter, f"\\{letter}")
-    return words.replace("<", "&lt;")
+        text = text.replace(letter, f"\\{letter}")
+    return text.replace("<", "&lt;")

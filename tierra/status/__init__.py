@@ -1,1 +1,1 @@
-"""How every project stands: seen in the stores and on the server, judged, shown."""
+"""The status of every project: read from stores and server, judged, shown."""

@@ -1,23 +1,23 @@
-"""From what was seen to the status: the facts of each flow gathered, judged, and put in order."""
+"""Composes the status: gathers the facts of each flow, judges them, and sorts them."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Paused, Status
+from tierra.status.facts import Alarm, FlowFacts, FlowStatus, PausedDeployment, Status
 from tierra.status.judging import ORDER, judge, judge_pool, judge_server, worst
-from tierra.status.runs import ends_of, told_by
-from tierra.status.seen import Check, Deployed, ProjectSeen, RunSeen, ServerSeen, StoresSeen
+from tierra.status.runs import run_ends, run_facts
+from tierra.status.seen import Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 from tierra.status.stores import FLOWS
 
 WAITING = ("paused", "suspended")
 
 
-def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, asked: bool = False) -> Status:
-    """How everything stands. `asked` when the stores show one project that was asked for."""
+def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, single_project: bool = False) -> Status:
+    """The status of every flow. With `single_project`, the stores hold only the project that was named."""
     flows = [_judged(_facts(each, flow, server, now), now) for each in stores.projects for flow in FLOWS]
     flows.sort(key=lambda each: (ORDER[each.level], each.project, each.flow))
-    alarms = sorted(_alarms(stores, server, asked), key=lambda alarm: ORDER[alarm.level])
+    alarms = sorted(_alarms(stores, server, single_project), key=lambda alarm: ORDER[alarm.level])
     health = _health(stores, server, pool, now)
     return Status(
         moment=now,
@@ -41,24 +41,24 @@ def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) ->
 
 
 def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:
-    def mine(runs: tuple[RunSeen, ...]) -> list[RunSeen]:
+    def of_flow(runs: tuple[RunSeen, ...]) -> list[RunSeen]:
         return [run for run in runs if (run.flow, run.project) == (flow, seen.project)]
 
-    ends = ends_of([run for run in seen.runs if run.flow == flow], mine(server.ended), server.ui)
+    ends = run_ends([run for run in seen.runs if run.flow == flow], of_flow(server.ended), server.ui)
     deployed = next((each for each in server.deployed if (each.flow, each.project) == (flow, seen.project)), None)
     return FlowFacts(
         project=seen.project,
         flow=flow,
         deployed=None if server.fault else deployed is not None,
         **_schedule(seen, flow, deployed),
-        **told_by(ends, now),
-        **_under_way(mine(server.active), mine(server.late)),
+        **run_facts(ends, now),
+        **_under_way(of_flow(server.active), of_flow(server.late)),
         **_serving(seen, flow),
     )
 
 
-def _schedule(seen: ProjectSeen, flow: str, deployed: Deployed | None) -> dict[str, Any]:
-    """The server's schedules, those switched off included: what they promised is still missed. Else the file's."""
+def _schedule(seen: ProjectSeen, flow: str, deployed: DeploymentSeen | None) -> dict[str, Any]:
+    """The server's schedules, including those switched off, whose runs are missed all the same; else the file's."""
     schedules = deployed.schedules if deployed else seen.schedules.get(flow, ())
     gaps = [each.gap_seconds for each in schedules if each.gap_seconds is not None]
     facts = {
@@ -97,25 +97,25 @@ def _serving(seen: ProjectSeen, flow: str) -> dict[str, Any]:
     return facts
 
 
-def _paused(server: ServerSeen) -> Iterator[Paused]:
+def _paused(server: ServerSeen) -> Iterator[PausedDeployment]:
     for each in server.deployed:
         if each.paused or each.switched_off:
             why = "it is paused" if each.paused else f"its schedule is off: {', '.join(each.switched_off)}"
-            yield Paused(id=each.id, flow=each.flow, project=each.project, why=why)
+            yield PausedDeployment(id=each.id, flow=each.flow, project=each.project, why=why)
 
 
-def _alarms(stores: StoresSeen, server: ServerSeen, asked: bool) -> Iterator[Alarm]:
+def _alarms(stores: StoresSeen, server: ServerSeen, single_project: bool) -> Iterator[Alarm]:
     known = {each.project for each in stores.projects}
     for name, what in stores.wrong.items():
         yield Alarm(level="red", subject=name, what=what, remedy="Correct the project file: tierra check")
     for each in server.deployed:
         if each.flow in FLOWS and each.project not in known:
-            if not asked and each.project not in stores.wrong:
+            if not single_project and each.project not in stores.wrong:
                 yield Alarm(level="amber", subject=each.name, what="is on the server, but its project is not here",
                             remedy="Run tierra deploy", link=each.url)  # fmt: skip
         elif each.paused:
-            yield Alarm(level="amber", subject=each.name, what="IS PAUSED: nothing of it runs by itself",
-                        remedy="Resume it in the UI, or say why it stays so", link=each.url)  # fmt: skip
+            yield Alarm(level="amber", subject=each.name, what="IS PAUSED: it does not run on schedule",
+                        remedy="Resume it in the UI", link=each.url)  # fmt: skip
         elif each.switched_off:
             yield Alarm(level="amber", subject=each.name, what=f"SCHEDULE IS OFF: {', '.join(each.switched_off)}",
-                        remedy="Switch it on in the UI, or take it out of the project file", link=each.url)  # fmt: skip
+                        remedy="Switch it on in the UI, or remove it from the project file", link=each.url)  # fmt: skip

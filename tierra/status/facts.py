@@ -1,14 +1,14 @@
-"""The facts of one flow of one project, and the whole: what `tierra status --json` prints."""
+"""The facts of one flow of one project, and the whole status, as `tierra status --json` prints it."""
 
 from datetime import datetime
 
 from tierra.outcomes import Ended
-from tierra.status.seen import Check, Level, Seen
+from tierra.status.seen import Check, Frozen, Level
 
 RED = 5  # the exit code of a status in which anything is red
 
 
-class FlowFacts(Seen):
+class FlowFacts(Frozen):
     """Everything known of one flow of one project, before it is judged."""
 
     project: str
@@ -47,8 +47,8 @@ class FlowFacts(Seen):
         return f"{self.flow}/{self.project}"
 
 
-class Judgement(Seen):
-    """A level, and every reason for it in words, the worst first."""
+class Judgement(Frozen):
+    """A level and every reason for it, the worst first."""
 
     level: Level
     reasons: tuple[str, ...]
@@ -61,8 +61,8 @@ class FlowStatus(FlowFacts):
     reasons: tuple[str, ...]
 
 
-class Alarm(Seen):
-    """What is said in a line of its own, and what to do about it."""
+class Alarm(Frozen):
+    """An alert line: what is wrong, and what to do about it."""
 
     level: Level
     subject: str
@@ -71,8 +71,8 @@ class Alarm(Seen):
     link: str = ""
 
 
-class Paused(Seen):
-    """A deployment that will not run by itself."""
+class PausedDeployment(Frozen):
+    """A deployment that does not run on schedule, being paused or having a schedule off."""
 
     id: str
     flow: str
@@ -81,7 +81,7 @@ class Paused(Seen):
 
 
 class Status(Ended):
-    """How everything stands, the worst first: what looking at it ends with."""
+    """The status of every flow and of the installation, the worst first."""
 
     format: int = 1
     moment: datetime
@@ -89,7 +89,7 @@ class Status(Ended):
     health: tuple[Check, ...]
     alarms: tuple[Alarm, ...]
     flows: tuple[FlowStatus, ...]
-    paused: tuple[Paused, ...] = ()
+    paused: tuple[PausedDeployment, ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,5 +105,5 @@ class Status(Ended):
 
     @property
     def exit_code(self) -> int:
-        """RED when anything is red: looking went well all the same."""
+        """5 when anything is red: the run itself succeeded."""
         return RED if self.level == "red" else 0

@@ -1,8 +1,8 @@
-"""Green, amber or red: the one place that decides. Values in, a level and its reasons out.
+"""The only place that decides green, amber or red: facts in, a level and its reasons out.
 
 Red needs a person now: what should have happened did not. Amber can wait for the
-morning. A schedule is kept as long as the last success is no older than the longest
-gap between two of its runs; as much more as the project allows is amber, beyond that it is red.
+morning. A schedule is met while the last success is no older than the longest gap
+between two of its runs; up to `late_after` more is amber, beyond that it is red.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,15 +13,15 @@ from tierra.status.seen import Check, Level, PoolSeen, ServerSeen
 from tierra.status.words import ago, ahead, length
 
 # A run that has not started this long after its time needs a person.
-LATENESS = timedelta(hours=1)
-# A run takes its turn, a worker polls: what was due some minutes ago is not late yet.
-PATIENCE = timedelta(minutes=5)
-# What a run may take before it is called slow, as a multiple of the slow ones before.
-SLOW, LEAST_SLOW = 3, timedelta(minutes=30)
+LATE_LIMIT = timedelta(hours=1)
+# Runs queue and workers poll: what was due some minutes ago is not late yet.
+GRACE_PERIOD = timedelta(minutes=5)
+# A run is slow when it takes this multiple of p95, and at least this long.
+SLOW_FACTOR, SLOW_MINIMUM = 3, timedelta(minutes=30)
 PAUSED, OFF = "PAUSED", "SCHEDULE OFF"
 ORDER: dict[Level, int] = {"red": 0, "amber": 1, "green": 2}
 
-Found = tuple[Level, str] | None
+RuleResult = tuple[Level, str] | None
 
 
 def worst(levels: Iterable[Level]) -> Level:
@@ -30,29 +30,29 @@ def worst(levels: Iterable[Level]) -> Level:
 
 
 def judge(facts: FlowFacts, now: datetime) -> Judgement:
-    """How one flow of one project stands, with every reason in words."""
+    """The level of one flow of one project, with every reason."""
     found = [each for rule in RULES if (each := rule(facts, now))]
     if not found:
-        return Judgement(level="green", reasons=(_well(facts, now),))
+        return Judgement(level="green", reasons=(_ok_reason(facts, now),))
     found.sort(key=lambda each: ORDER[each[0]])
     return Judgement(level=found[0][0], reasons=tuple(reason for _, reason in found))
 
 
-def _well(facts: FlowFacts, now: datetime) -> str:
+def _ok_reason(facts: FlowFacts, now: datetime) -> str:
     last = f"{facts.last_outcome} {ago(facts.last_ended, now)}" if facts.last_ended else "has not run yet"
     return f"{last}, next {ahead(facts.next_run, now)}" if facts.next_run else last
 
 
-def _failed(facts: FlowFacts, now: datetime) -> Found:
+def _failed(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.last_mood != "bad":
         return None
-    said = f": {facts.error}" if facts.error else ""
+    error = f": {facts.error}" if facts.error else ""
     return ("amber" if facts.last_outcome == "Cancelled" else "red"), (
-        f"{facts.last_outcome} {ago(facts.last_ended, now)}{said}"
+        f"{facts.last_outcome} {ago(facts.last_ended, now)}{error}"
     )
 
 
-def _overdue(facts: FlowFacts, now: datetime) -> Found:
+def _overdue(facts: FlowFacts, now: datetime) -> RuleResult:
     since = facts.last_success or facts.since
     if facts.gap_seconds is None or since is None:
         return None
@@ -62,62 +62,62 @@ def _overdue(facts: FlowFacts, now: datetime) -> Found:
         return None
     last = "last success" if facts.last_success else "no success since it was deployed"
     return ("red" if age > gap + late_after else "amber"), (
-        f"overdue: {last} {ago(since, now)}, its schedule leaves {length(facts.gap_seconds)} at most"
+        f"overdue: {last} {ago(since, now)}, its schedule allows {length(facts.gap_seconds)}"
     )
 
 
-def _late(facts: FlowFacts, now: datetime) -> Found:
+def _late(facts: FlowFacts, now: datetime) -> RuleResult:
     if not facts.late or facts.late_since is None:
         return None
     runs = "1 run is" if facts.late == 1 else f"{facts.late} runs are"
-    return ("red" if now - facts.late_since > LATENESS else "amber"), (
+    return ("red" if now - facts.late_since > LATE_LIMIT else "amber"), (
         f"{runs} late, the first was due {ago(facts.late_since, now)}"
     )
 
 
-def _crashed(facts: FlowFacts, now: datetime) -> Found:
+def _crashed(facts: FlowFacts, now: datetime) -> RuleResult:
     before = facts.crashed_24h - (facts.last_outcome == "Crashed")
     if before < 1:
         return None
     return "amber", f"{'1 run' if before == 1 else f'{before} runs'} crashed in the last 24 h"
 
 
-def _slow(facts: FlowFacts, now: datetime) -> Found:
+def _slow(facts: FlowFacts, now: datetime) -> RuleResult:
     if not facts.running_since or facts.waiting_since:
         return None
-    usual = timedelta(seconds=SLOW * (facts.p95_seconds or 0))
-    if now - facts.running_since <= max(usual, LEAST_SLOW if facts.p95_seconds else LATENESS):
+    usual = timedelta(seconds=SLOW_FACTOR * (facts.p95_seconds or 0))
+    if now - facts.running_since <= max(usual, SLOW_MINIMUM if facts.p95_seconds else LATE_LIMIT):
         return None
     return "amber", f"has been running for {length((now - facts.running_since).total_seconds())}"
 
 
-def _off(facts: FlowFacts, now: datetime) -> Found:
+def _off(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.paused:
-        return "amber", f"{PAUSED}: nothing runs by itself"
+        return "amber", f"{PAUSED}: it does not run on schedule"
     if facts.switched_off:
         return "amber", f"{OFF}: {', '.join(facts.switched_off)}"
     return None
 
 
-def _missing(facts: FlowFacts, now: datetime) -> Found:
+def _missing(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.deployed is False and facts.schedule:
-        return "amber", "is not on the server, so its schedule is not kept: run tierra deploy"
+        return "amber", "is not deployed, so its schedule does not run: run tierra deploy"
     return None
 
 
-def _waiting(facts: FlowFacts, now: datetime) -> Found:
+def _waiting(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.waiting_since:
-        return "amber", f"waits for a person's answer since {ago(facts.waiting_since, now)}"
+        return "amber", f"waiting for an answer, paused {ago(facts.waiting_since, now)}"
     return None
 
 
-def _no_champion(facts: FlowFacts, now: datetime) -> Found:
+def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.flow == "score" and facts.champion == "" and facts.schedule and facts.last_outcome != "NoChampion":
         return "amber", "no model has been registered yet: train first"
     return None
 
 
-RULES: tuple[Callable[[FlowFacts, datetime], Found], ...] = (
+RULES: tuple[Callable[[FlowFacts, datetime], RuleResult], ...] = (
     _failed,
     _overdue,
     _late,
@@ -138,14 +138,14 @@ def judge_server(server: ServerSeen) -> Check:
 
 
 def judge_pool(pool: PoolSeen | None, name: str, now: datetime) -> Check:
-    """Whether somebody is there to run what is scheduled."""
+    """Whether a worker is online to run what is scheduled."""
     if pool is None:
         return Check(name="worker", level="red", what=f"there is no work pool {name}: run tierra deploy")
     if pool.paused:
         return Check(name="worker", level="red", what=f"WORK POOL {name} IS PAUSED: no run starts until it is resumed")
     online = [worker for worker in pool.workers if worker.online]
     heard = max((worker.heartbeat for worker in pool.workers if worker.heartbeat), default=None)
-    last = f", the last was heard {ago(heard, now)}" if heard else ""
+    last = f", last heartbeat {ago(heard, now)}" if heard else ""
     if not online:
         return Check(name="worker", level="red", what=f"no worker is online in pool {name}{last}")
     count = "1 worker" if len(online) == 1 else f"{len(online)} workers"
@@ -153,6 +153,6 @@ def judge_pool(pool: PoolSeen | None, name: str, now: datetime) -> Check:
 
 
 def judge_disk(free: int, where: str) -> Check:
-    """Whether there is room for the next runs."""
+    """Whether there is disk space for the next runs."""
     level: Level = "red" if free < 200e6 else "amber" if free < 2e9 else "green"
     return Check(name="disk", level=level, what=f"{free / 1e9:,.1f} GB free in {where}")

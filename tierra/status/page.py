@@ -1,24 +1,25 @@
-"""The status as a page of Markdown, to be read in ten seconds: the worst first, then two tables."""
+"""The status as a page of Markdown: the worst first, then two tables."""
 
 from tierra.report.filling import fill
 from tierra.status.facts import Status
-from tierra.status.table import COLUMNS, cells, needing, told
+from tierra.status.table import COLUMNS, alerts, cells, summary_line
 
-# Words, and no coloured signs: not every machine has the letters for them.
-WORDS = {"red": "**RED**", "amber": "**AMBER**", "green": "green"}
-# The UI leaves a page less than 600 pixels beside a column of its own: how it stands, then what it is made of.
-FIRST = 4
+# Words and no coloured signs, which not every machine can show.
+LEVELS = {"red": "**RED**", "amber": "**AMBER**", "green": "green"}
+# The UI leaves a page less than 600 pixels, so the columns are split over two tables.
+FIRST_COLUMNS = 4
 
 
 def headline(status: Status) -> str:
-    """The whole in one line."""
-    return f"{WORDS[status.level].strip('*')}: {needing(status)}"
+    """The level and who needs attention, in one line."""
+    return f"{LEVELS[status.level].strip('*')}: {summary_line(status)}"
 
 
 def write_page(status: Status) -> str:
-    """The page."""
+    """Render the page."""
     names = [name for name, _ in COLUMNS]
-    rows = [(WORDS[flow.level], cells(flow, status.moment)) for flow in status.flows]
-    values = {"status": status, "headline": headline(status), "words": WORDS, "told": told(status), "rows": rows,
-              "standing": names[:FIRST], "made": names[FIRST:], "first": FIRST}  # fmt: skip
+    rows = [(LEVELS[flow.level], cells(flow, status.moment)) for flow in status.flows]
+    values = {"status": status, "headline": headline(status), "levels": LEVELS, "alerts": alerts(status), "rows": rows,
+              "first_columns": names[:FIRST_COLUMNS], "other_columns": names[FIRST_COLUMNS:],
+              "split": FIRST_COLUMNS}  # fmt: skip
     return fill("status.md", values)

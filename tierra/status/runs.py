@@ -1,4 +1,4 @@
-"""What the runs of one flow say: the last end, successes, durations. Records first; the server where there are none."""
+"""The facts of one flow's runs: last end, successes, durations. From records, else from the server."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -6,18 +6,19 @@ from statistics import quantiles
 from typing import Any
 
 from tierra.report.index import Run
-from tierra.status.seen import RunSeen, Seen
+from tierra.status.seen import Frozen, RunSeen
 from tierra.status.words import first_line
 
 DAY = timedelta(hours=24)
-LAST = 20
-# What a person tried is no sign of how the schedule goes.
-TRIED = ("DryRun", "InvalidCall")
-FORMAT = "%Y-%m-%d %H:%M:%S UTC"
+DURATION_RUNS = 20
+ERROR_LENGTH = 200
+# Ends of runs that people start by hand say nothing about the schedule.
+IGNORED_OUTCOMES = ("DryRun", "InvalidCall")
+MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 
 
-class End(Seen):
-    """How one run ended, whoever knows it."""
+class RunEnd(Frozen):
+    """How one run ended, by its record or by the server."""
 
     moment: datetime
     outcome: str
@@ -28,23 +29,27 @@ class End(Seen):
     retries: int = 0
 
 
-def ends_of(runs: Iterable[Run], seen: Iterable[RunSeen], ui: str) -> list[End]:
-    """Every end, newest first. A run of which there is a record is told by its record alone."""
+def run_ends(runs: Iterable[Run], seen: Iterable[RunSeen], ui: str) -> list[RunEnd]:
+    """Every end, newest first. A record counts before what the server says of the same run."""
     recorded = {run.flow_run_id for run in runs}
-    known = [end for run in runs if run.outcome not in TRIED and (end := _recorded(run, ui))]
-    others = [_seen(run) for run in seen if run.id not in recorded and run.ended and run.state not in TRIED]
+    known = [end for run in runs if run.outcome not in IGNORED_OUTCOMES and (end := _from_record(run, ui))]
+    others = [
+        _from_server(run) for run in seen if run.id not in recorded and run.ended and run.state not in IGNORED_OUTCOMES
+    ]
     return sorted([*known, *others], key=lambda end: end.moment, reverse=True)
 
 
-def told_by(ends: Sequence[End], now: datetime) -> dict[str, Any]:
-    """What the ends tell, by the names of the facts."""
+def run_facts(ends: Sequence[RunEnd], now: datetime) -> dict[str, Any]:
+    """The facts that follow from the ends, by the names of `FlowFacts`."""
     facts: dict[str, Any] = {}
     if ends:
         last = ends[0]
         facts |= {"last_outcome": last.outcome, "last_mood": last.mood, "last_ended": last.moment,
                   "error": last.error, "link": last.link}  # fmt: skip
     recent = [end for end in ends if now - end.moment < DAY]
-    p50, p95 = _durations([end.seconds for end in ends if end.mood != "bad" and end.seconds is not None][:LAST])
+    p50, p95 = _durations(
+        [end.seconds for end in ends if end.mood != "bad" and end.seconds is not None][:DURATION_RUNS]
+    )
     return facts | {
         "last_success": next((end.moment for end in ends if end.mood != "bad"), None),
         "crashed_24h": sum(end.outcome == "Crashed" for end in recent),
@@ -55,40 +60,40 @@ def told_by(ends: Sequence[End], now: datetime) -> dict[str, Any]:
 
 
 def _durations(seconds: Sequence[float]) -> tuple[float | None, float | None]:
-    """The median and the 95th percentile, between neighbours where need be."""
+    """The median and the 95th percentile, interpolated."""
     if len(seconds) < 2:
         return (seconds[0], seconds[0]) if seconds else (None, None)
     cuts = quantiles(seconds, n=100, method="inclusive")
     return round(cuts[49], 3), round(cuts[94], 3)
 
 
-def _recorded(run: Run, ui: str) -> End | None:
+def _from_record(run: Run, ui: str) -> RunEnd | None:
     bad, moment = run.mood == "bad", run.ended or _moment(run.moment)
     if moment is None:
         return None
-    return End(
+    return RunEnd(
         moment=moment, outcome=run.outcome, mood=run.mood, seconds=run.seconds, retries=run.retries,
-        error=first_line(run.error or run.sentence) if bad else "",
+        error=first_line(run.error or run.sentence, ERROR_LENGTH) if bad else "",
         link=f"{ui}/runs/flow-run/{run.flow_run_id}" if ui and run.flow_run_id else "",
     )  # fmt: skip
 
 
 def _moment(written: str) -> datetime | None:
     try:
-        return datetime.strptime(written, FORMAT).replace(tzinfo=UTC)
+        return datetime.strptime(written, MOMENT_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def _seen(run: RunSeen) -> End:
+def _from_server(run: RunSeen) -> RunEnd:
     """A completed run without a record is one whose receipt could not be written, or is gone."""
     assert run.ended
     good = run.kind == "completed"
-    return End(
+    return RunEnd(
         moment=run.ended,
         outcome=run.state,
         mood="quiet" if good else "bad",
-        error="" if good else first_line(run.message),
+        error="" if good else first_line(run.message, ERROR_LENGTH),
         link=run.url,
         seconds=(run.ended - run.started).total_seconds() if run.started else None,
     )

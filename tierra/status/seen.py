@@ -1,4 +1,4 @@
-"""What was looked at, as values: the server's answers and the stores' contents. Nothing here judges."""
+"""What was read from the server and from the stores, as values. Nothing here is judged yet."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,21 +10,21 @@ from tierra.report.index import Run
 Level = Literal["red", "amber", "green"]
 
 
-class Seen(BaseModel):
-    """A frozen value."""
+class Frozen(BaseModel):
+    """A model that cannot change."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Check(Seen):
-    """One thing that must hold for all projects, and whether it does."""
+class Check(Frozen):
+    """A health check of what all projects share."""
 
     name: str
     level: Level
     what: str
 
 
-class Recurring(Seen):
+class Recurring(Frozen):
     """One schedule of a deployment, and the longest time between two of its runs."""
 
     text: str
@@ -32,8 +32,8 @@ class Recurring(Seen):
     gap_seconds: float | None = None
 
 
-class Deployed(Seen):
-    """A deployment as the server has it."""
+class DeploymentSeen(Frozen):
+    """A deployment on the server."""
 
     id: str
     flow: str
@@ -51,12 +51,12 @@ class Deployed(Seen):
 
     @property
     def switched_off(self) -> tuple[str, ...]:
-        """The schedules that a person or an automation switched off."""
+        """The schedules that are switched off."""
         return tuple(each.text for each in self.schedules if not each.active)
 
 
-class RunSeen(Seen):
-    """A run as the server has it."""
+class RunSeen(Frozen):
+    """A run on the server."""
 
     id: str
     flow: str
@@ -70,15 +70,15 @@ class RunSeen(Seen):
     url: str = ""
 
 
-class WorkerSeen(Seen):
-    """A worker of the pool, and when it was last heard of."""
+class WorkerSeen(Frozen):
+    """A worker of the pool, and its last heartbeat."""
 
     name: str
     online: bool
     heartbeat: datetime | None = None
 
 
-class PoolSeen(Seen):
+class PoolSeen(Frozen):
     """The work pool and its workers."""
 
     name: str
@@ -86,28 +86,28 @@ class PoolSeen(Seen):
     workers: tuple[WorkerSeen, ...] = ()
 
 
-class ServerSeen(Seen):
-    """What the server said; `fault` when it did not answer, or not to the end."""
+class ServerSeen(Frozen):
+    """The server's answers; `fault` when not all of them came."""
 
     url: str = ""
     version: str = ""
     fault: str = ""
     ui: str = ""
-    deployed: tuple[Deployed, ...] = ()
+    deployed: tuple[DeploymentSeen, ...] = ()
     active: tuple[RunSeen, ...] = ()
     late: tuple[RunSeen, ...] = ()
     ended: tuple[RunSeen, ...] = ()
     pool: PoolSeen | None = None
 
 
-class Serving(Seen):
+class Serving(Frozen):
     """The champion of a project: its version, and when that was registered."""
 
     version: str
     since: datetime
 
 
-class Publication(Seen):
+class Publication(Frozen):
     """The newest partition that is published."""
 
     partition: str
@@ -116,8 +116,8 @@ class Publication(Seen):
     published_at: str = ""
 
 
-class ProjectSeen(Seen):
-    """What the stores say of one project. `champion` is None when there is none, `known` whether that could be read."""
+class ProjectSeen(Frozen):
+    """One project in the stores. `champion` is None when there is none; `known` is false when it could not be read."""
 
     project: str
     schedules: dict[str, tuple[Recurring, ...]] = {}
@@ -128,8 +128,8 @@ class ProjectSeen(Seen):
     publication: Publication | None = None
 
 
-class StoresSeen(Seen):
-    """What the stores say: each project, what is wrong with a project's file, and whether the stores can be used."""
+class StoresSeen(Frozen):
+    """The projects in the stores, the broken project files, and the health checks of the stores."""
 
     projects: tuple[ProjectSeen, ...] = ()
     wrong: dict[str, str] = {}

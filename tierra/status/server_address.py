@@ -1,7 +1,9 @@
-"""Where the Prefect server is, found without Prefect."""
+"""The address of the Prefect server, and the parts of addresses; without Prefect."""
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tierra.errors import Misconfigured
 from tierra.settings import Settings
@@ -22,3 +24,17 @@ def find_server(settings: Settings) -> str:
         return address_file(settings).read_text().strip()
     except OSError:
         raise Misconfigured("server-unknown", f"{VARIABLE} is not set and no `make up` runs here") from None
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether only this machine reaches a host."""
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def port_of(address: str) -> int:
+    """The port in an address, or the default of its scheme."""
+    parts = urlsplit(address)
+    return parts.port or (443 if parts.scheme == "https" else 80)

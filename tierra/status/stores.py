@@ -1,4 +1,4 @@
-"""What the stores say: run records, champions, what is published, and whether all of it can be used."""
+"""Reads the stores: run records, champions, the newest publication, and whether all of it can be used."""
 
 import shutil
 import tempfile
@@ -21,9 +21,9 @@ FLOWS = ("score", "train")
 RUNS = 300  # of each flow, the newest
 
 
-def look_at_stores(workspace: Workspace, asked: str | None = None) -> StoresSeen:
-    """Every project, or the one asked for, then raising Misconfigured where it is wrong; of all it is only told."""
-    projects, wrong = _load(workspace, asked)
+def read_stores(workspace: Workspace, only: str | None = None) -> StoresSeen:
+    """Read every project, or one. A broken file raises when its project is named; otherwise it is listed in `wrong`."""
+    projects, wrong = _load(workspace, only)
     champions, registry = _champions(workspace, projects)
     seen, faults = [], []
     for project in projects:
@@ -36,9 +36,9 @@ def look_at_stores(workspace: Workspace, asked: str | None = None) -> StoresSeen
     return StoresSeen(projects=tuple(seen), wrong=wrong, checks=(registry, sinks, *_home(workspace.settings.root)))
 
 
-def _load(workspace: Workspace, asked: str | None) -> tuple[list[Project], dict[str, str]]:
-    if asked:
-        return [workspace.project(asked)], {}
+def _load(workspace: Workspace, only: str | None) -> tuple[list[Project], dict[str, str]]:
+    if only:
+        return [workspace.project(only)], {}
     found, wrong = [], {}
     for name in list_projects(workspace.settings.projects):
         try:
@@ -74,11 +74,11 @@ def _compare(project: str, pointer: Pointer | None, aliases: Mapping[str, str]) 
 
 
 def _publication(workspace: Workspace, project: Project) -> tuple[Publication | None, str]:
-    """The newest partition, and what is wrong with the sink."""
+    """The newest published partition, and the sink's fault if it cannot be read."""
     sink = workspace.sink(project)
     try:
-        there = generations(sink)
-        manifest = read_manifest(sink, max(there), there[max(there)]) if there else None
+        found = generations(sink)
+        manifest = read_manifest(sink, max(found), found[max(found)]) if found else None
     except (TierraError, OSError) as error:
         return None, f"{project.name}: {getattr(error, 'what', error)}"
     if manifest is None:
@@ -111,7 +111,7 @@ def _schedules(project: Project, flow: str) -> tuple[Recurring, ...]:
 
 def _home(home: Path) -> Iterator[Check]:
     if not home.is_dir():
-        yield Check(name="home", level="amber", what=f"{home} is not there: nothing has run here yet")
+        yield Check(name="home", level="amber", what=f"{home} does not exist: nothing has run here yet")
         return
     try:
         with tempfile.NamedTemporaryFile(dir=home, prefix=".status-"):

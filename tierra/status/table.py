@@ -1,4 +1,4 @@
-"""The status on a terminal: what needs a person first, then a row a flow. Fits 120 columns."""
+"""The status on a terminal: alert lines first, then a row a flow. Fits 120 columns."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,10 +12,10 @@ from tierra.status.judging import OFF, ORDER, PAUSED
 from tierra.status.seen import Level
 from tierra.status.words import ago, ahead, length
 
-WORDS = {"red": ("RED", "bold white on red"), "amber": ("AMBER", "bold black on yellow"), "green": ("green", "green")}
-# A column and the most of its width; together with a space between them under 120.
+LEVELS = {"red": ("RED", "bold white on red"), "amber": ("AMBER", "bold black on yellow"), "green": ("green", "green")}
+# Columns and their greatest widths; with a space between them, under 120 together.
 COLUMNS = (
-    ("flow", 27),
+    ("flow", 25),
     ("last success", 12),
     ("last end", 16),
     ("next", 9),
@@ -24,45 +24,45 @@ COLUMNS = (
     ("p95", 6),
     ("champion", 9),
     ("rows", 9),
-    ("set aside", 9),
+    ("quarantined", 11),
 )
 
 
-def show_status(status: Status) -> RenderableType:
-    """Everything, the worst first."""
+def render_status(status: Status) -> RenderableType:
+    """The whole status, the worst first."""
     return Group(*_lines(status), _table(status), _health(status))
 
 
-def told(status: Status) -> list[Alarm]:
-    """What is said in lines of its own: alarms, unwell parts and every flow that is not green, the worst first."""
-    unwell = [Alarm(level=each.level, subject=each.name, what=each.what) for each in status.health]
+def alerts(status: Status) -> list[Alarm]:
+    """The alert lines: alarms, failed health checks and every flow that is not green, the worst first."""
+    checks = [Alarm(level=each.level, subject=each.name, what=each.what) for each in status.health]
     subjects = {alarm.subject for alarm in status.alarms}
     flows = [
         Alarm(level=each.level, subject=each.name, what="; ".join(reasons), link=each.link if each.error else "")
         for each in status.flows
         if (reasons := [why for why in each.reasons if each.name not in subjects or not why.startswith((PAUSED, OFF))])
     ]
-    lines = [line for line in (*status.alarms, *unwell, *flows) if line.level != "green"]
+    lines = [line for line in (*status.alarms, *checks, *flows) if line.level != "green"]
     return sorted(lines, key=lambda line: ORDER[line.level])
 
 
-def needing(status: Status) -> str:
-    """Who needs attention, in a few words."""
-    names = list(dict.fromkeys(line.subject for line in told(status)))
+def summary_line(status: Status) -> str:
+    """Who needs attention, in one line."""
+    names = list(dict.fromkeys(line.subject for line in alerts(status)))
     if not names:
-        return f"all {len(status.flows)} flows and the installation are well"
+        return f"all {len(status.flows)} flows and the installation are healthy"
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def cells(flow: FlowStatus, now: datetime) -> list[str]:
-    """A flow's row, a text a column."""
-    coming = f"runs {ago(flow.running_since, now).removesuffix(' ago')}" if flow.running_since else ""
+    """The row of a flow: a text for each column."""
+    running = f"runs {ago(flow.running_since, now).removesuffix(' ago')}" if flow.running_since else ""
     champion = f"v{flow.champion}, {_age(flow, now)}" if flow.champion_since else flow.champion or ""
     return [
         flow.name,
         ago(flow.last_success, now) or "never",
         flow.last_outcome,
-        coming or ("PAUSED" if flow.paused else "OFF" if flow.switched_off else ahead(flow.next_run, now)),
+        running or ("PAUSED" if flow.paused else "OFF" if flow.switched_off else ahead(flow.next_run, now)),
         str(flow.retries_24h),
         *("" if each is None else length(each) for each in (flow.p50_seconds, flow.p95_seconds)),
         champion,
@@ -76,8 +76,8 @@ def _age(flow: FlowStatus, now: datetime) -> str:
 
 def _lines(status: Status) -> Iterator[Text]:
     if status.level == "green":
-        yield Text.assemble(_word("green"), f" {needing(status)}")
-    for line in told(status):
+        yield Text.assemble(_word("green"), f" {summary_line(status)}")
+    for line in alerts(status):
         text = Text.assemble(_word(line.level), f" {line.subject}: {line.what}")
         text.append(f". {line.remedy}" if line.remedy else "", style="dim")
         yield text
@@ -87,14 +87,14 @@ def _lines(status: Status) -> Iterator[Text]:
 
 
 def _word(level: Level) -> tuple[str, str]:
-    return WORDS[level]
+    return LEVELS[level]
 
 
 def _table(status: Status) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True, width=5)
     for name, width in COLUMNS:
-        right = name in ("retries", "p50", "p95", "rows", "set aside")
+        right = name in ("retries", "p50", "p95", "rows", "quarantined")
         table.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis", justify="right" if right else "left")
     for flow in status.flows:
         table.add_row(Text(*_word(flow.level)), *map(Text, cells(flow, status.moment)))

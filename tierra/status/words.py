@@ -1,4 +1,4 @@
-"""Times and lengths of time as people say them."""
+"""Moments, lengths of time and first lines, written for people."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ STEPS = ((172_800, 86_400, "d"), (5_400, 3_600, "h"), (90, 60, "min"))
 
 
 def length(seconds: float) -> str:
-    """A length of time in its largest fitting unit: 12 s, 3 min, 5 h, 2 d."""
+    """A length of time in the largest unit that fits: 12 s, 3 min, 5 h, 2 d."""
     for least, unit, name in STEPS:
         if seconds >= least:
             return f"{seconds / unit:.0f} {name}"
@@ -14,19 +14,19 @@ def length(seconds: float) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """How long ago a moment was; nothing when there was none."""
+    """How long ago a moment was; empty without one."""
     return f"{length(max((now - moment).total_seconds(), 0))} ago" if moment else ""
 
 
 def ahead(moment: datetime | None, now: datetime) -> str:
-    """How far ahead a moment is; nothing when there is none."""
+    """How far ahead a moment is; empty without one."""
     if moment is None:
         return ""
     seconds = (moment - now).total_seconds()
     return f"in {length(seconds)}" if seconds > 0 else "now"
 
 
-def first_line(text: str, longest: int = 200) -> str:
-    """The first line of a text, cut where it is too long."""
-    line = next(iter(text.strip().splitlines()), "")
+def first_line(text: object, longest: int = 300) -> str:
+    """The first line of a text, cut to a length."""
+    line = next(iter(str(text).strip().splitlines()), "")
     return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -9,20 +9,20 @@ from rich.console import RenderableType
 
 from tierra.errors import TierraError
 from tierra.outcomes import Outcome
-from tierra.report.run_end import RunEnd
+from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 
 
 class FlowReport(Protocol):
     """What a flow's module says of its outcomes; `plain` says nothing, for flows that have no module."""
 
-    def sections(self, run: RunEnd) -> Iterator[Section]:
+    def sections(self, run: FinishedRun) -> Iterator[Section]:
         """The parts of the receipt that only this flow has."""
 
-    def summary(self, run: RunEnd) -> Mapping[str, Any]:
+    def summary(self, run: FinishedRun) -> Mapping[str, Any]:
         """What its summary in the Prefect UI shows: `table`, and lines below it."""
 
-    def counts(self, run: RunEnd) -> Mapping[str, int | None]:
+    def counts(self, run: FinishedRun) -> Mapping[str, int | None]:
         """Rows, and rows quarantined, for the list of runs."""
 
     def digests(self, outcome: Any) -> Mapping[str, str]:

@@ -8,21 +8,21 @@ from rich.markup import escape
 
 from tierra.outcomes import Outcome
 from tierra.report import facts
-from tierra.report.run_end import RunEnd
+from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 
 
-def sections(run: RunEnd) -> Iterator[Section]:
+def sections(run: FinishedRun) -> Iterator[Section]:
     """None of its own."""
     yield from ()
 
 
-def summary(run: RunEnd) -> Mapping[str, Any]:
+def summary(run: FinishedRun) -> Mapping[str, Any]:
     """Nothing beside what every summary shows."""
     return {}
 
 
-def counts(run: RunEnd) -> Mapping[str, int | None]:
+def counts(run: FinishedRun) -> Mapping[str, int | None]:
     """Rows are not counted; those set aside are."""
     return {"quarantined": facts.quarantined(run.journal)}
 

@@ -10,12 +10,12 @@ from tierra.facts import PartitionPredicted
 from tierra.outcomes import Scored
 from tierra.report import facts
 from tierra.report.drawings import draw_decided, draw_scores
-from tierra.report.run_end import RunEnd
+from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 from tierra.report.terminal import plain_table
 
 
-def sections(run: RunEnd) -> Iterator[Section]:
+def sections(run: FinishedRun) -> Iterator[Section]:
     """The partitions, what was predicted, and how their rows differ from those of the training."""
     scored, predicted = cast(Scored, run.outcome), run.journal.facts(PartitionPredicted)
     yield Section("partitions", "Partitions", "partitions", scored.partitions)
@@ -32,7 +32,7 @@ def sections(run: RunEnd) -> Iterator[Section]:
     yield Section("unseen", "Not seen in training", "counts", dict(unseen.most_common()), "Unseen")
 
 
-def summary(run: RunEnd) -> Mapping[str, Any]:
+def summary(run: FinishedRun) -> Mapping[str, Any]:
     """The partitions that a person looks for, and how many stand as they were beside them."""
     every = cast(Scored, run.outcome).partitions
     changed = [each for each in every if each.outcome != "AlreadyPublished"]
@@ -40,7 +40,7 @@ def summary(run: RunEnd) -> Mapping[str, Any]:
     return {"partitions": shown, "unchanged": len(every) - len(shown)}
 
 
-def counts(run: RunEnd) -> Mapping[str, int | None]:
+def counts(run: FinishedRun) -> Mapping[str, int | None]:
     """Rows published, and rows set aside."""
     scored = cast(Scored, run.outcome)
     return {"rows": scored.rows_scored, "quarantined": scored.rows_quarantined}

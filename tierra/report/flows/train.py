@@ -13,7 +13,7 @@ from tierra.model.evaluation import Evaluation
 from tierra.outcomes import Trained
 from tierra.report import facts
 from tierra.report.drawings import draw_evaluation, draw_importance, draw_slices
-from tierra.report.run_end import RunEnd
+from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 from tierra.report.terminal import metrics_table
 from tierra.report.wording import heading, shorten
@@ -30,7 +30,7 @@ class Compared:
     intervals: dict[str, tuple[float, float]]
 
 
-def sections(run: RunEnd) -> Iterator[Section]:
+def sections(run: FinishedRun) -> Iterator[Section]:
     """The gate, how good each model is and where, what it looks at, and the parts."""
     trained, journal = cast(Trained, run.outcome), run.journal
     models, metric, best = compared(run), trained.measured_by, trained.best.candidate
@@ -45,13 +45,13 @@ def sections(run: RunEnd) -> Iterator[Section]:
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 
 
-def summary(run: RunEnd) -> Mapping[str, Any]:
+def summary(run: FinishedRun) -> Mapping[str, Any]:
     """The models' metrics on the test rows."""
     models = compared(run)
     return {"models": models, "metrics": _metrics(models), "test_rows": cast(Trained, run.outcome).rows.get("test", 0)}
 
 
-def counts(run: RunEnd) -> Mapping[str, int | None]:
+def counts(run: FinishedRun) -> Mapping[str, int | None]:
     """Rows of the three parts, and those set aside."""
     rows = sum(cast(Trained, run.outcome).rows.values())
     return {"rows": rows, "quarantined": facts.quarantined(run.journal)}
@@ -83,14 +83,14 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
     ]
 
 
-def compared(run: RunEnd) -> list[Compared]:
+def compared(run: FinishedRun) -> list[Compared]:
     """The best model, the rule and the champion, as far as each was measured."""
     measured = _evaluations(run.journal)
     names = dict.fromkeys((cast(Trained, run.outcome).best.candidate, "rule", "champion", *measured))
     return [Compared(name, measured[name].metrics, measured[name].intervals) for name in names if name in measured]
 
 
-def _measured(run: RunEnd, models: list[Compared]) -> Iterator[Section]:
+def _measured(run: FinishedRun, models: list[Compared]) -> Iterator[Section]:
     trained, measured = cast(Trained, run.outcome), _evaluations(run.journal)
     best, metric = trained.best.candidate, heading(trained.measured_by)
     own = measured.get(best) or Evaluation(rows=0, metrics={})

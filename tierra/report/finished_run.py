@@ -7,7 +7,7 @@ from tierra.outcomes import Outcome
 
 
 @dataclass(frozen=True)
-class RunEnd:
+class FinishedRun:
     """Which flow ran for which project (as it was asked for), what was noted on the way, and the outcome."""
 
     project: str

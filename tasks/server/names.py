@@ -1,0 +1,10 @@
+"""Names on the Prefect server that deploying, reading and checking share. Imports nothing."""
+
+from typing import Any, Final
+
+# The work pool whose workers start a process a run.
+POOL: Final = "tierra"
+# Every deployment of Tierra carries it; what carries it and is not planned is removed from the server.
+TAG: Final = "tierra"
+# The API's filter for the deployments that carry the tag.
+TAGGED: Final[dict[str, Any]] = {"tags": {"all_": [TAG]}}
