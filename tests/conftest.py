@@ -125,6 +125,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes boto3 ask again at once, where it would wait for some random seconds."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
+
+
+@pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes every bucket one of a store that ignores If-None-Match."""
     from tierra.store.s3_bucket import Bucket
