@@ -1,9 +1,21 @@
-"""A table of cases in one test: every case is tried, and every one that fails is named."""
+"""Many cases in one test: of a table, every one is tried and named when it fails; of drawn ones, there are some or all.
 
+`make test` draws a fifth of the examples of a law; with EXAMPLES=all, as `make test-long` sets it, all are drawn.
+"""
+
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+ALL = os.environ.get("EXAMPLES") == "all"
+
+
+def some_of(examples: int) -> settings:
+    """So many examples of a law, or a fifth of them."""
+    return settings(max_examples=examples if ALL else examples // 5, deadline=None)
 
 
 def each(cases: Iterable[Any], check: Callable[..., None]) -> None:

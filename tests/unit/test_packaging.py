@@ -322,7 +322,7 @@ def made_wheel(folder: Path, **changes: str | None) -> Path:
     [
         ({}, ""),
         ({"tierra/report/templates/receipt.html": None}, "receipt.html is left out"),
-        ({"tasks/scoring.py": ""}, "tierra/steps/publish.py does not belong"),
+        ({"tasks/scoring.py": ""}, "tasks/scoring.py does not belong"),
         ({"tierra-0.1.0.dist-info/METADATA": "Metadata-Version: 2.4\nName: tierra\nVersion: 0.2.0\n"}, "0.2.0"),
     ],
 )
