@@ -43,8 +43,6 @@ class Message:
         """No run of a deployment completed in time."""
         allowed = f"{format_duration(longest)}, the longest its schedule allows"
         reason = f"no run of {deployment.name} completed for {allowed}"
-            f"no run of {deployment.name} completed for {format_duration(longest)}, the longest its schedule allows"
-        )
         return cls(_literal(f"{deployment.name} is overdue"), _literal(reason), _literal(deployment.project))
 
     @classmethod

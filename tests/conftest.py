@@ -31,6 +31,8 @@ os.environ.update(
         "OMP_WAIT_POLICY": "PASSIVE",
     }
 )
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # the workers share the cores; threads of one another would wait
 for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API"))]:
     del os.environ[name]
 sys.path.insert(0, str(ROOT))
@@ -88,11 +90,11 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL, one a test process: the URL of its database `postgres`."""
-    from tests.servers import run_postgres
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL, one for all workers: the URL of its database `postgres`."""
+    from tests.shared_servers import shared_postgres
 
-    with run_postgres() as url:
+    with shared_postgres(tmp_path_factory) as url:
         yield url
 
 
@@ -114,12 +116,18 @@ def told() -> "Iterator[Receiver]":
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator["S3Server"]:
-    """A real object store that speaks S3, one a test process."""
-    from tests.s3_server import run_s3
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
+    """A real object store that speaks S3, one for all workers."""
+    from tests.shared_servers import shared_s3
 
-    with run_s3() as server:
+    with shared_s3(tmp_path_factory) as server:
         yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes boto3 ask again at once, where it would wait for some random seconds."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
 
 
 @pytest.fixture
@@ -170,16 +178,15 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
 def empty_database(request: pytest.FixtureRequest, folder: Path) -> "Iterator[Database]":
     """An empty database of the kind that the fixture's parameter names."""
     from tests.databases import Database
-    from tests.servers import drop_database, make_database
+    from tests.servers import lend_database
 
     kind = getattr(request, "param", "postgres")
     if kind == "sqlite":
         (folder / "warehouse.db").touch()
         yield Database(f"sqlite:///{folder}/warehouse.db", folder)
         return
-    url = make_database(request.getfixturevalue(kind), f"test_{token_hex(6)}")
-    yield Database(url, folder)
-    drop_database(url)
+    with lend_database(request.getfixturevalue(kind)) as url:
+        yield Database(url, folder)
 
 
 def wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

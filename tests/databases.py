@@ -43,6 +43,11 @@ class Database:
         return self.url.startswith("sqlite")
 
     @property
+    def name(self) -> str:
+        """Its own among the databases of its server."""
+        return self.url.rpartition("/")[2]
+
+    @property
     def settings(self) -> Settings:
         connection = {"url": self.url, "statement_timeout_seconds": self.timeout}
         return Settings(home=self.home, connections={"warehouse": connection})

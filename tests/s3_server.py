@@ -87,7 +87,9 @@ class S3Server:
         ports = [f"-{name}={port}" for name, port in zip(names, self.ports, strict=True)]
         return [weed(), "server", "-dir=.", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", *ports,
                 "-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.config=s3.json",
-                "-master.volumeSizeLimitMB=256", "-volume.max=10000", "-master.volumePreallocate=false"]  # fmt: skip
+                "-master.volumeSizeLimitMB=256", "-volume.max=10000", "-master.volumePreallocate=false",
+                # Started again it waits so long for other masters, of which there are none.
+                "-master.electionTimeout=500ms"]  # fmt: skip
 
     def _takes(self) -> bool:
         assert self.process
@@ -158,6 +160,11 @@ class Proxy:
     def rule(self, *of: Any, **also: Any) -> None:
         """Add a rule."""
         self.rules.append(Rule(*of, **also))
+
+    def forget(self) -> None:
+        """Have neither rules nor requests any more."""
+        self.rules.clear()
+        self.requests.clear()
 
     def close(self) -> None:
         """Take no more requests."""

@@ -4,7 +4,8 @@
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from tests.faults.publishing import Place
 from tests.s3_server import S3Server
-from tests.servers import make_database
+from tests.servers import lend_database
 
 ALL = os.environ.get("FAULTS") == "all"
 KINDS = ("folder", "SQLite", "PostgreSQL", "S3")
@@ -33,8 +34,9 @@ def survived(record_property: Callable[[str, object], None]) -> Survived:
 
 
 @pytest.fixture
-def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
+def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Place]]:
     """Empty sinks of a kind; `{}` in their address numbers them."""
+    lent = ExitStack()
 
     def make(kind: str) -> Place:
         if kind == "folder":
@@ -44,10 +46,11 @@ def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
         if kind == "S3":
             server: S3Server = request.getfixturevalue("s3")
             return Place(kind, f"s3://{server.bucket()}/{{}}", settings_of(server))
-        url = make_database(request.getfixturevalue("postgres"), f"faults_{tmp_path.name}"[:60])
+        url = lent.enter_context(lend_database(request.getfixturevalue("postgres")))
         return Place(kind, url, schema="s{}")
 
-    return make
+    with lent:
+        yield make
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -91,9 +91,9 @@ def test_parquet_keeps_the_published_types() -> None:
 
 
 def test_parquet_is_not_printed_on_a_terminal(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tierra import cli
+    from tierra.cli import commands
 
-    monkeypatch.setattr(cli, "_prints_on_a_terminal", lambda: True)
+    monkeypatch.setattr(commands, "_prints_on_a_terminal", lambda: True)
     refused = run("--format", "parquet")
     assert (refused.exit_code, refused.stdout_bytes) == (2, b"")
     assert refused.stderr.strip().endswith("[output-needed]")

@@ -24,6 +24,7 @@ from tierra.store.s3_objects import S3Objects
 from tierra.store.sinks import ObjectSink
 from tierra.store.tables import read_batches, read_table, write_table
 
+pytestmark = pytest.mark.usefixtures("impatient")
 LARGE = 20_000_000
 ASKS: list[Callable[[Objects], object]] = [
     lambda objects: objects.put_if_absent("m/1.json", b"{}"),
@@ -42,10 +43,17 @@ def bucket(s3: S3Server) -> str:
     return s3.bucket()
 
 
-@pytest.fixture
-def proxy(s3: S3Server) -> Iterator[Proxy]:
+@pytest.fixture(scope="module")
+def whole_proxy(s3: S3Server) -> Iterator[Proxy]:
     with proxy_before(s3) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def proxy(whole_proxy: Proxy) -> Proxy:
+    """Without rules yet; the same for all, as a client of an address of its own is slow to make."""
+    whole_proxy.forget()
+    return whole_proxy
 
 
 @pytest.fixture
@@ -179,7 +187,7 @@ def test_a_manifest_whose_answer_was_lost_is_published_once_and_as_mine(behind: 
 def test_a_store_that_hangs_after_it_acted_is_read_back(
     s3: S3Server, bucket: str, prefix: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_bucket, "READ_SECONDS", 1)
+    monkeypatch.setattr(s3_bucket, "READ_SECONDS", 0.5)
     settings = s3.settings(proxy.url).model_copy(update={"region": "impatient"})  # a client of its own
     proxy.rule("PUT", "manifests", "hang")
     assert S3Objects(open_bucket(bucket, settings), prefix).put_if_absent("manifests/1.json", b"mine")

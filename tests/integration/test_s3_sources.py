@@ -49,7 +49,7 @@ def bucket(s3: S3Server) -> str:
 
 
 @pytest.fixture
-def proxy(s3: S3Server) -> Iterator[Proxy]:
+def proxy(s3: S3Server, impatient: None) -> Iterator[Proxy]:
     with proxy_before(s3) as proxy:
         yield proxy
 
@@ -159,7 +159,7 @@ def test_a_project_whose_source_and_store_are_in_a_bucket_passes(
     ids=["absent", "read only", "no store", "refused", "unreachable"],
 )
 def test_what_is_wrong_with_a_bucket_is_one_line(
-    project: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: int, said: str
+    impatient: None, project: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: int, said: str
 ) -> None:
     found, output = checked(monkeypatch, **variables)
     assert (found, said in output) == (code, True), output

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as some
 
+from tests.cases import some_of
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.snapshot import take_snapshot
@@ -22,7 +23,7 @@ from tierra.model.spec import Costs
 from tierra.store.objects import MemoryObjects
 from tierra.store.tables import digest_rows, read_table
 
-few = settings(max_examples=60, deadline=None)
+few = some_of(60)
 FIRST = date(2024, 1, 1)
 texts = some.none() | some.text("abÑ ", max_size=3)
 numbers = some.none() | some.floats(-9, 9, width=16).map(lambda value: value + 0.0)  # no minus zero
@@ -58,7 +59,7 @@ def test_a_split_parts_the_labelled_rows_in_time_and_equal_rows_together(
     end = FIRST + timedelta(until) if until else None
     declared = Split(validation=f"{validation}d", test=f"{test}d", until=end)
     try:
-        parts = split_rows(table["day"], table["target"], declared.with_defaults("day"), Labels())
+        parts = split_rows(table["day"], table["target"], declared.settled("day"), Labels())
     except DataRejected:
         assume(False)
     usable = table["target"].notna() & table["day"].notna()

@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
+from tests.cases import some_of
 from tierra.data.differences import compare_profiles, population_stability
 from tierra.data.profile import Profile
 from tierra.data.profile_table import profile_table
 
-few = settings(max_examples=80, deadline=None)
+few = some_of(80)
 TYPES = {
     "number": (some.none() | some.floats(), pa.float64()),
     "whole": (some.none() | some.integers(-(2**63), 2**63 - 1), pa.int64()),

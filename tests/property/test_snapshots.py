@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
+from tests.cases import some_of
 from tierra.data import spool
 from tierra.data.snapshot import take_snapshot
 from tierra.data.spec import FileSource
@@ -23,7 +24,7 @@ from tierra.store.objects import MemoryObjects
 from tierra.store.refs import TableRef
 from tierra.store.tables import in_groups, read_table
 
-many = settings(max_examples=150, deadline=None)
+many = some_of(150)
 texts, whole = some.text("abÑ ", max_size=2), some.integers(-3, 3)
 floats = some.sampled_from([-1.5, -0.0, 0.0, 2.0, float("nan"), float("inf")])
 COLUMNS: dict[str, tuple[pa.DataType, Any]] = {

@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
+from tests.cases import some_of
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.data.spec import PARTS, Split
 from tierra.data.split import split_rows, unit_of
 from tierra.errors import DataRejected
 
-few = settings(max_examples=25, deadline=None)
+few = some_of(50)
 NUMBER = Labels(task="regression", classes=())
 THREE = Labels(task="multiclass", classes=("a", "b", "c"))
 SHUFFLED = ("random", "stratified", "group")

@@ -8,11 +8,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from tests.browser.pages import ATTACK, RUNS, a_nasty_profile, a_profile, a_receipt, binary_run, scoring_run
 from tests.builders import write_project
+from tests.cases import some_of
 from tierra.data.profile import ColumnProfile
 from tierra.errors import Broken
 from tierra.journal import Journal
@@ -28,7 +29,7 @@ from tierra.report.profile_page import write_profile_page
 from tierra.report.svg import common_format, fit, scale, ticks
 from tierra.report.wording import amount, cell, heading
 
-few = settings(max_examples=150, deadline=None)
+few = some_of(150)
 numbers = some.floats(allow_nan=False, allow_infinity=False)
 RUN = Run(moment="2024-01-01 03:00:00 UTC", flow="score", outcome="Published", mood="good", sentence="Done.", seconds=1)
 

@@ -14,7 +14,7 @@ from tests.builders import ride_spec, write_project
 from tierra.errors import Misconfigured
 from tierra.project.project import load_project
 from tierra.project.schedule import Schedule, When, longest_gap
-from tierra.spec import duration
+from tierra.spec import format_duration
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -74,8 +74,8 @@ def test_what_is_no_schedule_is_refused_with_its_place(written: Any, tmp_path: P
 @given(st.timedeltas(timedelta(minutes=1), timedelta(days=900)))
 def test_a_time_is_read_as_it_is_written(length: timedelta) -> None:
     whole = timedelta(minutes=int(length / timedelta(minutes=1)))
-    if len(duration(whole)) <= 5:
-        assert times({"every": duration(whole)})[0].every == whole
+    if len(format_duration(whole)) <= 5:
+        assert times({"every": format_duration(whole)})[0].every == whole
 
 
 def test_a_run_is_expected_by_its_schedule_and_the_allowed_delay(tmp_path: Path) -> None:
