@@ -24,7 +24,7 @@ from tests.servers import Receiver, call_api
 from tierra.project.schedule import When
 
 Scene = Callable[[Ops, Receiver], Any]
-Played = dict[Scene, "Future[Any]"]
+Played = dict[Scene, Future[Any]]
 # A schedule that is overdue after forty seconds, and one whose runs a test makes itself.
 OFTEN = Deployment(
     "train", "often", "", {"project": "often"}, (When(every=timedelta(seconds=30)),), timedelta(seconds=10)
