@@ -33,8 +33,10 @@ os.environ.update(
 )
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the workers share the cores; threads of one another would wait
-for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API"))]:
+# Without its bytecode every process that a test starts would pay for compiling what it imports.
+for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API", "PYTHONDONTWRITEBYTECODE"))]:
     del os.environ[name]
+sys.dont_write_bytecode = False
 sys.path.insert(0, str(ROOT))
 
 
@@ -71,9 +73,16 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         keep_prefect_database(home)
         os.environ.update(settings)
         # Whatever imported Prefect before has read its settings already.
-        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+        from prefect.settings import (
+            PREFECT_API_URL,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+            PREFECT_HOME,
+            temporary_settings,
+        )
 
-        with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
+        # A run's signs of life come from a thread for which its end waits up to a second; workers' runs have them.
+        silent = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home, **silent}):
             yield url
             # Lines still on their way would be sent to a server that is gone, again and again.
             from prefect.events.worker import EventsWorker

@@ -15,6 +15,7 @@ from tests.conftest import ROOT, free_port, wait_until_healthy
 from tests.servers import call_api, keep_prefect_database, put_prefect_database, until
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+OFTEN = {"PREFECT_WORKER_QUERY_SECONDS": "1"}  # how soon a worker sees a run: by default it looks every 10 s
 
 
 @dataclass
@@ -101,7 +102,7 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
     url = f"http://127.0.0.1:{port}/api"
     ours = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": url, "PREFECT_UI_URL": url[:-4],
             "PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects")}  # fmt: skip
+            "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects"), **OFTEN}  # fmt: skip
     ops = Ops(url, folder, {**ours, **environment})
     command = [sys.executable, "-m", "deployments.services.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     try:

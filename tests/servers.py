@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 from threading import Thread
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 
-from tests.conftest import free_port
+from tests.conftest import ROOT, free_port
 
 
 class Receiver(NamedTuple):
@@ -251,18 +252,25 @@ def _accepts(url: str) -> bool:
     return True
 
 
-_prefects: list[bytes] = []  # the database of this process's first Prefect server, once it was healthy
+def prefect_template() -> Path:
+    """Where the empty database of a Prefect server is kept, for this and later runs of the tests."""
+    return ROOT / ".pytest_cache" / f"prefect-{version('prefect')}.db"
 
 
 def put_prefect_database(home: Path) -> None:
     """Begin with a copy of that database: to make one takes more time than all else of a server's start."""
     home.mkdir(exist_ok=True)
-    for database in _prefects:
-        (home / "prefect.db").write_bytes(database)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(prefect_template(), home / "prefect.db")
 
 
 def keep_prefect_database(home: Path) -> None:
-    """Keep the first one of this process, if it is on SQLite."""
-    if not _prefects and (file := home / "prefect.db").is_file():
-        with closing(sqlite3.connect(file)) as database:
-            _prefects.append(database.serialize())
+    """Keep the first one, if it is on SQLite; whole or not at all, as many tests may do so at once."""
+    file, kept = home / "prefect.db", prefect_template()
+    if kept.exists() or not file.is_file():
+        return
+    kept.parent.mkdir(exist_ok=True)
+    partial = kept.with_suffix(f".{token_hex(4)}")
+    with closing(sqlite3.connect(file)) as database:
+        partial.write_bytes(database.serialize())
+    partial.rename(kept)

@@ -25,6 +25,7 @@ from websockets.typing import Subprotocol
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import free_port
 from tests.e2e.checkout import make_checkout
+from tests.ops import ENDED, OFTEN
 from tests.servers import answers, dump_database, make_database, restore_database, run_postgres, until
 
 SECRET = "ops:canary-5f1e"
@@ -82,15 +83,18 @@ class Up:
         token = self.get(f"csrf-token?client={client}").json()["token"]
         return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
 
-    def prefect(self, *arguments: str) -> str:
-        secret = {"PREFECT_API_URL": f"{self.address}/api", "PREFECT_API_AUTH_STRING": SECRET}
-        environment = {**os.environ, **secret, "PREFECT_HOME": str(self.folder / "client")}
-        command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def run(self, name: str, **parameters: Any) -> None:
+        """Trigger a deployment, as the form of the UI does, and wait until its run completed."""
+        made = self.post(f"deployments/{self.get(f'deployments/name/{name}').json()['id']}/create_flow_run",
+                         {"parameters": parameters, "state": {"type": "SCHEDULED"}}).json()  # fmt: skip
+        until(f"{name} ends", 180, lambda: self.get(f"flow_runs/{made['id']}").json()["state_type"] in ENDED)
+        ended = self.get(f"flow_runs/{made['id']}").json()["state"]
+        assert ended["type"] == "COMPLETED", ended
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        user, _, password = SECRET.partition(":")
+        address = f"{self.address}/api/{path}"
+        return httpx.post(address, json=body, headers=self.csrf(), auth=(user, password), timeout=30)
 
 
 def processes() -> Iterator[tuple[str, list[str]]]:
@@ -113,6 +117,7 @@ def make_up(folder: Path, **environment: str) -> Up:
         TIERRA_RECEIPTS_URL=f"http://127.0.0.1:{free_port()}",
         PREFECT_SERVER_API_PORT=str(free_port()),
         PREFECT_SERVER_API_AUTH_STRING=SECRET,
+        **OFTEN,
         **environment,
     )
     return Up(folder, checkout.environment)
@@ -140,7 +145,7 @@ def test_deployments_are_there_with_their_schedules(up: Up) -> None:
 
 
 def test_a_run_completes_through_the_worker_and_leaves_its_receipt(up: Up) -> None:
-    up.prefect("deployment", "run", "train/rides", "--watch", "--flow-run-name", "by-hand")
+    up.run("train/rides")
     receipts = httpx.get(f"{up.environment['TIERRA_RECEIPTS_URL']}/rides/", timeout=30).text
     assert "train" in receipts
     models = httpx.get(f"{up.environment['TIERRA_MLFLOW_URL']}/api/2.0/mlflow/registered-models/search", timeout=30)
@@ -260,8 +265,8 @@ def test_on_postgresql_it_runs_and_starts_again_from_dumps_in_an_empty_server(tm
         databases = {name: make_database(server, name) for name in dumps}
         up = make_up(tmp_path, **on_postgres(databases))
         with running(up):
-            up.prefect("deployment", "run", "train/rides", "--watch")
-            up.prefect("deployment", "run", "score/rides", "--watch")
+            up.run("train/rides")
+            up.run("score/rides")
             before = up.get("deployments/name/score/rides").json()
         assert [*(up.home / "prefect").glob("*.db"), *up.home.glob("*.db")] == []
         for name, dump in dumps.items():
@@ -273,9 +278,8 @@ def test_on_postgresql_it_runs_and_starts_again_from_dumps_in_an_empty_server(tm
         up.environment |= on_postgres(databases)
         with running(up):
             assert up.get("deployments/name/score/rides").json()["id"] == before["id"]
-            run = ("deployment", "run", "score/rides", "--watch", "--param")
-            up.prefect(*run, "partition=2024-04-29")
-            up.prefect(*run, "partition=2024-04-26")
+            up.run("score/rides", partition="2024-04-29")
+            up.run("score/rides", partition="2024-04-26")
     published = sorted(file.relative_to(up.home).parts[-2:] for file in up.home.glob("predictions/*/manifests/*/*"))
     assert [(day, name.partition(".")[0].lstrip("0")) for day, name in published] == [
         (f"2024-04-{day}", "1") for day in (26, 27, 28, 29)

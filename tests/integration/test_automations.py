@@ -1,7 +1,11 @@
-"""Each automation on a real server: what it does when a run dies, fails or does not come, and whom it tells."""
+"""Each automation on a real server: what it does when a run dies, fails or does not come, and whom it tells.
+
+Most of it is waiting, so that all scenes of `make test` are played at once, each with a deployment of its own.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,16 +23,20 @@ from tests.ops import Ops, a_server, until
 from tests.servers import Receiver, call_api
 from tierra.project.schedule import When
 
-# A schedule that is overdue after a minute and ten seconds, and one whose runs a test makes itself.
+Scene = Callable[[Ops, Receiver], Any]
+Played = dict[Scene, Future[Any]]
+# A schedule that is overdue after forty seconds, and one whose runs a test makes itself.
 OFTEN = Deployment(
-    "train", "often", "", {"project": "often"}, (When(every=timedelta(minutes=1)),), timedelta(seconds=10)
+    "train", "often", "", {"project": "often"}, (When(every=timedelta(seconds=30)),), timedelta(seconds=10)
 )
 NIGHTLY = Deployment("score", "nightly", "", {"project": "nightly"}, (When(cron="0 3 * * *"),), tags=("tierra",))
 OTHERS = [
-    Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips", "hikes")
+    Deployment("score", name, "", {"project": name}, tags=("tierra",))
+    for name in ("rides", "walks", "strolls", "trips", "hikes")
 ]
-# How soon the server sees that a worker is gone.
+# How soon the server sees that a worker is gone, and that something did not come.
 QUICK = {
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",
     "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "2",
     "PREFECT_SERVER_SERVICES_FOREMAN_INACTIVITY_HEARTBEAT_MULTIPLE": "2",
 }
@@ -40,6 +48,7 @@ def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
         patch.setattr(automations, "START_TIMEOUT", timedelta(seconds=10))
         patch.setattr(automations, "WORKER_TIMEOUT", timedelta(seconds=10))
+        patch.setattr(automations, "RESTART_DELAY", timedelta(seconds=10))
         patch.setattr(
             "deployments.desired._parameter_form",
             lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}},
@@ -72,26 +81,48 @@ def fail(ops: Ops, name: str, state: str, message: str, tags: tuple[str, ...] = 
     return run
 
 
-def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(ops: Ops, told: Receiver) -> None:
+@pytest.fixture(scope="module")
+def played(ops: Ops, told: Receiver) -> Iterator[Played]:
+    """Every scene, begun at once."""
+    with ThreadPoolExecutor(len(SCENES)) as pool:
+        yield {scene: pool.submit(scene, ops, told) for scene in SCENES}
+
+
+def fail_with_quotes_and_lines(ops: Ops, told: Receiver) -> tuple[str, list[dict[str, Any]]]:
     run = fail(ops, "score/rides", "Unavailable", 'the "warehouse" is locked <b>\nsecond line', partition="2024-04-29")
-    (message,) = settled(told, "rides")
+    return run, settled(told, "rides")
+
+
+def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(played: Played) -> None:
+    run, (message,) = played[fail_with_quotes_and_lines].result()
     assert (message["partition"], message["reason"]) == ("2024-04-29", 'the "warehouse" is locked <b>')
     assert message["link"].endswith(f"/runs/flow-run/{run}")
     assert message["text"] == 'rides: score Unavailable: the "warehouse" is locked <b>'
 
 
-def test_failing_again_within_the_hour_is_the_same_incident(ops: Ops, told: Receiver) -> None:
+def fail_three_times(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
     for _ in range(3):
         fail(ops, "score/walks", "Broken", "the store is full")
-    assert len(settled(told, "walks")) == 1
+    return settled(told, "walks")
 
 
-def test_nobody_is_told_of_a_form_filled_in_wrong(ops: Ops, told: Receiver) -> None:
+def test_failing_again_within_the_hour_is_the_same_incident(played: Played) -> None:
+    assert len(played[fail_three_times].result()) == 1
+
+
+def fill_in_a_wrong_form(ops: Ops, told: Receiver) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What was told of the form, and what of the failure after it."""
     fail(ops, "score/trips", "InvalidCall", "'2013-13-45' is not a date")
     time.sleep(8)
-    assert of(told, "trips") == []
-    fail(ops, "score/trips", "DataRejected", "4 of 10 rows have no zone")  # and that did not use up the incident
-    assert len(settled(told, "trips")) == 1
+    of_the_form = of(told, "trips")
+    fail(ops, "score/trips", "DataRejected", "4 of 10 rows have no zone")
+    return of_the_form, settled(told, "trips")
+
+
+def test_nobody_is_told_of_a_form_filled_in_wrong(played: Played) -> None:
+    of_the_form, of_the_failure = played[fill_in_a_wrong_form].result()
+    assert of_the_form == []
+    assert len(of_the_failure) == 1, "the form did not use up the incident"
 
 
 def crash(ops: Ops, run: str, why: str) -> None:
@@ -109,16 +140,20 @@ def crashes(ops: Ops, run: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, told: Receiver) -> None:
-    run = ops.run("score/walks", partition="2024-04-28")
-    before = len(of(told, "walks"))
+def crash_at_each_start(ops: Ops, told: Receiver) -> tuple[str, list[dict[str, Any]]]:
+    run = ops.run("score/strolls", partition="2024-04-28")
     for start in (1, 2, 3):
         ops.set_state(run, "RUNNING", "Running")
         crash(ops, run, "killed by signal 9")
         if start < 3:
-            until("it is scheduled again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
-    messages = settled(told, "walks")[before:]
+            until("it is handed out again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
+    return run, settled(told, "strolls")
+
+
+def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, played: Played) -> None:
+    run, messages = played[crash_at_each_start].result()
     assert ops.state(run)["type"] == "CRASHED"
+    assert ops.states(run).count("AwaitingRetry") == 2
     assert [each["partition"] for each in messages] == ["2024-04-28"]
     assert "killed by signal 9" in messages[0]["reason"]
     assert "given up" in messages[0]["subject"]
@@ -156,20 +191,28 @@ def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told
     assert "never started" in messages[0]["reason"]
 
 
-def test_a_model_that_waits_for_a_yes_is_told(ops: Ops, told: Receiver) -> None:
+def wait_for_a_yes(ops: Ops, told: Receiver) -> tuple[str, dict[str, Any]]:
     run = ops.run("train/often")
     ops.set_state(run, "RUNNING", "Running")
     ops.set_state(run, "PAUSED", "Paused", "waits for approval until noon")
-    message = until("it is told", 30, lambda: [each for each in of(told, "often") if "approval" in each["text"]])[0]
+    return run, until("it is told", 30, lambda: [each for each in of(told, "often") if "approval" in each["text"]])[0]
+
+
+def test_a_model_that_waits_for_a_yes_is_told(played: Played) -> None:
+    run, message = played[wait_for_a_yes].result()
     assert message["text"] == "often: train Paused: waits for approval until noon"
     assert message["link"].endswith(run)
 
 
-def test_a_paused_deployment_is_told_once_a_day(ops: Ops, told: Receiver) -> None:
+def say_three_times_that_it_is_paused(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
     which = f"prefect.deployment.{ops.deployment('score/rides')['id']}"
     for _ in range(3):
         emit(ops, "tierra.deployment.paused", which, "score/rides", "it is paused")
-    (message,) = settled(told, "score/rides")
+    return settled(told, "score/rides")
+
+
+def test_a_paused_deployment_is_told_once_a_day(played: Played) -> None:
+    (message,) = played[say_three_times_that_it_is_paused].result()
     assert message["text"] == "score/rides does not run: it is paused"
 
 
@@ -183,17 +226,32 @@ def emit(ops: Ops, event: str, which: str, name: str, why: str) -> None:
         EventsWorker.drain_all(timeout=10)
 
 
-def test_data_rejected_two_scheduled_times_running_is_told(ops: Ops, told: Receiver) -> None:
+def reject_two_nights_running(ops: Ops, told: Receiver) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What was told after the first night and a run by hand, and what after the second night."""
     fail(ops, "score/nightly", "DataRejected", "no dest", tags=("auto-scheduled",))
     fail(ops, "score/nightly", "DataRejected", "no dest, by hand")
-    assert [each["subject"] for each in settled(told, "nightly")] == ["nightly: score DataRejected"]
+    first = settled(told, "nightly")
     fail(ops, "score/nightly", "DataRejected", "no dest again", tags=("auto-scheduled",))
     until("the second night", 30, lambda: len(of(told, "nightly")) == 2)
-    assert of(told, "nightly")[1]["subject"] == "score/nightly: data rejected two nights running"
+    return first, of(told, "nightly")
 
 
-def test_a_deployment_without_a_completed_run_in_time_is_told(ops: Ops, told: Receiver) -> None:
-    until("it is overdue", 120, lambda: [each for each in of(told, "often") if "no run of train/often" in each["text"]])
+def test_data_rejected_two_scheduled_times_running_is_told(played: Played) -> None:
+    first, both = played[reject_two_nights_running].result()
+    assert [each["subject"] for each in first] == ["nightly: score DataRejected"]
+    assert both[1]["subject"] == "score/nightly: data rejected two nights running"
+
+
+def complete_no_run(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
+    overdue = "no run of train/often"
+    found: list[dict[str, Any]] = until(
+        "it is overdue", 120, lambda: [each for each in of(told, "often") if overdue in each["text"]]
+    )
+    return found
+
+
+def test_a_deployment_without_a_completed_run_in_time_is_told(played: Played) -> None:
+    assert played[complete_no_run].result()
 
 
 @pytest.mark.long
@@ -221,6 +279,12 @@ def say(ops: Ops, what: str) -> None:
     resource = {"prefect.resource.id": f"prefect.work-pool.{pool['id']}", "prefect.resource.name": "tierra"}
     event = {"occurred": str(datetime.now(UTC)), "event": f"prefect.work-pool.{what}", "resource": resource}
     ops.ask("/events", [event | {"id": str(uuid4())}])
+
+
+SCENES: tuple[Scene, ...] = (
+    fail_with_quotes_and_lines, fail_three_times, fill_in_a_wrong_form, crash_at_each_start, wait_for_a_yes,
+    say_three_times_that_it_is_paused, reject_two_nights_running, complete_no_run,
+)  # fmt: skip
 
 
 def test_the_alert_of_another_tool_gets_the_same_words() -> None:

@@ -12,7 +12,7 @@ from tests.integration.test_scoring_flow import DUE, Installation, stand_in
 from tierra.cli.commands import app
 from tierra.model.view import alias_of
 from tierra.status.seen import Check
-from tierra.status.stores import look_at_stores
+from tierra.status.stores import read_stores
 from tierra.workspace import open_workspace
 
 STRENGTHS, BETTER = (0.00001, 0.0001, 0.01), 1.0
@@ -54,7 +54,7 @@ def command(*arguments: str) -> str:
 
 
 def registry_check() -> Check:
-    (check,) = [each for each in look_at_stores(open_workspace()).checks if each.name == "registry"]
+    (check,) = [each for each in read_stores(open_workspace()).checks if each.name == "registry"]
     return check
 
 

@@ -16,7 +16,7 @@ from tests.data.make_old_store import PACKED, rewrite_places
 from tests.integration.test_scoring_flow import DUE, Installation, stand_in
 from tierra.errors import Broken, NoChampion, Unavailable
 from tierra.settings import load_settings
-from tierra.status.stores import look_at_stores
+from tierra.status.stores import read_stores
 from tierra.steps.champion import current_champion, find_champion, open_scorer
 from tierra.workspace import open_workspace
 
@@ -59,7 +59,7 @@ def test_its_champion_is_taken_over_once_whole_and_is_then_found_without_mlflow(
 ) -> None:
     workspace, release = open_workspace(), json.loads(release_of(old).read_text())
     project = workspace.project("rides")
-    seen = look_at_stores(workspace)
+    seen = read_stores(workspace)
     assert "rides: the next run takes version 1 over from MLflow" in seen.checks[0].what
     assert (seen.projects[0].champion, seen.projects[0].known) == (None, False)
     assert workspace.champions.history("rides") == (), "looking changes nothing"

@@ -40,8 +40,8 @@ def lines_of(server: str, run: Any) -> list[tuple[int, str]]:
     wanted = {"logs": {"flow_run_id": {"any_": [str(run)]}}, "sort": "TIMESTAMP_ASC"}
     before: list[tuple[int, str]] = []
     flush_run_logs()  # what a run in this process has not sent yet
-    for _ in range(60):
-        time.sleep(1)
+    for _ in range(120):
+        time.sleep(0.5)
         answer = call_api(server, "POST", "/logs/filter", wanted)
         lines = [(line["level"], line["message"]) for line in answer]
         if lines and lines == before:

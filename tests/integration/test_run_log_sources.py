@@ -88,9 +88,11 @@ def fail_fast(server: str, folder: Path, runs: int) -> list[set[str]]:
 
 
 def test_the_last_lines_of_a_run_that_fails_at_once_are_there(prefect_server: str, tmp_path: Path) -> None:
-    assert fail_fast(prefect_server, tmp_path, 4) == [EXPECTED] * 4
+    assert fail_fast(prefect_server, tmp_path, 2) == [EXPECTED] * 2
 
 
 @pytest.mark.long
-def test_no_line_is_lost_in_twenty_runs_that_fail_at_once(prefect_server: str, tmp_path: Path) -> None:
-    assert fail_fast(prefect_server, tmp_path, 20) == [EXPECTED] * 20
+def test_no_line_is_lost_in_many_runs_that_fail_at_once(prefect_server: str, tmp_path: Path) -> None:
+    """Eight, or as many as FAILING_RUNS says."""
+    runs = int(os.environ.get("FAILING_RUNS", 8))
+    assert fail_fast(prefect_server, tmp_path, runs) == [EXPECTED] * runs
