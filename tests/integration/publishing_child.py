@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import flows.score
-import tierra.steps.champion
+import tierra.steps.publish
 from tasks.run.station import station
 from tests.builders import ride_spec, rides, write_project
 from tests.forks import in_a_fork
@@ -52,7 +52,7 @@ def write_rides(folder: Path) -> None:
     write_project(folder / "projects" / "rides", ride_spec(contract=contract, candidates=[{"rule": "base_rate"}]), day)
 
 
-def champion_of(project: Project) -> Champion:
+def champion_of(workspace: Workspace, project: Project) -> Champion:
     release = Release.model_construct(model_sha256="0" * 64, code={}, project_file=project.file.read_text())
     return Champion.model_construct(number=1, version="1", run_id="", code={}, release=release)
 
@@ -71,13 +71,13 @@ def take_prefect_off() -> None:
         if isinstance(value, kind):
             setattr(flows.score, name, value.fn.__wrapped__)
     flows.score.find_champion = champion_of
-    tierra.steps.champion.open_scorer = open_scorer
+    tierra.steps.publish.open_scorer = open_scorer
 
 
 def score(home: Path) -> Scored:
     """The body of the score flow on an installation of its own."""
     os.environ["TIERRA_HOME"] = str(home)
-    return flows.score.score.fn.__wrapped__("rides")
+    return flows.score.score.fn.__wrapped__(open_workspace(), "rides")
 
 
 def end_of(home: Path) -> str:

@@ -12,13 +12,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.browser.pages import a_receipt
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
 from tests.direct import without_prefect
 from tierra.errors import TierraError
-from tierra.journal import Journal, open_journal
+from tierra.facts import FeaturesExamined, TableProfiled
+from tierra.journal import Journal, Warned, open_journal
+from tierra.model.leaks import find_leaks
 from tierra.outcomes import PartitionScored, Scored, Trained
-from tierra.report.page import write_receipt
+from tierra.steps.features import build_features
+from tierra.steps.parts import Parts, read_part, split_table
+from tierra.steps.pull import pull_sources
+from tierra.steps.validate import validate_tables
 from tierra.store.predictions import read_published
+from tierra.store.tables import read_table
 from tierra.workspace import open_workspace
 
 DAY = "2024-04-28"
@@ -49,7 +56,7 @@ class Run:
 
     def assert_warned(self, *says: str) -> None:
         """A warning of the journal holds all these words."""
-        warnings = [str(each) for each in self.journal.facts("warning")]
+        warnings = [each.text for each in self.journal.facts(Warned)]
         assert any(all(word in warning for word in says) for warning in warnings), warnings
 
     def assert_shown(self, *says: str) -> None:
@@ -58,7 +65,7 @@ class Run:
 
     def assert_quiet(self) -> None:
         """Nothing was warned of."""
-        assert self.journal.facts("warning") == []
+        assert self.journal.facts(Warned) == []
 
     @property
     def _refusal(self) -> tuple[str, str]:
@@ -73,10 +80,10 @@ def run(flow: str, *arguments: Any) -> Run:
     """Run a flow's body for the project rides, and write its receipt."""
     with without_prefect(flow) as body, open_journal() as journal:
         try:
-            end = body("rides", *arguments)
+            end = body(open_workspace(), "rides", *arguments)
         except TierraError as error:
             end = error
-        file, _ = write_receipt("rides", flow, journal, end)
+    file, _ = a_receipt(flow, journal, end)
     return Run(end, journal, file.read_text())
 
 
@@ -99,6 +106,14 @@ def on_the_day(change: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table[~inside], change(table[inside])], ignore_index=True)
 
 
+def parts_of(name: str) -> Parts:
+    """The three parts that a training of the project learns from."""
+    here = open_workspace()
+    project = here.project(name)
+    clean = validate_tables(here, project, pull_sources(here, project))
+    return split_table(here, project, build_features(here, project, clean))
+
+
 def published() -> pd.DataFrame:
     opened = open_workspace()
     return read_published(opened.sink(opened.project("rides")), DAY).to_pandas()
@@ -106,46 +121,33 @@ def published() -> pd.DataFrame:
 
 @pytest.mark.parametrize("by", ["random", "stratified"])
 def test_a_duplicate_is_never_on_two_sides(project: Callable[..., None], by: str) -> None:
-    from tierra.steps.features import build_features
-    from tierra.steps.parts import split_table
-    from tierra.steps.pull import open_project, pull_sources
-    from tierra.steps.validate import validate_tables
-    from tierra.store.tables import read_table
-
     once = rides(300).drop(columns="day")
     twice = pd.concat([once, once.assign(ride_id=lambda rows: "again " + rows["ride_id"])], ignore_index=True)
     project(twice, sources=ride_source(partition_by=None), split={"by": by}, slices="zone", score=None)
-    spec = open_project.fn("rides")
-    parts = split_table.fn(spec, build_features.fn(spec, validate_tables.fn(spec, pull_sources.fn(spec))))
-    objects = open_workspace().objects
-    sides = pd.concat([read_table(objects, getattr(parts, name)).to_pandas().assign(side=name) for name in parts.rows])
+    here, parts = open_workspace(), parts_of("rides")
+    sides = pd.concat(
+        [read_table(here.objects, getattr(parts, name)).to_pandas().assign(side=name) for name in parts.rows]
+    )
     assert len(sides) == 600
     copies = sides.groupby(["km", "rain", "zone", "__target__"])["side"]
     assert copies.nunique().max() == 1
     assert copies.size().min() >= 2
     trained = run("train")
     assert isinstance(trained.end, Trained)
-    (profile,) = [each["rides"] for each in trained.journal.facts("profiles")]
-    assert profile.duplicates == 300
+    (fact,) = trained.journal.facts(TableProfiled)
+    assert fact.profile.duplicates == 300
 
 
 def test_a_leaked_column_can_be_told_from_the_training_part(project: Callable[..., None]) -> None:
-    from tierra.model.examples import Examples
-    from tierra.model.leaks import find_leaks
-    from tierra.steps.trial import _pull, _split
-
     project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5))
-    opened = open_workspace()
-    spec = opened.project("rides")
-    _, parts, _ = _split(spec, _pull(spec, opened.settings, None))
-    assert isinstance(parts["train"], Examples)
-    assert set(find_leaks(parts["train"])) == {"paid_tip"}
+    assert set(find_leaks(read_part(open_workspace(), parts_of("rides"), "train"))) == {"paid_tip"}
 
 
 def test_a_leaked_column_is_warned_of(project: Callable[..., None]) -> None:
     project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5))
     trained = run("train")
-    assert "paid_tip" in " ".join(trained.journal.facts("leaks"))
+    (found,) = trained.journal.facts(FeaturesExamined)
+    assert "paid_tip" in " ".join(found.leaks)
     trained.assert_shown("Suspected leaks", "paid_tip", "alone predicts the target")
     project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5), contract={"leaks": "stop"})
     stopped = run("train")
@@ -157,7 +159,7 @@ def test_honest_columns_are_not_warned_of(project: Callable[..., None]) -> None:
     project()
     trained = run("train")
     trained.assert_quiet()
-    assert trained.journal.facts("leaks") == []
+    assert [list(each.leaks) for each in trained.journal.facts(FeaturesExamined)] == [[]]
     assert "Suspected leaks" not in trained.receipt
 
 
@@ -222,8 +224,8 @@ def test_in_an_outlier_storm_only_what_is_clipped_stays_near(project: Callable[.
     project(table, **said)
     trained = run("train")
     assert isinstance(trained.end, Trained)
-    (treatments,) = trained.journal.facts("treatments")
-    assert ("outliers" in treatments["km"]) == (outliers != "keep")
+    (found,) = trained.journal.facts(FeaturesExamined)
+    assert ("outliers" in found.treatments["km"]) == (outliers != "keep")
     storm = table.assign(km=table["km"].where(table["day"] != DAY, table["km"] * 1e6))
     project(storm, **said)
     scored = run("score", DAY)

@@ -84,7 +84,7 @@ def test_three_lines_train(name: str, prefect_server: str) -> None:
 
 def test_a_trial_names_the_task_the_metric_and_every_treatment(name: str) -> None:
     data, opened = DATA[name], open_workspace()
-    trial = try_project(opened.project(name), opened.settings, None)
+    trial = try_project(opened, opened.project(name), None)
     with out.capture() as printed:
         show_trial(trial)
     said = printed.get()

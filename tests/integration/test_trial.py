@@ -1,12 +1,11 @@
-"""A trial over values and the train flow over references are the same training."""
+"""A trial over a store in memory and the train flow are the same training."""
 
 from pathlib import Path
 
 import pytest
 
-from flows.train import train
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
-from tierra.outcomes import Trained
+from tests.direct import train_directly
 from tierra.steps.trial import try_project
 from tierra.workspace import open_workspace
 
@@ -26,9 +25,7 @@ EVERY_CANDIDATE = [
 ]
 
 
-def test_the_trial_and_the_flow_agree_to_the_last_digit(
-    workspace: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_trial_and_the_flow_agree_to_the_last_digit(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
     rows = rides()
     rows.loc[5, "km"] = -1.0
@@ -48,9 +45,9 @@ def test_the_trial_and_the_flow_agree_to_the_last_digit(
     )
     write_project(workspace / "projects" / "rides", spec, rows, features=CODE)
     opened = open_workspace()
-    trial = try_project(opened.project("rides"), opened.settings, None)
-    end = train("rides", return_state=True).result()
-    assert isinstance(end, Trained)
+    trial = try_project(opened, opened.project("rides"), None)
+    assert not (workspace / "var").exists(), "a trial keeps nothing"
+    end, _ = train_directly("rides")
     assert trial.scores.best == end.best.candidate
     assert trial.scores.best_metrics == end.best.metrics
     assert trial.scores.rule_metrics == end.rule.metrics

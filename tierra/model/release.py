@@ -40,8 +40,8 @@ class Release(BaseModel):
 
     @property
     def text(self) -> bytes:
-        """The release as it is stored."""
-        return self.model_dump_json().encode()
+        """The release as it is stored: one of the version before, which kept no evaluations, to the byte as it was."""
+        return self.model_dump_json(exclude=None if self.evaluations else {"evaluations"}).encode()
 
     @property
     def serving_digest(self) -> str:
