@@ -269,7 +269,7 @@ def test_the_first_model_waits_too(prefect_server: str, tmp_path: Path, monkeypa
     here.restate(gate=GATE)
     with answering(prefect_server, {"approve": "no", "name": "Ana"}):
         name, end = train()
-    assert (name, end.champion.said, champion(here)) == ("KeptChampion", "none yet", None)
+    assert (name, end.champion.label, champion(here)) == ("KeptChampion", "none yet", None)
     assert "none yet" in receipt(end)
     name, end = train(approved=True, reason="seen with Ana")
     assert (name, end.champion.version) == ("Promoted", "1")

@@ -1,0 +1,122 @@
+"""The memo sees the code: a change in a step, or in anything it imports, makes it and the steps after it run again."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tierra.store import memo
+from tierra.store.memo import code_version, imported_by, remember
+from tierra.store.objects import MemoryObjects
+from tierra.store.refs import ObjectRef
+
+STEPS = {file.stem: f"tierra.steps.{file.stem}" for file in (ROOT / "tierra" / "steps").glob("[a-z]*.py")}
+# The steps of a training and of a scoring that remember what they made, in their order.
+TRAINING = ("validate", "features", "parts", "fit", "evaluate")
+SCORING = ("validate", "features", "publish")
+
+
+def callers_of_remember() -> set[str]:
+    """Every module that calls `remember`, found in the source."""
+    files = [file for file in (ROOT / "tierra").rglob("*.py") if file.name != "memo.py"]
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "remember"}  # fmt: skip
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the library, whose files the memo reads."""
+    shutil.copytree(ROOT / "tierra", tmp_path / "tierra", ignore=shutil.ignore_patterns("*.pyc", "templates"))
+    monkeypatch.setattr(memo, "ROOT", tmp_path)
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    code_version.cache_clear()
+    memo._imports.cache_clear()
+
+
+def versions() -> dict[str, str]:
+    return {name: code_version(module) for name, module in STEPS.items()}
+
+
+def changed_by(file: Path) -> set[str]:
+    """The steps whose version a change in a file changes."""
+    before = versions()
+    file.write_text(file.read_text() + "\n# changed\n")
+    forget()
+    after = versions()
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_a_change_in_a_step_changes_it_and_the_steps_after_it_and_none_before(copy: Path) -> None:
+    for chain in (TRAINING, SCORING):
+        for place, name in enumerate(chain):
+            changed = changed_by(copy / "tierra" / "steps" / f"{name}.py") & set(chain)
+            assert changed == set(chain[place:]), name
+
+
+def test_a_change_in_any_step_of_a_training_is_another_training(copy: Path) -> None:
+    for name in ("pull", "profile", "champion", "release", *TRAINING, "register"):
+        assert "register" in changed_by(copy / "tierra" / "steps" / f"{name}.py"), name
+
+
+@pytest.mark.parametrize("module", sorted(callers_of_remember()))
+def test_all_that_a_remembering_module_imports_is_covered(module: str) -> None:
+    """What it really imports, in a process of its own; imports inside functions are found in the source."""
+    code = f"import sys, {module}; print(*(name for name in sys.modules if name.startswith('tierra.')))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name for name in run.stdout.split() if memo._file(name).name != "__init__.py"}
+    assert len(loaded) > 10
+    assert loaded <= imported_by(module)
+    assert {"tierra.store.tables", "tierra.store.memo"} <= imported_by(module)
+
+
+def test_every_caller_gives_its_own_name() -> None:
+    """`remember(objects, __name__, ...)`: the code that decides the value is the caller's."""
+    assert len(callers_of_remember()) >= 6
+    for module in callers_of_remember():
+        for node in ast.walk(ast.parse(memo._file(module).read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "remember":
+                assert getattr(node.args[1], "id", "") == "__name__", module
+
+
+def test_imports_inside_functions_count_and_those_for_the_type_checker_do_not(copy: Path) -> None:
+    (copy / "tierra" / "one.py").write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from tierra.three import x\n"
+        "def f():\n    try:\n        from tierra import two\n    except ImportError:\n        import tierra.four\n"
+    )
+    for name in ("two", "three", "four"):
+        (copy / "tierra" / f"{name}.py").write_text("")
+    assert imported_by("tierra.one") == {"tierra.one", "tierra.two", "tierra.four"}
+
+
+def test_the_same_inputs_are_found_until_the_code_changes(copy: Path) -> None:
+    objects, made = MemoryObjects(), []
+
+    def make() -> ObjectRef:
+        made.append(1)
+        with objects.draft("models/", ".bin") as draft:
+            draft.write(b"model")
+        return ObjectRef(name=draft.name, sha256=draft.sha256)
+
+    def ask(inputs: int = 1) -> ObjectRef:
+        return remember(objects, STEPS["fit"], [inputs], ObjectRef, make)
+
+    assert ask() == ask()
+    assert len(made) == 1
+    ask(2)
+    assert len(made) == 2
+    changed_by(copy / "tierra" / "store" / "tables.py")
+    assert len((ask(), made)[1]) == 3
+    objects.remove(ask().name)
+    assert len((ask(), made)[1]) == 4
