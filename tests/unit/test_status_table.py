@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tierra.status.composing import compose
 from tierra.status.facts import Status
-from tierra.status.page import headline, write_page
+from tierra.status.page import write_page
 from tierra.status.seen import Check, DeploymentSeen, PoolSeen, ProjectSeen, Recurring, RunSeen, ServerSeen, StoresSeen
 from tierra.status.table import render_status
 
@@ -94,9 +94,9 @@ def test_a_deployment_whose_project_is_gone_is_told() -> None:
 
 def test_the_page_says_the_whole_in_its_first_line() -> None:
     well = status("rides")
-    assert headline(well) == "green: all 2 flows and the installation are healthy"
-    assert write_page(well).startswith(f"## {headline(well)}\n")
-    assert headline(status("rides", runs=(crashed("rides"),))) == "RED: score/rides"
+    assert well.sentence == "green: all 2 flows and the installation are healthy"
+    assert write_page(well).startswith(f"## {well.sentence}\n")
+    assert status("rides", runs=(crashed("rides"),)).sentence == "RED: score/rides"
 
 
 def test_the_page_has_two_tables_that_markdown_reads() -> None:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, PausedDeployment, Status
-from tierra.status.judging import ORDER, judge, judge_pool, judge_server, worst
+from tierra.status.judging import judge, judge_pool, judge_server, worst
 from tierra.status.runs import run_ends, run_facts
-from tierra.status.seen import Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
+from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 from tierra.status.stores import FLOWS
 
 WAITING = ("paused", "suspended")

@@ -1,9 +1,10 @@
 """The facts of one flow of one project, and the whole status, as `tierra status --json` prints it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from tierra.outcomes import Ended
-from tierra.status.seen import Check, Frozen, Level
+from tierra.status.seen import OFF, ORDER, PAUSED, Check, Frozen, Level
 
 RED = 5  # the exit code of a status in which anything is red
 
@@ -98,12 +99,34 @@ class Status(Ended):
 
     @property
     def sentence(self) -> str:
-        """The whole in one line."""
-        from tierra.status.page import headline
+        """The level and who needs attention, in one line."""
+        return f"{self.level.upper() if self.level != 'green' else self.level}: {self.summary}"
 
-        return headline(self)
+    @property
+    def summary(self) -> str:
+        """Who needs attention, in one line."""
+        names = list(dict.fromkeys(line.subject for line in self.alerts))
+        if not names:
+            return f"all {len(self.flows)} flows and the installation are healthy"
+        return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+    @property
+    def alerts(self) -> list[Alarm]:
+        """The alert lines: alarms, failed health checks and every flow that is not green, the worst first."""
+        checks = [Alarm(level=each.level, subject=each.name, what=each.what) for each in self.health]
+        named = {alarm.subject for alarm in self.alarms}
+        lines = [*self.alarms, *checks, *(line for flow in self.flows for line in _alert(flow, flow.name in named))]
+        return sorted((line for line in lines if line.level != "green"), key=lambda line: ORDER[line.level])
 
     @property
     def exit_code(self) -> int:
         """5 when anything is red: the run itself succeeded."""
         return RED if self.level == "red" else 0
+
+
+def _alert(flow: FlowStatus, named: bool) -> Iterator[Alarm]:
+    """The line of one flow, less what an alarm of its name says already."""
+    reasons = [why for why in flow.reasons if not (named and why.startswith((PAUSED, OFF)))]
+    if reasons:
+        link = flow.link if flow.error else ""
+        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(reasons), link=link)

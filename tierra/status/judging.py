@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.seen import Check, Level, PoolSeen, ServerSeen
+from tierra.status.seen import OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
 from tierra.status.words import ago, ahead, length
 
 # A run that has not started this long after its time needs a person.
@@ -18,8 +18,6 @@ LATE_LIMIT = timedelta(hours=1)
 GRACE_PERIOD = timedelta(minutes=5)
 # A run is slow when it takes this multiple of p95, and at least this long.
 SLOW_FACTOR, SLOW_MINIMUM = 3, timedelta(minutes=30)
-PAUSED, OFF = "PAUSED", "SCHEDULE OFF"
-ORDER: dict[Level, int] = {"red": 0, "amber": 1, "green": 2}
 
 RuleResult = tuple[Level, str] | None
 

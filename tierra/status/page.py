@@ -2,7 +2,7 @@
 
 from tierra.report.filling import fill
 from tierra.status.facts import Status
-from tierra.status.table import COLUMNS, alerts, cells, summary_line
+from tierra.status.table import COLUMNS, cells
 
 # Words and no coloured signs, which not every machine can show.
 LEVELS = {"red": "**RED**", "amber": "**AMBER**", "green": "green"}
@@ -10,16 +10,11 @@ LEVELS = {"red": "**RED**", "amber": "**AMBER**", "green": "green"}
 FIRST_COLUMNS = 4
 
 
-def headline(status: Status) -> str:
-    """The level and who needs attention, in one line."""
-    return f"{LEVELS[status.level].strip('*')}: {summary_line(status)}"
-
-
 def write_page(status: Status) -> str:
     """Render the page."""
     names = [name for name, _ in COLUMNS]
     rows = [(LEVELS[flow.level], cells(flow, status.moment)) for flow in status.flows]
-    values = {"status": status, "headline": headline(status), "levels": LEVELS, "alerts": alerts(status), "rows": rows,
+    values = {"status": status, "headline": status.sentence, "levels": LEVELS, "alerts": status.alerts, "rows": rows,
               "first_columns": names[:FIRST_COLUMNS], "other_columns": names[FIRST_COLUMNS:],
               "split": FIRST_COLUMNS}  # fmt: skip
     return fill("status.md", values)

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 from tierra.report.index import Run
 
 Level = Literal["red", "amber", "green"]
+ORDER: dict[Level, int] = {"red": 0, "amber": 1, "green": 2}
+PAUSED, OFF = "PAUSED", "SCHEDULE OFF"  # how the reasons begin that an alarm may give, too
 
 
 class Frozen(BaseModel):

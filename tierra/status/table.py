@@ -7,8 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tierra.status.facts import Alarm, FlowStatus, Status
-from tierra.status.judging import OFF, ORDER, PAUSED
+from tierra.status.facts import FlowStatus, Status
 from tierra.status.seen import Level
 from tierra.status.words import ago, ahead, length
 
@@ -33,27 +32,6 @@ def render_status(status: Status) -> RenderableType:
     return Group(*_lines(status), _table(status), _health(status))
 
 
-def alerts(status: Status) -> list[Alarm]:
-    """The alert lines: alarms, failed health checks and every flow that is not green, the worst first."""
-    checks = [Alarm(level=each.level, subject=each.name, what=each.what) for each in status.health]
-    subjects = {alarm.subject for alarm in status.alarms}
-    flows = [
-        Alarm(level=each.level, subject=each.name, what="; ".join(reasons), link=each.link if each.error else "")
-        for each in status.flows
-        if (reasons := [why for why in each.reasons if each.name not in subjects or not why.startswith((PAUSED, OFF))])
-    ]
-    lines = [line for line in (*status.alarms, *checks, *flows) if line.level != "green"]
-    return sorted(lines, key=lambda line: ORDER[line.level])
-
-
-def summary_line(status: Status) -> str:
-    """Who needs attention, in one line."""
-    names = list(dict.fromkeys(line.subject for line in alerts(status)))
-    if not names:
-        return f"all {len(status.flows)} flows and the installation are healthy"
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
 def cells(flow: FlowStatus, now: datetime) -> list[str]:
     """The row of a flow: a text for each column."""
     running = f"runs {ago(flow.running_since, now).removesuffix(' ago')}" if flow.running_since else ""
@@ -76,8 +54,8 @@ def _age(flow: FlowStatus, now: datetime) -> str:
 
 def _lines(status: Status) -> Iterator[Text]:
     if status.level == "green":
-        yield Text.assemble(_word("green"), f" {summary_line(status)}")
-    for line in alerts(status):
+        yield Text.assemble(_word("green"), f" {status.summary}")
+    for line in status.alerts:
         text = Text.assemble(_word(line.level), f" {line.subject}: {line.what}")
         text.append(f". {line.remedy}" if line.remedy else "", style="dim")
         yield text
