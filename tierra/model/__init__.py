@@ -1,1 +1,1 @@
-"""Candidates, metrics, the gate, the artifact, the registry and scoring."""
+"""Candidates, metrics, the gate, the artifact, champions, MLflow and scoring."""

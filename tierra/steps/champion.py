@@ -6,23 +6,20 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-import pandas as pd
-import pyarrow as pa
-
 from tierra.data.code import ProjectCode, load_code
-from tierra.data.features import build_training_features
-from tierra.data.frames import align_types, to_frame
 from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
 from tierra.journal import note
-from tierra.model.distributions import PROBABILITIES
 from tierra.model.release import Champion
 from tierra.model.view import alias_of
 from tierra.project.project import Project, load_project
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
     from tierra.model.scoring import Scorer
 
 # What a source's declaration says of its columns, apart from where it lies.
@@ -64,6 +61,7 @@ def user_and_host() -> str:
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "Scorer":
     """The champion ready to score, everything checked against its digests. Raises Broken."""
+    from tierra.model.distributions import PROBABILITIES
     from tierra.model.scoring import Scorer
 
     scores = champion.release.scores
@@ -85,8 +83,10 @@ def has_same_features(workspace: Workspace, project: Project, champion: Champion
     return champion_recipe(workspace, champion) == project.recipe and today.files == champion.release.code
 
 
-def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: pa.Table) -> pd.DataFrame:
+def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: "pa.Table") -> "pd.DataFrame":
     """The champion's features of today's joined rows, made by its own code as in training."""
+    from tierra.data.features import build_training_features
+    from tierra.data.frames import align_types, to_frame
     from tierra.model.scoring import select_features
 
     rows = to_frame(align_types(joined, champion.release.types))
