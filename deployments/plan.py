@@ -13,6 +13,7 @@ from tierra.project.schedule import When, longest_gap
 
 # Prefect's minimum is 30 s; a run that misses three is taken for crashed.
 HEARTBEAT_SECONDS = 60
+FLOWS = ("train", "score")  # of each project
 STATUS_DESCRIPTION = "Refreshes the page that says how every project does"
 
 
@@ -51,8 +52,8 @@ class Deployment:
 
 
 def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS) -> list[Deployment]:
-    """A `train` and a `score` deployment for each project, in the order of their names, and one `status` for all."""
-    listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in ("train", "score")]
+    """A deployment of each of the flows for each project, in the order of their names, and one `status` for all."""
+    listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in FLOWS]
     return [*listed, _status(heartbeat_seconds)] if listed else []
 
 

@@ -233,8 +233,8 @@ def test_the_tests_that_the_promises_name_are_there() -> None:
     assert missing == []
 
 
-# The changelog names what is gone; CONTRIBUTING.md still names one old folder.
-MAY_BE_GONE = ("CHANGELOG.md", "CONTRIBUTING.md")
+# The changelog names what is gone.
+MAY_BE_GONE = ("CHANGELOG.md",)
 CURRENT = [file for file in DOCUMENTS if file.name not in MAY_BE_GONE]
 
 
