@@ -88,7 +88,7 @@ def postgres_program(name: str) -> str:
 class PostgresServer:
     """A PostgreSQL in a folder of its own, which can be killed and started again. `url` holds its password."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *options: str) -> None:
         self._folder, self._programs, self._port = folder, programs, free_port()
         self._owner: dict[str, Any] = {"user": OWNER, "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
         password = token_hex(8)
@@ -96,7 +96,7 @@ class PostgresServer:
         (folder / "password").write_text(password)
         (folder / "password").chmod(0o644)
         how = ["-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password", "--no-sync", "-E", "UTF8"]
-        subprocess.run([programs / "initdb", *how], check=True, stdout=subprocess.DEVNULL, **self._owner)
+        subprocess.run([programs / "initdb", *how, *options], check=True, stdout=subprocess.DEVNULL, **self._owner)
 
     def start(self, largest_file: int = resource.RLIM_INFINITY) -> None:
         """Return when it answers. The system refuses to let its files grow past a limit, as on a full disk."""
@@ -126,7 +126,9 @@ def run_postgres_server(programs: Path | None = None) -> Iterator[PostgresServer
     folder = Path(tempfile.mkdtemp(prefix="tierra-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
-    server = PostgresServer(folder, programs or Path(postgres_program("postgres")).parent)
+    own = Path(postgres_program("postgres")).parent
+    # A password is hashed 4,096 times at each connection; Debian's has no setting for it.
+    server = PostgresServer(folder, programs) if programs else PostgresServer(folder, own, "-c", "scram_iterations=1")
     server.start()
     try:
         yield server

@@ -128,7 +128,7 @@ def test_a_paused_writer_that_wakes_after_another_published_stands_down(
     with paused(place, "put_manifest", version) as (pid, late):
         os.kill(pid, signal.SIGSTOP)
         other = run_in_words(place)
-        time.sleep(0.5)
+        time.sleep(0.1)
         os.kill(pid, signal.SIGCONT)
         late_one = go_on(late)
     held = (other, late_one) == ("published", "stood down") and is_complete(place)
