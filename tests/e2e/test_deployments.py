@@ -93,9 +93,9 @@ def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
 ) -> None:
     write_project(tmp_path / "projects" / "rides", ride_spec(), rides())
     checkout = make_checkout(tmp_path / "checkout", **worker)
-    assert checkout.json("train", "rides")["outcome"] == "Promoted"
+    assert checkout.call_json("train", "rides")["outcome"] == "Promoted"
     for day in ("2024-04-27", "2024-04-28"):
-        assert checkout.json("score", "rides", "--partition", day)["outcome"] == "Published"
+        assert checkout.call_json("score", "rides", "--partition", day)["outcome"] == "Published"
     file = tmp_path / "prefect.yaml"
     planned = [Deployment("score", "every_minute", "a test", {"project": "rides"}, (When(cron="* * * * *"),))]
     file.write_text(render(planned))
@@ -107,5 +107,5 @@ def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     ends = until("two runs of the schedule", 600, lambda: len(ended()) >= 2 and ended())
     prefect("deployment", "delete", "score/every_minute")
     assert [run["state_name"] for run in ends[:2]] == ["Published", "NothingDue"], (tmp_path / "worker.log").read_text()
-    printed = checkout.tierra("predictions", "rides", "--partition", str(LAST_DAY)).stdout
+    printed = checkout.call("predictions", "rides", "--partition", str(LAST_DAY)).stdout
     assert len(printed.splitlines()) == 1 + 20

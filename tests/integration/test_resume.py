@@ -1,5 +1,6 @@
 """What a retry costs: a request that is made again is no step made again, and finished work is never redone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,11 @@ def test_another_machine_that_shares_the_store_finds_every_step_done(
 
 
 @pytest.mark.long
-def test_finished_work_is_not_redone_in_fifty_retries(lake: str) -> None:
+def test_finished_work_is_not_redone_in_many_retries(lake: str) -> None:
+    """Fifteen, or as many as RETRIES says."""
     train_directly("rides")
     redone = []
-    for _ in range(50):
+    for _ in range(int(os.environ.get("RETRIES", 15))):
         _, journal = train_directly("rides")
         redone += [entry.station for entry in journal.entries if entry.station in STEPS and not entry.reused]
     assert redone == []

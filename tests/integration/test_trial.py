@@ -1,11 +1,11 @@
-"""A trial over values and the train flow over references are the same training."""
+"""A trial over values and the train flow over references are the same training (the flow's body, without Prefect)."""
 
 from pathlib import Path
 
 import pytest
 
-from flows.train import train
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
+from tests.direct import train_directly
 from tierra.outcomes import Trained
 from tierra.steps.trial import try_project
 from tierra.workspace import open_workspace
@@ -26,9 +26,7 @@ EVERY_CANDIDATE = [
 ]
 
 
-def test_the_trial_and_the_flow_agree_to_the_last_digit(
-    workspace: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_trial_and_the_flow_agree_to_the_last_digit(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
     rows = rides()
     rows.loc[5, "km"] = -1.0
@@ -49,7 +47,7 @@ def test_the_trial_and_the_flow_agree_to_the_last_digit(
     write_project(workspace / "projects" / "rides", spec, rows, features=CODE)
     opened = open_workspace()
     trial = try_project(opened.project("rides"), opened.settings, None)
-    end = train("rides", return_state=True).result()
+    end, _ = train_directly("rides")
     assert isinstance(end, Trained)
     assert trial.scores.best == end.best.candidate
     assert trial.scores.best_metrics == end.best.metrics
