@@ -1,8 +1,8 @@
 """Many runs at once: after a downtime, and side by side on both databases.
 
 Each run is a process that takes some 13 s of a core. So there are few of them, unless a variable says otherwise:
-LATE_RUNS (6) come after the downtime, HEALTHY_RUNS (10) go side by side on each database. The figures of the
-documents are of 24 and 200.
+LATE_RUNS (6) come after the downtime, HEALTHY_RUNS (10) go side by side on each database. The documents tell
+of 20 and of 200.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.servers import a_receiver, make_database, run_postgres
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 DAYS = 31
 LATE, HEALTHY = int(os.environ.get("LATE_RUNS", 6)), int(os.environ.get("HEALTHY_RUNS", 10))
-AT_ONCE = 20  # each is a process of some 400 MB
+AT_ONCE_ON_POSTGRESQL = 20  # each is a process of some 400 MB
 
 
 def up_to_today(table: pd.DataFrame) -> pd.DataFrame:
@@ -80,13 +80,17 @@ def test_many_runs_side_by_side_fail_on_no_lock_and_raise_no_alarm(tmp_path: Pat
     with run_postgres() as url, ThreadPoolExecutor(2) as pool:
         address = make_database(url, "prefect").replace("postgresql://", "postgresql+asyncpg://")
         on_sqlite = pool.submit(watch, tmp_path / "SQLite")
-        on_postgres = pool.submit(watch, tmp_path / "PostgreSQL", PREFECT_SERVER_DATABASE_CONNECTION_URL=address)
+        there = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address}
+        on_postgres = pool.submit(watch, tmp_path / "PostgreSQL", AT_ONCE_ON_POSTGRESQL, **there)
         for database in (on_sqlite, on_postgres):
             database.result()
 
 
-def watch(folder: Path, **environment: str) -> None:
-    """Run many small scorings side by side, of two projects, so that they race for the same days."""
+def watch(folder: Path, at_once: int = 0, **environment: str) -> None:
+    """Run many small scorings side by side, of two projects, so that they race for the same days.
+
+    So many go at once as the pool lets us, which `tierra deploy` made; or `at_once`.
+    """
     folder.mkdir()
     names = ["rides_0", "rides_1"]
     table = up_to_today(rides(600))
@@ -104,7 +108,8 @@ def watch(folder: Path, **environment: str) -> None:
         made = datetime.now(UTC)
         for number in range(HEALTHY):
             schedule(ops, f"score/{names[number % len(names)]}", made)
-        ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": AT_ONCE})
+        if at_once:
+            ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": at_once})
         worker = ops.worker()
         listed = [f"score/{name}" for name in names]
         until("all runs ended", 3000, lambda: all_ended(ops, HEALTHY, *listed), every=5)
