@@ -15,6 +15,7 @@ from deployments.render import render
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout
+from tests.ops import OFTEN
 from tests.servers import call_api, until
 from tierra.project.schedule import When
 
@@ -64,6 +65,7 @@ def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
         "TIERRA_HOME": str(tmp_path / "var"),
         "TIERRA_PROJECTS": str(tmp_path / "projects"),
         "TIERRA_CLOCK": CLOCK,
+        **OFTEN,
     }
     log = (tmp_path / "worker.log").open("wb")
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
