@@ -64,10 +64,11 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home, port = tmp_path_factory.mktemp("prefect"), free_port()
     url = f"http://127.0.0.1:{port}/api"
     settings = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    quick = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"}  # events are shown after 5 s by default
     put_prefect_database(home)
     log = (home / "server.log").open("wb")
     command = [sys.executable, "-m", "deployments.services.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings, **quick}, stdout=log, stderr=log)
     try:
         wait_until_healthy(url, server, home / "server.log")
         keep_prefect_database(home)

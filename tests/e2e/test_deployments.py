@@ -16,6 +16,7 @@ from tasks.server.names import POOL
 from tests.builders import ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.e2e.checkout import make_checkout
+from tests.ops import OFTEN
 from tests.servers import call_api, until
 from tierra.project.schedule import When
 
@@ -65,6 +66,7 @@ def worker(pool: str, tmp_path: Path) -> Iterator[dict[str, str]]:
         "TIERRA_HOME": str(tmp_path / "var"),
         "TIERRA_PROJECTS": str(tmp_path / "projects"),
         "TIERRA_CLOCK": CLOCK,
+        **OFTEN,
     }
     log = (tmp_path / "worker.log").open("wb")
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
@@ -94,9 +96,9 @@ def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
 ) -> None:
     write_project(tmp_path / "projects" / "rides", ride_spec(), rides())
     checkout = make_checkout(tmp_path / "checkout", **worker)
-    assert checkout.json("train", "rides")["outcome"] == "Promoted"
+    assert checkout.call_json("train", "rides")["outcome"] == "Promoted"
     for day in ("2024-04-27", "2024-04-28"):
-        assert checkout.json("score", "rides", "--partition", day)["outcome"] == "Published"
+        assert checkout.call_json("score", "rides", "--partition", day)["outcome"] == "Published"
     file = tmp_path / "prefect.yaml"
     planned = [Deployment("score", "every_minute", "a test", {"project": "rides"}, (When(cron="* * * * *"),))]
     file.write_text(render(planned))
@@ -108,5 +110,5 @@ def test_a_cron_publishes_the_day_that_is_due_and_then_nothing(
     ends = until("two runs of the schedule", 600, lambda: len(ended()) >= 2 and ended())
     prefect("deployment", "delete", "score/every_minute")
     assert [run["state_name"] for run in ends[:2]] == ["Published", "NothingDue"], (tmp_path / "worker.log").read_text()
-    printed = checkout.tierra("predictions", "rides", "--partition", str(LAST_DAY)).stdout
+    printed = checkout.call("predictions", "rides", "--partition", str(LAST_DAY)).stdout
     assert len(printed.splitlines()) == 1 + 20

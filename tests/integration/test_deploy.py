@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from deployments.deploy import deploy
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT
 from tests.ops import Ops, a_server, until
 from tests.servers import ask_api
+from tierra.cli.commands import app
 from tierra.errors import TierraError
 
 Show, Changes = Callable[..., str], Callable[..., list[tuple[str, str, str]]]
@@ -178,6 +180,11 @@ def test_what_cannot_be_deployed_is_refused_and_changes_nothing(
     assert ask_api("GET", f"{ops.url}/deployments/name/score/rides").status_code == 404
 
 
-def test_the_command_says_what_it_did_or_why_not_in_one_line(ops: Ops, projects: Path) -> None:
+def test_the_command_says_what_it_did_or_why_not_in_one_line(
+    ops: Ops, projects: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "+ create deployment score/rides" in ops.tierra("deploy")
-    ops.tierra("deploy", exit_code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(app, ["deploy"], env={**ops.environment, "PREFECT_API_URL": "http://127.0.0.1:9/api"})
+    assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1), done.output
+    assert "server-unavailable" in done.stderr
