@@ -12,6 +12,7 @@ from uuid import uuid4
 from typer.testing import CliRunner, Result
 
 from tasks.server.names import POOL
+from tests.champions import keep_champion
 from tests.servers import call_api
 from tierra.cli.commands import app
 from tierra.report.index import Run, add_run
@@ -68,12 +69,16 @@ class Operations:
         publish(ObjectSink(LocalObjects(self.folder / "var/predictions"), "rides"), manifest, 0)
 
     def register(self) -> None:
-        """A champion, in the tables that tests/integration/test_registry.py proves to be MLflow's."""
+        """A champion, and MLflow's alias on it, in the table that tests/integration/test_registry.py proves."""
+        keep_champion(LocalObjects(self.folder / "var/store"), version="4")
+        self.show(4)
+
+    def show(self, version: int) -> None:
+        """MLflow's alias, wherever it was, names this version."""
         with closing(sqlite3.connect(self.folder / "var/mlflow.db")) as database, database:
-            database.execute("create table registered_model_aliases (name, alias, version)")
-            database.execute("create table model_versions (name, version, creation_time)")
-            database.execute("insert into registered_model_aliases values ('rides', 'champion', 4)")
-            database.execute("insert into model_versions values ('rides', 4, 1764000000000)")
+            database.execute("create table if not exists registered_model_aliases (name, alias, version)")
+            database.execute("delete from registered_model_aliases")
+            database.execute("insert into registered_model_aliases values ('rides', 'champion', ?)", [version])
 
     def status(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
         done = self.told(*arguments, "--json")

@@ -327,7 +327,7 @@ def test_a_bad_night_publishes_nothing_and_says_why(
     mistake: Mistake, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store may gain snapshots, quarantined rows and memos before the run refuses; nothing else may move."""
-    monkeypatch.setattr("tierra.steps.work.find_work.retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr("tasks.scoring.find_work.retry_delay_seconds", [0.1, 0.1, 0.1])
     replace(mistake, spec=mistake.spec or GOOD, python=mistake.python or GOOD_PYTHON).write(trained)
     before, models = everything(trained), registered(trained)
     assert_refused(mistake, trained, monkeypatch)

@@ -63,7 +63,7 @@ def trained(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, where retries do not wait."""
-    from tierra.steps.pull import pull_partition
+    from tasks.scoring import pull_partition
 
     monkeypatch.setattr(pull_partition, "retry_delay_seconds", [0.1, 0.1, 0.1])
     return stand_in(Path(shutil.copytree(trained, tmp_path / "here")), monkeypatch)
