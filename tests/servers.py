@@ -101,10 +101,12 @@ class PostgresServer:
     def start(self, largest_file: int = resource.RLIM_INFINITY) -> None:
         """Return when it answers. The system refuses to let its files grow past a limit, as on a full disk."""
         limit = (largest_file, resource.RLIM_INFINITY)
-        command = [self._programs / "postgres", "-D", "data", "-p", str(self._port), "-c", "listen_addresses=127.0.0.1"]
+        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=200")
+        options = [each for setting in settings for each in ("-c", setting)]
+        command = [self._programs / "postgres", "-D", "data", "-p", str(self._port), *options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-c", "unix_socket_directories=", "-c", "fsync=off"], stdout=log, stderr=log,
+                command, stdout=log, stderr=log,
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit), **self._owner,
             )  # fmt: skip
         until("PostgreSQL answers", 60, lambda: _accepts(self.url))

@@ -79,7 +79,7 @@ def test_an_estimator_of_scikit_learn_learns_serves_and_agrees_with_itself(path:
     rows = examples(task)
     model = fit(Model(model=named(path, task), params=params), rows)
     assert better_than_nothing(model, rows)
-    check_agreement(model, rows.table.head(60), rows.labels)
+    check_agreement(model, rows.table.head(12), rows.labels)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -96,7 +96,7 @@ def test_each_of_ours_agrees_with_itself_under_each_preprocessing(task: Task, mo
     params = {"random_forest": {"n_estimators": 8}, "hist_gradient_boosting": {"max_iter": 8}}.get(name, {})
     rows = examples(task, 300)
     fitted = fit(Model(model=name, params=params), rows, Preprocessing(**said))
-    check_agreement(fitted, rows.table.head(60), rows.labels)
+    check_agreement(fitted, rows.table.head(12), rows.labels)
     strange = rows.table.assign(zone=["Z", "Z", None, *rows.table["zone"][3:]])
     assert unseen_categories(fitted, strange) == {"zone": 2}
     assert np.isfinite(predict(fitted, strange, rows.labels).scores).all()
@@ -171,7 +171,7 @@ def test_an_average_is_the_mean_of_its_members_and_agrees_with_itself(task: Task
     model = tune_threshold(fit_candidate(Average(average=tuple(members)), rows, members), rows, None)
     said = [predict(tune_threshold(each, rows, None), rows.table, rows.labels).scores for each in members.values()]
     np.testing.assert_allclose(predict(model, rows.table, rows.labels).scores, np.mean(said, axis=0))
-    check_agreement(model, rows.table.head(60), rows.labels)
+    check_agreement(model, rows.table.head(12), rows.labels)
     assert unseen_categories(model, rows.table.assign(zone="Z")) == {"zone": len(rows.table)}
 
 
@@ -184,7 +184,7 @@ def test_the_base_rate_and_the_rates_of_groups_know_every_task(task: Task) -> No
     np.testing.assert_allclose(base[0], values.mean(axis=0))
     inside = (rows.table["zone"] == "A").to_numpy()
     np.testing.assert_allclose(by_zone[inside][0], values[inside].mean(axis=0))
-    check_agreement(fit(Rule(rule=RateBy(rate_by=("zone",))), rows), rows.table.head(60), rows.labels)
+    check_agreement(fit(Rule(rule=RateBy(rate_by=("zone",))), rows), rows.table.head(12), rows.labels)
 
 
 def test_a_rule_of_weighted_rows_is_their_weighted_rate() -> None:
