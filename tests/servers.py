@@ -153,13 +153,6 @@ def make_database(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
 
 
-def drop_database(url: str) -> None:
-    """Remove a database, whoever is connected."""
-    server, _, name = url.rpartition("/")
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'drop database "{name}" with (force)'.encode())
-
-
 _spare: dict[str, list[str]] = {}  # by server, databases of this process that are empty again
 
 

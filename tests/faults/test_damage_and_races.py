@@ -17,7 +17,7 @@ from tierra.store.predictions import read_manifest, read_published
 from tierra.store.sinks import ObjectSink
 
 pytestmark = pytest.mark.timeout(3000)
-WRITERS, ROUNDS = 16, 60 if ALL else 3
+WRITERS, ROUNDS = 16, 100 if ALL else 3
 DAMAGES = ("one byte or value", "truncated", "gone", "another part's rows")
 
 
