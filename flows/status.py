@@ -1,4 +1,4 @@
-"""How every project stands, as a page in the UI that is made anew every quarter of an hour."""
+"""The status of every project as a page in the UI, written again every quarter of an hour."""
 
 from typing import Any
 

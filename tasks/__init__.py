@@ -1,1 +1,1 @@
-"""The stations: run policy, and where values meet storage."""
+"""What Prefect needs: the stations, what is around a run, and the server."""

@@ -35,7 +35,7 @@ class Scoring:
 
 @station
 def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> list[Work]:
-    """The partition asked for; without one, all that is due and all that may be stale."""
+    """The requested partition; without one, all that is due and all that may be stale."""
     return steps.work.find_work(workspace, project, partition, rescore)
 
 

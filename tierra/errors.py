@@ -170,7 +170,7 @@ class TierraError(Exception):
 
     @property
     def figures(self) -> tuple[tuple[str, str], ...]:
-        """None: an error is told in words."""
+        """None: an error has words."""
         return ()
 
     @property

@@ -12,7 +12,7 @@ from tierra.model.release import Champion
 
 @dataclass(frozen=True)
 class RequestNoted(Fact):
-    """What a person who started the run by hand asked for."""
+    """What the person who started the run by hand requested."""
 
     reason: str = ""
     dry_run: bool = False

@@ -204,7 +204,7 @@ class Scored(Ended):
         counts = f"{self.rows_in:,} rows in, {self.rows_scored:,} scored, {self.rows_quarantined:,} quarantined"
         if self.outcome == "DryRun":
             return f"Would publish {days}: {counts}." if days else "Would publish nothing."
-        return f"{days}: {counts}." if days else "Everything asked for was published before and has not changed."
+        return f"{days}: {counts}." if days else "The requested partition was published before and has not changed."
 
     @property
     def figures(self) -> Figures:
@@ -229,9 +229,9 @@ class Scored(Ended):
 
     @property
     def _meant(self) -> list[PartitionScored]:
-        """The partitions the run published, or was asked for; not those it only compared with their source."""
-        asked = self.outcome == "AlreadyPublished"
-        return [each for each in self.partitions if asked or each.outcome in ("Published", "WouldPublish")]
+        """The partitions the run published, or the requested one; not those it only compared with their source."""
+        requested = self.outcome == "AlreadyPublished"
+        return [each for each in self.partitions if requested or each.outcome in ("Published", "WouldPublish")]
 
     def _total(self, name: str) -> int:
         return sum(getattr(each, name) for each in self._meant)
@@ -305,7 +305,7 @@ def rejected(partition: str, generation: int, error: DataRejected) -> PartitionS
 def summarise(
     project: str, partitions: Sequence[PartitionScored], partition: str | None = None, dry_run: bool = False
 ) -> Scored:
-    """The whole run's outcome from its partitions'; `partition` is the one that was asked for by name."""
+    """The whole run's outcome from its partitions'; `partition` is the one that was requested."""
     ends = {each.outcome for each in partitions}
     stale = tuple(each.partition for each in partitions if each.stale)
     if "Rejected" in ends:

@@ -1,4 +1,4 @@
-"""Whether stores, registry and connections do what we rely on. Loads libraries, so `probe` runs it."""
+"""Checks of stores, registry and connections. They load libraries, so `probe` runs them."""
 
 import uuid
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from tierra.workspace import Workspace
 
 STORES, REGISTRY = DoctorCheck("stores"), DoctorCheck("registry")
 WRITERS: Final = 8
-DISK: Final = "Free space, correct permissions, or use a disk that has hard links"
+DISK_REMEDY: Final = "Free space, correct permissions, or use a disk that has hard links"
 
 
 def check_stores(settings: Settings) -> Iterator[Finding]:
-    """Whether of several who create one name exactly one wins, in the store and in each project's sink."""
+    """Whether exactly one of several writers of a name wins, in the store and in each project's sink."""
     places: dict[str, Objects] = {}
     workspace = Workspace(settings)
     for name in [None, *list_projects(settings.projects)]:
@@ -30,14 +30,14 @@ def check_stores(settings: Settings) -> Iterator[Finding]:
             places |= {objects.location("doctor"): objects for objects in stores}
         except TierraError as error:
             yield STORES.broken(error.what, error.remedy)
-    faults = [fault for place, objects in places.items() if (fault := _find_fault(place, objects))]
+    faults = [fault for place, objects in places.items() if (fault := _check_writers(place, objects))]
     yield from faults
     if places and not faults:
         yield STORES.ok(f"one of {WRITERS} writers wins in each of {len(places)}")
 
 
 def check_registry(settings: Settings) -> Iterator[Finding]:
-    """Whether each project's champion can be opened and MLflow answers; makes nothing where nothing is."""
+    """Whether each project's champion can be opened and MLflow answers; nothing is created."""
     from tierra.model.view import alias_of
 
     try:
@@ -55,17 +55,17 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
 
 def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
     """Whether the database of a connection answers."""
-    from tierra.data.sources import check_connection
+    from tierra.data import sources
 
     check = DoctorCheck("connection")
     try:
-        yield check.ok(f"{name}: {check_connection(name, settings.connection(name))} answers")
+        yield check.ok(f"{name}: {sources.check_connection(name, settings.connection(name))} answers")
     except TierraError as error:
         yield check.broken(error.what, error.remedy)
 
 
 def _readable(workspace: Workspace) -> list[str]:
-    """The projects whose file is right; `stores` says what is wrong with others."""
+    """The projects whose file can be read; `check_stores` reports the others."""
     found = []
     for name in list_projects(workspace.settings.projects):
         with suppress(TierraError):
@@ -73,7 +73,7 @@ def _readable(workspace: Workspace) -> list[str]:
     return found
 
 
-def _find_fault(place: str, objects: Objects) -> Finding | None:
+def _check_writers(place: str, objects: Objects) -> Finding | None:
     name = f"doctor/{uuid.uuid4().hex}"
     texts = [f"writer {number}".encode() for number in range(WRITERS)]
     try:
@@ -81,19 +81,19 @@ def _find_fault(place: str, objects: Objects) -> Finding | None:
             won = list(pool.map(lambda text: objects.put_if_absent(name, text), texts))
         kept = objects.read(name)
     except TierraError as error:
-        return STORES.broken(f"{place}: {error.what}", error.remedy if is_remote(place) else DISK)
+        return STORES.broken(f"{place}: {error.what}", error.remedy if is_remote(place) else DISK_REMEDY)
     except OSError as error:
-        return STORES.broken(f"{place}: {error}", DISK)
+        return STORES.broken(f"{place}: {error}", DISK_REMEDY)
     finally:
         _clean(objects, name)
     if won.count(True) != 1 or kept != texts[won.index(True)]:
-        said = f"{place}: {won.count(True)} of {WRITERS} writers of one name won"
-        return STORES.broken(said, "Do not publish there: predictions could be overwritten. Use another store")
+        result = f"{place}: {won.count(True)} of {WRITERS} writers of one name won"
+        return STORES.broken(result, "Do not publish there: predictions could be overwritten. Use another store")
     return None
 
 
 def _clean(objects: Objects, name: str) -> None:
-    """Take away what was written, and the folder it made where a store is a folder."""
+    """Remove what was written, and its folder where the store is a folder."""
     with suppress(TierraError, OSError):
         objects.remove(name)
         if not is_remote(objects.location(name)):

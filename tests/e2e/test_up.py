@@ -228,7 +228,7 @@ def test_a_second_one_says_that_one_runs_already(up: Up) -> None:
     second = up.spawn(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     printed = second.communicate(timeout=60)[0].decode()
     assert (second.returncode, len(printed.splitlines())) == (2, 1)
-    assert "runs already" in printed
+    assert "is already running" in printed
 
 
 def test_ctrl_c_leaves_no_process_and_it_starts_again_from_a_backup_of_its_home(up: Up) -> None:

@@ -59,7 +59,7 @@ def test_a_split_parts_the_labelled_rows_in_time_and_equal_rows_together(
     end = FIRST + timedelta(until) if until else None
     declared = Split(validation=f"{validation}d", test=f"{test}d", until=end)
     try:
-        parts = split_rows(table["day"], table["target"], declared.settled("day"), Labels())
+        parts = split_rows(table["day"], table["target"], declared.with_defaults("day"), Labels())
     except DataRejected:
         assume(False)
     usable = table["target"].notna() & table["day"].notna()

@@ -348,7 +348,7 @@ def test_sqlite_is_not_for_several_workers(kind: str, workers: int, level: str) 
 
 
 def test_a_database_that_is_away_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.doctor.api.BUSY", (0.01,))
+    monkeypatch.setattr("deployments.doctor.api.BUSY_DELAYS", (0.01,))
     with answering(("/ready", 503, {"message": "Database is not available"})) as api:
         assert live.check_database(api, "").level == "broken"
 

@@ -17,9 +17,9 @@ from tierra.settings import load_settings
 _debug: list[bool] = []
 
 
-def show_tracebacks(wanted: bool) -> None:
+def show_tracebacks(debug: bool) -> None:
     """Let errors of ours pass through whole."""
-    _debug[:] = [True] if wanted else []
+    _debug[:] = [True] if debug else []
 
 
 class _LastOutcome(Watcher):

@@ -32,8 +32,8 @@ def main() -> None:
     app()
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(is_set: bool) -> None:
+    if is_set:
         typer.echo(f"tierra {__version__}")
         raise typer.Exit
 
@@ -129,7 +129,7 @@ def score(
 def status(
     project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None, as_json: JSON = False
 ) -> None:
-    """Show how every project stands, the worst first; end with 5 when anything is red."""
+    """Show the status of every project, the worst first; end with 5 when anything is red."""
     with one_line_errors():
         from tierra.cli.console import out, print_json
 

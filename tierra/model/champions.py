@@ -40,7 +40,7 @@ class Appointment(Version):
 
 
 class Pointer(Appointment):
-    """A champion as it stands in the store."""
+    """A champion as it is kept in the store."""
 
     format: Literal[1] = 1
     project: str
@@ -95,7 +95,7 @@ class Champions:
     ) -> Champion | None:
         """Make a model the champion after number `after`; None when another holds the next number.
 
-        Who appoints the same release again gets the champion that stands.
+        Appointing the same release again returns the champion that is there.
         """
         pointer = self._pointer(release, model, code, by, after + 1)
         name, text = _name(release.project, after + 1), pointer.model_dump_json(indent=1).encode()
@@ -111,7 +111,7 @@ class Champions:
     def _pointer(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, number: int
     ) -> Pointer:
-        """The pointer, once all it points to stands in the store. Raises Broken when that is not the release's own."""
+        """The pointer, once all it points to is in the store. Raises Broken when that is not the release's own."""
         written = {name: self._keep("code/", ".py", data) for name, data in code.items()}
         pointer = Pointer(
             **dict(by),
@@ -156,7 +156,7 @@ class Champions:
         return [int(each[1]) for each in found if each]
 
     def _files(self, champion: Champion) -> dict[str, bytes]:
-        """The champion's files by relative name. The project file stands in the release, which is verified."""
+        """The champion's files by relative name. The project file is in the release, which is verified."""
         files = {name: self._bytes(ref.name) for name, ref in champion.code.items()}
         for name, data in files.items():
             if hashlib.sha256(data).hexdigest() != champion.release.code[name]:

@@ -1,6 +1,6 @@
 """What MLflow shows as serving: its alias, read without importing MLflow, which costs seconds.
 
-It decides nothing. Whoever changes the alias by hand changes the view, and is told so.
+It decides nothing. An alias moved by hand changes the view alone, and `tierra status` says so.
 """
 
 import base64
@@ -28,12 +28,12 @@ QUERY = f"select name, version from {TABLE} where alias = '{ALIAS}'"  # noqa: S6
 
 def alias_of(uri: str, projects: Iterable[str]) -> dict[str, str]:
     """The version that the alias names, by project; projects without one are left out. Raises Unavailable."""
-    wanted = list(projects)
+    names = list(projects)
     try:
         if uri.startswith(("http://", "https://")):
-            return {project: version for project in wanted for version in _ask(uri, project)}
+            return {project: version for project in names for version in _ask(uri, project)}
         rows = _in_file(uri) if uri.startswith("sqlite:") else _in_database(uri)
-        return {str(name): str(version) for name, version in rows if name in wanted}
+        return {str(name): str(version) for name, version in rows if name in names}
     except FAILURES as error:
         raise Unavailable("registry-unavailable", f"registry: {_line_of(error)}") from None
 
@@ -70,8 +70,8 @@ def _in_database(uri: str) -> list[Any]:
             there = inspect(connection).has_table(TABLE)
             return list(connection.execute(text(QUERY)).tuples()) if there else []
     except SQLAlchemyError as error:  # its text may hold the password
-        said = f"{type(error).__name__} at {uri.rpartition('@')[2]}"
-        raise Unavailable("registry-unavailable", f"registry: {said}") from None
+        failure = f"{type(error).__name__} at {uri.rpartition('@')[2]}"
+        raise Unavailable("registry-unavailable", f"registry: {failure}") from None
 
 
 def _ask(uri: str, project: str) -> Iterator[str]:

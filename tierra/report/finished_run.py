@@ -8,7 +8,7 @@ from tierra.outcomes import Outcome
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """Which flow ran for which project (as it was asked for), what was noted on the way, and the outcome."""
+    """Which flow ran for which project (as named in the request), what was noted on the way, and the outcome."""
 
     project: str
     flow: str

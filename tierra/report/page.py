@@ -29,7 +29,7 @@ LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas"
 def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     """Write the record and the page of one run, its tables' profiles, and the list of runs anew.
 
-    Returns the page's file, and its short form in Markdown. The record stands, too, of a page that cannot be drawn.
+    Returns the page's file, and its short form in Markdown. A page that cannot be drawn leaves its record all the same.
     """
     moment, project = datetime.now(UTC), _project(workspace, run.project)
     name = project.name if project else "unknown"
@@ -96,7 +96,7 @@ def _sections(project: Project | None, run: FinishedRun) -> list[Section]:
 
 
 def _request(journal: Journal) -> list[tuple[str, str]]:
-    """What a person asked for and decided: a dry run, a reason, an approval."""
+    """What a person requested and decided: a dry run, a reason, an approval."""
     requests = journal.facts(RequestNoted)
     dry = [("Dry run", "nothing was published or registered")] if any(each.dry_run for each in requests) else []
     reasons = [("Reason", each.reason) for each in requests if each.reason]

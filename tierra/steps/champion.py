@@ -40,7 +40,7 @@ def current_champion(workspace: Workspace, project: Project) -> Champion | None:
     """The project's champion; None before the first.
 
     One that only MLflow's alias names, left by an older version of Tierra, is taken over.
-    Raises Unavailable when there is no champion and MLflow cannot be asked for one.
+    Raises Unavailable when there is no champion and MLflow does not answer.
     """
     champion, address = workspace.champions.current(project.name), workspace.mlflow_address
     if champion or project.name not in alias_of(address, [project.name]):

@@ -66,7 +66,7 @@ class Evaluated(BaseModel):
 
 
 class Judged(Evaluated):
-    """An evaluated choice, the verdict on it, and who approved it where somebody was asked."""
+    """An evaluated choice, the verdict on it, and who approved it, where the project asks for approval."""
 
     verdict: Verdict
     approved_by: str = ""

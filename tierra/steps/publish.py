@@ -148,7 +148,7 @@ def _predict(workspace: Workspace, project: Project, champion: Champion, joined:
 
 
 def _counted(batches: Iterator[pa.Table], total: int) -> Iterator[pa.Table]:
-    """The batches, telling how many rows are scored when the next one is asked for."""
+    """The batches, announcing how many rows are scored before each."""
     done = 0
     for batch in batches:
         advance(done, total, "rows")

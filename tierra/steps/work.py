@@ -27,7 +27,7 @@ class Remaining(BaseModel):
 
 
 def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> list[Work]:
-    """The partition asked for; without one, all that is due and all that may be stale."""
+    """The requested partition; without one, all that is due and all that may be stale."""
     published = generations(workspace.sink(project))
     if not project.main_source.partition_by:
         return [Work(ALL, published.get(ALL, 0), rescore=rescore)]

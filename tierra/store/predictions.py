@@ -3,9 +3,9 @@
 A writer goes through four steps, and any of them may be its last:
 
     write parts    rows under the digest of their content; nobody sees them
-    check parts    they stand, and are never swept or too young for it
+    check parts    they are there, and too young to be swept or already published
     put manifest   created under the next generation if nobody has it: from here on all rows are visible
-    read back      where the answer was "taken" or none came: whose manifest stands there decides
+    read back      where the answer was "taken" or none came: the manifest that is there decides
 
 A re-score is a new generation; nothing is ever changed in place. Readers take
 the highest generation and verify it. docs/exactly-once.md has the promises.
@@ -126,7 +126,7 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
 
 
 def _check_parts(sink: Sink, manifest: Manifest) -> None:
-    """Raise Broken unless each part stands, and either is young or was published before, so that no one sweeps it."""
+    """Raise Broken unless each part is there, and is young or was published before, so that no sweep removes it."""
     for part in manifest.parts:
         written = sink.written(part)
         if _is_young(written) or (written and part.name in _published_parts(sink, manifest.partition)):
