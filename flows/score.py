@@ -24,7 +24,7 @@ from tasks.training import open_project, validate_tables
 from tierra.data.partitions import Work
 from tierra.errors import DataRejected
 from tierra.journal import track
-from tierra.outcomes import PartitionScored, Scored, rejected, summarise
+from tierra.outcomes.scoring import PartitionScored, Scored, rejected, summarise
 from tierra.workspace import Workspace
 
 

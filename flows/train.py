@@ -18,7 +18,7 @@ from tasks.training import (
     split_table,
     validate_tables,
 )
-from tierra.outcomes import Trained
+from tierra.outcomes.training import Trained
 from tierra.workspace import Workspace
 
 

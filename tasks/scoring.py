@@ -8,7 +8,7 @@ from tasks.run.station import station
 from tierra import steps
 from tierra.data.partitions import Work
 from tierra.model.release import Champion
-from tierra.outcomes import PartitionScored
+from tierra.outcomes.scoring import PartitionScored
 from tierra.project.project import Project
 from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace

@@ -8,7 +8,7 @@ from tierra.project.project import Project
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tierra.outcomes import Trained
+    from tierra.outcomes.training import Trained
     from tierra.steps.evaluate import Evaluated, Judged
     from tierra.steps.features import FeatureTable
     from tierra.steps.fit import Choice, FittedCandidates

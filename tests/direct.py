@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tierra.journal import Journal, open_journal
-from tierra.outcomes import Scored, Trained
+from tierra.outcomes.scoring import Scored
+from tierra.outcomes.training import Trained
 from tierra.workspace import open_workspace
 
 

@@ -17,7 +17,7 @@ from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
 from tierra.errors import Misconfigured, TierraError
 from tierra.journal import announce_end, open_journal
-from tierra.outcomes import Outcome
+from tierra.outcomes.outcome import Outcome
 from tierra.report.finished_run import FinishedRun
 from tierra.report.wording import inline
 from tierra.workspace import Workspace, open_workspace

@@ -38,7 +38,9 @@ from tierra.model.evaluation import (
     SliceScores,
 )
 from tierra.model.gate import Verdict
-from tierra.outcomes import Outcome, PartitionScored, Scored, Served, Trained, summarise
+from tierra.outcomes.outcome import Outcome
+from tierra.outcomes.scoring import PartitionScored, Scored, summarise
+from tierra.outcomes.training import Served, Trained
 from tierra.report.finished_run import FinishedRun
 from tierra.report.page import write_receipt
 from tierra.report.profile_page import write_profile_page

@@ -27,7 +27,7 @@ from tierra.model.artifact import with_threshold
 from tierra.model.release import Champion, Release
 from tierra.model.rules import RateRule
 from tierra.model.scoring import Scorer
-from tierra.outcomes import Scored
+from tierra.outcomes.scoring import Scored
 from tierra.project.project import Project
 from tierra.store import disk
 from tierra.store.predictions import generations, read_published

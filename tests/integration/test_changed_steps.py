@@ -9,7 +9,7 @@ import pytest
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.direct import train_directly
-from tierra.outcomes import Trained
+from tierra.outcomes.training import Trained
 from tierra.store import memo
 
 STATIONS = {"validate-tables": "validate", "build-features": "features", "split-table": "parts",

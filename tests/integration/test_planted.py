@@ -20,7 +20,8 @@ from tierra.errors import TierraError
 from tierra.facts import FeaturesExamined, TableProfiled
 from tierra.journal import Journal, Warned, open_journal
 from tierra.model.leaks import find_leaks
-from tierra.outcomes import PartitionScored, Scored, Trained
+from tierra.outcomes.scoring import PartitionScored, Scored
+from tierra.outcomes.training import Trained
 from tierra.steps.features import build_features
 from tierra.steps.parts import Parts, read_part, split_table
 from tierra.steps.pull import pull_sources

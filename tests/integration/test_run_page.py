@@ -14,6 +14,7 @@ from tests.integration.test_run_log import WARNING, lines_of
 from tests.servers import call_api
 from tierra.journal import Entry, Watcher, watching
 from tierra.report.index import read_runs
+from tierra.settings import Settings
 
 DAY = "2024-04-29"
 SOURCE = {"kind": "sql", "connection": "warehouse", "table": "rides", "key": "ride_id", "partition_by": "day",
@@ -100,6 +101,13 @@ def test_a_source_that_fails_twice_and_then_works_leaves_a_green_run_that_says_s
     assert (run.retries, run.outcome, run.model_version, run.quarantined) == (2, "Published", "1", 0)
     assert run.flow_run_id == str(state.state_details.flow_run_id)
     assert "2 retries: pull-partition" in Path(state.result().receipt).read_text()
+
+
+def test_settings_are_read_once_a_run(here: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, real = [], Settings.__init__
+    monkeypatch.setattr(Settings, "__init__", lambda self, **values: (read.append(1), real(self, **values))[1])
+    assert score().name == "Published"
+    assert len(read) == 1
 
 
 def test_a_source_that_never_works_ends_in_one_line_after_three_retries(here: Path, prefect_server: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flows.train import train
 from tierra.cli.console import out, show_trial
 from tierra.model.spec import heading
-from tierra.outcomes import Trained
+from tierra.outcomes.training import Trained
 from tierra.steps.trial import try_project
 from tierra.workspace import open_workspace
 

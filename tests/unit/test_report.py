@@ -18,7 +18,7 @@ from tierra.data.profile import ColumnProfile
 from tierra.errors import Broken
 from tierra.journal import Journal
 from tierra.model.evaluation import Curve, Evaluation, Histogram
-from tierra.outcomes import Scored
+from tierra.outcomes.scoring import Scored
 from tierra.report import index
 from tierra.report.charts import Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import distributions

@@ -11,7 +11,7 @@ import typer
 
 from tierra.errors import Misconfigured, TierraError
 from tierra.journal import Watcher, watching
-from tierra.outcomes import Ended
+from tierra.outcomes.outcome import Ended
 from tierra.settings import load_settings
 
 _debug: list[bool] = []

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tierra.journal import Journal
-from tierra.outcomes import Outcome
+from tierra.outcomes.outcome import Outcome
 
 
 @dataclass(frozen=True)

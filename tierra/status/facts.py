@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from tierra.outcomes import Ended
+from tierra.outcomes.outcome import Ended
 from tierra.status.seen import OFF, ORDER, PAUSED, Check, Frozen, Level
 
 RED = 5  # the exit code of a status in which anything is red

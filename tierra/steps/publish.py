@@ -13,7 +13,7 @@ from tierra.facts import PartitionPredicted
 from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
-from tierra.outcomes import PartitionScored, scored_from
+from tierra.outcomes.scoring import PartitionScored, scored_from
 from tierra.project.project import Project
 from tierra.steps.champion import open_scorer
 from tierra.steps.features import JoinedPartition

@@ -12,7 +12,7 @@ from tierra.model.champions import Appointment
 from tierra.model.distributions import distribution
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move
-from tierra.outcomes import NOTHING_SERVES, Served, Trained
+from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
 from tierra.steps.champion import current_champion, user_and_host
 from tierra.steps.evaluate import Judged

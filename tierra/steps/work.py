@@ -8,7 +8,7 @@ from tierra.data.sources import open_source
 from tierra.data.window import single_day
 from tierra.errors import DataRejected
 from tierra.journal import track
-from tierra.outcomes import PartitionScored, rejected, scored_from
+from tierra.outcomes.scoring import PartitionScored, rejected, scored_from
 from tierra.project.project import Project
 from tierra.steps.features import join_partition
 from tierra.steps.pull import pull_partition

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 from rich.console import RenderableType
 
 from tierra.errors import TierraError
-from tierra.outcomes import Outcome
+from tierra.outcomes.outcome import Outcome
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 

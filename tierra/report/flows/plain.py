@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.markup import escape
 
-from tierra.outcomes import Outcome
+from tierra.outcomes.outcome import Outcome
 from tierra.report import facts
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section

@@ -7,7 +7,7 @@ from typing import Any, cast
 from rich.console import RenderableType
 
 from tierra.facts import PartitionPredicted
-from tierra.outcomes import Scored
+from tierra.outcomes.scoring import Scored
 from tierra.report import facts
 from tierra.report.drawings import draw_decided, draw_scores
 from tierra.report.finished_run import FinishedRun

@@ -10,7 +10,7 @@ from rich.markup import escape
 from tierra.facts import CandidatesFitted, FeaturesExamined, ModelsEvaluated, PartsCompared
 from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
-from tierra.outcomes import Trained
+from tierra.outcomes.training import Trained
 from tierra.report import facts
 from tierra.report.drawings import draw_evaluation, draw_importance, draw_slices
 from tierra.report.finished_run import FinishedRun

@@ -1,0 +1,79 @@
+"""The end of a training run."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tierra.model.gate import Verdict, format_metric
+from tierra.model.spec import heading
+from tierra.outcomes.outcome import Ended, Figures
+from tierra.spec import Task
+
+
+class Served(BaseModel):
+    """A model that serves or was compared: its version, candidate and metrics."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str | None = None
+    candidate: str
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = {}
+
+    @property
+    def label(self) -> str:
+        """Version and candidate as people read them."""
+        return f"version {self.version}, {self.candidate}" if self.version else "none yet"
+
+
+NOTHING_SERVES = Served(candidate="none", metrics={})
+
+
+class Trained(Ended):
+    """The end of a training run."""
+
+    project: str
+    outcome: Literal["Promoted", "KeptChampion", "DryRun"]
+    reason: str
+    task: Task = "binary"
+    metric: str = ""
+    verdict: Verdict
+    champion: Served
+    rule: Served
+    best: Served
+    rows: dict[str, int]
+    model_sha256: str = ""
+    datasets: dict[str, str] = {}
+    receipt: str = ""
+
+    @property
+    def name(self) -> str:
+        """Promoted, KeptChampion or DryRun."""
+        return self.outcome
+
+    @property
+    def sentence(self) -> str:
+        """Why, and what serves now."""
+        return f"{self.reason}; champion: {self.champion.label}"
+
+    @property
+    def measured_by(self) -> str:
+        """The gate's metric if it was measured, else the first one."""
+        return self.metric if self.metric in self.best.metrics else next(iter(self.best.metrics), "")
+
+    @property
+    def figures(self) -> Figures:
+        """The champion, and its metric beside the rule's."""
+        metric, version = self.measured_by, self.champion.version
+        served = f"champion, {self.champion.candidate.replace('_', ' ')}" if version else "champion"
+        own, rule = (each.metrics.get(metric) for each in (self.champion, self.rule))
+        return [
+            (f"version {version}" if version else "none yet", served),
+            ("—" if own is None else format_metric(own), heading(metric)),
+            ("—" if rule is None else format_metric(rule), "the rule's"),
+        ]
+
+    @property
+    def made_a_difference(self) -> bool:
+        """Whether another model serves."""
+        return self.outcome == "Promoted"
