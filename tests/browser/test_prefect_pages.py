@@ -86,8 +86,7 @@ def test_deployments_are_listed_with_their_schedules(ui: Ui) -> None:
     ):
         # What is too long for its column is told when one points at it.
         if schedule not in ui.row(flow, project).inner_text():
-            ui.row(flow, project).get_by_text("1 schedules").hover()
-            ui.wait_for(schedule)
+            ui.point_at(ui.row(flow, project).get_by_text("1 schedules"), schedule)
     ui.shoot("deployments")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.ops import Ops
+from tests.servers import until
 
 WINDOW = {"width": 1280, "height": 900}
 # Prefect's pages ask for this when they open, whatever is set; with analytics off they send nothing.
@@ -54,6 +55,17 @@ class Ui:
         """A deployment in the list."""
         flow_link = self.page.get_by_role("link", name=flow, exact=True)
         return self.page.get_by_role("row").filter(has_text=project).filter(has=flow_link)
+
+    def point_at(self, place: Any, text: str) -> None:
+        """Point at a place until what it tells can be read; a list that is drawn anew tells a resting mouse nothing."""
+
+        def is_told() -> bool:
+            self.page.mouse.move(0, 0)
+            place.hover()
+            self.page.wait_for_timeout(1000)
+            return bool(self.page.get_by_text(text).first.is_visible())
+
+        until(f"{text} can be read", 60, is_told)
 
     def open_deployment(self, flow: str, project: str) -> None:
         self.open()
