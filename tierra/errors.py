@@ -118,10 +118,10 @@ REMEDIES: Final[dict[str, str]] = {
     "agreement-broken": "Report it: this model would serve other values than were evaluated",
     # registry and stores
     "no-champion": "Train first: tierra train",
-    "artifact-tampered": "Restore the object in the store from its backup, or train again",
+    "artifact-tampered": "Restore the object in the store from its backup",
     "artifact-unsafe": "Do not load it; train again, and find out who wrote it",
-    "artifact-missing": "Restore the object in the store from its backup, or train again",
-    "code-mismatch": "Restore the registered code from its backup, or train again",
+    "artifact-missing": "Restore the object in the store from its backup",
+    "code-mismatch": "Restore the object in the store from its backup",
     "code-differs": "Allow TIERRA_RUN_REGISTERED_CODE, or restore the local file, or train again",
     "registry-unavailable": "Check MLflow's database or server; the run is retried",
     "signature-missing": "Report it: a model without a signature is not registered",

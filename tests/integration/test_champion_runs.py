@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tasks.training import register_model
 from tests.integration.test_scoring_flow import DUE, Installation, stand_in
 from tierra.cli.commands import app
+from tierra.errors import Unavailable
+from tierra.model.champions import Champions
 from tierra.model.view import alias_of
 from tierra.status.seen import Check
 from tierra.status.stores import read_stores
@@ -143,3 +146,35 @@ def test_of_two_trainings_at_once_the_second_keeps_the_first_s_champion(
     assert (name, end.champion.version) == ("KeptChampion", "77")
     assert end.reason == "another training promoted version 77 first"
     assert shown() == "3", "who lost shows nothing"
+
+
+def test_a_promotion_whose_station_is_tried_again_is_still_a_promotion(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pointer was put, then the store did not answer: the retry finds its own champion."""
+    appoint, failed = Champions.appoint, []
+
+    def answer_lost(self: Champions, *arguments: Any) -> Any:
+        champion = appoint(self, *arguments)
+        if not failed:
+            failed.append(champion)
+            raise Unavailable("store-unavailable", "the answer was lost")
+        return champion
+
+    monkeypatch.setattr(Champions, "appoint", answer_lost)
+    monkeypatch.setattr(register_model, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    here.restate(candidates=candidates(BETTER))
+    name, end = here.train()
+    assert (len(failed), name, end.champion.version, shown()) == (1, "Promoted", "4", "4")
+    assert here.train()[0] == "KeptChampion"
+
+
+def test_a_damaged_profile_of_the_training_costs_the_comparison_not_the_night(here: Installation) -> None:
+    champion = open_workspace().champions.current("rides")
+    assert champion
+    assert champion.release.profile
+    file = here.folder / "var" / "store" / champion.release.profile.name
+    file.write_bytes(file.read_bytes() + b" ")
+    name, end = here.score(DUE[0])
+    assert name == "Published"
+    assert "is gone or damaged" in Path(end.receipt).read_text()

@@ -51,18 +51,25 @@ def run_flow(name: str, *arguments: Any, quiet: bool = False) -> Ended:
 
 def finish(flow: str, outcome: Ended, as_json: bool) -> None:
     """Print how a run ended, for people or for machines. Raises the error it ended in, else its exit code."""
-    from tierra.cli.console import out, print_json
-    from tierra.report.flows import report_of
-
     if as_json:
+        from tierra.cli.console import print_json
+
         print_json(outcome.model_dump_json(indent=1))
     else:
-        for each in report_of(flow, outcome).in_terminal(outcome):
-            out.print(each)
+        show_end(flow, outcome)
     if outcome.error:
         raise outcome.error
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def show_end(flow: str, outcome: Ended) -> None:
+    """Print how a run ended, for people."""
+    from tierra.cli.console import out
+    from tierra.report.flows import report_of
+
+    for each in report_of(flow, outcome).in_terminal(outcome):
+        out.print(each)
 
 
 def find_function(module: str, function: str = "") -> Callable[..., Any]:

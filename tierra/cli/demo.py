@@ -4,7 +4,7 @@ import importlib.util
 import time
 from pathlib import Path
 
-from tierra.cli.calling import finish, run_flow
+from tierra.cli.calling import run_flow, show_end
 from tierra.cli.console import out, pairs, people
 from tierra.errors import Misconfigured
 from tierra.settings import load_settings
@@ -26,8 +26,8 @@ def run_demo(project: str | None) -> None:
     people.print("[bold]scoring[/]")
     scored = run_flow("score", name)
     added = {what: count - before[what] for what, count in _count(workspace, name).items()}
-    finish("train", trained, as_json=False)
-    finish("score", scored, as_json=False)
+    show_end("train", trained)
+    show_end("score", scored)
     out.print()
     out.print(pairs({**{f"added {what}": count for what, count in added.items()},
                      "store": workspace.settings.root, "seconds": f"{time.perf_counter() - started:.0f}"}))  # fmt: skip

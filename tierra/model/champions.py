@@ -105,8 +105,10 @@ class Champions:
             if after + 1 not in self._numbers(release.project):
                 raise
             created = False
-        standing = pointer if created else self._read(release.project, after + 1)
-        return self._open(standing) if standing.release == pointer.release else None
+        if created:
+            return _champion(pointer, release)
+        standing = self._read(release.project, after + 1)
+        return _champion(standing, release) if standing.release == pointer.release else None
 
     def _pointer(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, number: int
@@ -137,8 +139,7 @@ class Champions:
             raise Broken("artifact-tampered", f"{place} is not what champion {pointer.number} was appointed with")
         release = Release.model_validate_json(text)
         _check(pointer, release)
-        given = {name: getattr(pointer, name) for name in Champion.model_fields if name in Pointer.model_fields}
-        return Champion(**given | {"release": release, "registered": pointer.when})
+        return _champion(pointer, release)
 
     def _read(self, project: str, number: int) -> Pointer:
         name = _name(project, number)
@@ -170,6 +171,11 @@ class Champions:
         except OSError as error:
             place = self._objects.location(name)
             raise Broken("artifact-missing", f"{place}: {error.strerror or 'no such object'}") from None
+
+
+def _champion(pointer: Pointer, release: Release) -> Champion:
+    given = {name: getattr(pointer, name) for name in Champion.model_fields if name in Pointer.model_fields}
+    return Champion(**given | {"release": release, "registered": pointer.when})
 
 
 def _name(project: str, number: int) -> str:

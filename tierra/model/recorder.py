@@ -17,8 +17,8 @@ from mlflow.exceptions import MlflowException
 from tierra.errors import Broken
 from tierra.model.artifact import ALLOWED_TYPES
 from tierra.model.release import Release, Version
-from tierra.model.tracking import RELEASE, MlflowClient, answering, open_client
-from tierra.model.view import ALIAS
+from tierra.model.tracking import RELEASE, MlflowClient, answering, find_aliased, open_client
+from tierra.model.view import ALIAS, is_server
 
 SIGNATURE_ROWS = 1000
 
@@ -28,7 +28,7 @@ class Recorder:
 
     def __init__(self, uri: str, artifacts: Path) -> None:
         self._uri = uri
-        self._artifacts = None if uri.startswith(("http://", "https://")) else artifacts
+        self._artifacts = None if is_server(uri) else artifacts
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -56,6 +56,11 @@ class Recorder:
             version = self._version(release) or self._create(release, model, sample, code)
             run = self._client.get_run(version.run_id).info
             return Version(version=str(version.version), run_id=run.run_id, experiment_id=str(run.experiment_id))
+
+    def shown(self, project: str) -> dict[str, str]:
+        """The version that the alias names, by the project; nothing when it names none."""
+        found = find_aliased(self._client, project)
+        return {project: found.version} if found else {}
 
     def show(self, project: str, version: str) -> None:
         """Let the alias name the version that serves. Raises Unavailable, also where MLflow does not know it."""

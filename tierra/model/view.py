@@ -16,7 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from tierra.errors import Unavailable
+from tierra.errors import Misconfigured, Unavailable
 
 ALIAS = "champion"
 SECONDS = 5
@@ -27,15 +27,25 @@ QUERY = f"select name, version from {TABLE} where alias = '{ALIAS}'"  # noqa: S6
 
 
 def alias_of(uri: str, projects: Iterable[str]) -> dict[str, str]:
-    """The version that the alias names, by project; projects without one are left out. Raises Unavailable."""
+    """The version that the alias names, by project; projects without one are left out.
+
+    Raises Unavailable when nobody answers, Misconfigured for what is no address.
+    """
     names = list(projects)
+    if "://" not in uri:
+        raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {uri} is no address")
     try:
-        if uri.startswith(("http://", "https://")):
+        if is_server(uri):
             return {project: version for project in names for version in _ask(uri, project)}
         rows = _in_file(uri) if uri.startswith("sqlite:") else _in_database(uri)
         return {str(name): str(version) for name, version in rows if name in names}
     except FAILURES as error:
         raise Unavailable("registry-unavailable", f"registry: {_line_of(error)}") from None
+
+
+def is_server(uri: str) -> bool:
+    """Whether the address is that of an MLflow server; else it is a database's."""
+    return uri.startswith(("http://", "https://"))
 
 
 def describe_move(project: str, version: str, aliases: Mapping[str, str]) -> str:
@@ -64,7 +74,7 @@ def _in_database(uri: str) -> list[Any]:
     try:
         engine = create_engine(uri, connect_args={"connect_timeout": SECONDS}, poolclass=NullPool)
     except (ImportError, ArgumentError) as error:
-        raise Unavailable("registry-address", f"TIERRA_MLFLOW_URI: {_line_of(error)}") from None
+        raise Misconfigured("registry-address", f"TIERRA_MLFLOW_URI: {_line_of(error)}") from None
     try:
         with engine.connect() as connection:
             there = inspect(connection).has_table(TABLE)

@@ -13,7 +13,7 @@ from tierra.project.project import Project, list_projects
 from tierra.project.schedule import longest_gap
 from tierra.report.index import read_runs
 from tierra.status.judging import judge_disk
-from tierra.status.seen import Check, ProjectSeen, Publication, Recurring, Serving, StoresSeen
+from tierra.status.seen import Check, Level, ProjectSeen, Publication, Recurring, Serving, StoresSeen
 from tierra.store.predictions import generations, read_manifest
 from tierra.workspace import Workspace
 
@@ -59,8 +59,10 @@ def _champions(workspace: Workspace, projects: Sequence[Project]) -> tuple[Mappi
     opens = f"opens, {len(serving)} champions"
     try:
         aliases = alias_of(workspace.mlflow_address, names)
-    except Unavailable as error:
-        return serving, Check(name="registry", level="amber", what=f"{opens}; MLflow cannot be compared: {error.what}")
+    except (Misconfigured, Unavailable) as error:
+        # Before its first champion a project's runs ask MLflow for one that an older version may have left.
+        level: Level = "amber" if len(serving) == len(names) else "red"
+        return serving, Check(name="registry", level=level, what=f"{opens}; MLflow cannot be compared: {error.what}")
     moved = [each for name in names if (each := _compare(name, pointers[name], aliases))]
     # Who is named by the alias alone serves from the next run on, which takes that version over.
     known = {name: pointer for name, pointer in pointers.items() if pointer or name not in aliases}

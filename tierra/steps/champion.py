@@ -12,7 +12,7 @@ from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
 from tierra.journal import note
 from tierra.model.release import Champion
-from tierra.model.view import alias_of
+from tierra.model.view import alias_of, is_server
 from tierra.project.project import Project, load_project
 from tierra.workspace import Workspace
 
@@ -42,9 +42,12 @@ def current_champion(workspace: Workspace, project: Project) -> Champion | None:
     One that only MLflow's alias names, left by an older version of Tierra, is taken over.
     Raises Unavailable when there is no champion and MLflow does not answer.
     """
-    champion, address = workspace.champions.current(project.name), workspace.mlflow_address
-    if champion or project.name not in alias_of(address, [project.name]):
+    if champion := workspace.champions.current(project.name):
         return champion
+    address = workspace.mlflow_address
+    # A server may want more of a caller than a plain request gives: only MLflow's own client is sure to be let in.
+    if not is_server(address) and project.name not in alias_of(address, [project.name]):
+        return None
     from tierra.model.takeover import take_over
 
     return take_over(address, workspace.objects, project.name)

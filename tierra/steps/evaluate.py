@@ -78,9 +78,9 @@ def evaluate_models(workspace: Workspace, project: Project, choice: Choice) -> E
     A champion of the same inputs is the best itself.
     """
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, choice.parts.table.snapshots.digests, champion):
-        champion = None
-    return measure_models(workspace, project, choice, champion)
+    same = champion and is_same_training(project, choice.parts.table.snapshots.digests, champion)
+    evaluated = measure_models(workspace, project, choice, None if same else champion)
+    return evaluated.model_copy(update={"champion_number": champion.number if champion else 0})
 
 
 def measure_models(
@@ -96,10 +96,9 @@ def measure_models(
                         lambda: _measure(workspace, project, choice, champion, explain))  # fmt: skip
     note(ModelsEvaluated(read_value(workspace.objects, measured.evaluations, Evaluations).models))
     if measured.warning:
-        warn(measured.warning)
+        warn(f"champion version {champion.version if champion else '?'} cannot read today's tables: {measured.warning}")
     scores = measured.scores.model_copy(update={"champion_version": champion.version if champion else None})
-    number = champion.number if champion else 0
-    return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations, champion_number=number)
+    return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations)
 
 
 def judge(project: Project, evaluated: Evaluated) -> Judged:
@@ -134,9 +133,8 @@ def _as_champion_sees(
 ) -> tuple[Examples | None, str]:
     """The test rows in the champion's features; None, and why, when it cannot read today's tables any more."""
     parts, test = choice.parts, read_part(workspace, choice.parts, "test")
-    cannot = f"champion version {champion.version} cannot read today's tables: "
     if champion.release.labels != parts.labels:
-        return None, f"{cannot}it predicts {champion.release.labels.task}, {', '.join(champion.release.labels.classes)}"
+        return None, f"it predicts {champion.release.labels.task}, {', '.join(champion.release.labels.classes)}"
     try:
         if has_same_features(workspace, project, champion):
             return test, ""
@@ -146,7 +144,7 @@ def _as_champion_sees(
     except (DataRejected, Misconfigured) as error:
         if error.code == "code-differs":
             raise
-        return None, cannot + error.what
+        return None, error.what
 
 
 def _columns_of_test(workspace: Workspace, choice: Choice, columns: Sequence[str]) -> pd.DataFrame:

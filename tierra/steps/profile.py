@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Difference, Profile
 from tierra.data.profile_table import profile_table
+from tierra.errors import Broken
 from tierra.facts import PartitionDrifted, TableProfiled
 from tierra.journal import note, warn
 from tierra.store.memo import remember
@@ -52,8 +53,8 @@ def measure_drift(
         return None
     try:
         known = _shared_columns(read_value(workspace.objects, training, Profile), profile)
-    except FileNotFoundError:
-        warn(f"the profile of the champion's training data is gone: {training.name}")
+    except (FileNotFoundError, Broken):
+        warn(f"the profile of the champion's training data is gone or damaged: {training.name}")
         return None
     differences = tuple(compare_profiles(profile, known))
     note(PartitionDrifted(partition, profile.name, known, differences))

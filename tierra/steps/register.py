@@ -11,7 +11,7 @@ from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import Appointment
 from tierra.model.distributions import distribution
 from tierra.model.release import Champion, Release
-from tierra.model.view import alias_of, describe_move
+from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
 from tierra.steps.champion import current_champion, user_and_host
@@ -30,15 +30,26 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
     """Make the winner the champion, or keep what serves; `reason` is that of a person who started the run."""
     champion = current_champion(workspace, project)
     if champion and is_same_training(project, judged.datasets, champion):
-        _show(workspace, champion)
-        kept = judged.model_copy(update={"verdict": champion.release.verdict})
-        return _trained(project, kept, champion, "KeptChampion", f"same inputs as version {champion.version}")
+        return _keep_same(workspace, project, judged, champion)
     release = make_release(project, judged, reason)
     if not judged.verdict.promote:
         note(TrainingRecorded(workspace.recorder().record(release)))
         _show(workspace, champion)
         return _trained(project, judged, champion, "KeptChampion", judged.verdict.reasons[-1])
     return _promote(workspace, project, judged, release)
+
+
+def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion: Champion) -> Trained:
+    """The champion comes from this very training: an earlier one, or this one before its station was tried again."""
+    _show(workspace, champion)
+    if judged.verdict.promote and champion.number > judged.champion_number:
+        return _trained(project, judged, champion, "Promoted", _promoted_because(project, judged))
+    kept = judged.model_copy(update={"verdict": champion.release.verdict})
+    return _trained(project, kept, champion, "KeptChampion", f"same inputs as version {champion.version}")
+
+
+def _promoted_because(project: Project, judged: Judged) -> str:
+    return "; ".join(judged.verdict.reasons[-2 if project.gate.approval else -1 :])
 
 
 def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
@@ -91,10 +102,11 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     shown = workspace.recorder().register(release, model, features, code)
-    reason = "; ".join(judged.verdict.reasons[-2 if project.gate.approval else -1 :])
+    reason = _promoted_because(project, judged)
     by = Appointment(who=judged.approved_by or user_and_host(), why=release.reason or reason, **dict(shown))
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
     if champion is None:
+        note(TrainingRecorded(shown.run_id))
         faster = current_champion(workspace, project)
         first = f"another training promoted version {faster.version if faster else '?'} first"
         return _trained(project, judged, faster, "KeptChampion", first)
@@ -104,16 +116,20 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
 
 
 def _show(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
-    """Let MLflow's alias name the champion, and warn where it was moved. MLflow only shows: no run ends by it."""
-    if champion is None or not champion.version:
+    """Let MLflow's alias name what serves now, and warn where it was moved. MLflow only shows: no run ends by it."""
+    if champion is None:
         return
-    name = champion.release.project
+    name, address = champion.release.project, workspace.mlflow_address
     try:
-        difference = describe_move(name, champion.version, alias_of(workspace.mlflow_address, [name]))
-        if difference:
-            workspace.recorder().show(name, champion.version)
-        if difference and not is_new:
-            warn(f"{difference}; it was set back")
+        latest = workspace.champions.latest(name)
+        if latest is None or not latest.version:
+            return
+        aliases = workspace.recorder().shown(name) if is_server(address) else alias_of(address, [name])
+        if difference := describe_move(name, latest.version, aliases):
+            workspace.recorder().show(name, latest.version)
+            # Another training may have promoted meanwhile: that is no hand that moved the alias.
+            if not is_new and latest.number == champion.number:
+                warn(f"{difference}; it was set back")
     except TierraError as error:
         warn(f"MLflow does not show version {champion.version} as champion: {error.what}")
 
