@@ -13,7 +13,7 @@ from tierra.data.code import load_code
 from tierra.data.features import build_training_features
 from tierra.data.labels import Labels
 from tierra.data.target import make_target
-from tierra.model.champions import Appointment, Champions
+from tierra.model.champions import Appointment, Champions, stored_files
 from tierra.model.gate import Verdict
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
@@ -70,6 +70,11 @@ class Fitted:
     def of(self, inputs: str) -> Release:
         """The release of the same model from other inputs."""
         return self.release.model_copy(update={"inputs": inputs})
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What MLflow is given to keep."""
+        return stored_files(self.dumped, self.code)
 
     def appoint(self, objects: Objects, inputs: str = "inputs 1", after: int = 0, **by: Any) -> Champion | None:
         """Make it the champion."""

@@ -16,7 +16,7 @@ def test_a_run_and_its_model_are_registered_within_a_second(tmp_path: Path) -> N
 
     def register() -> str:
         release = fitted.of(f"inputs {next(numbers)}")
-        version = recorder.register(release, fitted.model, fitted.table, fitted.code).version
+        version = recorder.register(release, fitted.model, fitted.table, fitted.files).version
         recorder.show("rides", version)
         return version
 

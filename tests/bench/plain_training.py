@@ -6,6 +6,7 @@ It ends with the verdict's words, which the flow must end with too.
 import json
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,8 @@ from tierra.data.target import make_target
 from tierra.environment import QUIET, set_defaults
 from tierra.model.examples import Examples
 from tierra.project.project import Project
-from tierra.steps.release import make_release
+from tierra.steps.release import training_inputs
+from tierra.store.memo import LIBRARIES, digest
 from tierra.store.objects import MemoryObjects
 from tierra.store.tables import in_groups, read_table
 from tierra.workspace import Workspace, open_workspace
@@ -112,10 +114,11 @@ def register(
 ) -> Any:  # fmt: skip
     """Judge the best beside the rule and the champion, and register it."""
     from tierra.model.artifact import check_agreement, dump_model, predict
-    from tierra.model.champions import Appointment
+    from tierra.model.champions import Appointment, stored_files
     from tierra.model.comparison import compare_models
     from tierra.model.distributions import distribution
     from tierra.model.gate import judge
+    from tierra.model.release import Release
     from tierra.model.training import choose_candidate, scorers_of
     from tierra.store.refs import ObjectRef
 
@@ -131,26 +134,39 @@ def register(
     assert verdict.promote
     model = models["rule" if verdict.winner == "rule" else best]
     check_agreement(model, test.table.head(ROWS_COMPARED), test.labels)
-    release = make_release(
-        project,
-        datasets={project.main: pulled.sha256},
-        types={field.name: str(field.type) for field in joined.schema},
-        labels=test.labels,
-        features=list(test.table.columns),
-        rows={name: len(part.target) for name, part in parts.items()},
-        scores=scores,
-        verdict=verdict,
-    )
-    shown, decided = distribution(predict(model, test.table, test.labels), test.labels)
+    histogram, decided = distribution(predict(model, test.table, test.labels), test.labels)
+    dumped = dump_model(model)
     with workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(model))
-    release = release.model_copy(update={"scores": shown, "decided": decided, "model_sha256": draft.sha256})
+        draft.write(dumped)
+    datasets = {project.main: pulled.sha256}
+    release = Release(
+        project=project.name,
+        candidate=verdict.winner,
+        inputs=training_inputs(project, datasets),
+        model_sha256=draft.sha256,
+        metric=project.gate.metric or "",
+        metrics=scores.best_metrics,
+        rule_metrics=scores.rule_metrics,
+        intervals=scores.best_intervals,
+        labels=test.labels,
+        scores=histogram,
+        decided=decided,
+        verdict=verdict,
+        code=dict(load_code(project.folder, project.functions).files),
+        project_file=project.file.read_text(),
+        contract=digest(project.contract),
+        datasets=datasets,
+        types={field.name: str(field.type) for field in joined.schema},
+        features=tuple(test.table.columns),
+        rows={name: len(part.target) for name, part in parts.items()},
+        libraries={name: version(name) for name in LIBRARIES},
+    )
     code = {name: (project.folder / name).read_bytes() for name in release.code}
-    version = recorder.register(release, model, test.table, code)
-    by = Appointment(who="bench", why="bench", **version.model_dump())
+    shown = recorder.register(release, model, test.table, stored_files(dumped, code))
+    by = Appointment(who="bench", why="bench", **shown.model_dump())
     kept = ObjectRef(name=draft.name, sha256=draft.sha256)
     assert workspace.champions.appoint(release, kept, code, by, champion.number)
-    recorder.show(project.name, version.version)
+    recorder.show(project.name, shown.version)
     return verdict
 
 

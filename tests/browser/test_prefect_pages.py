@@ -132,7 +132,7 @@ def test_a_source_that_fails_twice_and_then_works_is_told_on_every_page(ui: Ui, 
 def see_its_run(ui: Ui, run: str) -> None:
     """The run's page: its named state, the first line of its summary, retries as warnings."""
     ui.open_run(run, "Artifacts")
-    for each in (f"score-rides-{DAY}", "Published", f"Published: {DAY}: 20 rows scored, 0 quarantined"):
+    for each in (f"score-rides-{DAY}", "Published", f"Published: {DAY}: 20 rows in, 20 scored, 0 quarantined"):
         ui.wait_for(each)
     ui.shoot("run")
     ui.open_run(run, "Logs")

@@ -178,3 +178,14 @@ def test_a_damaged_profile_of_the_training_costs_the_comparison_not_the_night(he
     name, end = here.score(DUE[0])
     assert name == "Published"
     assert "is gone or damaged" in Path(end.receipt).read_text()
+
+
+def test_a_store_that_is_empty_takes_the_champion_over_from_mlflow(here: Installation) -> None:
+    before = open_workspace().champions.current("rides")
+    assert before
+    shutil.rmtree(here.folder / "var" / "store")
+    name, end = here.score(DUE[0])
+    assert (name, end.model_version) == ("Published", "3")
+    after = open_workspace().champions.current("rides")
+    assert after
+    assert (after.number, after.who, after.release) == (1, "MLflow", before.release)

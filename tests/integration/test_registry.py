@@ -79,7 +79,7 @@ def recorder(installation: Workspace) -> Recorder:
 
 
 def register(recorder: Recorder, fitted: Fitted, inputs: str = "inputs 1") -> Version:
-    return recorder.register(fitted.of(inputs), fitted.model, fitted.table, fitted.code)
+    return recorder.register(fitted.of(inputs), fitted.model, fitted.table, fitted.files)
 
 
 def versions_of(recorder: Recorder) -> list[str]:
@@ -130,7 +130,7 @@ def test_the_same_release_is_one_version_and_one_run_and_another_one_its_own(
     assert register(recorder, fitted) == register(recorder, fitted)
     assert (versions_of(recorder), recorder.count_runs("rides")) == (["1"], 1)
     again = fitted.release.model_copy(update={"reason": "the same inputs, judged anew"})
-    assert recorder.register(again, fitted.model, fitted.table, fitted.code).version == "2"
+    assert recorder.register(again, fitted.model, fitted.table, fitted.files).version == "2"
     assert register(recorder, fitted).version == "1"
 
 

@@ -24,6 +24,7 @@ from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
 
 FILE = re.compile(r"(\d{6})\.json")
+MODEL_FILE = "model.skops"
 _lock = Lock()
 
 
@@ -171,6 +172,11 @@ class Champions:
         except OSError as error:
             place = self._objects.location(name)
             raise Broken("artifact-missing", f"{place}: {error.strerror or 'no such object'}") from None
+
+
+def stored_files(model: bytes, code: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What serves, file by file, as MLflow keeps a copy of it: a store that is lost can be filled from there."""
+    return {MODEL_FILE: model, **{f"code/{name}": data for name, data in code.items()}}
 
 
 def _champion(pointer: Pointer, release: Release) -> Champion:

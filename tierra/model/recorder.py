@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -47,13 +47,14 @@ class Recorder:
             with self._run(release) as run:
                 return str(run.info.run_id)
 
-    def register(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> Version:
+    def register(self, release: Release, model: Any, sample: pd.DataFrame, files: Mapping[str, bytes]) -> Version:
         """A version of the model with its release, run and code; it does not decide who serves.
 
+        `files` are the model and the code as the store keeps them, by `stored_files` of champions.py.
         A version of the same release, left by a run that died, is taken up again, not made twice.
         """
         with answering():
-            version = self._version(release) or self._create(release, model, sample, code)
+            version = self._version(release) or self._create(release, model, sample, files)
             run = self._client.get_run(version.run_id).info
             return Version(version=str(version.version), run_id=run.run_id, experiment_id=str(run.experiment_id))
 
@@ -67,7 +68,7 @@ class Recorder:
         with answering():
             self._client.set_registered_model_alias(project, ALIAS, version)
 
-    def _create(self, release: Release, model: Any, sample: pd.DataFrame, code: dict[str, bytes]) -> ModelVersion:
+    def _create(self, release: Release, model: Any, sample: pd.DataFrame, files: Mapping[str, bytes]) -> ModelVersion:
         with self._run(release) as run:
             signature = mlflow.models.infer_signature(sample.head(SIGNATURE_ROWS), model.predict(sample.head(2)))
             if not signature.inputs or list(signature.inputs.input_names()) != list(sample.columns):
@@ -80,7 +81,7 @@ class Recorder:
                 signature=signature,
                 pip_requirements=[f"{name}=={version}" for name, version in release.libraries.items()],
             )
-            _log_release(release, code)
+            _log_release(release, files)
             return self._named(release, info, run.info.run_id)
 
     def _named(self, release: Release, info: Any, run_id: str) -> ModelVersion:
@@ -132,13 +133,12 @@ def _identity(release: Release) -> dict[str, str]:
     return {"inputs": release.inputs, "release_sha256": hashlib.sha256(release.text).hexdigest()}
 
 
-def _log_release(release: Release, code: dict[str, bytes]) -> None:
+def _log_release(release: Release, files: Mapping[str, bytes]) -> None:
+    texts = {"release.json": release.text, "project.yaml": release.project_file.encode(),
+             "verdict.json": json.dumps(release.verdict.model_dump(), indent=1).encode()}  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
-        root = Path(folder)
-        (root / "release.json").write_bytes(release.text)
-        (root / "project.yaml").write_text(release.project_file)
-        (root / "verdict.json").write_text(json.dumps(release.verdict.model_dump(), indent=1))
-        for name, data in code.items():
-            (root / "code" / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / "code" / name).write_bytes(data)
+        for name, data in {**texts, **files}.items():
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
         mlflow.log_artifacts(folder, RELEASE)

@@ -1,4 +1,4 @@
-"""Taking over who serves from MLflow's alias, where a version before the pointers in the store left it."""
+"""Taking over who serves from MLflow's alias: of a version before the pointers in the store, or for an empty store."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tierra.errors import Broken
-from tierra.model.champions import Appointment, Champions
+from tierra.model.champions import MODEL_FILE, Appointment, Champions
 from tierra.model.release import Champion, Release
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
@@ -30,7 +30,9 @@ def take_over(uri: str, objects: Objects, project: str) -> Champion | None:
         files = fetch(client, found.release_files, f"{folder}/release")
         release = _read_release(files, found)
         code = {name: _read(files / "code" / name, sha256, "code-mismatch") for name, sha256 in release.code.items()}
-        model = _read(fetch(client, found.model_files, f"{folder}/model") / "model.skops", release.model_sha256)
+        # Versions before the pointers kept no copy of the model beside the release: theirs is MLflow's own dump.
+        kept = files if (files / MODEL_FILE).is_file() else fetch(client, found.model_files, f"{folder}/model")
+        model = _read(kept / MODEL_FILE, release.model_sha256)
     why = f"taken over from the alias of version {found.version}"
     by = Appointment(who="MLflow", why=why, when=found.made, version=found.version, run_id=found.run_id,
                      experiment_id=found.experiment_id)  # fmt: skip

@@ -8,7 +8,7 @@ from tierra.errors import TierraError
 from tierra.facts import ChampionFound, TrainingRecorded
 from tierra.journal import note, note_made, warn
 from tierra.model.artifact import check_agreement, predict
-from tierra.model.champions import Appointment
+from tierra.model.champions import Appointment, stored_files
 from tierra.model.distributions import distribution
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
@@ -101,7 +101,8 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     check_agreement(model, features.head(ROWS_COMPARED), release.labels)
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     code = {name: (project.folder / name).read_bytes() for name in release.code}
-    shown = workspace.recorder().register(release, model, features, code)
+    files = stored_files(workspace.objects.read(_winner(judged).name), code)
+    shown = workspace.recorder().register(release, model, features, files)
     reason = _promoted_because(project, judged)
     by = Appointment(who=judged.approved_by or user_and_host(), why=release.reason or reason, **dict(shown))
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
