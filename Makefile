@@ -36,7 +36,7 @@ test-long: install ## the tests that take minutes each
 	$(RUN) pytest -q -s -m long
 	EXAMPLES=all $(RUN) pytest -q tests/property tests/unit/test_report.py
 
-faults: install ## every fault on every sink, about 15 minutes; prints what survived
+faults: install ## every fault on every sink, about four minutes; prints what survived
 	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests/faults tests/integration/test_kill.py
 
 check: install ## linters, types, architecture, lock and rendered files
