@@ -11,11 +11,15 @@ from typer.testing import CliRunner
 from tasks.training import register_model
 from tests.integration.test_scoring_flow import DUE, Installation, stand_in
 from tierra.cli.commands import app
+from tierra.data.profile import Profile
 from tierra.errors import Unavailable
 from tierra.model.champions import Champions
 from tierra.model.view import alias_of
 from tierra.status.seen import Check
 from tierra.status.stores import read_stores
+from tierra.steps.evaluate import read_evaluations
+from tierra.steps.profile import read_drift
+from tierra.store.values import read_value
 from tierra.workspace import open_workspace
 
 STRENGTHS, BETTER = (0.00001, 0.0001, 0.01), 1.0
@@ -189,3 +193,18 @@ def test_a_store_that_is_empty_takes_the_champion_over_from_mlflow(here: Install
     after = open_workspace().champions.current("rides")
     assert after
     assert (after.number, after.who, after.release) == (1, "MLflow", before.release)
+
+
+def test_what_a_receipt_shows_of_drift_and_evaluation_can_be_asked_for_later(here: Installation) -> None:
+    assert here.score(DUE[0])[0] == "Published"
+    workspace = open_workspace()
+    champion = workspace.champions.current("rides")
+    assert champion
+    evaluations = read_evaluations(workspace, champion)
+    assert evaluations["logistic"].metrics == champion.release.metrics
+    assert {"logistic", "rule", "champion"} <= set(evaluations), "the champion before is among them"
+    drift = read_drift(workspace, "rides", DUE[0])
+    assert drift
+    assert (drift.partition, drift.training) == (DUE[0], champion.release.profile)
+    assert read_value(workspace.objects, drift.profile, Profile).rows > 0
+    assert read_drift(workspace, "rides", "1999-01-01") is None
