@@ -8,3 +8,5 @@ POOL: Final = "tierra"
 TAG: Final = "tierra"
 # The API's filter for the deployments that carry the tag.
 TAGGED: Final[dict[str, Any]] = {"tags": {"all_": [TAG]}}
+# A run that was started on a command line carries it: no worker can start it again.
+COMMAND_LINE_TAG: Final = "tierra-command-line"

@@ -2,17 +2,21 @@
 
 import importlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from tierra.environment import set_defaults
 from tierra.errors import Misconfigured, TierraError
-from tierra.journal import Watcher, watching
+from tierra.journal import Watcher, at_station, started_at, watching
 from tierra.outcomes.outcome import Ended
-from tierra.settings import load_settings
+from tierra.settings import Settings
+from tierra.status.server_address import VARIABLE, report_to_make_up
 
 _debug: list[bool] = []
 
@@ -31,22 +35,42 @@ class _LastOutcome(Watcher):
         self.outcome = outcome
 
 
-def run_flow(name: str, *arguments: Any, quiet: bool = False) -> Ended:
-    """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed."""
+def run_flow(name: str, *arguments: Any, quiet: bool = False, started: float | None = None) -> Ended:
+    """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed.
+
+    The run counts from `started`, a moment of `time.perf_counter`; from now when none is given.
+    """
     from tierra.cli.console import people, progress
     from tierra.logs import warn_on_terminal
     from tierra.workspace import open_workspace
 
-    open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
+    workspace = open_workspace()
+    project = workspace.project(arguments[0])  # a mistake in the file shows before Prefect loads
     warn_on_terminal()
-    if load_settings().clock and not quiet:
-        people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
+    if not quiet:
+        now = f", now is {workspace.settings.clock}, fixed by TIERRA_CLOCK" if workspace.settings.clock else ""
+        people.print(f"[bold]{name} {project.name}[/][dim]{now}[/]")
     last = _LastOutcome()
-    with progress(quiet), watching(last):
-        state = find_function(f"flows.{name}")(*arguments, return_state=True)
+    with progress(quiet), watching(last), started_at(started or time.perf_counter()):
+        state = _start(name, workspace.settings, quiet)(*arguments)
     if isinstance(last.outcome, Ended):
         return last.outcome
     raise last.outcome or state.result(raise_on_failure=False)
+
+
+def _start(name: str, settings: Settings, quiet: bool) -> Callable[..., Any]:
+    """How the flow is started: as a run of the Prefect server where there is one, else in this process alone."""
+    from tierra.cli.console import people
+
+    report_to_make_up(settings)
+    set_defaults({"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(settings.heartbeat_seconds)})
+    with at_station("start"):
+        flow = find_function(f"flows.{name}")
+        server = find_function("tasks.run.start", "find_api")()
+    where = f"a run of {server}" if server else f"in this process: {VARIABLE} is not set and no `make up` runs here"
+    if not quiet:
+        people.print(f"[dim]{where}[/]")
+    return partial(find_function("tasks.run.start", "run_on_server" if server else "run_here"), flow)
 
 
 def finish(flow: str, outcome: Ended, as_json: bool) -> None:
