@@ -100,7 +100,8 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 def _passes_on(outcome: Outcome) -> bool:
     """Whether what ended the body is raised again: a bug, and a signal to a run that a worker can start again."""
     if isinstance(outcome, Cancelled):
-        return flow_run.deployment_id is not None
+        context = FlowRunContext.get()
+        return bool(context and context.flow_run and context.flow_run.deployment_id)
     return isinstance(outcome, Failed) or _is_in_prefect()
 
 
