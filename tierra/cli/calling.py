@@ -40,37 +40,44 @@ def run_flow(name: str, *arguments: Any, quiet: bool = False, started: float | N
 
     The run counts from `started`, a moment of `time.perf_counter`; from now when none is given.
     """
+    from rich.markup import escape
+
     from tierra.cli.console import people, progress
     from tierra.logs import warn_on_terminal
     from tierra.workspace import open_workspace
 
+    say = people.print if not quiet else _say_nothing
+    say(f"[bold]{name} {escape(arguments[0])}[/]")  # at once: on a busy machine the rest takes its time
     workspace = open_workspace()
-    project = workspace.project(arguments[0])  # a mistake in the file shows before Prefect loads
+    workspace.project(arguments[0])  # a mistake in the file shows before Prefect loads
     warn_on_terminal()
-    if not quiet:
-        now = f", now is {workspace.settings.clock}, fixed by TIERRA_CLOCK" if workspace.settings.clock else ""
-        people.print(f"[bold]{name} {project.name}[/][dim]{now}[/]")
+    if workspace.settings.clock:
+        say(f"[dim]now is {workspace.settings.clock}, fixed by TIERRA_CLOCK[/]")
     last = _LastOutcome()
     with progress(quiet), watching(last), started_at(started or time.perf_counter()):
-        state = _start(name, workspace.settings, quiet)(*arguments)
+        start, where = _find_start(name, workspace.settings)
+        say(f"[dim]{where}[/]")
+        state = start(*arguments)
     if isinstance(last.outcome, Ended):
         return last.outcome
     raise last.outcome or state.result(raise_on_failure=False)
 
 
-def _start(name: str, settings: Settings, quiet: bool) -> Callable[..., Any]:
-    """How the flow is started: as a run of the Prefect server where there is one, else in this process alone."""
-    from tierra.cli.console import people
-
+def _find_start(name: str, settings: Settings) -> tuple[Callable[..., Any], str]:
+    """How the flow is started, and that in words: as a run of the Prefect server where there is one, else here."""
     report_to_make_up(settings)
     set_defaults({"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(settings.heartbeat_seconds)})
     with at_station("start"):
         flow = find_function(f"flows.{name}")
         server = find_function("tasks.run.start", "find_api")()
-    where = f"a run of {server}" if server else f"in this process: {VARIABLE} is not set and no `make up` runs here"
-    if not quiet:
-        people.print(f"[dim]{where}[/]")
-    return partial(find_function("tasks.run.start", "run_on_server" if server else "run_here"), flow)
+    if server:
+        return partial(find_function("tasks.run.start", "run_on_server"), flow), f"a run of {server}"
+    where = f"in this process: {VARIABLE} is not set and no `make up` runs here"
+    return partial(find_function("tasks.run.start", "run_here"), flow), where
+
+
+def _say_nothing(_: str) -> None:
+    """For machines: what is printed is one JSON object."""
 
 
 def finish(flow: str, outcome: Ended, as_json: bool) -> None:
