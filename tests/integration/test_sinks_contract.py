@@ -54,7 +54,7 @@ def rows(*keys: str) -> pa.Table:
 
 
 def manifest_of(sink: Sink, table: pa.Table, partition: str = DAY, **more: Any) -> Manifest:
-    part = sink.write_part(iter([table]))
+    part = sink.write_part(partition, iter([table]))
     return Manifest(dataset=DATASET, partition=partition, inputs="i", model="m", scoring="s", model_version="1",
                     rows_in=table.num_rows, rows_scored=table.num_rows, rows_quarantined=0, parts=(part,),
                     **more)  # fmt: skip
@@ -124,8 +124,8 @@ def test_no_rows_are_rows_too(sink: Sink) -> None:
 
 
 def test_the_same_rows_are_one_part(sink: Sink, open_sink: OpenSink) -> None:
-    first = sink.write_part(iter([rows("a", "b")]))
-    assert open_sink().write_part(iter([rows("a"), rows("a", "b").slice(1)])) == first
+    first = sink.write_part(DAY, iter([rows("a", "b")]))
+    assert open_sink().write_part(DAY, iter([rows("a"), rows("a", "b").slice(1)])) == first
     assert [name for name, _ in sink.parts()] == [first.name]
 
 
@@ -150,7 +150,7 @@ def test_the_view_of_a_database_shows_the_rows_of_the_highest_generation_of_each
     for number, key in enumerate("abc"):
         publish(sink, manifest_of(sink, rows(key, "z")), number)
     publish(sink, manifest_of(sink, rows("other"), partition="2024-04-30"), 0)
-    sink.write_part(iter([rows("orphan")]))
+    sink.write_part(DAY, iter([rows("orphan")]))
     named = "scores.tips_current" if sink.where.endswith("scores") else "tips_current"
     with sink._engine.begin() as connection:
         shown = connection.exec_driver_sql(f"select partition, generation, ride_id from {named} order by 1, 3").all()
@@ -237,7 +237,7 @@ def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
 ) -> None:
     for number, key in enumerate("ab"):
         publish(sink, manifest_of(sink, rows(key)), number)
-    orphan = sink.write_part(iter([rows("orphan")]))
+    orphan = sink.write_part(DAY, iter([rows("orphan")]))
     assert sweep(sink) == [], "a running writer may hold it"
     monkeypatch.setattr("tierra.store.sweeping.SWEEP_AGE", timedelta(seconds=-5))
     assert sweep(sink) == [orphan.name]
@@ -247,9 +247,9 @@ def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
 
 
 def test_a_part_written_again_is_young_again(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = sink.write_part(iter([rows("a")]))
+    part = sink.write_part(DAY, iter([rows("a")]))
     before = datetime.now(UTC)
-    assert sink.write_part(iter([rows("a")])) == part
+    assert sink.write_part(DAY, iter([rows("a")])) == part
     written = sink.written(part)
     assert written
     assert written > before - timedelta(seconds=1)

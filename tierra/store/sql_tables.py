@@ -45,6 +45,12 @@ class SinkTables:
                 ["partition", "generation"], [self.manifests.c.partition, self.manifests.c.generation]
             ),
         )
+        self.pending = sa.Table(
+            f"{dataset}_pending",
+            self._all,
+            sa.Column(PART, sa.BigInteger, sa.ForeignKey(self.parts.c.id), primary_key=True, autoincrement=False),
+            sa.Column("partition", sa.Text, nullable=False),
+        )
         self.quarantine = sa.Table(
             f"{dataset}_quarantine",
             self._all,
@@ -56,7 +62,14 @@ class SinkTables:
     @property
     def bookkeeping(self) -> list[sa.Table]:
         """The tables beside the predictions, each after those it refers to."""
-        return [self.parts, self.manifests, self.published, self.quarantine]
+        return [self.parts, self.manifests, self.published, self.pending, self.quarantine]
+
+    def mark_unpublished(self) -> sa.Insert:
+        """Make every part pending that no manifest names, as those of a version that kept no account."""
+        unknown = sa.select(self.parts.c.id, sa.literal("")).where(
+            ~sa.exists().where(self.published.c[PART] == self.parts.c.id)
+        )
+        return self.pending.insert().from_select([PART, "partition"], unknown)
 
     def predictions(self, schema: pa.Schema) -> sa.Table:
         """The table of predictions for rows of an Arrow schema."""
