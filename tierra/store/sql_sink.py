@@ -84,9 +84,9 @@ class TableSink:
             made = insert.values(**key, manifest=text.decode()).on_conflict_do_nothing()
             if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
                 return False
-            links = [{**key, PART: self._lock_part(connection, part)} for part in parts]
-            connection.execute(self._tables.published.insert(), links)
-            self._settle(connection, [link[PART] for link in links])
+            numbers = [self._lock_part(connection, part) for part in parts]
+            connection.execute(self._tables.published.insert(), [{**key, PART: number} for number in numbers])
+            self._settle(connection, numbers)
             return True
 
     def read_manifest(self, partition: str, generation: int) -> bytes:
