@@ -32,6 +32,13 @@ def open_engine(url: str, where: str, timeout: int) -> sa.Engine:
     raise Misconfigured("connection-invalid", f"{where}: predictions go to postgresql:// or sqlite:///")
 
 
+def read_only(engine: sa.Engine) -> sa.Engine:
+    """The same for reading: without locks, and where each statement sees one moment anyway, without a transaction."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(writing=False)
+
+
 def now(connection: sa.Connection) -> Any:
     """The database's own time, where it has a clock of its own."""
     return sa.func.clock_timestamp() if _is_postgresql(connection) else datetime.now(UTC)

@@ -17,7 +17,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.store.databases import explain, lock, now, open_engine
+from tierra.store.databases import explain, lock, now, open_engine, read_only
 from tierra.store.refs import TableRef
 from tierra.store.sql_parts import SameRows, insert_part, select_part
 from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
@@ -39,9 +39,9 @@ class TableSink:
         """Write rows in one transaction, under a number that no manifest names."""
         first = next(batches)
         schema = first.schema.remove_metadata()
-        self._ensure_tables(schema)
         try:
             with self._transaction() as connection:
+                self._ensure_tables(connection, schema)
                 return insert_part(connection, self._tables, partition, schema, chain([first], batches))
         except SameRows as same:
             return self._touch(same.ref)
@@ -67,8 +67,8 @@ class TableSink:
     def keep_quarantine(self, ref: TableRef, batches: Iterable[pa.Table]) -> None:
         """Write quarantined rows, each as JSON, under the digest of all of them."""
         table = self._tables.quarantine
-        self._ensure_tables(None)
         with self._transaction() as connection:
+            self._ensure_tables(connection, None)
             if connection.scalar(sa.select(sa.func.count()).where(table.c.sha256 == ref.sha256)):
                 return
             rows = chain.from_iterable(batch.to_pylist() for batch in batches)
@@ -175,17 +175,15 @@ class TableSink:
     def _needed(self, schema: pa.Schema | None) -> list[sa.Table]:
         return [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
 
-    def _ensure_tables(self, schema: pa.Schema | None) -> None:
+    def _ensure_tables(self, connection: sa.Connection, schema: pa.Schema | None) -> None:
         """Create the tables that are missing; the table of predictions and its view only for a schema."""
         known = (self._tables.parts.fullname, schema)
-        with self._transaction(writing=False) as connection:
-            if known in _seen(connection):
-                return
-            if not find_missing(self._needed(schema), connection, self.where):
-                _seen(connection).add(known)
-                return
-        with self._transaction() as connection:
+        if known in _seen(connection):
+            return
+        if find_missing(self._needed(schema), connection, self.where):
             self._create_tables(connection, self._needed(schema), with_view=schema is not None)
+        else:
+            _seen(connection).add(known)
 
     def _create_tables(self, connection: sa.Connection, tables: list[sa.Table], with_view: bool) -> None:
         lock(connection, f"tierra {self.where}.{self.dataset}")
@@ -254,8 +252,7 @@ class TableSink:
     def _transaction(self, writing: bool = True) -> Iterator[sa.Connection]:
         """All of the block, or nothing of it."""
         try:
-            options = self._engine.execution_options(writing=writing)
-            with options.begin() as connection:
+            with (self._engine if writing else read_only(self._engine)).begin() as connection:
                 yield connection
         except exc.SQLAlchemyError as error:
             if isinstance(error, exc.ProgrammingError):
