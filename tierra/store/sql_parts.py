@@ -57,15 +57,11 @@ def _begin(connection: sa.Connection, parts: sa.Table, schema: pa.Schema) -> int
 
 
 def _finish(connection: sa.Connection, parts: sa.Table, number: int, ref: TableRef) -> None:
-    same = parts.alias()
-    taken = sa.exists().where(same.c.sha256 == ref.sha256)
-    finished = parts.update().where(parts.c.id == number, ~taken).values(sha256=ref.sha256, written_at=now(connection))
+    finished = parts.update().where(parts.c.id == number)
     try:
-        done = connection.execute(finished).rowcount
-    except exc.IntegrityError:  # another writer committed since the check
-        done = 0
-    if not done:
-        raise SameRows(ref)
+        connection.execute(finished.values(sha256=ref.sha256, written_at=now(connection)))
+    except exc.IntegrityError:
+        raise SameRows(ref) from None
 
 
 def _digest(schema: pa.Schema) -> RowDigest:

@@ -20,7 +20,7 @@ from tierra.errors import Broken, Misconfigured, Unavailable
 from tierra.store.databases import explain, lock, now, open_engine, read_only
 from tierra.store.refs import TableRef
 from tierra.store.sql_parts import SameRows, insert_part, select_part
-from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
+from tierra.store.sql_tables import PART, ROW, find_missing, tables_of
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -30,8 +30,9 @@ class TableSink:
 
     def __init__(self, url: str, where: str, dataset: str, schema: str | None = None, timeout: int = 600) -> None:
         self.dataset, self.where = dataset, f"{where}{'.' + schema if schema else ''}"
-        self._tables = SinkTables(dataset, schema)
+        self._tables = tables_of(dataset, schema)
         self._engine = open_engine(url, self.where, timeout)
+        self._reading = read_only(self._engine)
         if schema and self._engine.dialect.name == "sqlite":
             raise Misconfigured("sink-invalid", f"{where}: SQLite has no schemas")
 
@@ -252,7 +253,7 @@ class TableSink:
     def _transaction(self, writing: bool = True) -> Iterator[sa.Connection]:
         """All of the block, or nothing of it."""
         try:
-            with (self._engine if writing else read_only(self._engine)).begin() as connection:
+            with (self._engine if writing else self._reading).begin() as connection:
                 yield connection
         except exc.SQLAlchemyError as error:
             if isinstance(error, exc.ProgrammingError):

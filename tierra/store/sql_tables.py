@@ -1,5 +1,6 @@
 """The tables of a SQL sink: their definitions, and a check of existing ones against them."""
 
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -14,11 +15,18 @@ PART, ROW = "part", "row"
 RESERVED_COLUMNS = (PART, ROW, "partition", "generation")
 
 
+@cache
+def tables_of(dataset: str, schema: str | None) -> "SinkTables":
+    """The tables of one data set in one schema, described once: that takes as long as a statement."""
+    return SinkTables(dataset, schema)
+
+
 class SinkTables:
     """The tables of one data set in one schema."""
 
     def __init__(self, dataset: str, schema: str | None) -> None:
         self.dataset, self.schema = dataset, schema
+        self._predictions: dict[pa.Schema, sa.Table] = {}
         self._all = sa.MetaData(schema=schema)
         self.parts = sa.Table(
             f"{dataset}_parts",
@@ -73,6 +81,11 @@ class SinkTables:
 
     def predictions(self, schema: pa.Schema) -> sa.Table:
         """The table of predictions for rows of an Arrow schema."""
+        if schema not in self._predictions:
+            self._predictions[schema] = self._describe(schema)
+        return self._predictions[schema]
+
+    def _describe(self, schema: pa.Schema) -> sa.Table:
         if taken := [name for name in schema.names if name in RESERVED_COLUMNS]:
             raise Misconfigured("sink-columns", f"{self.dataset}: the column name '{taken[0]}' is reserved by the sink")
         ours = [
