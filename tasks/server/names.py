@@ -8,3 +8,5 @@ POOL: Final = "tierra"
 TAG: Final = "tierra"
 # The API's filter for the deployments that carry the tag.
 TAGGED: Final[dict[str, Any]] = {"tags": {"all_": [TAG]}}
+# The variable in which a watchdog writes when it looked last.
+WATCHDOG: Final = "tierra_watchdog"

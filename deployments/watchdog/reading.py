@@ -1,0 +1,91 @@
+"""Reads from the server the runs that have not ended or crashed of late, and what was heard of them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from prefect.client.orchestration import SyncPrefectClient
+
+from deployments.plan import FLOWS
+from deployments.watchdog.judging import AWAITING_SLOT, HAS_PROCESS, RESTART_WINDOW, needs_history
+from deployments.watchdog.runs import Run
+from tasks.server.names import TAG
+
+PAGE_SIZE: Final = 200
+OURS: Final = {"name": {"any_": [*FLOWS, "status"]}}
+ACTIVE: Final = {
+    "operator": "or_",
+    "type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]},
+    "name": {"any_": [AWAITING_SLOT]},
+}
+CRASHED: Final = {"type": {"any_": ["CRASHED"]}}
+ENDS: Final = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+def read_runs(client: SyncPrefectClient, now: datetime) -> list[Run]:
+    """Every run of ours that has not ended or crashed within a day, with its restarts where these decide."""
+    recent = {"end_time": {"after_": (now - RESTART_WINDOW).isoformat()}}
+    found = [*_runs(client, {"state": ACTIVE}), *_runs(client, {"state": CRASHED, **recent})]
+    return [replace(run, restarts=_restarts(client, run)) if needs_history(run, now) else run for run in found]
+
+
+def read_heartbeats(client: SyncPrefectClient, runs: Iterable[Run], since: datetime) -> dict[str, datetime]:
+    """The last heartbeat of each run that should have one, if it came after a moment."""
+    ids = {f"prefect.flow-run.{run.id}": run.id for run in runs if run.kind in HAS_PROCESS}
+    if not ids:
+        return {}
+    wanted = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": list(ids)},
+        "occurred": {"since": since.isoformat()},
+        "order": "ASC",
+    }
+    events = client.request("POST", "/events/filter", json={"filter": wanted, "limit": PAGE_SIZE}).json()["events"]
+    return {ids[each["resource"]["prefect.resource.id"]]: datetime.fromisoformat(each["occurred"]) for each in events}
+
+
+def read_run(client: SyncPrefectClient, run_id: str) -> Run:
+    """One run, as it is now."""
+    return _run(client.request("GET", "/flow_runs/{id}", path_params={"id": run_id}).json())
+
+
+def _runs(client: SyncPrefectClient, query: dict[str, Any]) -> Iterator[Run]:
+    offset, full = 0, True
+    while full:
+        wanted = {"flows": {"name": {"any_": [*FLOWS, "status"]}}, "flow_runs": query, "offset": offset}
+        page = client.request(
+            "POST", "/flow_runs/filter", json={**wanted, "limit": PAGE_SIZE, "sort": "ID_DESC"}
+        ).json()
+        yield from (_run(each) for each in page if _is_ours(each))
+        offset, full = offset + PAGE_SIZE, len(page) == PAGE_SIZE
+
+
+def _is_ours(found: dict[str, Any]) -> bool:
+    """By its tag; a run by hand has no deployment that gives it one, and a parameter that ours have."""
+    return TAG in found["tags"] or (found["deployment_id"] is None and "project" in found["parameters"])
+
+
+def _run(found: dict[str, Any]) -> Run:
+    state, pid = found["state"], str(found["infrastructure_pid"] or "").rpartition(":")[2]
+    return Run(
+        id=found["id"],
+        name=found["name"],
+        kind=state["type"],
+        state=state["name"],
+        state_id=state["id"],
+        since=datetime.fromisoformat(state["timestamp"]),
+        message=state["message"] or "",
+        deployment=found["deployment_id"],
+        worker=found["labels"].get("prefect.worker.name"),
+        pid=int(pid) if pid.isdigit() else None,
+        suspended=state["name"] == "Suspended" or bool(state["state_details"]["pause_reschedule"]),
+    )
+
+
+def _restarts(client: SyncPrefectClient, run: Run) -> int:
+    """How often a run was scheduled again since it last ended otherwise than by a crash."""
+    found = client.request("GET", "/flow_run_states/", params={"flow_run_id": run.id}).json()
+    states = sorted(found, key=lambda each: str(each["timestamp"]))
+    ended = max((number for number, each in enumerate(states) if each["type"] in ENDS), default=-1)
+    return sum(each["name"] == "AwaitingRetry" for each in states[ended + 1 :])
