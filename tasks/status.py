@@ -5,8 +5,10 @@ The watchdog does so every quarter of an hour, the flow `status` when somebody s
 
 from datetime import UTC, datetime
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.events import emit_event
+from prefect.runtime import flow_run
 
 from tasks.server.names import POOL
 from tasks.server.reading import read_server
@@ -40,8 +42,10 @@ def read_for_page(workspace: Workspace) -> Status:
 
 
 def write_status(status: Status) -> None:
-    """Write the status page as an artifact."""
-    create_markdown_artifact(write_page(status), key=KEY, description=status.sentence)
+    """Write the status page as an artifact, of the run that writes it if there is one."""
+    page = {"key": KEY, "type": "markdown", "data": write_page(status), "description": status.sentence}
+    with get_client(sync_client=True) as client:
+        client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run.id))
 
 
 def emit_paused(status: Status) -> None:

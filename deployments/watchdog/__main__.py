@@ -5,10 +5,11 @@ import signal
 import sys
 import time
 from types import FrameType
+from typing import Any
 
 from loguru import logger
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from deployments.watchdog.refreshing import StatusPage
 from deployments.watchdog.watching import Watch
@@ -18,6 +19,7 @@ from tierra.settings import load_settings
 from tierra.status.server_address import find_server
 
 LOOK_SECONDS, STATUS_SECONDS = 10.0, 900.0
+RETRIES = 1  # it looks again anyway
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +42,8 @@ def main(arguments: list[str]) -> int:
 def watch(every: float, status_every: float) -> None:
     """Watch until this process is asked to end."""
     settings = load_settings()
-    with temporary_settings({PREFECT_API_URL: find_server(settings)}), get_client(sync_client=True) as client:
+    patience: dict[Any, Any] = {PREFECT_API_URL: find_server(settings), PREFECT_CLIENT_MAX_RETRIES: RETRIES}
+    with temporary_settings(patience), get_client(sync_client=True) as client:
         runs, page = Watch(client, settings.heartbeat_seconds), StatusPage(status_every)
         logger.info("watching {}", client.api_url)
         while True:

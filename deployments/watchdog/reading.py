@@ -30,19 +30,20 @@ def read_runs(client: SyncPrefectClient, now: datetime) -> list[Run]:
     return [replace(run, restarts=_restarts(client, run)) if needs_history(run, now) else run for run in found]
 
 
-def read_heartbeats(client: SyncPrefectClient, runs: Iterable[Run], since: datetime) -> dict[str, datetime]:
-    """The last heartbeat of each run that should have one, if it came after a moment."""
-    ids = {f"prefect.flow-run.{run.id}": run.id for run in runs if run.kind in HAS_PROCESS}
-    if not ids:
-        return {}
+def read_heartbeats(client: SyncPrefectClient, runs: Iterable[Run]) -> dict[str, datetime]:
+    """The last heartbeat of each run that should have one."""
+    found = {run.id: _last_heartbeat(client, run) for run in runs if run.kind in HAS_PROCESS}
+    return {run: moment for run, moment in found.items() if moment}
+
+
+def _last_heartbeat(client: SyncPrefectClient, run: Run) -> datetime | None:
     wanted = {
         "event": {"name": ["prefect.flow-run.heartbeat"]},
-        "resource": {"id": list(ids)},
-        "occurred": {"since": since.isoformat()},
-        "order": "ASC",
+        "resource": {"id": [f"prefect.flow-run.{run.id}"]},
+        "occurred": {"since": run.since.isoformat()},
     }
-    events = client.request("POST", "/events/filter", json={"filter": wanted, "limit": PAGE_SIZE}).json()["events"]
-    return {ids[each["resource"]["prefect.resource.id"]]: datetime.fromisoformat(each["occurred"]) for each in events}
+    events = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1}).json()["events"]
+    return datetime.fromisoformat(events[0]["occurred"]) if events else None
 
 
 def read_run(client: SyncPrefectClient, run_id: str) -> Run:

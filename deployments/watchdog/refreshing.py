@@ -7,12 +7,15 @@ from loguru import logger
 from tasks.status import emit_paused, read_for_page, write_status
 from tierra.workspace import open_workspace
 
+FIRST_PAGE_AFTER = 30.0
+
 
 class StatusPage:
     """The page that is written again after a while."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._due = seconds, 0.0
+        # Not at once: where all is started together, the first page would say that there is no worker.
+        self._seconds, self._due = seconds, time.monotonic() + min(seconds, FIRST_PAGE_AFTER)
 
     def refresh_when_due(self) -> None:
         """Write the page if it is time. A page that could not be written is tried again at the next time."""

@@ -62,7 +62,7 @@ class Watch:
             silence=silence,
             processes=alive,
             pids=find_possible_pids(runs, here),
-            heartbeats=read_heartbeats(self.client, silent, now - timedelta(minutes=15)),
+            heartbeats=read_heartbeats(self.client, silent),
         )
 
     def _leave_trace(self, now: datetime) -> None:
