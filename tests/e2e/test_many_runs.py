@@ -110,6 +110,7 @@ def watch(folder: Path, at_once: int = 0, **environment: str) -> None:
             schedule(ops, f"score/{names[number % len(names)]}", made)
         if at_once:
             ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": at_once})
+        ops.watchdog()
         worker = ops.worker()
         listed = [f"score/{name}" for name in names]
         until("all runs ended", 3000, lambda: all_ended(ops, HEALTHY, *listed), every=5)
