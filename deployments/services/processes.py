@@ -1,7 +1,6 @@
 """Processes that are stopped together with everything they started, found by a mark in their environment."""
 
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from deployments.doctor.throwaway import find_last_error
 from tierra.errors import Broken
 
 # Children inherit it, whatever their session or group, so the runs of a worker are found too.
@@ -23,8 +23,6 @@ RESTART_DELAYS = (0.0, 2.0, 4.0, 8.0, 16.0)
 # One that lived this long had nothing wrong with its start.
 STABLE_AFTER = 60.0
 LEFTOVERS_TIMEOUT = 3.0
-# How a program says what went wrong: an exception's last line, or a line of a log at that level.
-ERROR_LINE = re.compile(r"^(\w+\.)*\w*(Error|Exception|Exit|Interrupt)\b|\b(ERROR|CRITICAL|FATAL|error:|Error:)")
 
 
 @dataclass
@@ -67,15 +65,15 @@ class Service:
         if code < 0:  # what it printed before says nothing about that
             return f"was killed by {signal.Signals(-code).name}"
         printed = self.tail(200)
-        errors = [line for line in printed if ERROR_LINE.search(line)]
-        return f"ended with {code}: {(errors or printed or ['it printed nothing'])[-1]}"
+        last = printed[-1] if printed else "it printed nothing"
+        return f"ended with {code}: {find_last_error(os.linesep.join(printed)) or last}"
 
     def note_death(self) -> None:
         """Count a death, and set when to start again. Raises Broken when it dies again and again."""
         lived = time.monotonic() - self.started
         self.deaths = self.deaths + 1 if lived < STABLE_AFTER else 1
         if self.deaths > len(RESTART_DELAYS):
-            what = f"{self.name} died {self.deaths} times, each time within a minute, and {self.why_ended()}"
+            what = f"the service {self.name} died {self.deaths} times, each within a minute, and {self.why_ended()}"
             raise Broken("service-stopped", f"{what} ({self.log})")
         self.start_again_at = time.monotonic() + RESTART_DELAYS[self.deaths - 1]
 
@@ -168,7 +166,7 @@ class Services:
 
 
 def _broken(service: Service) -> Broken:
-    return Broken("service-stopped", f"{service.name} {service.why_ended()} ({service.log})")
+    return Broken("service-stopped", f"the service {service.name} {service.why_ended()} ({service.log})")
 
 
 def read_variable(name: str) -> dict[int, str]:

@@ -168,6 +168,22 @@ def test_a_service_that_is_killed_alone_is_started_again_within_ten_seconds(up: 
     up.run("score/held")
 
 
+def test_a_run_lives_through_a_new_server(up: Up) -> None:
+    (up.folder / "held.hold").touch()
+    (up.folder / "held.reached").unlink(missing_ok=True)
+    begun = begin(up, "score/held", partition="2024-04-28")
+    until("it is in the middle", 120, (up.folder / "held.reached").exists)
+    os.kill(main_process(up, "prefect-server"), signal.SIGKILL)
+    until("the server answers", 60, lambda: is_ready(lambda: up.get("health").status_code == 200), every=1)
+    lease = run(up, begun)["state"]["state_details"]["deployment_concurrency_lease_id"]
+    renewed = up.post(f"v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 300})
+    assert renewed.is_success, "Prefect would end the run for the slot that it lost"
+    time.sleep(25)  # two looks of the watchdog
+    (up.folder / "held.hold").unlink()
+    until("it ends", 120, lambda: is_in(up, begun, *ENDED))
+    assert (run(up, begun)["state_name"], run(up, begun)["run_count"]) == ("Published", 1)
+
+
 def is_ready(ready: Callable[[], bool]) -> bool:
     """Whether it answers; not yet while nobody listens."""
     try:

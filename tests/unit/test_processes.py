@@ -69,7 +69,7 @@ def test_a_service_that_ends_is_said_in_one_line_with_the_reason(services: Servi
     services.start("worker", "-c", program).process.wait()
     with pytest.raises(Broken) as caught:
         services.check()
-    assert str(caught.value).startswith(f"{said} (")
+    assert str(caught.value).startswith(f"the service {said} (")
     assert "\n" not in str(caught.value)
 
 
@@ -111,7 +111,7 @@ def test_a_service_that_dies_again_and_again_is_given_up_with_its_reason(
     monkeypatch.setattr(processes, "RESTART_DELAYS", (0.0, 0.2, 0.4))
     services.start("worker", "-c", "raise OSError('the port is taken')").process.wait()
     began = time.monotonic()
-    with pytest.raises(Broken, match=r"worker died 4 times, each time within a minute, and ended with 1: OSError: the"):
+    with pytest.raises(Broken, match=r"worker died 4 times, each within a minute, and ended with 1: OSError: the"):
         revived(services, 20)
     assert time.monotonic() - began > 0.6
 
