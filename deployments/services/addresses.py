@@ -18,7 +18,7 @@ from tierra.status.server_address import is_loopback, port_of
 MLFLOW_URL = "http://127.0.0.1:5000"
 RECEIPTS_URL = "http://127.0.0.1:4300"
 
-# What Prefect's server does again and again though nothing of ours waits for it, or where it keeps what a run relies on.
+# How we run Prefect's server: what nothing of ours waits for is done less often (docs/decisions/0020).
 SERVER: Final = {
     # A run whose slot a new server does not know is ended by Prefect.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",

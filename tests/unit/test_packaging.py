@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.services.addresses import SERVER
 from deployments.services.health import find_fault
 from scripts import check_release, check_wheel
 from tests.conftest import ROOT, free_port
