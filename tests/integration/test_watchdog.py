@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from deployments.deploy import apply_changes, find_changes
@@ -240,6 +241,34 @@ def test_a_server_that_was_away_is_no_silence_of_its_runs(ops: Ops, watch: Watch
         away = replace(watch, client=nobody)
         away.look()
         assert away.listening_since is None
+
+
+def test_a_machine_that_slept_has_heard_nothing_meanwhile(ops: Ops, watch: Watch) -> None:
+    watch.heartbeat_seconds = 1
+    run = a_run(ops, "laps", "PENDING", "RUNNING", worker="another-machine")
+    time.sleep(4)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    watch.listening_since, watch.looked = long_ago, long_ago
+    watch.look()
+    watch.look()
+    assert ops.state(run)["name"] == "Running"
+    ops.set_state(run, "COMPLETED", "Published")
+
+
+def test_what_is_refused_for_one_run_is_done_for_the_others(
+    ops: Ops, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, other = (a_run(ops, name, "PENDING", "RUNNING", pid=DEAD_PID) for name in ("rides", "trips"))
+    answer = watch.client.set_flow_run_state
+
+    def refuse(run: str, state: Any) -> Any:
+        if run == refused:
+            raise ObjectNotFound(Exception("it was deleted"))
+        return answer(run, state)
+
+    monkeypatch.setattr(watch.client, "set_flow_run_state", refuse)
+    look_twice(watch)
+    assert [ops.state(each)["name"] for each in (refused, other)] == ["Running", "Crashed"]
 
 
 def test_others_can_tell_when_it_looked_last(ops: Ops, watch: Watch) -> None:
