@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deployments.watchdog.refreshing import StatusPage
 from tasks.server.names import POOL, WATCHDOG
 from tests.builders import ride_spec, write_project
 from tests.conftest import ROOT, free_port
@@ -208,3 +209,17 @@ def test_the_flow_ends_well_when_all_is_well(operations: Operations) -> None:
     operations.deploy("train", cron=None)
     operations.record(6)
     assert status(return_state=True).name == "AllWell"
+
+
+def test_a_process_that_is_warm_writes_the_page_for_less_than_a_second_of_cpu(operations: Operations) -> None:
+    """As a flow run of its own it cost 8 to 16 s, four times an hour."""
+    operations.deploy("score")
+    operations.record(6)
+    page, costs = StatusPage(0), []
+    for _ in range(3):
+        began = time.process_time()
+        page.refresh_when_due()
+        costs.append(time.process_time() - began)
+    print(f"\nthe page cost {costs[0]:.2f} s of CPU at first, then {min(costs[1:]):.2f} s")
+    assert min(costs[1:]) < 1
+    assert call_api(operations.url, "GET", "/artifacts/status/latest")["data"].startswith("## ")
