@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from deployments.plan import FLOWS
 from deployments.watchdog.judging import AWAITING_SLOT, HAS_PROCESS, RESTART_WINDOW, needs_history
 from deployments.watchdog.runs import Run
-from tasks.server.names import TAG
+from tasks.server.names import COMMAND_LINE_TAG, TAG
 
 PAGE_SIZE: Final = 200
 OURS: Final = {"name": {"any_": [*FLOWS, "status"]}}
@@ -63,8 +63,8 @@ def _runs(client: SyncPrefectClient, query: dict[str, Any]) -> Iterator[Run]:
 
 
 def _is_ours(found: dict[str, Any]) -> bool:
-    """By its tag; a run by hand has no deployment that gives it one, and a parameter that ours have."""
-    return TAG in found["tags"] or (found["deployment_id"] is None and "project" in found["parameters"])
+    """Whether a deployment of ours, or our command, has started it."""
+    return not {TAG, COMMAND_LINE_TAG}.isdisjoint(found["tags"])
 
 
 def _run(found: dict[str, Any]) -> Run:

@@ -42,7 +42,7 @@ def read_server(pool: str, url: str = "") -> ServerSeen:
         with _client(url, RETRIES) as client:
             return _read_server(client, url, ui, pool)
     except httpx.HTTPStatusError as error:
-        fault = _explain_status(error)
+        fault = explain_status(error)
     except (httpx.HTTPError, OSError) as error:
         fault = f"does not answer: {str(error) or type(error).__name__}"
     return ServerSeen(url=url, ui=ui, fault=f"{url} {fault}")
@@ -62,7 +62,8 @@ def _reach(url: str) -> None:
         socket.create_connection((parts.hostname or "", port_of(url)), timeout=CONNECT_TIMEOUT).close()
 
 
-def _explain_status(error: httpx.HTTPStatusError) -> str:
+def explain_status(error: httpx.HTTPStatusError) -> str:
+    """Why a server refused a call, after its address."""
     code = error.response.status_code
     if code in (401, 403):
         return f"refuses us ({code}): set PREFECT_API_AUTH_STRING"

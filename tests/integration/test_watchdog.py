@@ -27,6 +27,7 @@ from deployments.watchdog.judging import AWAITING_SLOT, SetState
 from deployments.watchdog.local import RUN_VARIABLE
 from deployments.watchdog.reading import read_run, read_runs
 from deployments.watchdog.watching import Watch
+from tasks.server.names import COMMAND_LINE_TAG
 from tests.ops import Ops, a_server, until
 from tests.servers import Receiver
 from tierra.status.judging import judge_watchdog
@@ -189,7 +190,7 @@ def test_a_run_by_hand_that_dies_is_marked_and_stays(ops: Ops, watch: Watch) -> 
     watch.heartbeat_seconds = 1
     flow = ops.ask("/flows/", {"name": "train"})["id"]
     by_hand, of_others = (
-        ops.ask("/flow_runs/", {"flow_id": flow, "parameters": given})["id"] for given in ({"project": "rides"}, {})
+        ops.ask("/flow_runs/", {"flow_id": flow, "tags": given})["id"] for given in ([COMMAND_LINE_TAG], [])
     )
     for run in (by_hand, of_others):
         ops.set_state(run, "RUNNING", "Running")
