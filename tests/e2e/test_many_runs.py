@@ -133,6 +133,7 @@ def unlimited(ops: Ops, names: list[str]) -> None:
 def report(ended: list[dict[str, Any]], made: datetime) -> None:
     outcomes = [each["state_name"] for each in ended]
     assert set(outcomes) <= {"Published", "NothingDue", "AlreadyPublished"}, outcomes
+    assert {each["run_count"] for each in ended} == {1}, "one that lived was started again"
     delays = [(datetime.fromisoformat(each["start_time"]) - made).total_seconds() for each in ended]
     counts = json.dumps({name: outcomes.count(name) for name in sorted(set(outcomes))})
     print(f"\n{len(ended)} runs: {counts}; start delay p95 {quantiles(delays, n=20)[-1]:.1f} s")
