@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, PREFEC
 
 from tasks.server.names import TAGGED
 from tasks.server.schedules import read_schedule
+from tasks.server.watchdog import read_trace
 from tierra.status.judging import GRACE_PERIOD
 from tierra.status.seen import DeploymentSeen, PoolSeen, RunSeen, ServerSeen, WorkerSeen
 from tierra.status.server_address import port_of
@@ -89,6 +90,7 @@ def _read_server(client: SyncPrefectClient, url: str, ui: str, pool: str) -> Ser
         late=tuple(run for run in overdue if run.state not in NOT_LATE),
         ended=runs(UNSUCCESSFUL, "END_TIME_DESC") + runs(("COMPLETED",), "END_TIME_DESC"),
         pool=_pool(client, pool),
+        watched=read_trace(client),
     )
 
 
