@@ -21,8 +21,6 @@ RESTART_WINDOW: Final = timedelta(days=1)
 START_HERE, START_ELSEWHERE = timedelta(minutes=1), timedelta(minutes=5)
 # Between the process that sets a state and what we see of it.
 SETTLING_TIME: Final = timedelta(seconds=5)
-# What Prefect sets for a run by hand, which has no deployment to set it.
-HEARTBEAT_BY_HAND: Final = timedelta(seconds=180)
 MISSED_HEARTBEATS: Final = 3
 HAS_PROCESS, HOLDS_SLOT = ("RUNNING", "PAUSED", "CANCELLING"), ("PENDING", "RUNNING", "CANCELLING")
 AWAITING_SLOT: Final = "AwaitingConcurrencySlot"
@@ -116,10 +114,9 @@ def _why_dead(run: Run, signs: Signs, now: datetime) -> str:
     if run.worker == signs.host and run.pid and now - run.since >= SETTLING_TIME:
         return f"Its process {run.pid} on {signs.host} is gone"
     heard = max(run.since, signs.listening_since, signs.heartbeats.get(run.id, run.since))
-    silence = signs.silence if run.deployment else max(signs.silence, MISSED_HEARTBEATS * HEARTBEAT_BY_HAND)
-    if now - heard < silence:
+    if now - heard < signs.silence:
         return ""
-    return f"No sign of life for {silence.total_seconds():.0f} s: its process or its machine is gone"
+    return f"No sign of life for {signs.silence.total_seconds():.0f} s: its process or its machine is gone"
 
 
 def _lives_here(run: Run, signs: Signs) -> bool:

@@ -44,7 +44,6 @@ def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
         patch.setattr("deployments.desired._parameter_form", lambda _: form)
         for name in ("RESTART_DELAY", "START_HERE", "SETTLING_TIME"):
             patch.setattr(judging, name, timedelta(0))
-        patch.setattr(judging, "HEARTBEAT_BY_HAND", timedelta(seconds=1))
         listed = [Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in PROJECTS]
         desired = DesiredState(listed, told.url)
         with open_server(server.url) as api:
