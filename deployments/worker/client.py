@@ -25,11 +25,10 @@ class NotTaken(Exception):
     """No warm parent takes this run, and why."""
 
 
-def hand_over(path: str | None) -> socket.socket:
+def hand_over(parent: socket.socket, path: str | None) -> None:
     """Give environment, folder and standard streams to the parent. Raises NotTaken before anything was started."""
     if not path:
         raise NotTaken(f"{SOCKET_VARIABLE} is not set: the worker was not started with python -m deployments.worker")
-    parent = socket.socket(socket.AF_UNIX)
     parent.settimeout(PATIENCE)
     try:
         parent.connect(path)
@@ -42,7 +41,6 @@ def hand_over(path: str | None) -> socket.socket:
     body = describe_run()
     socket.send_fds(parent, [SIZE.pack(len(body))], [0, 1, 2])
     parent.sendall(body)
-    return parent
 
 
 def describe_run() -> bytes:
@@ -88,13 +86,13 @@ def _forwarder(parent: socket.socket) -> "signal._HANDLER":
 
 def main() -> None:
     """Run the flow run of this environment, and end as it ended."""
-    try:
-        parent = hand_over(os.environ.get(SOCKET_VARIABLE))
-        code = follow(parent)
-    except NotTaken as reason:
-        start_ordinarily(str(reason))
-    else:
-        end_as(code)
+    with socket.socket(socket.AF_UNIX) as parent:
+        try:
+            hand_over(parent, os.environ.get(SOCKET_VARIABLE))
+            return end_as(follow(parent))
+        except NotTaken as error:
+            reason = str(error)
+    start_ordinarily(reason)
 
 
 if __name__ == "__main__":
