@@ -32,6 +32,11 @@ class Ops:
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tierra", "--name", uuid4().hex[:8]]
         return self._start(command, ROOT, f"worker-{len(self.processes)}", environment)
 
+    def warm_worker(self, folder: Path = ROOT, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker with a warm parent, of the checkout in a folder."""
+        command = [sys.executable, "-m", "deployments.worker", "--name", uuid4().hex[:8]]
+        return self._start(command, folder, f"worker-{len(self.processes)}", environment)
+
     def _start(self, command: list[str], folder: Path, name: str, more: dict[str, str]) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, **self.environment, **more}
         with (self.folder / f"{name}.log").open("wb") as log:

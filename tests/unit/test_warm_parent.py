@@ -175,9 +175,7 @@ def test_a_parent_whose_supervisor_is_gone_finishes_its_run_and_ends(here: Warm)
 
 
 @pytest.mark.parametrize("kind", ["thread", "socket"])
-def test_nothing_is_forked_while_a_library_has_something_open(
-    here: Warm, kind: str
-) -> None:
+def test_nothing_is_forked_while_a_library_has_something_open(here: Warm, kind: str) -> None:
     parent, _ = here.parent(TEST_OPEN=kind)
     with socket.socket(socket.AF_UNIX) as ours:
         client.hand_over(ours, here.path)

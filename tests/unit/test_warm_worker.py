@@ -21,12 +21,13 @@ pytestmark = pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")
 WORKER = f"""
 import os, signal, subprocess, sys
 print("worker", os.getpid(), flush=True)
-client = subprocess.Popen([sys.executable, "-I", "-S", {str(CLIENT)!r}])
 def end(*_):
     client.kill()
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
-print("ended with", client.wait(), flush=True)
+for _ in range(int(os.environ.get("TEST_RUNS", 1))):
+    client = subprocess.Popen([sys.executable, "-I", "-S", {str(CLIENT)!r}])
+    print("ended with", client.wait(), flush=True)
 sys.exit(int(os.environ.get("TEST_CODE", 0)))
 """
 RUN = "import os, time; print('run', os.getpid(), os.getppid(), flush=True); time.sleep(60)"
@@ -108,11 +109,12 @@ def test_a_worker_that_is_done_ends_it_well(supervised: Any) -> None:
 
 
 def test_a_killed_parent_is_started_again(supervised: Any) -> None:
-    it = supervised(TEST_CODE="0")
+    it = supervised(TEST_RUNS="2")
     _, run, parent = it.pids()
     os.kill(parent, signal.SIGKILL)
     assert it.find("ended with") == "ended with -9"
-    assert not alive(run)
+    until("the next run", 20, lambda: it.pids()[2] != parent)
+    assert (alive(run), alive(it.pids()[1])) == (False, True)
 
 
 def test_a_parent_that_cannot_start_is_tried_again_after_a_while(supervised: Any) -> None:
