@@ -89,10 +89,9 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as parent:
         try:
             hand_over(parent, os.environ.get(SOCKET_VARIABLE))
-            return end_as(follow(parent))
-        except NotTaken as error:
-            reason = str(error)
-    start_ordinarily(reason)
+            end_as(follow(parent))
+        except NotTaken as reason:
+            start_ordinarily(str(reason))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Runs through the warm worker on a real server: published, cancelled, failed, killed; edits are used by the next run."""
+"""Runs through the warm worker on a real server: published, cancelled, refused, killed; edits are used at once."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from deployments.worker.linux import CAN_FORK
 from tests.e2e.warm_checkout import WarmCheckout, Worker, warm_checkout
+from tests.ops import kill
 from tests.servers import until
 from tests.warm import alive
 
@@ -65,8 +65,32 @@ def test_a_killed_run_crashes_at_once_and_leaves_no_process(here: WarmCheckout, 
     assert here.ops.ended(run)["name"] in ("Published", "AlreadyPublished", "Crashed")
 
 
-def test_lines_and_outcomes_are_those_of_an_ordinary_run(here: WarmCheckout, worker: Worker) -> None:
-    """The same run once through the warm parent and once through a worker without one."""
+def told(here: WarmCheckout, run: str) -> tuple[str, str, list[tuple[int, str]]]:
+    """How a run ended and what is in its log, without what differs from run to run."""
+    state = here.ops.ended(run)
+    # The last lines are sent when the process ends.
+    until("its last line", 20, lambda: any(state["name"] in text for _, text in here.ops.log(run)[-3:]))
+    lines = here.ops.log(run)
+    varying = re.compile(r"'[a-z]+-[a-z]+'|[0-9a-f]{8}-[0-9a-f-]{27}|\d{8}T\d{6}-score-\w+|\d+\.\d s")
+    kept = [(level, varying.sub("...", text)) for level, text in lines if not text.startswith("Worker '")]
+    return state["name"], state["message"], sorted(kept)
+
+
+def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worker: Worker) -> None:
+    forms = [{"partition": "2024-04-05", "dry_run": True}, {"partition": "2013-13-45"}]
+    warm = [told(here, here.ops.run("score/rides", **form)) for form in forms]
+    os.kill(worker.process.pid, signal.SIGSTOP)  # so that it starts no other
+    os.kill(worker.parent(), signal.SIGKILL)
+    os.kill(worker.find("worker")[0], signal.SIGSTOP)
+    plain = here.ops.worker()
+    ordinary = [told(here, here.ops.run("score/rides", **form)) for form in forms]
+    kill(plain)
+    for pid in (worker.find("worker")[0], worker.process.pid):
+        os.kill(pid, signal.SIGCONT)
+    assert [name for name, *_ in warm] == ["DryRun", "InvalidCall"]
+    assert warm == ordinary
+    assert "no warm start for this run" in (here.ops.folder / f"worker-{len(here.ops.processes) - 2}.log").read_text()
+    until("it has a parent again", 30, lambda: worker.find("parent"))
 
 
 def test_asked_to_end_the_worker_leaves_no_process(here: WarmCheckout, worker: Worker) -> None:

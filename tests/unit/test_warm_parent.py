@@ -179,7 +179,7 @@ def test_nothing_is_forked_while_a_library_has_something_open(here: Warm, kind: 
     parent, _ = here.parent(TEST_OPEN=kind)
     with socket.socket(socket.AF_UNIX) as ours:
         client.hand_over(ours, here.path)
-        with pytest.raises(NotTaken, match="another thread: a-pool|open socket"):
+        with pytest.raises(NotTaken, match=r"another thread: a-pool|open socket"):
             client.follow(ours)
     assert parent.wait(10) == 0  # the next one may be better
 

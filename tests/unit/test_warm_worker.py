@@ -1,4 +1,4 @@
-"""`python -m deployments.worker`: a worker and its parent, started again, ended together; with a worker of few lines."""
+"""`python -m deployments.worker`: a worker (here of a few lines) and its parent, started again, ended together."""
 
 import os
 import signal
