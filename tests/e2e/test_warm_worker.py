@@ -71,7 +71,7 @@ def told(here: WarmCheckout, run: str) -> tuple[str, str, list[tuple[int, str]]]
     # The last lines are sent when the process ends.
     until("its last line", 20, lambda: any(state["name"] in text for _, text in here.ops.log(run)[-3:]))
     lines = here.ops.log(run)
-    varying = re.compile(r"'[a-z]+-[a-z]+'|[0-9a-f]{8}-[0-9a-f-]{27}|\d{8}T\d{6}-score-\w+|\d+\.\d s")
+    varying = re.compile(r"'[a-z]+-[a-z]+'|[0-9a-f]{8}-[0-9a-f-]{27}|\d{8}T\d{6}-score-\w+|(done|reused) in \d+\.\d s")
     kept = [(level, varying.sub("...", text)) for level, text in lines if not text.startswith("Worker '")]
     return state["name"], state["message"], sorted(kept)
 

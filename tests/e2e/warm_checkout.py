@@ -87,7 +87,8 @@ class Worker:
 
     def find(self, what: str) -> list[int]:
         """The ids of its processes of one kind: worker, parent, client; children are found as parents too."""
-        words = {"worker": "prefect worker start", "parent": "deployments.worker.parent", "client": "worker/client.py"}
+        words = {"worker": "prefect worker start", "parent": "deployments.worker.parent", "client": "worker/client.py",
+                 "engine": "-m prefect."}  # fmt: skip
         return [pid for pid in members(self.process.pid) if words[what] in _command(pid)]
 
     def parent(self) -> int:
