@@ -20,6 +20,7 @@ LIBRARIES: Final = (
     "prefect.runtime",
     "prefect.deployments.steps.core",
     "prefect.events.worker",
+    "prefect.utilities.visualization",
     "anyio._backends._asyncio",
     "numpy.random",
     "pandas",
