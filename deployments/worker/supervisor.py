@@ -21,6 +21,8 @@ from tasks.server.names import POOL
 from tierra.environment import QUIET
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# A run that was asked for in the UI would wait for up to 13 s, and of many the next four each time.
+OFTEN = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
 # Both together are less than what `make up` and `docker stop` wait before they kill.
 WORKER_TIMEOUT, PARENT_TIMEOUT = 6.0, 3.0
 # A parent that ends before it is ready is started again after a pause that doubles; runs start ordinarily meanwhile.
@@ -64,7 +66,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         # Those of `make up` are asked to end by their mark. Ours are asked by us, once and in order.
         variables = {name: value for name, value in os.environ.items() if name != MARK}
-        self.environment: Mapping[str, str] = {**QUIET, **variables}
+        self.environment: Mapping[str, str] = {**QUIET, **OFTEN, **variables}
         self._selector, self._wakeup = selectors.DefaultSelector(), os.pipe()
         self._old, self._due = list[subprocess.Popen[bytes]](), time.monotonic()
         self._serving: Serving | None = None
