@@ -1,6 +1,7 @@
 """The desired state of the Prefect server: reads the projects and the flows, no server."""
 
 import importlib
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from prefect.utilities.callables import parameter_schema
 
 from deployments.alert import Alert
 from deployments.automations import plan_automations
-from deployments.plan import Deployment, load_projects, plan
+from deployments.plan import Deployment, load_projects, plan, run_command
 from deployments.times import times_of
 from tasks.server.names import POOL
 from tierra.errors import Misconfigured
@@ -55,8 +56,9 @@ def desired_fields(deployment: Deployment) -> dict[str, Any]:
         "concurrency": {"limit": 1, "collision_strategy": "ENQUEUE"},
         "pool": POOL,
         "environment": deployment.environment,
-        # Workers run flows in the folder that `tierra deploy` ran in.
+        # Workers run flows in the folder that `tierra deploy` ran in, by the same Python.
         "folder": str(Path.cwd()),
+        "command": run_command(sys.executable, str(Path.cwd())),
         "form": schema,
     }
 

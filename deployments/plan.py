@@ -1,5 +1,6 @@
 """The deployments that the projects ask for. Planning is pure: projects in, deployments out."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,12 @@ def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS
     """A deployment of each of the flows for each project, in the order of their names, and one `status` for all."""
     listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in FLOWS]
     return [*listed, _status(heartbeat_seconds)] if listed else []
+
+
+def run_command(python: str, folder: str) -> str:
+    """What a worker starts for each run, as a shell would read it: the client of the warm parent."""
+    # A command of its own also spares a run Prefect's supervisor of workspaces, an interpreter that imports Prefect.
+    return shlex.join([python, "-I", "-S", f"{folder}/deployments/worker/client.py"])
 
 
 def load_projects(folder: Path, overlay: str | None = None) -> list[Project]:

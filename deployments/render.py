@@ -6,12 +6,14 @@ from typing import Any
 
 import yaml
 
-from deployments.plan import Deployment, load_projects, plan
+from deployments.plan import Deployment, load_projects, plan, run_command
 from deployments.times import times_of
 from tasks.server.names import POOL
 from tierra.project.schedule import When
 
 FILE = Path("prefect.yaml")
+FOLDER = "{{ $PWD }}"
+COMMAND = run_command(f"{FOLDER}/.venv/bin/python", FOLDER)
 HEAD = """\
 # Rendered from the projects by `make render`; edit projects/*/project.yaml instead.
 # `tierra deploy` puts the same on a server, with the automations; this file is for `prefect deploy --all`.
@@ -23,7 +25,7 @@ def render(deployments: list[Deployment]) -> str:
     content = {
         "name": "tierra",
         # Workers run flows in the folder that `prefect deploy` was run in.
-        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $PWD }}"}}],
+        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": FOLDER}}],
         "deployments": [_entry(each) for each in deployments],
     }
     return HEAD + yaml.safe_dump(content, sort_keys=False, width=110)
@@ -38,7 +40,7 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
         "parameters": deployment.parameters,
         "schedules": [_schedule(each) for each in deployment.times],
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
-        "work_pool": {"name": POOL, "job_variables": {"env": deployment.environment}},
+        "work_pool": {"name": POOL, "job_variables": {"command": COMMAND, "env": deployment.environment}},
     }
 
 

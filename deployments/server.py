@@ -90,7 +90,7 @@ class Server:
             concurrency_limit=fields["concurrency"]["limit"],
             concurrency_options=ConcurrencyOptions(collision_strategy=fields["concurrency"]["collision_strategy"]),
             work_pool_name=fields["pool"],
-            job_variables={"env": fields["environment"]},
+            job_variables={"env": fields["environment"], "command": fields["command"]},
             pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": fields["folder"]}}],
             parameter_openapi_schema=fields["form"],
             enforce_parameter_schema=True,
@@ -153,6 +153,7 @@ def current_fields(found: DeploymentResponse) -> dict[str, Any]:
         },
         "pool": found.work_pool_name,
         "environment": found.job_variables.get("env", {}),
+        "command": found.job_variables.get("command"),
         "folder": next(iter(steps[0].values()), {}).get("directory"),
         "form": found.parameter_openapi_schema,
     }

@@ -36,6 +36,11 @@ class Ops:
         """Start a watchdog over our runs."""
         return self._start([sys.executable, "-m", "deployments.watchdog"], ROOT, f"watchdog-{len(self.processes)}", {})
 
+    def warm_worker(self, folder: Path = ROOT, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker with a warm parent, of the checkout in a folder."""
+        command = [sys.executable, "-m", "deployments.worker", "--name", uuid4().hex[:8]]
+        return self._start(command, folder, f"worker-{len(self.processes)}", environment)
+
     def _start(self, command: list[str], folder: Path, name: str, more: dict[str, str]) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, **self.environment, **more}
         with (self.folder / f"{name}.log").open("wb") as log:

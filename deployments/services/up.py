@@ -2,7 +2,6 @@
 
 import fcntl
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ from deployments.services.addresses import (
 )
 from deployments.services.health import find_fault
 from deployments.services.processes import Service, Services
-from tasks.server.names import POOL
 from tierra.cli.console import out, pairs, people, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
@@ -114,9 +112,7 @@ def _start_watchdog(services: Services) -> None:
 
 def _start_worker(services: Services) -> None:
     with _step("worker"):
-        # One name a machine: else each start would leave one more worker on the pool's page.
-        name = socket.gethostname()
-        worker = services.start("worker", "-m", "prefect", "worker", "start", "--pool", POOL, "--name", name)
+        worker = services.start("worker", "-m", "deployments.worker")
         services.wait(worker, lambda: _has_started(worker))
 
 

@@ -99,8 +99,20 @@ def test_only_named_files_reach_the_image() -> None:
 
 def test_the_image_starts_a_worker_that_can_be_asked_for_its_health() -> None:
     (command,) = given("CMD")
+    assert "deployments.worker" in command
     assert "--with-healthcheck" in command
     assert re.findall(r"-m ([\w.]+)", given("HEALTHCHECK")[0]) == ["deployments.services.health"]
+
+
+def test_nobody_compiles_what_was_compiled_once() -> None:
+    """The bytecode of packages and of our own folders is in the image, is made by `make install`, and is used."""
+    assert all("--compile" in run for run in [*given("RUN"), *MAKEFILE.splitlines()] if "poetry install" in run.lower())
+    folders = {rest.split()[-1] for rest in given("COPY") if "." not in rest}
+    (ours,) = [run for run in given("RUN") if "compileall" in run]
+    assert folders <= set(ours.split())
+    assert position("RUN", "python -m compileall") > position("COPY", "projects")
+    files = [ROOT / "Dockerfile", *(ROOT / ".github").rglob("*.yml"), *ROOT.glob("compose*.yaml")]
+    assert [file.name for file in files if "PYTHONDONTWRITEBYTECODE" in file.read_text()] == []
 
 
 def test_the_image_keeps_results_to_itself() -> None:
@@ -198,9 +210,8 @@ def test_modules_that_containers_run_are_in_the_image() -> None:
     commands = [service.get("command", []) for service in SERVICES.values()]
     commands += [service["healthcheck"].get("test", []) for service in SERVICES.values()]
     ours = {command[command.index("-m") + 1] for command in commands if "-m" in command}
-    assert ours == {
-        "http.server", "deployments.services.health", "deployments.watchdog", "deployments.watchdog.health",
-    }  # fmt: skip
+    services = {"deployments.watchdog", "deployments.watchdog.health", "deployments.worker"}
+    assert ours == {"http.server", "deployments.services.health", *services}
     assert SERVICES["deploy"]["command"] == ["tierra", "deploy"]
 
 

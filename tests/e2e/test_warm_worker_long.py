@@ -1,0 +1,116 @@
+"""The warm worker over hundreds of runs, and while whatever it consists of is killed."""
+
+import os
+import random
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.worker.linux import CAN_FORK
+from tests.e2e.warm_checkout import WarmCheckout, Worker, warm_checkout
+from tests.ops import ENDED
+from tests.servers import until
+from tests.warm import alive
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs"),
+]
+RUNS, KILLS = int(os.environ.get("WARM_RUNS", 200)), int(os.environ.get("WARM_KILLS", 30))
+VICTIMS = ("client", "child", "parent", "worker", "supervisor")
+# A run that a dead worker took and never started is handed out again after five minutes, once a day; then minutes more.
+LONGEST = 1200
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCheckout]:
+    settings = {"TIERRA_HEARTBEAT_SECONDS": "30", "TIERRA_CLOCK": "2024-04-29T03:00:00+00:00"}
+    with warm_checkout(tmp_path_factory.mktemp("warm"), **settings) as made:
+        yield made
+
+
+def test_many_runs_leave_the_parent_as_it_was_no_child_and_every_line(here: WarmCheckout) -> None:
+    worker = here.start()
+    lines, memory = list[list[str]](), list[int]()
+    parent = worker.parent()
+    for number in range(RUNS):
+        run = here.ops.run("score/rides", partition="2024-04-29")
+        assert here.ops.ended(run)["name"] == ("Published" if number == 0 else "AlreadyPublished")
+        until("its process has ended", 30, lambda: not worker.runs(), every=0.05)  # its last lines are sent by then
+        lines.append(
+            sorted(re.sub(r"[\d.]+ s$|'[\w-]+'|\S+-score-\S+|\S{36}", "", text) for _, text in here.ops.log(run))
+        )
+        memory.append(worker.memory())
+    assert worker.parent() == parent
+    assert [each for each in lines[1:] if each != lines[1]] == []
+    grown = memory[-1] / memory[4] - 1
+    print(
+        f"\n{RUNS} runs of {len(lines[1])} lines; the parent: {memory[4]:,} kB, at last {memory[-1]:,} ({grown:+.1%})"
+    )
+    worker.process.terminate()
+    worker.process.wait(15)
+    assert abs(grown) <= 0.05
+
+
+def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_each_run_ends(here: WarmCheckout) -> None:
+    chance = random.Random(seed := int(os.environ.get("WARM_SEED", time.time())))
+    which = here.ops.deployment("score/rides")["id"]
+    here.ops.call("PATCH", f"/deployments/{which}", {"concurrency_limit": 100})  # a dead run must not hold up the next
+    worker, runs = here.start(), dict[str, str]()
+    for number in range(KILLS):
+        day = f"2024-{3 + number // 28:02}-{1 + number % 28:02}"
+        runs[day] = here.ops.run("score/rides", partition=day)
+        victim = VICTIMS[number % len(VICTIMS)]
+        if victim in ("client", "child"):
+            until("there is one", 60, lambda: worker.find("client"), every=0.02)
+        time.sleep(chance.uniform(0, 3))
+        killed = kill_one(worker, victim)
+        print(f"{day} {victim} {killed}", flush=True)
+        if victim in ("worker", "supervisor") and killed:
+            worker.process.wait(20)
+            worker = here.start()
+    began = time.monotonic()
+    until(
+        "every run ended", LONGEST, lambda: all(here.ops.state(run)["type"] in ENDED for run in runs.values()), every=5
+    )
+    until("every day is there", LONGEST, lambda: published(here, runs) == {day: ["1"] for day in runs}, every=5)
+    ends = {day: here.ops.states(run) for day, run in runs.items()}
+    print(f"\nseed {seed}: settled after {time.monotonic() - began:.0f} s", *map(str, ends.items()), sep="\n")
+    assert {states[-1] for states in ends.values()} <= {"Published", "AlreadyPublished"}
+    worker.process.terminate()
+    assert worker.process.wait(15) == 0
+    assert [pid for pid in everything() if alive(pid)] == []
+
+
+def published(here: WarmCheckout, runs: dict[str, str]) -> dict[str, list[str]]:
+    """The generations of each day that was asked for."""
+    found = [each.split("/") for each in here.published()]
+    return {day: [generation for known, generation in found if known == day] for day in runs}
+
+
+def kill_one(worker: Worker, victim: str) -> int | None:
+    """The process that was killed, if there was one."""
+    found = {"child": worker.runs, "parent": lambda: [worker.parent()], "supervisor": lambda: [worker.process.pid]}
+    pids = found.get(victim, lambda: worker.find(victim))()
+    if pids:
+        os.kill(pids[0], signal.SIGKILL)
+        return pids[0]
+    return None
+
+
+def everything() -> list[int]:
+    """The processes of warm workers on this machine whose checkout is a test's."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words, variables = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"deployments" in words and b"TEST_GATE=" in variables:
+            found.append(int(folder.name))
+    return found
