@@ -100,7 +100,7 @@ class Installation:
     def end(self, file: Path, *program: str) -> tuple[Cost, str]:
         """What a program of ours takes, and what it says at its end; nothing it keeps is there the next time."""
         self.take(file)
-        with self._kept():
+        with self.kept():
             cost, said = python("-m", *program, "rides", env=self.settings)
         assert said["end"] in ("Published", "Promoted"), said
         return cost, said["said"]
@@ -111,7 +111,8 @@ class Installation:
         _, said = python("-m", "tests.bench.child", "train", "rides", env=self.settings)
         assert said["end"] == "Promoted", said
 
-    def _kept(self) -> "_Restored":
+    def kept(self) -> "_Restored":
+        """A block after which nothing is kept that was made in it."""
         return _Restored(self.folder / "var")
 
 
