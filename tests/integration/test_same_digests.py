@@ -4,13 +4,20 @@ A digest that changes without its rows makes every published day stale after an 
 these must change, say so in the changelog: each day of `lookback` is then scored again, older ones are reported.
 """
 
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project, write_warehouse, zones
 from tests.direct import score_directly, train_directly
+from tierra.data.file_source import FileReader
+from tierra.data.window import Window
+from tierra.errors import Broken
+from tierra.model.champions import Champions
 from tierra.store.predictions import Manifest, generations, read_manifest
 from tierra.workspace import open_workspace
 
@@ -47,19 +54,53 @@ def spec(source: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("source", [FILE, DATABASE], ids=["file", "database"])
-def test_the_same_rows_have_the_digests_they_had_before(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, Any]
-) -> None:
-    folder = write_project(workspace / "projects" / "rides", spec(source), features=PREPARE)
-    zones().to_csv(folder / "zones.csv", index=False)
+@pytest.fixture
+def train(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """Train a project over a source."""
     monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", write_warehouse(workspace / "w.db", rides=rides()))
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
-    train_directly("rides")
+
+    def trained(source: dict[str, Any]) -> None:
+        folder = write_project(workspace / "projects" / "rides", spec(source), features=PREPARE)
+        zones().to_csv(folder / "zones.csv", index=False)
+        train_directly("rides")
+
+    return trained
+
+
+@pytest.mark.parametrize("source", [FILE, DATABASE], ids=["file", "database"])
+def test_the_same_rows_have_the_digests_they_had_before(
+    train: Callable[[dict[str, Any]], None], source: dict[str, Any]
+) -> None:
+    train(source)
     score_directly("rides")
     assert {day: digests(manifest) for day, manifest in published().items()} == BEFORE
     again, _ = score_directly("rides")
     assert again.outcome == "NothingDue"
+
+
+def test_a_run_of_two_days_reads_them_and_loads_its_champion_once(train: Callable[[dict[str, Any]], None]) -> None:
+    train(FILE)
+    with (
+        patch.object(Champions, "load", autospec=True, side_effect=Champions.load) as load,
+        patch.object(FileReader, "batches", autospec=True, side_effect=FileReader.batches) as batches,
+    ):
+        score_directly("rides")
+    windows = [call.args[2] for call in batches.call_args_list if call.args[0].where.startswith("source rides")]
+    # The first counts the rows of the days that are due.
+    assert windows[1:] == [Window(date(2024, 4, 21), date(2024, 4, 30))]
+    assert load.call_count == 1
+
+
+def test_a_model_that_was_changed_between_two_runs_of_a_process_is_refused(
+    workspace: Path, train: Callable[[dict[str, Any]], None]
+) -> None:
+    train(FILE)
+    score_directly("rides", "2024-04-28")
+    for file in (workspace / "var" / "store" / "models").glob("*.skops"):
+        file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(Broken, match="artifact-tampered"):
+        score_directly("rides", "2024-04-29")
 
 
 def published() -> dict[str, Manifest]:
