@@ -30,13 +30,8 @@ class Message:
 
     @classmethod
     def failed(cls) -> "Message":
-        """A run failed for good: its retries ran out, or nothing could be retried."""
+        """A run failed for good: its retries ran out, nothing could be retried, or it died at each start."""
         return cls._of_run(WHAT, REASON)
-
-    @classmethod
-    def crashed(cls) -> "Message":
-        """A run was killed each time it was started, or could not be started."""
-        return cls._of_run("flow.name ~ ' crashed and is given up'", REASON)
 
     @classmethod
     def overdue(cls, deployment: Deployment, longest: timedelta) -> "Message":

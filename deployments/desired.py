@@ -23,7 +23,6 @@ class DesiredState:
     """The deployments of a checkout, and where its alerts are sent."""
 
     planned: list[Deployment]
-    heartbeat_seconds: int
     webhook: str | None = field(default=None, repr=False)
     block: str | None = None
 
@@ -34,14 +33,14 @@ class DesiredState:
 
     def automations(self, alert: Alert | None) -> dict[str, AutomationCore]:
         """The automations by name."""
-        return {each.name: each for each in plan_automations(self.planned, self.heartbeat_seconds, alert)}
+        return {each.name: each for each in plan_automations(self.planned, alert)}
 
 
 def read_desired_state(settings: Settings) -> DesiredState:
     """What the projects of this checkout ask for. Raises Misconfigured at the first broken project file."""
     url = settings.alert_webhook.get_secret_value() if settings.alert_webhook else None
     planned = plan(load_projects(settings.projects, settings.overlay), settings.heartbeat_seconds)
-    return DesiredState(planned, settings.heartbeat_seconds, url, settings.alert_block)
+    return DesiredState(planned, url, settings.alert_block)
 
 
 def desired_fields(deployment: Deployment) -> dict[str, Any]:

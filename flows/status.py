@@ -1,4 +1,4 @@
-"""The status of every project as a page in the UI, written again every quarter of an hour."""
+"""The status of every project as a page in the UI, written at once; the watchdog writes it every quarter of an hour."""
 
 from typing import Any
 
@@ -6,14 +6,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.run.page import as_state
-from tasks.status import collect_status, emit_paused_events, show_status
+from tasks.run.station import station
+from tasks.status import emit_paused, read_for_page, write_status
 from tierra.workspace import open_workspace
 
 
 @flow(name="status", flow_run_name="status")
 def status() -> State[Any]:
     """Look at the stores and the server, write the page, and emit an event for what is paused."""
-    seen = collect_status(open_workspace())
-    show_status(seen)
-    emit_paused_events(seen)
+    seen = station(read_for_page)(open_workspace())
+    station(write_status)(seen)
+    station(emit_paused)(seen)
     return as_state(seen)

@@ -1,11 +1,15 @@
-"""The status: reads the stores and the server, judges them, and shows the result in the UI."""
+"""The status: reads the stores and the server, judges them, and shows the result in the UI.
+
+The watchdog does so every quarter of an hour, the flow `status` when somebody starts it.
+"""
 
 from datetime import UTC, datetime
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.events import emit_event
+from prefect.runtime import flow_run
 
-from tasks.run.station import station
 from tasks.server.names import POOL
 from tasks.server.reading import read_server
 from tierra.errors import Misconfigured
@@ -32,21 +36,19 @@ def read_status(project: str | None = None) -> Status:
     return compose(stores, server, POOL, datetime.now(UTC), single_project=project is not None)
 
 
-@station
-def collect_status(workspace: Workspace) -> Status:
-    """The status read inside a run, from the server that the run reports to."""
-    stores = read_stores(workspace)
-    return compose(stores, read_server(POOL), POOL, datetime.now(UTC))
+def read_for_page(workspace: Workspace) -> Status:
+    """The status as the page shows it, from the server that this process talks to."""
+    return compose(read_stores(workspace), read_server(POOL), POOL, datetime.now(UTC))
 
 
-@station
-def show_status(status: Status) -> None:
-    """Write the status page as an artifact."""
-    create_markdown_artifact(write_page(status), key=KEY, description=status.sentence)
+def write_status(status: Status) -> None:
+    """Write the status page as an artifact, of the run that writes it if there is one."""
+    page = {"key": KEY, "type": "markdown", "data": write_page(status), "description": status.sentence}
+    with get_client(sync_client=True) as client:
+        client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run.id))
 
 
-@station
-def emit_paused_events(status: Status) -> None:
+def emit_paused(status: Status) -> None:
     """Emit an event for each paused deployment; an automation sends the message."""
     for each in status.paused:
         resource = {

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from typer.testing import CliRunner, Result
 
-from tasks.server.names import POOL
+from tasks.server.names import POOL, WATCHDOG
 from tests.champions import keep_champion
 from tests.servers import call_api
 from tierra.cli.commands import app
@@ -44,8 +44,10 @@ class Operations:
         return made
 
     def work(self) -> None:
-        """A worker says that it is there."""
+        """A worker says that it is there, and a watchdog that it looked."""
         self.post(f"/work_pools/{POOL}/workers/heartbeat", name="one", heartbeat_interval_seconds=30)
+        self.delete(f"/variables/name/{WATCHDOG}")
+        self.post("/variables/", name=WATCHDOG, value=datetime.now(UTC).isoformat())
 
     def end(self, deployment: str, kind: str, name: str, message: str = "") -> str:
         """A run of a deployment that ended like this."""

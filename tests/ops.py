@@ -32,6 +32,10 @@ class Ops:
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tierra", "--name", uuid4().hex[:8]]
         return self._start(command, ROOT, f"worker-{len(self.processes)}", environment)
 
+    def watchdog(self) -> "subprocess.Popen[bytes]":
+        """Start a watchdog over our runs."""
+        return self._start([sys.executable, "-m", "deployments.watchdog"], ROOT, f"watchdog-{len(self.processes)}", {})
+
     def _start(self, command: list[str], folder: Path, name: str, more: dict[str, str]) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, **self.environment, **more}
         with (self.folder / f"{name}.log").open("wb") as log:

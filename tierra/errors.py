@@ -7,7 +7,10 @@ TierraError
 │   └── SourceNotReady    exit 3  transient: the partition is still being loaded
 ├── NoChampion            exit 4  no model has been registered yet
 ├── Broken                exit 1  something is tampered with, unreadable or full
-└── Unavailable           exit 1  transient: network, lock, throttling, 5xx
+├── Unavailable           exit 1  transient: network, lock, throttling, 5xx
+├── Stopped             exit 143  the process was asked to end (SIGTERM)
+│   └── Cancelled       exit 130  a person stopped the run
+└── Failed                exit 1  a bug, with its traceback in the log
 
 `REMEDIES` is the catalogue: every code with what to do about it.
 """
@@ -142,6 +145,9 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-unpublished": "Score it first: tierra score",
     "snapshot-missing": "Run again; the object is rebuilt",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
+    # a run
+    "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",
+    "run-failed": "Give the traceback in the log to whoever wrote the code",
     "several": "See each line",
 }
 
@@ -232,6 +238,22 @@ class Unavailable(TierraError):
     """A server, a lock or the network failed for now; the same call may succeed later."""
 
     transient = True
+
+
+class Stopped(TierraError):
+    """The run's process was asked to end before the run was over."""
+
+    exit_code = 143
+
+
+class Cancelled(Stopped):
+    """A person stopped the run."""
+
+    exit_code = 130
+
+
+class Failed(TierraError):
+    """A bug: an error that is none of ours ended the run."""
 
 
 def first_line(error: BaseException) -> str:

@@ -86,7 +86,7 @@ class Journal:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the journal was opened."""
+        """Seconds since the run began."""
         return time.perf_counter() - self.started
 
     def facts(self, kind: type[F]) -> list[F]:
@@ -113,6 +113,7 @@ class Watcher:
 _journal: ContextVar[Journal | None] = ContextVar("journal", default=None)
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 _watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
+_start: ContextVar[float | None] = ContextVar("start", default=None)
 
 
 @contextmanager
@@ -126,9 +127,19 @@ def watching(watcher: Watcher) -> Iterator[None]:
 
 
 @contextmanager
+def started_at(moment: float) -> Iterator[None]:
+    """Count the time of the run inside the block from a moment of `time.perf_counter`, such as its process's start."""
+    token = _start.set(moment)
+    try:
+        yield
+    finally:
+        _start.reset(token)
+
+
+@contextmanager
 def open_journal(run_id: str = "", attempt: int = 1) -> Iterator[Journal]:
     """Collect the stations of the run inside the block."""
-    journal = Journal(run_id=run_id, attempt=attempt)
+    journal = Journal(run_id=run_id, attempt=attempt, started=_start.get() or time.perf_counter())
     token = _journal.set(journal)
     try:
         yield journal

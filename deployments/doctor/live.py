@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,14 +13,16 @@ from deployments.doctor.api import Api
 from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.machine import TELEMETRY
 from deployments.doctor.variables import find_database
-from tasks.server.names import POOL, TAGGED
+from tasks.server.names import POOL, TAGGED, WATCHDOG
+from tierra.status.judging import judge_watchdog
 from tierra.status.server_address import is_loopback, port_of
 
-DATABASE, AUTH, CLOCK, TELEMETRY_OFF = (
+DATABASE, AUTH, CLOCK, TELEMETRY_OFF, WATCHED = (
     DoctorCheck("database"),
     DoctorCheck("auth"),
     DoctorCheck("clock"),
     DoctorCheck("telemetry"),
+    DoctorCheck("watchdog"),
 )
 CLOCK_TOLERANCE: Final = 5
 
@@ -33,6 +36,7 @@ def check_live(api: Api) -> Iterator[Finding]:
     yield check_auth(api)
     yield check_clock(api)
     yield check_telemetry(api, server)
+    yield check_watchdog(api)
 
 
 def check_database(api: Api, kind: str) -> Finding:
@@ -89,6 +93,16 @@ def check_telemetry(api: Api, server: dict[str, Any]) -> Finding:
     if sending:
         return TELEMETRY_OFF.broken(f"runs of {', '.join(sending)} do not switch it off", "Run `tierra deploy`")
     return TELEMETRY_OFF.ok(f"off in the server and in {len(tagged)} deployments")
+
+
+def check_watchdog(api: Api) -> Finding:
+    """Whether a watchdog has looked at the runs of late."""
+    body = api.get(f"/variables/name/{WATCHDOG}").body
+    looked = body.get("value") if isinstance(body, dict) else None
+    check = judge_watchdog(datetime.fromisoformat(looked) if looked else None, datetime.now(UTC))
+    if check.level == "green":
+        return WATCHED.ok(check.what)
+    return WATCHED.warning(check.what, "`make up` starts one")
 
 
 def _has_telemetry_off(deployment: dict[str, Any]) -> bool:

@@ -46,7 +46,8 @@ SETTINGS = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
 }
-ERROR = re.compile(r"^\s*(?:[\w.]*\.)?(\w*(?:Error|Exception))\b.*")
+# An exception's line, or a line of a log at that level.
+ERROR = re.compile(r"^\s*(?:[\w.]*\.)?(\w*(?:Error|Exception))\b.*|.*\b(?:ERROR|CRITICAL|FATAL)\b")
 
 
 @dataclass

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -16,6 +17,17 @@ from tierra.status.server_address import is_loopback, port_of
 
 MLFLOW_URL = "http://127.0.0.1:5000"
 RECEIPTS_URL = "http://127.0.0.1:4300"
+
+# How we run Prefect's server: what nothing of ours waits for is done less often (docs/decisions/0020).
+SERVER: Final = {
+    # A run whose slot a new server does not know is ended by Prefect.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT30S",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+}
 
 
 class ServerSettings(BaseSettings):
@@ -111,6 +123,7 @@ def make_environment(settings: Settings, server: ServerSettings, addresses: Addr
     """The environment of every service: defaults that the environment overrides, and fixed values."""
     defaults = {
         **QUIET,
+        **SERVER,
         "PYTHONUNBUFFERED": "1",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # ten processes that are not needed
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",

@@ -12,11 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from deployments.doctor.throwaway import find_last_error
 from tierra.errors import Broken
 
 # Children inherit it, whatever their session or group, so the runs of a worker are found too.
 MARK = "TIERRA_UP"
 STOP_TIMEOUT = 15.0
+# Before a service that died is started again: it was killed once, or its port, database or code is at fault.
+RESTART_DELAYS = (0.0, 2.0, 4.0, 8.0, 16.0)
+# One that lived this long had nothing wrong with its start.
+STABLE_AFTER = 60.0
+LEFTOVERS_TIMEOUT = 3.0
 
 
 @dataclass
@@ -29,9 +35,13 @@ class Service:
     log: Path
     mark: str
     process: "subprocess.Popen[bytes]" = field(init=False)
+    started: float = field(default=0.0, init=False)
+    deaths: int = field(default=0, init=False)  # in a row, each soon after its start
+    start_again_at: float | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start the process; its output goes to its log, and the last log is kept as `.previous`."""
+        self.started, self.start_again_at = time.monotonic(), None
         if self.log.is_file():
             self.log.replace(self.log.with_suffix(".previous.log"))
         with self.log.open("wb") as log:
@@ -48,6 +58,24 @@ class Service:
         """The last lines it printed."""
         printed = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []
         return [line.strip() for line in printed if line.strip()][-lines:]
+
+    def why_ended(self) -> str:
+        """How it ended, and the last line of its log that tells of an error; else its last line."""
+        code = self.process.returncode
+        if code < 0:  # what it printed before says nothing about that
+            return f"was killed by {signal.Signals(-code).name}"
+        printed = self.tail(200)
+        last = printed[-1] if printed else "it printed nothing"
+        return f"ended with {code}: {find_last_error(os.linesep.join(printed)) or last}"
+
+    def note_death(self) -> None:
+        """Count a death, and set when to start again. Raises Broken when it dies again and again."""
+        lived = time.monotonic() - self.started
+        self.deaths = self.deaths + 1 if lived < STABLE_AFTER else 1
+        if self.deaths > len(RESTART_DELAYS):
+            what = f"the service {self.name} died {self.deaths} times, each within a minute, and {self.why_ended()}"
+            raise Broken("service-stopped", f"{what} ({self.log})")
+        self.start_again_at = time.monotonic() + RESTART_DELAYS[self.deaths - 1]
 
     def stop(self) -> None:
         """Stop the process and all it started, by force after a timeout."""
@@ -93,7 +121,9 @@ class Services:
         while not ready():
             self.check()
             if time.monotonic() > end:
-                raise Broken("service-silent", _describe(service, f"is not ready after {seconds:.0f} s"))
+                last = (service.tail() or ["it printed nothing"])[0]
+                what = f"{service.name} is not ready after {seconds:.0f} s: {last} ({service.log})"
+                raise Broken("service-silent", what)
             time.sleep(0.2)
 
     def finish(self, name: str, *command: str) -> None:
@@ -104,22 +134,48 @@ class Services:
             self.check()
             time.sleep(0.1)
         if service.process.returncode:
-            raise Broken("service-stopped", _describe(service, f"ended with {service.process.returncode}"))
+            raise _broken(service)
 
     def check(self) -> None:
-        """Raises Broken, with the last line of its log, when a service has ended."""
+        """Raises Broken, with the reason, when a service has ended."""
         for service in self._services:
-            if (code := service.process.poll()) is not None:
-                raise Broken("service-stopped", _describe(service, f"ended with {code}"))
+            if service.process.poll() is not None:
+                raise _broken(service)
+
+    def revive(self, parent_of_runs: str) -> Iterator[str]:
+        """Start again what has ended; what is done, in lines for people. Raises Broken when it is of no use.
+
+        What a service leaves behind is ended first, as it may hold its port; but not the runs of the worker, which live
+        on without it.
+        """
+        for service in self._services:
+            if service.process.poll() is None:
+                continue
+            if service.start_again_at is None:
+                service.note_death()
+                yield f"{service.name} {service.why_ended()}"
+            if time.monotonic() >= (service.start_again_at or 0):
+                if service.name != parent_of_runs:
+                    stop_marked(service.mark, LEFTOVERS_TIMEOUT)
+                service.start()
+                yield f"{service.name} is started again"
 
     def _make(self, name: str, *command: str, **environment: str) -> Service:
         mark, log = f"{self._token}:{name}", self._logs / f"{name}.log"
         return Service(name, [sys.executable, *command], {**self._environment, **environment}, log, mark)
 
 
-def _describe(service: Service, what: str) -> str:
-    last = service.tail()[-1:]
-    return f"{service.name} {what}: {last[0] if last else 'it printed nothing'} ({service.log})"
+def _broken(service: Service) -> Broken:
+    return Broken("service-stopped", f"the service {service.name} {service.why_ended()} ({service.log})")
+
+
+def read_variable(name: str) -> dict[int, str]:
+    """An environment variable of each process of ours, as it was at its start; empty where it was not set."""
+    found = {}
+    for pid, variables in _environments():
+        _, _, rest = (b"\0" + variables.replace(b" ", b"\0")).partition(f"\0{name}=".encode())
+        found[pid] = rest.partition(b"\0")[0].decode(errors="replace")
+    return found
 
 
 def find_marked(mark: str) -> list[int]:

@@ -7,6 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+
+from rich.markup import escape
 
 from deployments.services.addresses import (
     Addresses,
@@ -23,6 +26,7 @@ from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
 from tierra.status.server_address import address_file, port_of
 
+WORKER = "worker"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,7 +49,7 @@ def main() -> int:
 
 
 def run_services(settings: Settings) -> None:
-    """Start the services one after the other, and watch them until one ends."""
+    """Start the services one after the other, and start again what ends."""
     with _single_instance(settings):
         server = load_server_settings()
         addresses = plan_addresses(settings, server)
@@ -55,11 +59,13 @@ def run_services(settings: Settings) -> None:
         with Services(settings.root / "logs", environment, address_file(settings)) as services, _cleanup(settings):
             _start_pages(services, settings, addresses)
             _deploy(services)
+            _start_watchdog(services)
             _start_worker(services)
             address_file(settings).write_text(addresses.api + "\n")
             _print_addresses(settings, addresses)
             while True:
-                services.check()
+                for line in services.revive(parent_of_runs=WORKER):
+                    people.print(f"{datetime.now():%H:%M:%S}  {escape(line)}", highlight=False)
                 time.sleep(0.5)
 
 
@@ -97,6 +103,13 @@ def _start_receipts(services: Services, settings: Settings, address: str) -> Ser
 def _deploy(services: Services) -> None:
     with _step("deployments"):
         services.finish("deploy", "-c", "from tierra.cli.commands import main; main()", "deploy")
+
+
+def _start_watchdog(services: Services) -> None:
+    # Before the worker, so that it is stopped after it.
+    with _step("watchdog"):
+        watchdog = services.start("watchdog", "-m", "deployments.watchdog")
+        services.wait(watchdog, lambda: any("watching" in line for line in watchdog.tail(20)))
 
 
 def _start_worker(services: Services) -> None:

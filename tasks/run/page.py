@@ -3,19 +3,22 @@
 import inspect
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 from loguru import logger
+from prefect import states
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
 
+from tasks.run.ending import run_to_end
 from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
-from tierra.errors import Misconfigured, TierraError
+from tierra.errors import Cancelled, Failed, Misconfigured
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
 from tierra.report.finished_run import FinishedRun
@@ -31,18 +34,18 @@ def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, 
 
     The body is handed the run's workspace, opened once, before the flow's own
     parameters. An error of ours ends the run as a failed state named after its kind,
-    never as a traceback; any other error is a bug and passes through.
+    never as a traceback. What stops a run, and any other error, which is a bug, has its
+    page too and passes through.
     """
 
     @wraps(body)
     def run(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         try:
-            outcome = _run(body, *args, **kwargs)
-            announce_end(outcome)
-            return as_state(outcome)
+            return as_state(_run(body, *args, **kwargs))
         finally:
             # A process may end right after its run, and a bug's last lines are those one looks for.
-            flush_run_logs()
+            if _is_in_prefect():
+                flush_run_logs()
 
     # Prefect reads the flow's parameters from its signature.
     _, *parameters = inspect.signature(body).parameters.values()
@@ -60,9 +63,11 @@ def run_name() -> str:
 
 def as_state(outcome: Outcome) -> State[Any]:
     """The named state of a run's end: green for what was expected, red with one line otherwise."""
+    if isinstance(outcome, Cancelled):
+        return states.Cancelled(name=outcome.name, message=_message(outcome))
     if outcome.error:
-        return Failed(name=outcome.name, message=_message(outcome), data=outcome.error)
-    return Completed(name=outcome.name, message=_message(outcome), data=outcome)
+        return states.Failed(name=outcome.name, message=_message(outcome), data=outcome.error)
+    return states.Completed(name=outcome.name, message=_message(outcome), data=outcome)
 
 
 def artifact_key(flow: str, project: str) -> str:
@@ -75,15 +80,38 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
     try:
         workspace = open_workspace()
     except Misconfigured as error:
+        announce_end(error)
         return error
     set_up_run_logs(workspace.settings)
+
+    def show_and_run() -> Outcome:
+        with _progress(flow, project):
+            return body(workspace, *args, **kwargs)
+
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
-        try:
-            with show_progress(flow, f"{artifact_key(flow, project)}-progress"):
-                outcome: Outcome = body(workspace, *args, **kwargs)
-        except TierraError as error:
-            outcome = error
-    return _with_page(workspace, FinishedRun(project, flow, journal, outcome))
+        ending = run_to_end(show_and_run)
+    outcome = _with_page(workspace, FinishedRun(project, flow, journal, ending.outcome))
+    announce_end(outcome)
+    if ending.raised and _passes_on(outcome):
+        raise ending.raised
+    return outcome
+
+
+def _passes_on(outcome: Outcome) -> bool:
+    """Whether what ended the body is raised again: a bug, and a signal to a run that a worker can start again."""
+    if isinstance(outcome, Cancelled):
+        context = FlowRunContext.get()
+        return bool(context and context.flow_run and context.flow_run.deployment_id)
+    return isinstance(outcome, Failed) or _is_in_prefect()
+
+
+def _is_in_prefect() -> bool:
+    """Whether a Prefect server shows this run. The flow's body runs without one too."""
+    return FlowRunContext.get() is not None
+
+
+def _progress(flow: str, project: str) -> AbstractContextManager[None]:
+    return show_progress(flow, f"{artifact_key(flow, project)}-progress") if _is_in_prefect() else nullcontext()
 
 
 def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
@@ -113,6 +141,8 @@ def _without_receipt(outcome: Outcome, error: Exception) -> str:
 
 def _show_summary(key: str, outcome: Outcome, text: str) -> None:
     """Put the run's summary on its page. What was published stays so when the server does not take it."""
+    if not _is_in_prefect():
+        return
     try:
         description = f"{outcome.name}: {inline(_message(outcome), LONGEST)}"
         create_markdown_artifact(text, key=key, description=description)

@@ -8,3 +8,7 @@ POOL: Final = "tierra"
 TAG: Final = "tierra"
 # The API's filter for the deployments that carry the tag.
 TAGGED: Final[dict[str, Any]] = {"tags": {"all_": [TAG]}}
+# The variable in which a watchdog writes when it looked last.
+WATCHDOG: Final = "tierra_watchdog"
+# A run that was started on a command line carries it: no worker can start it again.
+COMMAND_LINE_TAG: Final = "tierra-command-line"

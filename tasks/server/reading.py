@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, PREFEC
 
 from tasks.server.names import TAGGED
 from tasks.server.schedules import read_schedule
+from tasks.server.watchdog import read_trace
 from tierra.status.judging import GRACE_PERIOD
 from tierra.status.seen import DeploymentSeen, PoolSeen, RunSeen, ServerSeen, WorkerSeen
 from tierra.status.server_address import port_of
@@ -41,7 +42,7 @@ def read_server(pool: str, url: str = "") -> ServerSeen:
         with _client(url, RETRIES) as client:
             return _read_server(client, url, ui, pool)
     except httpx.HTTPStatusError as error:
-        fault = _explain_status(error)
+        fault = explain_status(error)
     except (httpx.HTTPError, OSError) as error:
         fault = f"does not answer: {str(error) or type(error).__name__}"
     return ServerSeen(url=url, ui=ui, fault=f"{url} {fault}")
@@ -61,7 +62,8 @@ def _reach(url: str) -> None:
         socket.create_connection((parts.hostname or "", port_of(url)), timeout=CONNECT_TIMEOUT).close()
 
 
-def _explain_status(error: httpx.HTTPStatusError) -> str:
+def explain_status(error: httpx.HTTPStatusError) -> str:
+    """Why a server refused a call, after its address."""
     code = error.response.status_code
     if code in (401, 403):
         return f"refuses us ({code}): set PREFECT_API_AUTH_STRING"
@@ -88,6 +90,7 @@ def _read_server(client: SyncPrefectClient, url: str, ui: str, pool: str) -> Ser
         late=tuple(run for run in overdue if run.state not in NOT_LATE),
         ended=runs(UNSUCCESSFUL, "END_TIME_DESC") + runs(("COMPLETED",), "END_TIME_DESC"),
         pool=_pool(client, pool),
+        watched=read_trace(client),
     )
 
 

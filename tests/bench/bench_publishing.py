@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bench.measure import here, interleaved, show
+from tests.bench.measure import here, hold, interleaved, show
 from tests.faults.conftest import settings_of
 from tests.faults.publishing import ROWS, Place, publish_day, scored
 from tests.s3_server import S3Server
@@ -18,7 +18,7 @@ from tests.servers import make_database
 from tierra.store.predictions import generations
 from tierra.store.sinks import Sink
 
-PARTITIONS = 20
+PARTITIONS, GOAL = 20, 2.0
 Write = Callable[[str, pa.Table], object]
 
 
@@ -28,7 +28,7 @@ def packed(rows: pa.Table) -> bytes:
     return file.getvalue()
 
 
-def compare(title: str, sink: Sink, write: Write) -> None:
+def compare(title: str, sink: Sink, write: Write, limits: tuple[float, float]) -> None:
     """Print both for days of a thousand rows, each day other rows."""
     days = (f"{number:05d}" for number in count())
 
@@ -44,6 +44,9 @@ def compare(title: str, sink: Sink, write: Write) -> None:
                          "published": lambda: here(lambda: each_day(publish))})  # fmt: skip
     each = {name: f"{cost.wall / PARTITIONS * 1000:.1f} ms a partition" for name, cost in costs.items()}
     show(f"{PARTITIONS} partitions of {ROWS:,} rows, {title}", costs, each=each)
+    plain, published = costs.values()
+    hold(f"published by only written, {title}, CPU", published.cpu / plain.cpu, *limits, unit=" x")
+    hold(f"published by only written, {title}, wall", published.wall / plain.wall, *limits, unit=" x")
     assert len(generations(sink)) == 1 + 5 * PARTITIONS
 
 
@@ -51,7 +54,7 @@ def test_a_folder(tmp_path: Path) -> None:
     def write(day: str, rows: pa.Table) -> None:
         (tmp_path / f"{day}.parquet").write_bytes(packed(rows))
 
-    compare("a folder", Place("folder", str(tmp_path / "sink")).open(), write)
+    compare("a folder", Place("folder", str(tmp_path / "sink")).open(), write, (GOAL, 5))
 
 
 def test_a_bucket(s3: S3Server) -> None:
@@ -60,6 +63,7 @@ def test_a_bucket(s3: S3Server) -> None:
         "a bucket",
         Place("S3", f"s3://{bucket}/sink", settings_of(s3)).open(),
         lambda day, rows: client.put_object(Bucket=bucket, Key=f"{day}.parquet", Body=packed(rows)),
+        (GOAL, 9),
     )
 
 
@@ -71,7 +75,7 @@ def test_sqlite(tmp_path: Path) -> None:
         with plain:
             plain.executemany("insert into tips values (?, ?, ?)", [(day, *row.values()) for row in rows.to_pylist()])
 
-    compare("SQLite", Place("SQLite", f"sqlite:///{tmp_path}/sink.db").open(), write)
+    compare("SQLite", Place("SQLite", f"sqlite:///{tmp_path}/sink.db").open(), write, (GOAL, 12))
     plain.close()
 
 
@@ -85,4 +89,4 @@ def test_postgresql(postgres: str) -> None:
                 for row in rows.to_pylist():
                     copy.write_row((day, *row.values()))
 
-    compare("PostgreSQL", Place("PostgreSQL", url, schema="s").open(), write)
+    compare("PostgreSQL", Place("PostgreSQL", url, schema="s").open(), write, (GOAL, 3))

@@ -112,7 +112,7 @@ class Installation:
         assert said["end"] == "Promoted", said
 
     def kept(self) -> "_Restored":
-        """A block after which nothing is kept that was made in it."""
+        """The installation's files, which are afterwards as they were before."""
         return _Restored(self.folder / "var")
 
 

@@ -82,7 +82,6 @@ def test_deployments_are_listed_with_their_schedules(ui: Ui) -> None:
     for flow, project, schedule in (
         ("score", "rides", "At 03:00 AM"),
         ("train", "rides", "At 04:00 AM, only on Monday"),
-        ("status", "all", "Every 15 minutes"),
     ):
         # What is too long for its column is told when one points at it.
         if schedule not in ui.row(flow, project).inner_text():

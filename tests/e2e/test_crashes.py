@@ -31,13 +31,17 @@ def prepare(rides, history):
 
 @pytest.fixture(scope="module")
 def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
-    """A server in the fast profile (signs of life every 30 s) with a project that has a champion."""
+    """A server in the fast profile (signs of life every 30 s) with a watchdog and a project that has a champion.
+
+    The workers do not have the names of machines, so that signs of life are all that the watchdog has.
+    """
     folder = tmp_path_factory.mktemp("crashes")
     write_project(folder / "projects" / "rides", ride_spec(prepare="features:prepare"), features=FEATURES)
     ours = {"TIERRA_CLOCK": CLOCK, "TIERRA_HEARTBEAT_SECONDS": "30", "TIERRA_ALERT_WEBHOOK": told.url}
     with a_server(folder, **ours) as server:
         server.tierra("train", "rides")
         server.tierra("deploy")
+        server.watchdog()
         yield server
 
 
@@ -45,7 +49,7 @@ def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
 def _no_worker_stays(ops: Ops) -> Iterator[None]:
     """A worker of a test that failed would run what the next one dispatches."""
     yield
-    for process in ops.processes[1:]:
+    for process in ops.processes[2:]:
         if process.poll() is None:
             kill(process)
 

@@ -110,6 +110,7 @@ def watch(folder: Path, at_once: int = 0, **environment: str) -> None:
             schedule(ops, f"score/{names[number % len(names)]}", made)
         if at_once:
             ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": at_once})
+        ops.watchdog()
         worker = ops.worker()
         listed = [f"score/{name}" for name in names]
         until("all runs ended", 3000, lambda: all_ended(ops, HEALTHY, *listed), every=5)
@@ -132,6 +133,7 @@ def unlimited(ops: Ops, names: list[str]) -> None:
 def report(ended: list[dict[str, Any]], made: datetime) -> None:
     outcomes = [each["state_name"] for each in ended]
     assert set(outcomes) <= {"Published", "NothingDue", "AlreadyPublished"}, outcomes
+    assert {each["run_count"] for each in ended} == {1}, "one that lived was started again"
     delays = [(datetime.fromisoformat(each["start_time"]) - made).total_seconds() for each in ended]
     counts = json.dumps({name: outcomes.count(name) for name in sorted(set(outcomes))})
     print(f"\n{len(ended)} runs: {counts}; start delay p95 {quantiles(delays, n=20)[-1]:.1f} s")

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
+from tests.faults.publishing import Place, left_after_sweeping, run_in_words, seen_by_a_reader
 from tests.forks import in_a_fork
 
 DISK = ("create", "write", "sync", "rename", "link", "remove", "sync_folder")
@@ -144,7 +144,7 @@ def stopped(place: Place, number: int, name: str, act: Callable[[], None]) -> di
     ended_by, _ = in_a_fork(lambda: at_point(place, number, act))
     said = {"point": f"{number} {name}", "signal": ended_by, "seen": seen_by_a_reader(place)}
     return said | {"retried": run_in_words(place), "after": seen_by_a_reader(place), "third": run_in_words(place),
-                   "at last": seen_by_a_reader(place)}  # fmt: skip
+                   "left": left_after_sweeping(place), "at last": seen_by_a_reader(place)}  # fmt: skip
 
 
 def killed_at_random(place: Place, seconds: float) -> dict[str, Any]:

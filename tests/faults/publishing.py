@@ -3,16 +3,26 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from tierra.errors import TierraError
+from tierra.store import sweeping
 from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
+from tierra.store.predictions import (
+    Manifest,
+    generations,
+    publish,
+    published_parts,
+    read_manifest,
+    read_published,
+)
 from tierra.store.sinks import ObjectSink, Sink
 
 DATASET, DAY, ROWS = "tips", "2024-04-29", 1000
@@ -68,7 +78,7 @@ def run_once(place: Place, version: str = "1", rescore: bool = False) -> str:
 
 def publish_day(sink: Sink, day: str, rows: pa.Table, version: str = "1", seen: int = 0) -> str:
     """Write rows and publish them. Returns how it ended."""
-    part = sink.write_part(iter([rows]))
+    part = sink.write_part(day, iter([rows]))
     manifest = Manifest(dataset=DATASET, partition=day, inputs="i", model=version, scoring="s", model_version=version,
                         rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
     return publish(sink, manifest, seen)[1]
@@ -97,6 +107,16 @@ def seen_by_a_reader(place: Place) -> str:
     if (manifest.rows_in, manifest.rows_scored, manifest.generation) != (ROWS, ROWS, found[DAY]):
         return f"manifest {manifest}"
     return in_the_view(place, manifest.generation) or f"generation {manifest.generation}"
+
+
+def left_after_sweeping(place: Place) -> int:
+    """The parts of killed writers that sweeping does not find, as if a day had passed."""
+    sink = place.open()
+    sink.note_inventory(f"{datetime.now(UTC):%Y-%m}")  # which compares everything, whatever is marked
+    with patch.object(sweeping, "SWEEP_AGE", timedelta(minutes=-1)):
+        sweeping.sweep(sink)
+    named = {part for day, _ in sink.manifests() for part in published_parts(sink, day)}
+    return len({name for name, _ in sink.parts()} - named)
 
 
 def in_the_view(place: Place, least: int) -> str:

@@ -41,13 +41,13 @@ def stop() -> Iterator[Stop]:
 
 
 def holds(case: dict[str, Any]) -> bool:
-    """Nothing or all was seen; the next run published what was missing; the third had nothing to do."""
+    """All or nothing was seen; the next run published what was missing; the third did nothing; no part was left."""
     was_there = case["seen"] == COMPLETE
     retried = "already" if was_there else "published"
     return bool(
         case["seen"] in ("nothing", COMPLETE)
         and (case["retried"], case["after"]) == (retried, COMPLETE)
-        and (case["third"], case["at last"]) == ("already", COMPLETE)
+        and (case["third"], case["left"], case["at last"]) == ("already", 0, COMPLETE)
     )
 
 

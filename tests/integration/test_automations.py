@@ -1,4 +1,4 @@
-"""Each automation on a real server: what it does when a run dies, fails or does not come, and whom it tells.
+"""Each automation on a real server: whom it tells when a run fails, waits or does not come.
 
 Most of it is waiting, so that all scenes are played at once, each with a deployment of its own.
 """
@@ -29,10 +29,7 @@ OFTEN = Deployment(
     "train", "often", "", {"project": "often"}, (When(every=timedelta(seconds=30)),), timedelta(seconds=10)
 )
 NIGHTLY = Deployment("score", "nightly", "", {"project": "nightly"}, (When(cron="0 3 * * *"),), tags=("tierra",))
-OTHERS = [
-    Deployment("score", name, "", {"project": name}, tags=("tierra",))
-    for name in ("rides", "walks", "strolls", "trips", "hikes", "tours")
-]
+OTHERS = [Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips")]
 # How soon the server sees that a worker is gone and that something did not come, and shows an event that did.
 QUICK = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
@@ -46,13 +43,12 @@ QUICK = {
 def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server with our automations; what it waits for minutes for, it waits 10 s for."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
-        patch.setattr(automations, "START_TIMEOUT", timedelta(seconds=10))
         patch.setattr(automations, "WORKER_TIMEOUT", timedelta(seconds=10))
         patch.setattr(
             "deployments.desired._parameter_form",
             lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}},
         )
-        desired = DesiredState([OFTEN, NIGHTLY, *OTHERS], 30, told.url)
+        desired = DesiredState([OFTEN, NIGHTLY, *OTHERS], told.url)
         with open_server(server.url) as api:
             current = api.read_state()
             apply_changes(find_changes(desired, current), desired, current, api)
@@ -132,81 +128,6 @@ def test_nobody_is_told_of_a_form_filled_in_wrong(played: Played) -> None:
     of_the_form, of_the_failure = played[fill_in_a_wrong_form].result()
     assert of_the_form == []
     assert len(of_the_failure) == 1, "the form did not use up the incident"
-
-
-def crash(ops: Ops, run: str, why: str) -> None:
-    """A run crashes, and the server takes the event up again, as it does when its database was locked."""
-    before = len(crashes(ops, run))
-    ops.set_state(run, "CRASHED", "Crashed", why)
-    until("the event of the crash", 30, lambda: len(crashes(ops, run)) > before)
-    latest = max(crashes(ops, run), key=lambda event: str(event["occurred"]))
-    ops.ask("/events", [latest | {"id": str(uuid4())}])
-
-
-def crashes(ops: Ops, run: str) -> list[dict[str, Any]]:
-    wanted = {"resource": {"id": [f"prefect.flow-run.{run}"]}, "event": {"name": ["prefect.flow-run.Crashed"]}}
-    found: list[dict[str, Any]] = ops.ask("/events/filter", {"filter": wanted})["events"]
-    return found
-
-
-def crash_at_each_start(ops: Ops, told: Receiver) -> tuple[str, list[dict[str, Any]]]:
-    run = ops.run("score/strolls", partition="2024-04-28")
-    for start in (1, 2, 3):
-        ops.set_state(run, "RUNNING", "Running")
-        crash(ops, run, "killed by signal 9")
-        if start < 3:
-            until("it is handed out again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
-    return run, settled(told, "strolls")
-
-
-def test_a_crashed_run_is_started_again_twice_and_then_told(ops: Ops, played: Played) -> None:
-    run, messages = played[crash_at_each_start].result()
-    assert ops.state(run)["type"] == "CRASHED"
-    assert ops.states(run).count("AwaitingRetry") == 2
-    assert [each["partition"] for each in messages] == ["2024-04-28"]
-    assert "killed by signal 9" in messages[0]["reason"]
-    assert "given up" in messages[0]["subject"]
-
-
-def crash_before_it_can_start_again(ops: Ops, told: Receiver) -> tuple[str, list[dict[str, Any]]]:
-    run = ops.run("score/hikes")
-    ops.set_state(run, "RUNNING", "Running")
-    crash(ops, run, "killed by signal 9")
-    until("it is scheduled again", 60, lambda: ops.state(run)["name"] == "AwaitingRetry")
-    ops.set_state(run, "PENDING", "Pending")
-    ops.set_state(run, "CRASHED", "Crashed", "its code does not import")
-    until("it is given up", 30, lambda: ops.state(run)["name"] == "GivenUp")
-    return run, settled(told, "hikes", seconds=25)
-
-
-@pytest.mark.long
-def test_a_crashed_run_that_cannot_start_again_does_not_loop(ops: Ops, played_for_long: Played) -> None:
-    run, messages = played_for_long[crash_before_it_can_start_again].result()
-    assert len(messages) == 1
-    assert ops.states(run).count("AwaitingRetry") == 1
-
-
-def never_start(ops: Ops, told: Receiver) -> tuple[str, list[dict[str, Any]]]:
-    run = ops.run("score/tours")
-    ops.set_state(run, "PENDING", "Pending")
-    until(
-        "it is scheduled again",
-        60,
-        lambda: "NeverStarted" in ops.states(run) and ops.state(run)["type"] == "SCHEDULED",
-    )
-    ops.set_state(run, "PENDING", "Pending")
-    until("it is given up", 60, lambda: ops.states(run).count("NeverStarted") == 2)
-    return run, settled(told, "tours")
-
-
-@pytest.mark.long
-def test_a_run_that_no_process_ever_starts_is_handed_out_once_more_and_then_told(
-    ops: Ops, played_for_long: Played
-) -> None:
-    run, messages = played_for_long[never_start].result()
-    assert ops.state(run)["type"] == "CRASHED"
-    assert len(messages) == 1
-    assert "never started" in messages[0]["reason"]
 
 
 def wait_for_a_yes(ops: Ops, told: Receiver) -> tuple[str, dict[str, Any]]:
@@ -308,14 +229,14 @@ def say(ops: Ops, what: str) -> None:
 
 
 SCENES: tuple[Scene, ...] = (
-    fail_with_quotes_and_lines, fail_three_times, fill_in_a_wrong_form, crash_at_each_start, wait_for_a_yes,
+    fail_with_quotes_and_lines, fail_three_times, fill_in_a_wrong_form, wait_for_a_yes,
     say_three_times_that_it_is_paused, reject_two_nights_running, complete_no_run,
 )  # fmt: skip
-LONG_SCENES: tuple[Scene, ...] = (crash_before_it_can_start_again, never_start, lose_the_last_worker)
+LONG_SCENES: tuple[Scene, ...] = (lose_the_last_worker,)
 
 
 def test_the_alert_of_another_tool_gets_the_same_words() -> None:
-    listed = automations.plan_automations([NIGHTLY], 30, Alert(uuid4(), "notification"))
+    listed = automations.plan_automations([NIGHTLY], Alert(uuid4(), "notification"))
     message = {each.name: each.actions[0] for each in listed}["tierra: a run failed"]
     assert message.type == "send-notification"
     assert "flow_run.parameters.partition" in message.body

@@ -22,8 +22,10 @@ from tierra.store.sinks import ObjectSink
 
 DATASET, DAY, ROWS = "rides", "2024-04-29", 20_000
 LIMIT = 32 * 1024
-WRITING_THE_PART = [("create", 1), ("write", 1), ("write", 3), ("sync", 1), ("rename", 1), ("sync_folder", 1)]
-WRITING_THE_MANIFEST = [("create", 2), ("sync", 2), ("link", 1)]
+# The part's file is begun before its pending mark and finished after it; the manifest comes third.
+WRITING_THE_PART = [("create", 1), ("write", 1), ("write", 3), ("sync", 2), ("rename", 1), ("sync_folder", 2)]
+MARKING_THE_PART = [("create", 2), ("sync", 1), ("link", 1), ("sync_folder", 1)]
+WRITING_THE_MANIFEST = [("create", 3), ("sync", 3), ("link", 2)]
 
 
 def open_sink(folder: Path) -> ObjectSink:
@@ -34,7 +36,7 @@ def publish_rides(folder: Path) -> Manifest:
     """Some 160 kB of predictions, then their manifest."""
     sink = open_sink(folder)
     table = pa.table({"ride_id": range(ROWS), "probability": np.random.default_rng(0).random(ROWS)})
-    part = sink.write_part(iter([table]))
+    part = sink.write_part(DAY, iter([table]))
     manifest = Manifest(dataset=DATASET, partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
                         rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
     return publish(sink, manifest, generations(sink).get(DAY, 0))[0]
@@ -85,7 +87,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, number: int) 
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=lambda number: errno.errorcode[number])
-@pytest.mark.parametrize(("name", "call"), [*WRITING_THE_PART, *WRITING_THE_MANIFEST])
+@pytest.mark.parametrize(("name", "call"), [*WRITING_THE_PART, *MARKING_THE_PART, *WRITING_THE_MANIFEST])
 def test_a_disk_that_fails_anywhere_before_the_manifest_shows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, number: int
 ) -> None:
@@ -121,7 +123,7 @@ def test_a_disk_that_fails_after_the_manifest_leaves_a_complete_partition(
 ) -> None:
     """The manifest is linked; whether its name will outlive a power cut is not known, so the run is told so."""
     with monkeypatch.context() as patched:
-        fail_at(patched, "sync_folder", 2, errno.EIO)
+        fail_at(patched, "sync_folder", 3, errno.EIO)
         with pytest.raises(Broken, match="store-failed"):
             publish_rides(tmp_path)
     sink = open_sink(tmp_path)

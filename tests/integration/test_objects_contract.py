@@ -2,10 +2,12 @@
 
 import hashlib
 import random
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.cases import each
+from tests.conftest import ROOT
 from tests.s3_server import S3Server
 from tierra.errors import Broken
 from tierra.store.local_objects import LocalObjects
@@ -149,6 +152,43 @@ def test_names_are_sorted_below_their_folder_and_free_of_temporary_files(objects
         assert objects.names("m") == ["m/a/1.json", "m/b/1.json", "m/b/2.json"]
     assert objects.names("m/a") == ["m/a/1.json"]
     assert objects.names("nothing") == []
+
+
+WINDOWS = ([], [3], [0], [39], [99], [3, 4, 5], range(40), range(30, 99), [0, 39], [38, 7], [41, 42], [20, 20, 21])
+
+
+def test_the_names_in_some_folders_are_those_of_all_that_lie_in_them(objects: Objects) -> None:
+    """Neighbours whose names begin alike, sort between or lie deeper are told apart."""
+    days = [(date(2024, 2, 20) + timedelta(number)).isoformat() for number in range(100)]
+    names = [f"m/{day}/{number}.json" for day in days[:40] for number in (1, 2)]
+    names += [f"m/{days[3]}{more}" for more in ("x/1.json", "-1/1.json", "/a/1.json", ".json")] + ["m/2024-03/1", "n/1"]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert all(pool.map(lambda name: objects.put_if_absent(name, b"{}"), names))
+    assert objects.names("m") == sorted(names[:-1])
+
+    def find(window: Sequence[int]) -> None:
+        within = [days[number] for number in window]
+        wanted = [name for name in names if name.startswith(tuple(f"m/{day}/" for day in within))]
+        assert objects.names("m", within) == sorted(wanted)
+
+    each(WINDOWS, find)
+    with pytest.raises(Broken, match="store-failed"):
+        objects.names("m", [".."])
+
+
+def test_what_killed_writers_left_unfinished_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    child = (
+        "import os, sys; from pathlib import Path; from tierra.store import disk; "
+        "from tierra.store.local_objects import LocalObjects; disk.link = lambda *_: os._exit(9); "
+        "LocalObjects(Path(sys.argv[1])).put_if_absent(sys.argv[2], b'half')"
+    )
+    for name in ("m/a/1.json", "top.json"):
+        assert subprocess.run([sys.executable, "-c", child, str(tmp_path), name], cwd=ROOT).returncode == 9
+    objects, now = LocalObjects(tmp_path), datetime.now(UTC)
+    assert (len(files_below(tmp_path)), objects.names("m")) == (2, [])
+    assert objects.abandon_uploads(now - timedelta(days=1)) == 0
+    assert objects.abandon_uploads(now + timedelta(minutes=1)) == 2
+    assert files_below(tmp_path) == []
 
 
 def test_what_a_killed_writer_left_is_not_a_name(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def sink(tmp_path: Path) -> ObjectSink:
 def write_manifest(sink: ObjectSink, keys: list[str], partition: str = DAY) -> Manifest:
     """Written parts and the manifest that would publish them."""
     table = pa.table({"ride_id": keys, "probability": [0.5] * len(keys)})
-    part = sink.write_part(iter([table]))
+    part = sink.write_part(partition, iter([table]))
     return Manifest(dataset=DATASET, partition=partition, inputs="i", model="m", scoring="s", model_version="1",
                     rows_in=len(keys), rows_scored=len(keys), rows_quarantined=0, parts=(part,))  # fmt: skip
 

@@ -18,7 +18,7 @@ WARNING, ERROR = 30, 40
 
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(busy, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr(busy.task, "retry_delay_seconds", [0.1, 0.1, 0.1])
 
 
 @station

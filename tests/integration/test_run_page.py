@@ -66,7 +66,7 @@ def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """A copy of it, where retries do not wait."""
     from tasks.scoring import pull_partition
 
-    monkeypatch.setattr(pull_partition, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr(pull_partition.task, "retry_delay_seconds", [0.1, 0.1, 0.1])
     return stand_in(Path(shutil.copytree(trained, tmp_path / "here")), monkeypatch)
 
 

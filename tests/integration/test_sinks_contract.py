@@ -17,7 +17,15 @@ from tierra.settings import Settings
 from tierra.store import predictions
 from tierra.store.local_objects import LocalObjects
 from tierra.store.opening import open_objects
-from tierra.store.predictions import Manifest, generations, is_reusable, publish, read_manifest, read_published
+from tierra.store.predictions import (
+    Manifest,
+    find_newest,
+    generations,
+    is_reusable,
+    publish,
+    read_manifest,
+    read_published,
+)
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
@@ -54,7 +62,7 @@ def rows(*keys: str) -> pa.Table:
 
 
 def manifest_of(sink: Sink, table: pa.Table, partition: str = DAY, **more: Any) -> Manifest:
-    part = sink.write_part(iter([table]))
+    part = sink.write_part(partition, iter([table]))
     return Manifest(dataset=DATASET, partition=partition, inputs="i", model="m", scoring="s", model_version="1",
                     rows_in=table.num_rows, rows_scored=table.num_rows, rows_quarantined=0, parts=(part,),
                     **more)  # fmt: skip
@@ -124,8 +132,8 @@ def test_no_rows_are_rows_too(sink: Sink) -> None:
 
 
 def test_the_same_rows_are_one_part(sink: Sink, open_sink: OpenSink) -> None:
-    first = sink.write_part(iter([rows("a", "b")]))
-    assert open_sink().write_part(iter([rows("a"), rows("a", "b").slice(1)])) == first
+    first = sink.write_part(DAY, iter([rows("a", "b")]))
+    assert open_sink().write_part(DAY, iter([rows("a"), rows("a", "b").slice(1)])) == first
     assert [name for name, _ in sink.parts()] == [first.name]
 
 
@@ -150,7 +158,7 @@ def test_the_view_of_a_database_shows_the_rows_of_the_highest_generation_of_each
     for number, key in enumerate("abc"):
         publish(sink, manifest_of(sink, rows(key, "z")), number)
     publish(sink, manifest_of(sink, rows("other"), partition="2024-04-30"), 0)
-    sink.write_part(iter([rows("orphan")]))
+    sink.write_part(DAY, iter([rows("orphan")]))
     named = "scores.tips_current" if sink.where.endswith("scores") else "tips_current"
     with sink._engine.begin() as connection:
         shown = connection.exec_driver_sql(f"select partition, generation, ride_id from {named} order by 1, 3").all()
@@ -237,7 +245,7 @@ def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
 ) -> None:
     for number, key in enumerate("ab"):
         publish(sink, manifest_of(sink, rows(key)), number)
-    orphan = sink.write_part(iter([rows("orphan")]))
+    orphan = sink.write_part(DAY, iter([rows("orphan")]))
     assert sweep(sink) == [], "a running writer may hold it"
     monkeypatch.setattr("tierra.store.sweeping.SWEEP_AGE", timedelta(seconds=-5))
     assert sweep(sink) == [orphan.name]
@@ -246,10 +254,147 @@ def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
     assert [keys(sink, number) for number in (1, 2)] == [["a"], ["b"]]
 
 
+def drop_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every part is of an age at which it is swept."""
+    monkeypatch.setattr("tierra.store.sweeping.SWEEP_AGE", timedelta(seconds=-5))
+
+
+class Watched:
+    """A sink that keeps whose manifests were read, and of what everything was listed."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self.read, self.listed = sink, list[str](), list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    def read_manifest(self, partition: str, generation: int) -> bytes:
+        self.read.append(partition)
+        return self._sink.read_manifest(partition, generation)
+
+    def manifests(self, partitions: Any = None) -> Any:
+        self.listed += ["manifests"] if partitions is None else []
+        return self._sink.manifests(partitions)
+
+    def parts(self) -> Any:
+        self.listed.append("parts")
+        return self._sink.parts()
+
+
+def test_finding_work_reading_a_day_and_sweeping_look_at_no_other_partition(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [f"2024-04-{number:02d}" for number in range(1, 9)]
+    for day in days:
+        publish(sink, manifest_of(sink, rows(day), day), 0)
+    sweep(sink)
+    drop_age(monkeypatch)
+    watched: Any = Watched(sink)
+    assert generations(watched, days[2:4]) == dict.fromkeys(days[2:4], 1)
+    assert generations(watched, ["2024-05-01"]) == generations(watched, []) == {}
+    assert read_published(watched, days[5])["ride_id"].to_pylist() == [days[5]]
+    assert find_newest(watched, date(2024, 4, 30)) == (days[-1], 1)
+    assert sweep(watched) == []
+    assert (watched.read, watched.listed) == ([days[5]], [])
+    left = [sink.write_part(day, iter([rows("left", day)])).name for day in days[:2]]
+    assert sorted(sweep(watched)) == sorted(left)
+    assert {*watched.read[1:]} <= {*days[:2]}
+    assert watched.listed == []
+
+
+def test_the_newest_day_is_found_however_old_it_is(sink: Sink) -> None:
+    assert find_newest(sink, date(2026, 1, 1)) is None
+    for day, generation in (("2001-01-01", 0), (DAY, 0), (DAY, 1)):
+        publish(sink, manifest_of(sink, rows(day), day), generation)
+    for last in (date(2024, 4, 29), date(2024, 6, 1), date(2026, 1, 1), date(2001, 2, 1)):
+        assert find_newest(sink, last) == (("2001-01-01", 1) if last.year == 2001 else (DAY, 2))
+
+
+def test_rows_of_a_former_generation_are_kept_though_who_wrote_or_named_them_again_was_killed(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = manifest_of(sink, rows("a"))
+    publish(sink, first, 0)
+    publish(sink, manifest_of(sink, rows("b")), 1)
+    drop_age(monkeypatch)
+    assert sink.write_part(DAY, iter([rows("a")])) == first.parts[0]
+    assert sweep(sink) == []
+    publish(sink, first.model_copy(update={"writer": "back"}), 2)
+    sink.write_part(DAY, iter([rows("b")]))
+    assert sweep(sink) == sweep(sink) == []
+    assert [keys(sink, number) for number in (1, 2, 3)] == [["a"], ["b"], ["a"]]
+    assert sink.pending(datetime.now(UTC) + timedelta(minutes=1)) == []
+
+
+def test_a_writer_killed_between_its_manifest_and_the_note_of_it_loses_nothing(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a database both are one transaction."""
+    manifest = manifest_of(sink, rows("a"))
+    with monkeypatch.context() as killed:
+        killed.setattr(ObjectSink, "settle_part", lambda *_: None)
+        publish(sink, manifest, 0)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert sink.pending(later) == ([(DAY, manifest.parts[0].name)] if isinstance(sink, ObjectSink) else [])
+    drop_age(monkeypatch)
+    assert sweep(sink) == []
+    assert (keys(sink), sink.pending(later)) == (["a"], [])
+
+
+def test_equal_rows_of_two_days_do_not_take_each_other_away(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(sink, manifest_of(sink, rows("a")), 0)
+    left = sink.write_part("2024-04-30", iter([rows("a")]))
+    drop_age(monkeypatch)
+    assert sweep(sink) == ([left.name] if isinstance(sink, ObjectSink) else [])
+    assert keys(sink) == ["a"]
+
+
+def test_files_of_another_day_cannot_be_named(sink: Sink) -> None:
+    if not isinstance(sink, ObjectSink):
+        pytest.skip("a database's parts belong to no day")
+    manifest = manifest_of(sink, rows("a"))
+    with pytest.raises(ValueError, match="written for another partition"):
+        publish(sink, manifest.model_copy(update={"partition": "2024-04-30"}), 0)
+    assert generations(sink) == {}
+
+
+def test_what_an_older_version_left_is_swept_too(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It noted no part as pending."""
+    manifest, orphan = manifest_of(sink, rows("a")), sink.write_part(DAY, iter([rows("orphan")]))
+    publish(sink, manifest, 0)
+    sink.settle_part(orphan.name)
+    if isinstance(sink, TableSink):
+        sink._tables.pending.drop(sink._engine)
+        sink._engine.dispose()  # as another process
+        assert sweep(sink) == []
+        assert publish(sink, manifest.model_copy(update={"writer": "back"}), 1)[1] == "published"
+        publish(sink, manifest_of(sink, rows("new"), "2024-04-30"), 0)
+    drop_age(monkeypatch)
+    assert sweep(sink) == [orphan.name]
+    assert keys(sink) == ["a"]
+
+
+def test_all_parts_are_compared_once_a_month(open_sink: OpenSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = open_sink()
+    if not isinstance(sink, ObjectSink):
+        pytest.skip("a database keeps account in the same transactions")
+    assert sink.needs_inventory("2024-04")
+    sweep(sink)
+    month = f"{datetime.now(UTC):%Y-%m}"
+    assert (open_sink().needs_inventory(month), sink.needs_inventory("2024-04")) == (False, True)
+    orphan = sink.write_part(DAY, iter([rows("orphan")]))
+    sink.settle_part(orphan.name)
+    drop_age(monkeypatch)
+    assert sweep(sink) == []
+    for note in sink.objects.names(f"{DATASET}/inventories"):
+        sink.objects.remove(note)
+    assert sweep(sink) == [orphan.name]
+
+
 def test_a_part_written_again_is_young_again(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = sink.write_part(iter([rows("a")]))
+    part = sink.write_part(DAY, iter([rows("a")]))
     before = datetime.now(UTC)
-    assert sink.write_part(iter([rows("a")])) == part
+    assert sink.write_part(DAY, iter([rows("a")])) == part
     written = sink.written(part)
     assert written
     assert written > before - timedelta(seconds=1)

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
@@ -358,6 +359,16 @@ def test_runs_that_would_send_telemetry_are_named() -> None:
     with answering(("/deployments/filter", 200, [quiet, {"name": "loud", "job_variables": {}}])) as api:
         found = live.check_telemetry(api, {})
     assert (found.level, "loud" in found.said, "quiet" in found.said) == ("broken", True, False)
+
+
+def test_a_watchdog_that_has_not_looked_is_a_warning() -> None:
+    now = datetime.now(UTC)
+    answers_of = {"ok": now, "warning": now - timedelta(minutes=6)}
+    for level, looked in answers_of.items():
+        with answering(("/variables/name/tierra_watchdog", 200, {"value": looked.isoformat()})) as api:
+            assert live.check_watchdog(api).level == level
+    with answering(("/variables/name/tierra_watchdog", 404, {"detail": "not found"})) as api:
+        assert "none has ever looked" in live.check_watchdog(api).said
 
 
 def test_the_symptom_is_the_first_line_of_the_last_error() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.services.addresses import SERVER
 from deployments.services.health import find_fault
 from scripts import check_release, check_wheel
 from tests.conftest import ROOT, free_port
@@ -108,7 +109,7 @@ def test_the_image_keeps_results_to_itself() -> None:
 
 
 def test_compose_starts_what_the_house_is_made_of() -> None:
-    assert set(SERVICES) == {"postgres", "prefect", "mlflow", "deploy", "worker", "receipts", "s3"}
+    assert set(SERVICES) == {"postgres", "prefect", "mlflow", "deploy", "worker", "watchdog", "receipts", "s3"}
     assert {content["name"] for content in COMPOSE.values()} == {"tierra"}
 
 
@@ -122,6 +123,10 @@ def test_a_container_is_pinned_and_may_do_little(name: str) -> None:
     assert str(service["user"]).partition(":")[0] not in ("", "root", "0")
     assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
     assert "privileged" not in service
+
+
+def test_the_server_in_its_container_is_set_as_that_of_make_up() -> None:
+    assert SERVER.items() <= SERVICES["prefect"]["environment"].items()
 
 
 @pytest.mark.parametrize("name", STAY)
@@ -193,7 +198,9 @@ def test_modules_that_containers_run_are_in_the_image() -> None:
     commands = [service.get("command", []) for service in SERVICES.values()]
     commands += [service["healthcheck"].get("test", []) for service in SERVICES.values()]
     ours = {command[command.index("-m") + 1] for command in commands if "-m" in command}
-    assert ours == {"http.server", "deployments.services.health"}
+    assert ours == {
+        "http.server", "deployments.services.health", "deployments.watchdog", "deployments.watchdog.health",
+    }  # fmt: skip
     assert SERVICES["deploy"]["command"] == ["tierra", "deploy"]
 
 

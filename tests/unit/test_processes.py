@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -44,19 +45,83 @@ def test_a_service_that_does_not_listen_is_ended_by_force(services: Services) ->
     assert service.process.wait(5) == -signal.SIGKILL
 
 
-def test_a_service_that_ends_is_said_in_one_line_with_the_end_of_its_log(services: Services) -> None:
+ENDS: dict[str, tuple[str, str]] = {
+    "an exception, and a line after it": (
+        "import atexit; atexit.register(print, 'bye', flush=True); raise RuntimeError('the pool is gone')",
+        "worker ended with 1: RuntimeError: the pool is gone",
+    ),
+    "a line of a log at that level": (
+        "print('ERROR: address in use', flush=True); print('Shutting down', flush=True); raise SystemExit(3)",
+        "worker ended with 3: ERROR: address in use",
+    ),
+    "no word of an error": ("print('one'); print('two'); raise SystemExit(2)", "worker ended with 2: two"),
+    "as if all were well": ("pass", "worker ended with 0: it printed nothing"),
+    "killed in the middle of other things": (
+        "import os; print('ERROR: of long ago', flush=True); os.kill(os.getpid(), 9)", "worker was killed by SIGKILL",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_service_that_ends_is_said_in_one_line_with_the_reason(services: Services, how: str) -> None:
     services.start("other", "-c", SLEEP)
-    service = services.start("worker", "-c", "import sys; print('one'); sys.exit('the pool is gone')")
-    service.process.wait()
-    with pytest.raises(Broken, match=r"worker ended with 1: the pool is gone \(.*worker.log\)") as caught:
+    program, said = ENDS[how]
+    services.start("worker", "-c", program).process.wait()
+    with pytest.raises(Broken) as caught:
         services.check()
+    assert str(caught.value).startswith(f"the service {said} (")
     assert "\n" not in str(caught.value)
 
 
-def test_a_service_that_ends_as_if_all_were_well_is_said_too(services: Services) -> None:
-    services.start("worker", "-c", "pass").process.wait()
-    with pytest.raises(Broken, match="worker ended with 0: it printed nothing"):
-        services.check()
+def revived(services: Services, seconds: float = 0.0) -> list[str]:
+    """What is said while the services are kept alive for a while."""
+    said, end = [], time.monotonic() + seconds
+    while True:
+        said += services.revive(parent_of_runs="worker")
+        if time.monotonic() >= end:
+            return said
+        time.sleep(0.02)
+
+
+def test_a_service_that_dies_is_started_again_at_once_and_the_others_live_on(services: Services) -> None:
+    other, dies = services.start("other", "-c", SLEEP), services.start("mlflow", "-c", PARENT)
+    until("both run", 20, lambda: len(find_marked(dies.mark)) == 2)
+    before = {other.process.pid, dies.process.pid}
+    dies.process.kill()
+    dies.process.wait()
+    assert revived(services) == ["mlflow was killed by SIGKILL", "mlflow is started again"]
+    assert before & {other.process.pid, dies.process.pid} == {other.process.pid}
+    until("what it left behind is gone", 20, lambda: len(find_marked(dies.mark)) == 2)
+    assert revived(services) == []
+
+
+def test_the_runs_of_a_worker_that_dies_live_on(services: Services) -> None:
+    worker = services.start("worker", "-c", PARENT)
+    until("both run", 20, lambda: len(find_marked(worker.mark)) == 2)
+    (run,) = set(find_marked(worker.mark)) - {worker.process.pid}
+    worker.process.kill()
+    worker.process.wait()
+    revived(services)
+    assert run in find_marked(worker.mark)
+
+
+def test_a_service_that_dies_again_and_again_is_given_up_with_its_reason(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "RESTART_DELAYS", (0.0, 0.2, 0.4))
+    services.start("worker", "-c", "raise OSError('the port is taken')").process.wait()
+    began = time.monotonic()
+    with pytest.raises(Broken, match=r"worker died 4 times, each within a minute, and ended with 1: OSError: the"):
+        revived(services, 20)
+    assert time.monotonic() - began > 0.6
+
+
+def test_a_death_after_a_long_life_is_the_first_one(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "STABLE_AFTER", 0.0)
+    service = services.start("worker", "-c", "pass")
+    for _ in range(len(processes.RESTART_DELAYS) + 2):
+        service.process.wait()
+        assert revived(services)[-1] == "worker is started again"
 
 
 def test_waiting_for_one_service_notices_the_end_of_another(services: Services) -> None:

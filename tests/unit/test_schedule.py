@@ -84,7 +84,7 @@ def test_a_run_is_expected_by_its_schedule_and_the_allowed_delay(tmp_path: Path)
     assert train.expected_within(NOW) is None
     assert score.expected_within(NOW) == timedelta(days=1, minutes=90)
     assert score.tags == ("tierra", "rides", "nightly")
-    assert (status.name, status.entrypoint) == ("status/all", "flows/status.py:status")
+    assert (status.name, status.entrypoint, status.times) == ("status/all", "flows/status.py:status", ())
 
 
 def test_no_project_needs_no_status() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.judging import judge, judge_disk, judge_pool, judge_server, worst
+from tierra.status.judging import judge, judge_disk, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.seen import PoolSeen, ServerSeen, WorkerSeen
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -124,3 +124,10 @@ def test_little_space_is_told_before_there_is_none() -> None:
 def test_the_worst_of_nothing_is_green() -> None:
     assert worst([]) == "green"
     assert worst(["green", "red", "amber"]) == "red"
+
+
+def test_a_watchdog_that_has_not_looked_for_a_while_is_amber() -> None:
+    assert [judge_watchdog(each, NOW).level for each in (before(minutes=4), before(minutes=6), None)] == [
+        "green", "amber", "amber",
+    ]  # fmt: skip
+    assert judge_watchdog(before(hours=3), NOW).what.startswith("none has looked since 3 h ago")

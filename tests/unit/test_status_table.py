@@ -27,7 +27,8 @@ def deployed(flow: str, project: str, **changes: Any) -> DeploymentSeen:
 def status(*projects: str, runs: tuple[RunSeen, ...] = (), **changes: Any) -> Status:
     pool = PoolSeen(name="tierra", workers=({"name": "w", "online": True, "heartbeat": NOW},))
     there = [deployed(flow, project) for project in projects for flow in ("score", "train")]
-    server = ServerSeen(url="http://127.0.0.1:4200/api", version="3.8.8", pool=pool, deployed=there, ended=runs)
+    server = ServerSeen(url="http://127.0.0.1:4200/api", version="3.8.8", pool=pool, deployed=there, ended=runs,
+                        watched=NOW)  # fmt: skip
     stores = StoresSeen(
         projects=[ProjectSeen(project=name, champion={"version": "12", "since": NOW}) for name in projects],
         checks=[Check(name="home", level="green", what="var can be written")],

@@ -2,17 +2,21 @@
 
 import importlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from tierra.environment import set_defaults
 from tierra.errors import Misconfigured, TierraError
-from tierra.journal import Watcher, watching
+from tierra.journal import Watcher, at_station, started_at, watching
 from tierra.outcomes.outcome import Ended
-from tierra.settings import load_settings
+from tierra.settings import Settings
+from tierra.status.server_address import VARIABLE, report_to_make_up
 
 _debug: list[bool] = []
 
@@ -31,22 +35,49 @@ class _LastOutcome(Watcher):
         self.outcome = outcome
 
 
-def run_flow(name: str, *arguments: Any, quiet: bool = False) -> Ended:
-    """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed."""
+def run_flow(name: str, *arguments: Any, quiet: bool = False, started: float | None = None) -> Ended:
+    """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed.
+
+    The run counts from `started`, a moment of `time.perf_counter`; from now when none is given.
+    """
+    from rich.markup import escape
+
     from tierra.cli.console import people, progress
     from tierra.logs import warn_on_terminal
     from tierra.workspace import open_workspace
 
-    open_workspace().project(arguments[0])  # a mistake in the file shows before Prefect loads
+    say = people.print if not quiet else _say_nothing
+    say(f"[bold]{name} {escape(arguments[0])}[/]")  # at once: on a busy machine the rest takes its time
+    workspace = open_workspace()
+    workspace.project(arguments[0])  # a mistake in the file shows before Prefect loads
     warn_on_terminal()
-    if load_settings().clock and not quiet:
-        people.print(f"[dim]now is {load_settings().clock}, fixed by TIERRA_CLOCK[/]")
+    if workspace.settings.clock:
+        say(f"[dim]now is {workspace.settings.clock}, fixed by TIERRA_CLOCK[/]")
     last = _LastOutcome()
-    with progress(quiet), watching(last):
-        state = find_function(f"flows.{name}")(*arguments, return_state=True)
+    with progress(quiet), watching(last), started_at(started or time.perf_counter()):
+        start, where = _find_start(name, workspace.settings)
+        say(f"[dim]{where}[/]")
+        state = start(*arguments)
     if isinstance(last.outcome, Ended):
         return last.outcome
     raise last.outcome or state.result(raise_on_failure=False)
+
+
+def _find_start(name: str, settings: Settings) -> tuple[Callable[..., Any], str]:
+    """How the flow is started, and that in words: as a run of the Prefect server where there is one, else here."""
+    report_to_make_up(settings)
+    set_defaults({"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(settings.heartbeat_seconds)})
+    with at_station("start"):
+        flow = find_function(f"flows.{name}")
+        server = find_function("tasks.run.start", "find_api")()
+    if server:
+        return partial(find_function("tasks.run.start", "run_on_server"), flow), f"a run of {server}"
+    where = f"in this process: {VARIABLE} is not set and no `make up` runs here"
+    return partial(find_function("tasks.run.start", "run_here"), flow), where
+
+
+def _say_nothing(_: str) -> None:
+    """For machines: what is printed is one JSON object."""
 
 
 def finish(flow: str, outcome: Ended, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tierra import __version__
+from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
 from tierra.errors import Misconfigured
@@ -108,7 +109,7 @@ def train(
 ) -> None:
     """Train, judge and register a project's model."""
     with one_line_errors():
-        finish("train", run_flow("train", project, dry_run, reason, approve, quiet=as_json), as_json)
+        finish("train", run_flow("train", project, dry_run, reason, approve, quiet=as_json, started=STARTED), as_json)
 
 
 @app.command()
@@ -122,7 +123,11 @@ def score(
 ) -> None:
     """Publish predictions of one partition, or of every one that is due."""
     with one_line_errors():
-        finish("score", run_flow("score", project, partition, rescore, dry_run, reason, quiet=as_json), as_json)
+        finish(
+            "score",
+            run_flow("score", project, partition, rescore, dry_run, reason, quiet=as_json, started=STARTED),
+            as_json,
+        )
 
 
 @app.command()

@@ -63,9 +63,11 @@ def stations(journal: Journal) -> list[dict[str, Any]]:
     """One line a station, however often the run came by."""
     lines: dict[str, dict[str, Any]] = {}
     for entry in journal.entries:
-        line = lines.setdefault(entry.station, {"name": entry.station, "seconds": 0.0, "times": 0, "reused": 0})
+        nothing = {"name": entry.station, "seconds": 0.0, "times": 0, "reused": 0, "failed": 0}
+        line = lines.setdefault(entry.station, nothing)
         line["seconds"] += entry.seconds
         line["times"] += 1
+        line["failed"] += entry.failed
         line["reused"] += entry.reused
     return list(lines.values())
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, PausedDeployment, Status
-from tierra.status.judging import judge, judge_pool, judge_server, worst
+from tierra.status.judging import judge, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.runs import run_ends, run_facts
 from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 from tierra.status.stores import FLOWS
@@ -36,8 +36,9 @@ def _judged(facts: FlowFacts, now: datetime) -> FlowStatus:
 
 def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) -> tuple[Check, ...]:
     answers = judge_server(server)
-    workers = () if server.fault else (judge_pool(server.pool, pool, now),)
-    return (answers, *workers, *stores.checks)
+    if server.fault:
+        return (answers, *stores.checks)
+    return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now), *stores.checks)
 
 
 def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:

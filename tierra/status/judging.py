@@ -16,6 +16,8 @@ from tierra.status.words import ago, ahead, length
 LATE_LIMIT = timedelta(hours=1)
 # Runs queue and workers poll: what was due some minutes ago is not late yet.
 GRACE_PERIOD = timedelta(minutes=5)
+# A watchdog looks every few seconds, and leaves a trace every minute.
+WATCH_LIMIT = timedelta(minutes=5)
 # A run is slow when it takes this multiple of p95, and at least this long.
 SLOW_FACTOR, SLOW_MINIMUM = 3, timedelta(minutes=30)
 
@@ -148,6 +150,15 @@ def judge_pool(pool: PoolSeen | None, name: str, now: datetime) -> Check:
         return Check(name="worker", level="red", what=f"no worker is online in pool {name}{last}")
     count = "1 worker" if len(online) == 1 else f"{len(online)} workers"
     return Check(name="worker", level="green", what=f"{count} online in pool {name}{last}")
+
+
+def judge_watchdog(watched: datetime | None, now: datetime) -> Check:
+    """Whether a watchdog starts runs again that died."""
+    if watched and now - watched <= WATCH_LIMIT:
+        return Check(name="watchdog", level="green", what=f"looked at the runs {ago(watched, now)}")
+    last = f"none has looked since {ago(watched, now)}" if watched else "none has ever looked"
+    what = f"{last}, so a run that dies is not started again: python -m deployments.watchdog"
+    return Check(name="watchdog", level="amber", what=what)
 
 
 def judge_disk(free: int, where: str) -> Check:

@@ -100,6 +100,7 @@ class ServerSeen(Frozen):
     late: tuple[RunSeen, ...] = ()
     ended: tuple[RunSeen, ...] = ()
     pool: PoolSeen | None = None
+    watched: datetime | None = None  # when a watchdog looked last
 
 
 class Serving(Frozen):

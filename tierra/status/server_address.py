@@ -1,6 +1,7 @@
 """The address of the Prefect server, and the parts of addresses; without Prefect."""
 
 import os
+import socket
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,12 +19,37 @@ def address_file(settings: Settings) -> Path:
 
 def find_server(settings: Settings) -> str:
     """The API's address: PREFECT_API_URL, else that of `make up`. Raises Misconfigured."""
-    if address := os.environ.get(VARIABLE, "").strip():
+    if address := os.environ.get(VARIABLE, "").strip() or read_address(settings):
         return address
+    raise Misconfigured("server-unknown", f"{VARIABLE} is not set and no `make up` runs here")
+
+
+def read_address(settings: Settings) -> str:
+    """The API's address of the `make up` that runs in this home; empty when there is none."""
     try:
         return address_file(settings).read_text().strip()
     except OSError:
-        raise Misconfigured("server-unknown", f"{VARIABLE} is not set and no `make up` runs here") from None
+        return ""
+
+
+def report_to_make_up(settings: Settings) -> None:
+    """Let Prefect, before it is imported, report to the `make up` of this home, unless a server is set.
+
+    A `make up` that was killed may have left its file, so it is asked whether it lives.
+    """
+    address = "" if os.environ.get(VARIABLE) else read_address(settings)
+    if address and is_reachable(address):
+        os.environ[VARIABLE] = address
+
+
+def is_reachable(address: str, timeout: float = 4.0) -> bool:
+    """Whether anything listens at an address."""
+    parts = urlsplit(address)
+    try:
+        socket.create_connection((parts.hostname or "", port_of(address)), timeout).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_loopback(host: str | None) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tierra.data import partitions
+from tierra.data.partitions import ALL
 from tierra.errors import Misconfigured, TierraError, Unavailable
 from tierra.model.champions import Pointer
 from tierra.model.view import alias_of, describe_move
@@ -14,7 +16,8 @@ from tierra.project.schedule import longest_gap
 from tierra.report.index import read_runs
 from tierra.status.judging import judge_disk
 from tierra.status.seen import Check, Level, ProjectSeen, Publication, Recurring, Serving, StoresSeen
-from tierra.store.predictions import generations, read_manifest
+from tierra.store.predictions import find_newest, generations, read_manifest
+from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
 
 FLOWS = ("score", "train")
@@ -79,8 +82,8 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
     """The newest published partition, and the sink's fault if it cannot be read."""
     sink = workspace.sink(project)
     try:
-        found = generations(sink)
-        manifest = read_manifest(sink, max(found), found[max(found)]) if found else None
+        newest = _newest(workspace, project, sink)
+        manifest = read_manifest(sink, *newest) if newest else None
     except (TierraError, OSError) as error:
         return None, f"{project.name}: {getattr(error, 'what', error)}"
     if manifest is None:
@@ -89,6 +92,14 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
         partition=manifest.partition, rows=manifest.rows_scored, quarantined=manifest.rows_quarantined,
         published_at=manifest.published_at,
     ), ""  # fmt: skip
+
+
+def _newest(workspace: Workspace, project: Project, sink: Sink) -> tuple[str, int] | None:
+    """The newest published partition and its generation."""
+    if not project.main_source.partition_by:
+        return max(generations(sink, [ALL]).items(), default=None)
+    now = partitions.today(workspace.settings.now(), project.schedule.timezone)
+    return find_newest(sink, partitions.due_window(project.score, now).last)
 
 
 def _seen(

@@ -143,7 +143,7 @@ def _predict(workspace: Workspace, project: Project, champion: Champion, joined:
     batches = iter([read_table(objects, tables.rows)]) if whole else read_batches(objects, tables.rows)
     key = key_of(project.main_source)
     scored = (scorer.score(batch, history, key) for batch in _counted(batches, tables.rows.rows))
-    part = workspace.sink(project).write_part(scored)
+    part = workspace.sink(project).write_part(joined.clean.pulled.partition, scored)
     return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores)
 
 

@@ -28,16 +28,18 @@ class Remaining(BaseModel):
 
 def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> list[Work]:
     """The requested partition; without one, all that is due and all that may be stale."""
-    published = generations(workspace.sink(project))
+    sink = workspace.sink(project)
     if not project.main_source.partition_by:
-        return [Work(ALL, published.get(ALL, 0), rescore=rescore)]
+        return [Work(ALL, generations(sink, [ALL]).get(ALL, 0), rescore=rescore)]
     today = partitions.today(workspace.settings.now(), project.schedule.timezone)
     source = open_source(project.main, project.main_source, project.folder, workspace.settings)
     if not partition:
         days = source.days(partitions.watch_window(project.score, today))
+        published = generations(sink, [day.isoformat() for day in days])
         return partitions.find_work(project.score, today, days, published, rescore)
     day = partitions.parse_partition(partition)
     partitions.check_ready(project.name, day, source.days(single_day(day)).get(day, 0), project.score.ready)
+    published = generations(sink, [partition])
     return [partitions.work_for_partition(project.score, today, day, published, rescore)]
 
 

@@ -1,8 +1,10 @@
 """What differs between the databases of a SQL sink: PostgreSQL and SQLite."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 import sqlalchemy as sa
 from sqlalchemy import event, exc
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, Pool
 
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
 from tierra.store.sql_tables import PART, ROW
 
 ROWS_A_BATCH = 50_000
+IDLE_SESSIONS = 2  # kept between transactions; those of more threads are closed when they are done
+_INHERITED: list[Pool] = []
 
 
 def open_engine(url: str, where: str, timeout: int) -> sa.Engine:
@@ -26,6 +30,13 @@ def open_engine(url: str, where: str, timeout: int) -> sa.Engine:
     if url.startswith(("postgres:", "postgresql:", "postgresql+psycopg:")):
         return _postgresql(url, where, timeout)
     raise Misconfigured("connection-invalid", f"{where}: predictions go to postgresql:// or sqlite:///")
+
+
+def read_only(engine: sa.Engine) -> sa.Engine:
+    """The same for reading: without locks, and where each statement sees one moment anyway, without a transaction."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(writing=False)
 
 
 def now(connection: sa.Connection) -> Any:
@@ -128,12 +139,35 @@ def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _postgresql(url: str, where: str, timeout: int) -> sa.Engine:
-    from tierra.store.postgres import open_session, parse_url
+    from tierra.store.postgres import parse_url
 
     parse_url(url, where)
-    return sa.create_engine(
-        "postgresql+psycopg://", poolclass=NullPool, creator=lambda: open_session(url, where, timeout)
-    )
+    return _pooled(url, timeout)
+
+
+@cache
+def _pooled(url: str, timeout: int) -> sa.Engine:
+    """One engine for all sinks of a database, so that a run has one session; as many as there are threads at work.
+
+    A session is asked whether it lives before it is used: the server may have ended it since.
+    """
+    from tierra.store.postgres import open_session
+
+    engine = sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: open_session(url, "", timeout),
+        pool_pre_ping=True, pool_size=IDLE_SESSIONS, max_overflow=-1,
+    )  # fmt: skip
+    os.register_at_fork(after_in_child=partial(_leave_to_parent, engine))
+    return engine
+
+
+def _leave_to_parent(engine: sa.Engine) -> None:
+    """In a child, sessions of its own: two processes that speak in one would mix their words.
+
+    Those of the parent are kept from the garbage collector, which would close them.
+    """
+    _INHERITED.append(engine.pool)
+    engine.dispose(close=False)
 
 
 def _sqlite(url: sa.URL, timeout: int) -> sa.Engine:

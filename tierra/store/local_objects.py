@@ -1,7 +1,8 @@
 """Objects in a folder of a POSIX file system, durable before they are visible."""
 
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import BinaryIO
 
 from tierra.errors import Broken
 from tierra.store import disk
-from tierra.store.objects import Draft, check_name
+from tierra.store.objects import Draft, check_name, folders_of
+
+# Beside the objects, so that it is the same file system, and few, so that what killed writers left is found at once.
+UNFINISHED = ".unfinished"
 
 
 class _LocalDraft(Draft):
@@ -45,7 +49,7 @@ class LocalObjects:
                 draft.finish()
                 draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
                 disk.rename(temporary, self._folder / draft.name)
-                disk.sync_folder(temporary.parent)
+                disk.sync_folder((self._folder / draft.name).parent)
             except BaseException:
                 draft.abandon()
                 _clear(temporary)
@@ -60,7 +64,7 @@ class LocalObjects:
                     disk.write(file, data)
                     disk.sync(file)
                 disk.link(temporary, self._folder / name)
-                disk.sync_folder(temporary.parent)
+                disk.sync_folder((self._folder / name).parent)
                 return True
             except FileExistsError:
                 return False
@@ -75,10 +79,9 @@ class LocalObjects:
         """An object to read from at any position."""
         return (self._folder / check_name(name)).open("rb")
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the objects in a folder and below it, sorted."""
-        files = (self._folder / check_name(folder)).rglob("[!.]*")
-        return sorted(file.relative_to(self._folder).as_posix() for file in files if file.is_file())
+    def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
+        """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
+        return sorted(name for each in folders_of(folder, within) for name in self._below(each))
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written; None when it is absent."""
@@ -95,7 +98,8 @@ class LocalObjects:
     def abandon_uploads(self, before: datetime) -> int:
         """Remove temporary files last written before then; how many there were."""
         with _disk_errors("temporary files", "removing"):
-            old = [file for file in self._folder.rglob(".*.tmp") if file.stat().st_mtime < before.timestamp()]
+            found = [file for place in ("", "*/") for file in self._folder.glob(f"{place}{UNFINISHED}/.*.tmp")]
+            old = [file for file in found if _is_older(file, before)]
             for file in old:
                 disk.remove(file)
         return len(old)
@@ -105,9 +109,26 @@ class LocalObjects:
         return str(self._folder / check_name(name))
 
     def _temporary(self, name: str) -> Path:
-        folder = (self._folder / check_name(name)).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f".{uuid.uuid4().hex}.tmp"
+        inside, _, _ = check_name(name).rpartition("/")
+        unfinished = self._folder / inside.partition("/")[0] / UNFINISHED
+        for folder in (unfinished, self._folder / inside):
+            folder.mkdir(parents=True, exist_ok=True)
+        return unfinished / f".{uuid.uuid4().hex}.tmp"
+
+    def _below(self, folder: str) -> Iterator[str]:
+        """The names of the files in a folder and below it; hidden ones are no objects."""
+        for at, folders, files in os.walk(self._folder / folder):
+            folders[:] = [each for each in folders if not each.startswith(".")]
+            inside = Path(at).relative_to(self._folder).as_posix()
+            yield from (f"{inside}/{file}" for file in files if not file.startswith("."))
+
+
+def _is_older(file: Path, before: datetime) -> bool:
+    """Whether a file was last written before then; not one that its writer has finished meanwhile."""
+    try:
+        return file.stat().st_mtime < before.timestamp()
+    except FileNotFoundError:
+        return False
 
 
 def _clear(temporary: Path) -> None:

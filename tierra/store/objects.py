@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
@@ -71,8 +71,11 @@ class Objects(Protocol):
     def open(self, name: str) -> BinaryIO:
         """An object to read from at any position. Raises FileNotFoundError."""
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the objects in a folder and below it, sorted."""
+    def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
+        """The names of the objects in a folder and below it, sorted; of some of its folders where they are named.
+
+        The others then cost nothing, however many they are.
+        """
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written, by the store's own clock, in UTC; None when it is absent."""
@@ -92,6 +95,11 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise Broken("store-failed", f"'{name}' cannot be the name of an object")
     return name
+
+
+def folders_of(folder: str, within: Collection[str] | None) -> list[str]:
+    """A folder, or the folders named in it. Raises Broken for one that cannot be in a store."""
+    return [check_name(folder)] if within is None else [check_name(f"{folder}/{each}") for each in set(within)]
 
 
 class _MemoryDraft(Draft):
@@ -141,9 +149,9 @@ class MemoryObjects:
         """An object to read from at any position."""
         return io.BytesIO(self.read(name))
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the objects in a folder and below it, sorted."""
-        below = check_name(folder) + "/"
+    def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
+        """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
+        below = tuple(f"{each}/" for each in folders_of(folder, within))
         return sorted(name for name in list(self.objects) if name.startswith(below))
 
     def modified(self, name: str) -> datetime | None:

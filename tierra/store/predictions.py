@@ -11,7 +11,8 @@ A re-score is a new generation; nothing is ever changed in place. Readers take
 the highest generation and verify it. docs/exactly-once.md has the promises.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import uuid4
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # A writer uses parts that are younger; sweeping takes those that are older and named by no manifest.
 # The twelve hours between are what a paused writer and clocks that differ may cost.
 REUSE_LIMIT, SWEEP_AGE = timedelta(hours=12), timedelta(hours=24)
+
+# How many days back the newest published one is looked for, before all are listed.
+SEARCHED_DAYS = 64
 
 Ending = Literal["published", "stood down"]
 
@@ -64,17 +68,20 @@ class Manifest(BaseModel):
         return [each.sha256 for each in self.parts] == [each.sha256 for each in other.parts]
 
 
-def generations(sink: Sink) -> dict[str, int]:
-    """The highest generation of every published partition."""
+def generations(sink: Sink, partitions: Collection[str] | None = None) -> dict[str, int]:
+    """The highest generation of each of these partitions that is published; of every one where none are named.
+
+    Few partitions cost little, however many are published beside them.
+    """
     latest: dict[str, int] = {}
-    for partition, generation in sink.manifests():
+    for partition, generation in sink.manifests(partitions):
         latest[partition] = max(latest.get(partition, 0), generation)
     return latest
 
 
 def read_manifest(sink: Sink, partition: str, generation: int | None = None) -> Manifest | None:
     """The manifest of a generation, the highest when none is named; None when there is none."""
-    number = generation or generations(sink).get(partition)
+    number = generation or generations(sink, [partition]).get(partition)
     if number is None:
         return None
     where = sink.location(partition, number)
@@ -87,6 +94,18 @@ def read_manifest(sink: Sink, partition: str, generation: int | None = None) -> 
     if (found.dataset, found.partition, found.generation) != (sink.dataset, partition, number):
         raise Broken("store-tampered", f"{where} is the manifest of something else")
     return found
+
+
+def find_newest(sink: Sink, last: date) -> tuple[str, int] | None:
+    """The newest published day and its generation: of the days up to `last`, and of all only where there is none."""
+    days = [(last - timedelta(back)).isoformat() for back in range(SEARCHED_DAYS)]
+    return max((generations(sink, days) or generations(sink)).items(), default=None)
+
+
+def published_parts(sink: Sink, partition: str) -> set[str]:
+    """The parts that any generation of a partition names."""
+    manifests = [read_manifest(sink, partition, number) for _, number in sink.manifests([partition])]
+    return {part.name for each in manifests if each for part in each.parts}
 
 
 def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Ending]:
@@ -129,17 +148,10 @@ def _check_parts(sink: Sink, manifest: Manifest) -> None:
     """Raise Broken unless each part is there, and is young or was published before, so that no sweep removes it."""
     for part in manifest.parts:
         written = sink.written(part)
-        if _is_young(written) or (written and part.name in _published_parts(sink, manifest.partition)):
+        if _is_young(written) or (written and part.name in published_parts(sink, manifest.partition)):
             continue
         state = f"was written {written:%Y-%m-%d %H:%M} UTC" if written else "is gone"
         raise Broken("part-late", f"{manifest.dataset} {manifest.partition}: part {part.sha256[:12]} {state}")
-
-
-def _published_parts(sink: Sink, partition: str) -> set[str]:
-    """The parts that any generation of a partition names."""
-    numbers = [number for other, number in sink.manifests() if other == partition]
-    manifests = [read_manifest(sink, partition, number) for number in numbers]
-    return {part.name for each in manifests if each for part in each.parts}
 
 
 def _is_young(written: datetime | None) -> bool:

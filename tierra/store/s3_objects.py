@@ -3,14 +3,16 @@
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
+from os.path import commonprefix
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, cast
 
 from tierra.errors import Broken, Unavailable
-from tierra.store.objects import NAME, Draft, check_name
+from tierra.store.objects import NAME, Draft, check_name, folders_of
 from tierra.store.s3_bucket import PART, Bucket
 from tierra.store.s3_reading import open_object
 
@@ -90,9 +92,12 @@ class S3Objects:
         """An object to read from at any position."""
         return open_object(self._bucket, self._key(name))
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the objects in a folder and below it, sorted."""
-        keys = self._bucket.keys(self._key(folder) + "/")
+    def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
+        """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
+        folders = sorted(self._key(each) + "/" for each in folders_of(folder, within))
+        # The days of a month by one listing: their names differ in the last two letters.
+        alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-3])]
+        keys = (key for each in alike for key in self._bucket.keys(_start_of(each)) if key.startswith(each))
         names = (key.removeprefix(self._prefix) for key in keys)
         return sorted(name for name in names if NAME.fullmatch(name))  # others are not ours
 
@@ -121,6 +126,10 @@ class S3Objects:
             return self._bucket.get(key)
         except FileNotFoundError:
             return None
+
+
+def _start_of(keys: tuple[str, ...]) -> str:
+    return commonprefix(keys)  # noqa: RUF071 - by letter is right: a prefix of keys is no path
 
 
 def _is(data: bytes, sha256: str) -> bool:

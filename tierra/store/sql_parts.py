@@ -22,9 +22,9 @@ class SameRows(Exception):
 
 
 def insert_part(
-    connection: sa.Connection, tables: SinkTables, schema: pa.Schema, batches: Iterable[pa.Table]
+    connection: sa.Connection, tables: SinkTables, partition: str, schema: pa.Schema, batches: Iterable[pa.Table]
 ) -> TableRef:
-    """Insert rows under a new part number and name the part by their digest.
+    """Insert rows, pending, under a new part number and name the part by their digest.
 
     Raises SameRows when that part exists: the caller then rolls back.
     """
@@ -37,6 +37,7 @@ def insert_part(
     name, columns = digest.hexdigest(), {field.name: str(field.type) for field in schema}
     ref = TableRef(name=name, sha256=name, rows=rows, columns=columns)
     _finish(connection, tables.parts, number, ref)
+    connection.execute(tables.pending.insert(), {PART: number, "partition": partition})
     return ref
 
 
@@ -56,12 +57,10 @@ def _begin(connection: sa.Connection, parts: sa.Table, schema: pa.Schema) -> int
 
 
 def _finish(connection: sa.Connection, parts: sa.Table, number: int, ref: TableRef) -> None:
-    if connection.scalar(sa.select(sa.func.count()).where(parts.c.sha256 == ref.sha256)):
-        raise SameRows(ref)
     finished = parts.update().where(parts.c.id == number)
     try:
         connection.execute(finished.values(sha256=ref.sha256, written_at=now(connection)))
-    except exc.IntegrityError:  # another writer committed since the check
+    except exc.IntegrityError:
         raise SameRows(ref) from None
 
 

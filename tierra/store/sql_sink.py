@@ -5,7 +5,7 @@ and the view `<dataset>_current` shows what is published.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,10 +17,10 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.store.databases import explain, lock, now, open_engine
+from tierra.store.databases import explain, lock, now, open_engine, read_only
 from tierra.store.refs import TableRef
 from tierra.store.sql_parts import SameRows, insert_part, select_part
-from tierra.store.sql_tables import PART, ROW, SinkTables, find_missing
+from tierra.store.sql_tables import PART, ROW, find_missing, tables_of
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -30,19 +30,20 @@ class TableSink:
 
     def __init__(self, url: str, where: str, dataset: str, schema: str | None = None, timeout: int = 600) -> None:
         self.dataset, self.where = dataset, f"{where}{'.' + schema if schema else ''}"
-        self._tables = SinkTables(dataset, schema)
+        self._tables = tables_of(dataset, schema)
         self._engine = open_engine(url, self.where, timeout)
+        self._reading = read_only(self._engine)
         if schema and self._engine.dialect.name == "sqlite":
             raise Misconfigured("sink-invalid", f"{where}: SQLite has no schemas")
 
-    def write_part(self, batches: Iterator[pa.Table]) -> TableRef:
+    def write_part(self, partition: str, batches: Iterator[pa.Table]) -> TableRef:
         """Write rows in one transaction, under a number that no manifest names."""
         first = next(batches)
         schema = first.schema.remove_metadata()
-        self._ensure_tables(schema)
         try:
             with self._transaction() as connection:
-                return insert_part(connection, self._tables, schema, chain([first], batches))
+                self._ensure_tables(connection, schema)
+                return insert_part(connection, self._tables, partition, schema, chain([first], batches))
         except SameRows as same:
             return self._touch(same.ref)
 
@@ -67,8 +68,8 @@ class TableSink:
     def keep_quarantine(self, ref: TableRef, batches: Iterable[pa.Table]) -> None:
         """Write quarantined rows, each as JSON, under the digest of all of them."""
         table = self._tables.quarantine
-        self._ensure_tables(None)
         with self._transaction() as connection:
+            self._ensure_tables(connection, None)
             if connection.scalar(sa.select(sa.func.count()).where(table.c.sha256 == ref.sha256)):
                 return
             rows = chain.from_iterable(batch.to_pylist() for batch in batches)
@@ -84,8 +85,9 @@ class TableSink:
             made = insert.values(**key, manifest=text.decode()).on_conflict_do_nothing()
             if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
                 return False
-            links = [{**key, PART: self._lock_part(connection, part)} for part in parts]
-            connection.execute(self._tables.published.insert(), links)
+            numbers = [self._lock_part(connection, part) for part in parts]
+            connection.execute(self._tables.published.insert(), [{**key, PART: number} for number in numbers])
+            self._settle(connection, numbers)
             return True
 
     def read_manifest(self, partition: str, generation: int) -> bytes:
@@ -98,13 +100,16 @@ class TableSink:
             raise FileNotFoundError(self.location(partition, generation))
         return str(text).encode()
 
-    def manifests(self) -> list[tuple[str, int]]:
-        """Partition and generation of every manifest."""
+    def manifests(self, partitions: Collection[str] | None = None) -> list[tuple[str, int]]:
+        """Partition and generation of every manifest of some partitions."""
         table = self._tables.manifests
+        chosen = sa.select(table.c.partition, table.c.generation)
+        if partitions is not None:
+            chosen = chosen.where(table.c.partition.in_(partitions))
         with self._transaction(writing=False) as connection:
             if not self._exists(connection, table):
                 return []
-            found = connection.execute(sa.select(table.c.partition, table.c.generation))
+            found = connection.execute(chosen)
             return [(str(partition), int(generation)) for partition, generation in found]
 
     def location(self, partition: str, generation: int) -> str:
@@ -119,6 +124,30 @@ class TableSink:
                 for name, written in connection.execute(sa.select(table.c.sha256, table.c.written_at)).all():
                     yield str(name), _aware(written)
 
+    def pending(self, before: datetime) -> list[tuple[str, str]]:
+        """Partition and digest of the older parts that no manifest names: the same transactions keep account."""
+        parts, pending = self._tables.parts, self._tables.pending
+        chosen = (
+            sa.select(pending.c.partition, parts.c.sha256).join_from(pending, parts).where(parts.c.written_at < before)
+        )
+        with self._transaction(writing=False) as connection:
+            found = connection.execute(chosen).all() if self._exists(connection, pending) else []
+        return [(str(partition), str(name)) for partition, name in found]
+
+    def settle_part(self, name: str) -> None:
+        """Delete a part's row among the pending ones."""
+        parts = self._tables.parts
+        with self._transaction() as connection:
+            found = connection.scalars(sa.select(parts.c.id).where(parts.c.sha256 == name))
+            self._settle(connection, found.all())
+
+    def needs_inventory(self, month: str) -> bool:
+        """Never: the parts of older versions are compared once, when the table of pending ones is made."""
+        return False
+
+    def note_inventory(self, month: str) -> None:
+        """Nothing to do."""
+
     def remove_part(self, name: str, before: datetime) -> bool:
         """Delete a part's rows, unless it has been written since or a manifest names it."""
         parts, link = self._tables.parts, self._tables.published
@@ -131,6 +160,7 @@ class TableSink:
                 return False
             table = self._tables.predictions(pa.ipc.read_schema(pa.py_buffer(found.arrow_schema)))
             connection.execute(table.delete().where(table.c[PART] == found.id))
+            self._settle(connection, [found.id])
             connection.execute(parts.delete().where(parts.c.id == found.id))
             return True
 
@@ -146,18 +176,25 @@ class TableSink:
     def _needed(self, schema: pa.Schema | None) -> list[sa.Table]:
         return [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]
 
-    def _ensure_tables(self, schema: pa.Schema | None) -> None:
+    def _ensure_tables(self, connection: sa.Connection, schema: pa.Schema | None) -> None:
         """Create the tables that are missing; the table of predictions and its view only for a schema."""
-        if self.check(schema):
-            with self._transaction() as connection:
-                self._create_tables(connection, self._needed(schema), with_view=schema is not None)
+        known = (self._tables.parts.fullname, schema)
+        if known in _seen(connection):
+            return
+        if find_missing(self._needed(schema), connection, self.where):
+            self._create_tables(connection, self._needed(schema), with_view=schema is not None)
+        else:
+            _seen(connection).add(known)
 
     def _create_tables(self, connection: sa.Connection, tables: list[sa.Table], with_view: bool) -> None:
         lock(connection, f"tierra {self.where}.{self.dataset}")
         if self._tables.schema and not sa.inspect(connection).has_schema(self._tables.schema):
             connection.execute(sa.schema.CreateSchema(self._tables.schema))
-        for table in tables:
-            table.create(connection, checkfirst=True)
+        missing = find_missing(tables, connection, self.where)
+        for table in missing:
+            table.create(connection)
+        if self._tables.pending in missing:
+            connection.execute(self._tables.mark_unpublished())
         if with_view:
             self._create_view(connection, tables[-1])
 
@@ -189,6 +226,12 @@ class TableSink:
             raise Broken("part-late", f"{self._describe(part)} is gone")
         return int(found)
 
+    def _settle(self, connection: sa.Connection, numbers: Collection[int]) -> None:
+        """Parts are pending no more; a sink that an older version made has no table of them until a part is written."""
+        pending = self._tables.pending
+        if self._exists(connection, pending):
+            connection.execute(pending.delete().where(pending.c[PART].in_(numbers)))
+
     def _find(self, connection: sa.Connection, part: TableRef) -> "sa.Row[tuple[int, bytes, datetime]] | None":
         parts = self._tables.parts
         if not self._exists(connection, parts):
@@ -197,7 +240,11 @@ class TableSink:
         return connection.execute(chosen).first()
 
     def _exists(self, connection: sa.Connection, table: sa.Table) -> bool:
-        return sa.inspect(connection).has_table(table.name, schema=table.schema)
+        if table.fullname not in (seen := _seen(connection)):
+            if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+                return False
+            seen.add(table.fullname)
+        return True
 
     def _describe(self, part: TableRef) -> str:
         return f"{self.where}.{self.dataset}, part {part.sha256[:12]}"
@@ -206,11 +253,18 @@ class TableSink:
     def _transaction(self, writing: bool = True) -> Iterator[sa.Connection]:
         """All of the block, or nothing of it."""
         try:
-            options = self._engine.execution_options(writing=writing)
-            with options.begin() as connection:
+            with (self._engine if writing else self._reading).begin() as connection:
                 yield connection
         except exc.SQLAlchemyError as error:
+            if isinstance(error, exc.ProgrammingError):
+                self._engine.dispose()  # the tables may not be any more what its sessions saw
             raise explain(error, self.where) from None
+
+
+def _seen(connection: sa.Connection) -> set[Any]:
+    """What a session has found out about its tables, which then is not asked again."""
+    seen: set[Any] = connection.info.setdefault("tierra", set())
+    return seen
 
 
 def _aware(moment: datetime) -> datetime:

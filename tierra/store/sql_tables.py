@@ -1,5 +1,6 @@
 """The tables of a SQL sink: their definitions, and a check of existing ones against them."""
 
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -14,11 +15,18 @@ PART, ROW = "part", "row"
 RESERVED_COLUMNS = (PART, ROW, "partition", "generation")
 
 
+@cache
+def tables_of(dataset: str, schema: str | None) -> "SinkTables":
+    """The tables of one data set in one schema, described once: that takes as long as a statement."""
+    return SinkTables(dataset, schema)
+
+
 class SinkTables:
     """The tables of one data set in one schema."""
 
     def __init__(self, dataset: str, schema: str | None) -> None:
         self.dataset, self.schema = dataset, schema
+        self._predictions: dict[pa.Schema, sa.Table] = {}
         self._all = sa.MetaData(schema=schema)
         self.parts = sa.Table(
             f"{dataset}_parts",
@@ -45,6 +53,12 @@ class SinkTables:
                 ["partition", "generation"], [self.manifests.c.partition, self.manifests.c.generation]
             ),
         )
+        self.pending = sa.Table(
+            f"{dataset}_pending",
+            self._all,
+            sa.Column(PART, sa.BigInteger, sa.ForeignKey(self.parts.c.id), primary_key=True, autoincrement=False),
+            sa.Column("partition", sa.Text, nullable=False),
+        )
         self.quarantine = sa.Table(
             f"{dataset}_quarantine",
             self._all,
@@ -56,10 +70,22 @@ class SinkTables:
     @property
     def bookkeeping(self) -> list[sa.Table]:
         """The tables beside the predictions, each after those it refers to."""
-        return [self.parts, self.manifests, self.published, self.quarantine]
+        return [self.parts, self.manifests, self.published, self.pending, self.quarantine]
+
+    def mark_unpublished(self) -> sa.Insert:
+        """Make every part pending that no manifest names, as those of a version that kept no account."""
+        unknown = sa.select(self.parts.c.id, sa.literal("")).where(
+            ~sa.exists().where(self.published.c[PART] == self.parts.c.id)
+        )
+        return self.pending.insert().from_select([PART, "partition"], unknown)
 
     def predictions(self, schema: pa.Schema) -> sa.Table:
         """The table of predictions for rows of an Arrow schema."""
+        if schema not in self._predictions:
+            self._predictions[schema] = self._describe(schema)
+        return self._predictions[schema]
+
+    def _describe(self, schema: pa.Schema) -> sa.Table:
         if taken := [name for name in schema.names if name in RESERVED_COLUMNS]:
             raise Misconfigured("sink-columns", f"{self.dataset}: the column name '{taken[0]}' is reserved by the sink")
         ours = [

@@ -1,7 +1,7 @@
 """Tables by reference: immutable Parquet objects named by the digest of their content."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 
@@ -18,16 +18,28 @@ ROWS_A_GROUP = 131_072
 ROWS_TRIED = 8_192
 
 
-def write_table(objects: Objects, stem: str, schema: pa.Schema, batches: Iterable[pa.Table]) -> TableRef:
-    """Write batches as one Parquet object; the same rows give the same digest however they are cut."""
+def write_table(
+    objects: Objects,
+    stem: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.Table],
+    announce: Callable[[str], object] | None = None,
+) -> TableRef:
+    """Write batches as one Parquet object; the same rows give the same digest however they are cut.
+
+    `announce` is called with the digest before the object can be seen.
+    """
     schema, rows = schema.remove_metadata(), 0
     groups = in_groups(schema, batches)
     first = list(islice(groups, 1))
     options = {"compression": "zstd", "use_dictionary": _repeating(first)}
-    with objects.draft(stem, ".parquet") as draft, pq.ParquetWriter(draft, schema, **options) as writer:
-        for group in chain(first, groups):
-            writer.write_table(group, row_group_size=ROWS_A_GROUP)
-            rows += group.num_rows
+    with objects.draft(stem, ".parquet") as draft:
+        with pq.ParquetWriter(draft, schema, **options) as writer:
+            for group in chain(first, groups):
+                writer.write_table(group, row_group_size=ROWS_A_GROUP)
+                rows += group.num_rows
+        if announce:
+            announce(draft.sha256)
     return reference(draft, rows, schema)
 
 
@@ -40,10 +52,12 @@ def _repeating(first: list[pa.Table]) -> list[str]:
     return [name for name, values in seen.items() if 2 * len(pc.unique(values)) <= len(values)]
 
 
-def write_batches(objects: Objects, stem: str, batches: Iterator[pa.Table]) -> TableRef:
+def write_batches(
+    objects: Objects, stem: str, batches: Iterator[pa.Table], announce: Callable[[str], object] | None = None
+) -> TableRef:
     """Write batches with the schema of the first; there must be at least one."""
     first = next(batches)
-    return write_table(objects, stem, first.schema, chain([first], batches))
+    return write_table(objects, stem, first.schema, chain([first], batches), announce)
 
 
 def reference(draft: Draft, rows: int, schema: pa.Schema) -> TableRef:
