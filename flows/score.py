@@ -11,6 +11,7 @@ from tasks.scoring import (
     find_changed,
     find_work,
     join_partition,
+    open_days,
     predict_partition,
     preview_partition,
     publish_partition,
@@ -52,8 +53,9 @@ def score(
     if not work:
         return summarise(spec.name, [], request.partition, request.dry_run)
     sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec))
-    found = find_changed(workspace, spec, sides, work)
-    scoring = Scoring(spec, champion, sides, preview_partition if request.dry_run else publish_partition)
+    reader = open_days(workspace, spec, work)
+    found = find_changed(workspace, spec, sides, reader, work)
+    scoring = Scoring(spec, champion, sides, reader, preview_partition if request.dry_run else publish_partition)
     scored = [score_partition(workspace, scoring, each) for each in track(found.to_score, "partitions")]
     if found.to_score and not request.dry_run:
         sweep_parts(workspace, spec)
@@ -64,7 +66,7 @@ def score_partition(workspace: Workspace, scoring: Scoring, work: Work) -> Parti
     """One partition, from its source to its manifest. One that is rejected does not stop the others."""
     spec, champion = scoring.project, scoring.champion
     try:
-        pulled = pull_partition(workspace, spec, work)
+        pulled = pull_partition(workspace, spec, scoring.reader, work)
         clean = validate_partition(workspace, spec, pulled)
         joined = join_partition(workspace, spec, clean, scoring.sides)
         drift = compare_partition(workspace, spec, champion, joined)

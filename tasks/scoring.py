@@ -1,6 +1,6 @@
 """The stations of a scoring: steps of the library under Prefect, with our run policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
+    from tierra.data.sources import SourceReader
     from tierra.steps.features import JoinedPartition
     from tierra.steps.publish import Publication
     from tierra.steps.pull import PartitionRows, Snapshots
@@ -30,7 +31,13 @@ class Scoring:
     project: Project
     champion: Champion
     sides: "CleanTables"
+    reader: "SourceReader"
     publish: Publish
+
+
+def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> "SourceReader":
+    """The first source, to pull each day of this work from; opened when the first station reads."""
+    return steps.pull.open_days(workspace, project, work)
 
 
 @station
@@ -58,15 +65,17 @@ def pull_side_tables(workspace: Workspace, project: Project) -> "Snapshots":
 
 
 @station
-def find_changed(workspace: Workspace, project: Project, sides: "CleanTables", work: list[Work]) -> "Remaining":
+def find_changed(
+    workspace: Workspace, project: Project, sides: "CleanTables", reader: "SourceReader", work: list[Work]
+) -> "Remaining":
     """Compare what is published with its source: the work that is left, and how the rest ends."""
-    return steps.work.find_changed(workspace, project, sides, work)
+    return steps.work.find_changed(workspace, project, sides, reader, work)
 
 
 @station
-def pull_partition(workspace: Workspace, project: Project, work: Work) -> "PartitionRows":
+def pull_partition(workspace: Workspace, project: Project, reader: "SourceReader", work: Work) -> "PartitionRows":
     """A partition's rows without what is known later, and its history."""
-    return steps.pull.pull_partition(workspace, project, work)
+    return steps.pull.pull_partition(workspace, project, reader, work)
 
 
 @station

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from tierra.once import Once
 from tierra.project.project import Project, load_project
 from tierra.settings import Settings, load_settings
 from tierra.store.objects import MemoryObjects, Objects
@@ -23,6 +24,11 @@ class Workspace:
 
     settings: Settings
     store: Objects | None = None
+
+    @cached_property
+    def once(self) -> Once:
+        """What a run needs more than once, such as its champion's model, by the digest of what it is made of."""
+        return Once()
 
     @cached_property
     def objects(self) -> Objects:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -48,6 +49,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def serve(installation: Workspace, project: Project) -> Any:
     """What a new process makes of the champion: it has no files of it yet."""
     module._files_of_process.cache_clear()
+    installation = replace(installation)
     return open_scorer(installation, project, find_champion(installation, project))
 
 

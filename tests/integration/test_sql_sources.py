@@ -2,6 +2,7 @@
 
 import struct
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 
 from tests.databases import Database
 from tierra.data.file_source import FileReader
+from tierra.data.read_once import ReadOnce
 from tierra.data.snapshot import take_snapshot
+from tierra.data.sources import open_source
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected, Misconfigured, TierraError
@@ -91,6 +94,23 @@ def test_a_window_has_its_first_day_and_not_its_end(database: Database, kind: pa
         sorted(row for piece in reader.batches(["id"], window) for row in piece["id"].to_pylist()) for window in windows
     ]
     assert found == [[0, 1, 2, 3, 4], [1], [3, 4], [0, 1], [1, 3], []]
+
+
+def test_days_read_together_are_the_days_read_alone(database: Database) -> None:
+    """Also the first and the last moment of a day, which in another zone would be another day's."""
+    kinds = [pa.date32(), pa.timestamp("us"), *([] if database.is_sqlite else [pa.timestamp("us", "UTC")])]
+    moments = [datetime(2024, 1, day, *time) for day in range(1, 9) for time in ((0, 0), (23, 59, 59, 999999))]
+    windows = [single_day(date(2024, 1, day)) for day in range(1, 9)] + [Window(date(2024, 1, 2), date(2024, 1, 5))]
+    for number, kind in enumerate(kinds):
+        at = pa.array(moments, pa.timestamp("us")).cast(kind, safe=False)
+        database.write(f"rides{number}", pa.table({"id": range(16), "at": at}))
+        source = database.source(table=f"rides{number}", key="id", partition_by="at", history="3d")
+        opened = partial(open_source, "rides", source, database.home, database.settings)
+        together = ReadOnce(opened, source, [Window(date(2024, 1, 1), date(2024, 1, 9))])
+        for window in windows:
+            kept, alone = (take_snapshot(MemoryObjects(), source, reader, window) for reader in (together, opened()))
+            assert kept == alone, (kind, window)
+            assert kept.rows == 2 * window.length
 
 
 @pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("us")])

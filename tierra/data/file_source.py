@@ -72,6 +72,10 @@ class FileReader:
                     counted[pair["values"]] += pair["counts"]
         return dict(sorted(counted.items()))
 
+    def has_fixed_types(self, columns: list[str]) -> bool:
+        """Always: of Parquet by its schema, of CSV by the file's start."""
+        return True
+
     def _pieces(self, file: Any, columns: list[str], window: Window) -> Iterator[pa.RecordBatch]:
         if not isinstance(file, pq.ParquetFile):
             return iter(file)

@@ -1,6 +1,7 @@
 """Joins with a declared key, cardinality and limit of orphans. Left rows keep their order and number."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,17 @@ class Joiner:
 
     def __init__(self, joins: Sequence[Join], tables: Mapping[str, pa.Table]) -> None:
         self._sides = [_index_right_side(join, tables[join.right]) for join in joins]
-        self.orphans = dict.fromkeys((join.right for join in joins), 0)
+        self._count_anew()
+
+    def _count_anew(self) -> None:
+        self.orphans = dict.fromkeys((side.join.right for side in self._sides), 0)
         self._rows = 0
+
+    def for_other_rows(self) -> "Joiner":
+        """The same joins, whose orphans are counted from zero."""
+        other = copy(self)
+        other._count_anew()
+        return other
 
     @property
     def is_empty(self) -> bool:

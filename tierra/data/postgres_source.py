@@ -85,6 +85,10 @@ class PostgresReader:
                 message = error.diag.message_primary or error
                 raise DataRejected("column-type", f"{self.where}: '{name}' is not a date: {message}") from None
 
+    def has_fixed_types(self, columns: list[str]) -> bool:
+        """Always: by the catalogue."""
+        return True
+
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection]:
         limit = self._connection.statement_timeout_seconds

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class SourceReader(Protocol):
     """One table of a file or a database."""
 
-    where: str
+    @property
+    def where(self) -> str:
+        """The source's name, for people."""
 
     def columns(self) -> list[str]:
         """The names of all its columns."""
@@ -33,6 +35,9 @@ class SourceReader(Protocol):
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window. Only for partitioned sources."""
+
+    def has_fixed_types(self, columns: list[str]) -> bool:
+        """Whether the columns' types are the same whatever rows are read."""
 
 
 def open_source(name: str, source: Source, folder: Path, settings: Settings) -> SourceReader:

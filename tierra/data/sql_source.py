@@ -68,6 +68,10 @@ class SqlReader:
                     counted[self._day(value)] = counted.get(self._day(value), 0) + rows
         return dict(sorted(counted.items()))
 
+    def has_fixed_types(self, columns: list[str]) -> bool:
+        """Not where a column has no type of its own, as in SQLite's queries: its values then decide."""
+        return all(self._arrow_type(self._column(name)) for name in columns)
+
     @property
     def _partition(self) -> str:
         assert self._source.partition_by, "a source without partitions has no days"

@@ -21,6 +21,15 @@ class Window:
         """The last day; the latest there is when open."""
         return self.end - timedelta(1) if self.end else date.max
 
+    @property
+    def length(self) -> int:
+        """How many days it has."""
+        return (self.last - self.first).days + 1
+
+    def holds(self, other: "Window") -> bool:
+        """Whether every day of another window is in it."""
+        return self.first <= other.first and other.last <= self.last
+
 
 EVERYTHING = Window()
 

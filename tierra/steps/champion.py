@@ -4,7 +4,7 @@ import getpass
 import hashlib
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tierra.data.code import ProjectCode, load_code
 from tierra.data.recipe import Recipe
@@ -63,13 +63,13 @@ def user_and_host() -> str:
 
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "Scorer":
-    """The champion ready to score, everything checked against its digests. Raises Broken."""
+    """The champion ready to score a partition, everything checked against its digests once a run. Raises Broken."""
     from tierra.model.distributions import PROBABILITIES
     from tierra.model.scoring import Scorer
 
     scores = champion.release.scores
     return Scorer(
-        model=workspace.champions.load(champion),
+        model=champion_model(workspace, champion),
         code=serving_code(workspace, project, champion),
         recipe=champion_recipe(workspace, champion),
         features=champion.release.features,
@@ -98,9 +98,16 @@ def champion_features(workspace: Workspace, project: Project, champion: Champion
     return select_features(built, champion.release.features)
 
 
+def champion_model(workspace: Workspace, champion: Champion) -> Any:
+    """The champion's model, checked and loaded once a run. Raises Broken."""
+    key = ("model", champion.release.model_sha256)
+    return workspace.once.get(key, lambda: workspace.champions.load(champion))
+
+
 def champion_project(workspace: Workspace, champion: Champion) -> Project:
     """The project file the champion was registered with. Raises Broken."""
-    return load_project(str(workspace.champions.folder(champion) / "project.yaml"))
+    key = ("project", champion.release.serving_digest)
+    return workspace.once.get(key, lambda: load_project(str(workspace.champions.folder(champion) / "project.yaml")))
 
 
 def champion_recipe(workspace: Workspace, champion: Champion) -> Recipe:
@@ -125,6 +132,11 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:
     """The champion's own functions: from the store, or, where that is forbidden, equal local files."""
+    key = ("code", champion.release.serving_digest, project.folder)
+    return workspace.once.get(key, lambda: _load_code(workspace, project, champion))
+
+
+def _load_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:
     kept = workspace.champions.folder(champion)
     names = champion_recipe(workspace, champion).functions
     if workspace.settings.run_registered_code:

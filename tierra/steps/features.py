@@ -105,17 +105,24 @@ def _build(workspace: Workspace, project: Project, clean: CleanTables) -> Featur
 
 
 def _join(workspace: Workspace, project: Project, clean: CleanPartition, sides: CleanTables) -> Joined:
-    objects = workspace.objects
-    tables = {name: read_table(objects, ref) for name, ref in sides.tables.items()}
-    joiner = Joiner(project.joins, tables)
+    objects, joiner = workspace.objects, _joiner(workspace, project, sides)
     rows = _write_joined(workspace, joiner, clean.rows.table)
     joiner.check()
-    history = _write_joined(workspace, Joiner(project.joins, tables), clean.history) if clean.history else None
+    history = _write_joined(workspace, joiner.for_other_rows(), clean.history) if clean.history else None
     # Of the history, a change of the target or of what is known later makes no partition stale.
     known = [name for name in history.columns if name not in project.withheld] if history else []
     past = digest_rows(read_batches(objects, history, known)) if history else ""
     both = digest([digest_rows(read_batches(objects, rows)), past])
     return Joined(rows=rows, history=history, digest=both, orphans=joiner.orphans)
+
+
+def _joiner(workspace: Workspace, project: Project, sides: CleanTables) -> Joiner:
+    """The project's joins; the side tables are read and indexed once a run."""
+
+    def read() -> Joiner:
+        return Joiner(project.joins, {name: read_table(workspace.objects, ref) for name, ref in sides.tables.items()})
+
+    return workspace.once.get(("joins", digest([sides.digests, project.joins])), read).for_other_rows()
 
 
 def _write_joined(workspace: Workspace, joiner: Joiner, ref: TableRef) -> TableRef:

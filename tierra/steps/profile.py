@@ -52,7 +52,7 @@ def measure_drift(
     if training is None:
         return None
     try:
-        known = _shared_columns(read_value(workspace.objects, training, Profile), profile)
+        known = _shared_columns(_read_profile(workspace, training), profile)
     except (FileNotFoundError, Broken):
         warn(f"the profile of the champion's training data is gone or damaged: {training.name}")
         return None
@@ -68,6 +68,11 @@ def read_drift(workspace: Workspace, project: str, partition: str, generation: i
     """How a published partition differed from the champion's training rows; None where nobody measured it."""
     published = read_manifest(workspace.sink(workspace.project(project)), partition, generation)
     return read_value(workspace.objects, published.drift, Drift) if published and published.drift else None
+
+
+def _read_profile(workspace: Workspace, ref: ObjectRef) -> Profile:
+    """A kept profile, read once a run."""
+    return workspace.once.get(("profile", ref.sha256), lambda: read_value(workspace.objects, ref, Profile))
 
 
 def _shared_columns(training: Profile, profile: Profile) -> Profile:

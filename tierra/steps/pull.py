@@ -1,11 +1,16 @@
 """Pulling sources into snapshots."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
 from tierra.data.partitions import Work, history_window
+from tierra.data.read_once import ReadOnce
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import columns_to_read, open_source
+from tierra.data.sources import SourceReader, columns_to_read, open_source
 from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected
 from tierra.facts import SnapshotTaken
@@ -58,10 +63,17 @@ def pull_side_tables(workspace: Workspace, project: Project) -> Snapshots:
     return Snapshots(tables={name: _snapshot(workspace, project, name, EVERYTHING) for name in names})
 
 
-def pull_partition(workspace: Workspace, project: Project, work: Work) -> PartitionRows:
+def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> SourceReader:
+    """The first source, to pull each day of this work from: days that lie together are read once for all of them."""
+    source = project.main_source
+    days = [each.day for each in work if each.day]
+    windows = [Window(day - timedelta(source.history), day + timedelta(1)) for day in days]
+    return ReadOnce(partial(open_source, project.main, source, project.folder, workspace.settings), source, windows)
+
+
+def pull_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
     """A partition's rows without what is known later, and its history."""
     day, source = work.day, project.main_source
-    reader = open_source(project.main, source, project.folder, workspace.settings)
     known = [name for name in columns_to_read(source, reader) if name not in project.withheld]
     types = {name: kind for name, kind in source.types.items() if name in known}
     bare = source.model_copy(update={"columns": tuple(known), "known_later": (), "types": types})

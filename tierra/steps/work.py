@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data import partitions
 from tierra.data.partitions import ALL, Work, next_step
-from tierra.data.sources import open_source
+from tierra.data.sources import SourceReader, open_source
 from tierra.data.window import single_day
 from tierra.errors import DataRejected
 from tierra.journal import track
@@ -43,22 +43,28 @@ def find_work(workspace: Workspace, project: Project, partition: str | None, res
     return [partitions.work_for_partition(project.score, today, day, published, rescore)]
 
 
-def find_changed(workspace: Workspace, project: Project, sides: CleanTables, work: list[Work]) -> Remaining:
+def find_changed(
+    workspace: Workspace, project: Project, sides: CleanTables, reader: SourceReader, work: list[Work]
+) -> Remaining:
     """Compare what is published with its source: the work that is left, and how the rest ends."""
     published = [each for each in work if each.generation and not each.rescore]
     ends = {
-        each.partition: _end_of(workspace, project, sides, each) for each in track(published, "published partitions")
+        each.partition: _end_of(workspace, project, sides, reader, each)
+        for each in track(published, "published partitions")
     }
     left = tuple(each for each in work if not ends.get(each.partition))
     return Remaining(to_score=left, ended=tuple(end for end in ends.values() if end))
 
 
-def _end_of(workspace: Workspace, project: Project, sides: CleanTables, work: Work) -> PartitionScored | None:
+def _end_of(
+    workspace: Workspace, project: Project, sides: CleanTables, reader: SourceReader, work: Work
+) -> PartitionScored | None:
     """How a published partition ends that is not to be scored again."""
     sink = workspace.sink(project)
     published = read_manifest(sink, work.partition, work.generation)
     try:
-        step = next_step(work, published.inputs if published else None, _inputs(workspace, project, sides, work))
+        inputs = _inputs(workspace, project, sides, reader, work)
+        step = next_step(work, published.inputs if published else None, inputs)
     except DataRejected as error:
         return rejected(work.partition, work.generation, error)
     if not published or step == "publish":
@@ -67,7 +73,7 @@ def _end_of(workspace: Workspace, project: Project, sides: CleanTables, work: Wo
     return scored_from(published, where, "Stale" if stale else "AlreadyPublished", stale)
 
 
-def _inputs(workspace: Workspace, project: Project, sides: CleanTables, work: Work) -> str:
+def _inputs(workspace: Workspace, project: Project, sides: CleanTables, reader: SourceReader, work: Work) -> str:
     """The digest of what scoring the partition would read today."""
-    clean = validate_partition(workspace, project, pull_partition(workspace, project, work))
+    clean = validate_partition(workspace, project, pull_partition(workspace, project, reader, work))
     return join_partition(workspace, project, clean, sides).joined.digest
