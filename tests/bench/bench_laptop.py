@@ -46,8 +46,8 @@ class Laptop:
         """The plain script, with the champion's model on the same day."""
         store = self.made.folder / "var/store"
         champion = json.loads(max((store / "champions/rides").glob("*.json")).read_text())
-        (model,) = (store / "models").glob(f"*{champion['release']['model_sha256'][:16]}*")
-        arguments = (str(self.made.project / "rides.csv"), str(model), DAY, str(self.made.folder / "plain.parquet"))
+        model, file = store / champion["model"]["name"], self.made.folder / "plain.parquet"
+        arguments = (str(self.made.project / "rides.csv"), str(model), DAY, str(file))
         return child(sys.executable, "-m", "tests.bench.plain_scoring", *arguments, env={"OMP_NUM_THREADS": "1"})[0]
 
 

@@ -7,6 +7,8 @@ load the model, predict, write.
 import sys
 from pathlib import Path
 
+from tests.bench.workload import FEATURES
+
 
 def main(source: str, model: str, day: str, file: str) -> None:
     import great_expectations as gx
@@ -25,7 +27,7 @@ def main(source: str, model: str, day: str, file: str) -> None:
     assert batch.validate(gx.expectations.ExpectColumnValuesToBeBetween(column="km", min_value=0)).success
     data = Path(model).read_bytes()
     served = loads(data, trusted=get_untrusted_types(data=data))
-    probability = served.predict_proba(rows[list(served.feature_names_in_)])[:, 1]
+    probability = served.predict_proba(rows[FEATURES])[:, 1]
     table = pd.DataFrame({"ride_id": rows["ride_id"], "probability": probability}).sort_values("ride_id")
     pq.write_table(pa.Table.from_pandas(table, preserve_index=False), file)
 
