@@ -61,6 +61,7 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
     chance = random.Random(seed := int(os.environ.get("WARM_SEED", time.time())))
     which = here.ops.deployment("score/rides")["id"]
     here.ops.call("PATCH", f"/deployments/{which}", {"concurrency_limit": 100})  # a dead run must not hold up the next
+    here.ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": 10})
     worker, runs = here.start(), dict[str, str]()
     for number in range(KILLS):
         day = f"2024-{3 + number // 28:02}-{1 + number % 28:02}"
