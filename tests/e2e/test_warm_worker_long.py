@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
         runs[day] = here.ops.run("score/rides", partition=day)
         victim = VICTIMS[number % len(VICTIMS)]
         if victim in ("client", "child"):
-            until("there is one", 60, lambda: worker.find("client"), every=0.02)
+            until("there is one", 60, partial(worker.find, "client"), every=0.02)
         time.sleep(chance.uniform(0, 3))
         killed = kill_one(worker, victim)
         print(f"{day} {victim} {killed}", flush=True)

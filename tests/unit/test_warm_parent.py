@@ -178,11 +178,13 @@ def test_a_run_that_comes_as_the_supervisor_goes_does_not_disturb_the_one_under_
     parent, line = here.parent()
     started, run = start(here, "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()")
     os.kill(parent.pid, signal.SIGSTOP)  # so that it learns of both at once
+    until("it stands still", 5, lambda: Path(f"/proc/{parent.pid}/stat").read_text().split()[2] == "T", every=0.01)
     line.close()
-    here.client("pass")
-    time.sleep(0.3)
-    os.kill(parent.pid, signal.SIGCONT)
-    until("it takes no more runs", 10, lambda: "takes no more runs" in here.said)
+    with socket.socket(socket.AF_UNIX) as comes:
+        comes.connect(here.path)
+        os.kill(parent.pid, signal.SIGCONT)
+        until("it takes no more runs", 10, lambda: "takes no more runs" in here.said)
+        time.sleep(0.2)
     assert alive(run)
     started.communicate("", timeout=10)
     assert (started.returncode, parent.wait(10)) == (0, 0)
