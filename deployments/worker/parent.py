@@ -96,7 +96,7 @@ class Parent:
         return 0.2 if any(each.deadline for each in self._children.values()) else CHECK_SECONDS
 
     def _accept(self) -> Run | None:
-        if self._retire_if_expired():
+        if not self.serving or self._retire_if_expired():
             return None  # the client waits in the queue for the next parent
         connection, _ = self.listener.accept()
         try:

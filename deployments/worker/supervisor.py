@@ -74,9 +74,10 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until the worker ends. Returns what this process should end with."""
         self._listen_to_signals()
+        # A worker without us could not be asked to end. Killed, it leaves its runs alone; asked to end, it would not.
         ours = os.getpid()
         worker = self._start(
-            self.command, {SOCKET_VARIABLE: str(self.path)}, preexec_fn=lambda: end_with(ours, signal.SIGTERM)
+            self.command, {SOCKET_VARIABLE: str(self.path)}, preexec_fn=lambda: end_with(ours, signal.SIGKILL)
         )
         while worker.poll() is None and not self.stopping:
             if not self._serving and time.monotonic() >= self._due:

@@ -89,7 +89,7 @@ def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worke
         os.kill(pid, signal.SIGCONT)
     assert [name for name, *_ in warm] == ["DryRun", "InvalidCall"]
     assert warm == ordinary
-    assert "no warm start for this run" in (here.ops.folder / f"worker-{len(here.ops.processes) - 2}.log").read_text()
+    assert "no warm start for this run" in (here.ops.folder / f"worker-{len(here.ops.processes) - 1}.log").read_text()
     until("it has a parent again", 30, lambda: worker.find("parent"))
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,14 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
     chance = random.Random(seed := int(os.environ.get("WARM_SEED", time.time())))
     which = here.ops.deployment("score/rides")["id"]
     here.ops.call("PATCH", f"/deployments/{which}", {"concurrency_limit": 100})  # a dead run must not hold up the next
+    here.ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": 10})
     worker, runs = here.start(), dict[str, str]()
     for number in range(KILLS):
         day = f"2024-{3 + number // 28:02}-{1 + number % 28:02}"
         runs[day] = here.ops.run("score/rides", partition=day)
         victim = VICTIMS[number % len(VICTIMS)]
         if victim in ("client", "child"):
-            until("there is one", 60, lambda worker=worker: worker.find("client"), every=0.02)
+            until("there is one", 60, partial(worker.find, "client"), every=0.02)
         time.sleep(chance.uniform(0, 3))
         killed = kill_one(worker, victim)
         print(f"{day} {victim} {killed}", flush=True)

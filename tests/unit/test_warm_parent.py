@@ -174,6 +174,22 @@ def test_a_parent_whose_supervisor_is_gone_finishes_its_run_and_ends(here: Warm)
     assert (started.returncode, parent.wait(10)) == (0, 0)
 
 
+def test_a_run_that_comes_as_the_supervisor_goes_does_not_disturb_the_one_under_way(here: Warm) -> None:
+    parent, line = here.parent()
+    started, run = start(here, "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()")
+    os.kill(parent.pid, signal.SIGSTOP)  # so that it learns of both at once
+    until("it stands still", 5, lambda: Path(f"/proc/{parent.pid}/stat").read_text().split()[2] == "T", every=0.01)
+    line.close()
+    with socket.socket(socket.AF_UNIX) as comes:
+        comes.connect(here.path)
+        os.kill(parent.pid, signal.SIGCONT)
+        until("it takes no more runs", 10, lambda: "takes no more runs" in here.said)
+        time.sleep(0.2)
+    assert alive(run)
+    started.communicate("", timeout=10)
+    assert (started.returncode, parent.wait(10)) == (0, 0)
+
+
 @pytest.mark.parametrize("kind", ["thread", "socket"])
 def test_nothing_is_forked_while_a_library_has_something_open(here: Warm, kind: str) -> None:
     parent, _ = here.parent(TEST_OPEN=kind)

@@ -81,11 +81,13 @@ def test_asked_to_end_it_ends_all_in_order_and_well(supervised: Any) -> None:
     assert [alive(each) for each in pids] == [False, False, False]
 
 
-def test_killed_it_takes_worker_runs_and_parent_along(supervised: Any) -> None:
-    it = supervised()
-    pids = it.pids()
+def test_killed_it_takes_the_worker_along_and_the_run_goes_on(supervised: Any) -> None:
+    it = supervised(TEST_BODY=RUN.replace("60", "3"))
+    worker, run, parent = it.pids()
     it.process.kill()
-    until("all have ended", 15, lambda: not any(map(alive, pids)))
+    until("the worker has ended", 15, lambda: not alive(worker))
+    assert alive(run)
+    until("the rest has ended", 15, lambda: not alive(run) and not alive(parent))
 
 
 def test_when_the_worker_is_killed_its_run_goes_on_and_the_rest_says_so_and_ends(supervised: Any) -> None:
@@ -95,7 +97,7 @@ def test_when_the_worker_is_killed_its_run_goes_on_and_the_rest_says_so_and_ends
     assert it.process.wait(10) == 1
     assert "Prefect's worker ended with -9" in it.find("tierra worker: ")
     assert alive(run)
-    until("the parent has ended", 15, lambda: not alive(parent))
+    until("the rest has ended", 15, lambda: not alive(run) and not alive(parent))
 
 
 def test_a_worker_that_cannot_go_on_ends_it_with_its_code(supervised: Any) -> None:
