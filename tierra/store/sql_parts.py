@@ -1,6 +1,7 @@
 """The rows of one part in a table, inside the caller's transaction."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import numpy as np
@@ -29,7 +30,7 @@ def insert_part(
     Raises SameRows when that part exists: the caller then rolls back.
     """
     table, digest, rows = tables.predictions(schema), _digest(schema), 0
-    number = _begin(connection, tables.parts, schema)
+    number = _begin(connection, tables, schema)
     for group in (as_stored(connection, each) for each in in_groups(schema, batches)):
         digest.add(group)
         insert_rows(connection, table, _numbered(group, number, rows))
@@ -37,7 +38,7 @@ def insert_part(
     name, columns = digest.hexdigest(), {field.name: str(field.type) for field in schema}
     ref = TableRef(name=name, sha256=name, rows=rows, columns=columns)
     _finish(connection, tables.parts, number, ref)
-    connection.execute(tables.pending.insert(), {PART: number, "partition": partition})
+    connection.execute(tables.mark_part, {PART: number, "partition": partition})
     return ref
 
 
@@ -50,10 +51,10 @@ def select_part(connection: sa.Connection, table: sa.Table, number: int, schema:
     return rows, digest.hexdigest()
 
 
-def _begin(connection: sa.Connection, parts: sa.Table, schema: pa.Schema) -> int:
-    described = {"arrow_schema": schema.serialize().to_pybytes(), "written_at": now(connection)}
-    unfinished = parts.insert().values(sha256=uuid4().hex, **described)
-    return int(connection.execute(unfinished.returning(parts.c.id)).scalar_one())
+def _begin(connection: sa.Connection, tables: SinkTables, schema: pa.Schema) -> int:
+    """The number of a part whose digest, and whose time by the database's clock, come when its rows are in."""
+    described = {"arrow_schema": schema.serialize().to_pybytes(), "written_at": datetime.now(UTC)}
+    return int(connection.execute(tables.begin_part, {"sha256": uuid4().hex, **described}).scalar_one())
 
 
 def _finish(connection: sa.Connection, parts: sa.Table, number: int, ref: TableRef) -> None:

@@ -86,7 +86,7 @@ class TableSink:
             if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
                 return False
             numbers = [self._lock_part(connection, part) for part in parts]
-            connection.execute(self._tables.published.insert(), [{**key, PART: number} for number in numbers])
+            connection.execute(self._tables.link_part, [{**key, PART: number} for number in numbers])
             self._settle(connection, numbers)
             return True
 
@@ -220,24 +220,21 @@ class TableSink:
 
     def _lock_part(self, connection: sa.Connection, part: TableRef) -> int:
         """A part's number; the part cannot be swept until the transaction ends."""
-        parts = self._tables.parts
-        found = connection.scalar(sa.select(parts.c.id).where(parts.c.sha256 == part.sha256).with_for_update(read=True))
+        found = connection.scalar(self._tables.lock_part, {"sha256": part.sha256})
         if found is None:
             raise Broken("part-late", f"{self._describe(part)} is gone")
         return int(found)
 
     def _settle(self, connection: sa.Connection, numbers: Collection[int]) -> None:
         """Parts are pending no more; a sink that an older version made has no table of them until a part is written."""
-        pending = self._tables.pending
-        if self._exists(connection, pending):
-            connection.execute(pending.delete().where(pending.c[PART].in_(numbers)))
+        if numbers and self._exists(connection, self._tables.pending):
+            connection.execute(self._tables.settle_part, [{"number": number} for number in numbers])
 
     def _find(self, connection: sa.Connection, part: TableRef) -> "sa.Row[tuple[int, bytes, datetime]] | None":
         parts = self._tables.parts
         if not self._exists(connection, parts):
             return None
-        chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == part.sha256)
-        return connection.execute(chosen).first()
+        return connection.execute(self._tables.find_part, {"sha256": part.sha256}).first()
 
     def _exists(self, connection: sa.Connection, table: sa.Table) -> bool:
         if table.fullname not in (seen := _seen(connection)):

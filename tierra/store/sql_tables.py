@@ -67,6 +67,15 @@ class SinkTables:
             sa.Column("contents", sa.Text, nullable=False),
         )
 
+        # Those that each publication takes, made once: to make one takes as long as to run it.
+        named = self.parts.c.sha256 == sa.bindparam("sha256")
+        self.begin_part = self.parts.insert().returning(self.parts.c.id)
+        self.find_part = sa.select(self.parts.c.id, self.parts.c.arrow_schema, self.parts.c.written_at).where(named)
+        self.lock_part = sa.select(self.parts.c.id).where(named).with_for_update(read=True)
+        self.mark_part = self.pending.insert()
+        self.settle_part = self.pending.delete().where(self.pending.c[PART] == sa.bindparam("number"))
+        self.link_part = self.published.insert()
+
     @property
     def bookkeeping(self) -> list[sa.Table]:
         """The tables beside the predictions, each after those it refers to."""
