@@ -12,6 +12,7 @@ from tests.e2e.warm_checkout import WarmCheckout, Worker, warm_checkout
 from tests.ops import kill
 from tests.servers import until
 from tests.warm import alive
+from tierra.report.index import read_runs
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")
 
@@ -51,6 +52,7 @@ def test_a_cancelled_run_ends_as_cancelled_and_the_next_one_publishes(here: Warm
         here.ops.set_state(run, "CANCELLING", "Cancelling")
         assert here.ops.ended(run)["type"] == "CANCELLED"
         until("its process has ended", 20, lambda: not alive(child))
+    assert read_runs(here.ops.folder / "var/receipts/rides", "score")[0].outcome == "Cancelled"
     assert "2024-04-02/1" not in here.published()
     assert here.publish("2024-04-02")["name"] == "Published"
 
@@ -72,12 +74,13 @@ def told(here: WarmCheckout, run: str) -> tuple[str, str, list[tuple[int, str]]]
     until("its last line", 20, lambda: any(state["name"] in text for _, text in here.ops.log(run)[-3:]))
     lines = here.ops.log(run)
     varying = re.compile(r"'[a-z]+-[a-z]+'|[0-9a-f]{8}-[0-9a-f-]{27}|\d{8}T\d{6}-score-\w+|(done|reused) in \d+\.\d s")
-    kept = [(level, varying.sub("...", text)) for level, text in lines if not text.startswith("Worker '")]
+    of_worker = ("Worker '", "Flow run '")  # sent by another process, at its own time
+    kept = [(level, varying.sub("...", text)) for level, text in lines if not text.startswith(of_worker)]
     return state["name"], state["message"], sorted(kept)
 
 
 def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worker: Worker) -> None:
-    forms = [{"partition": "2024-04-05", "dry_run": True}, {"partition": "2013-13-45"}]
+    forms = [{"partition": "2024-04-05", "dry_run": True}, {"partition": "2013-13-45"}, {"partition": "2024-05-09"}]
     warm = [told(here, here.ops.run("score/rides", **form)) for form in forms]
     os.kill(worker.process.pid, signal.SIGSTOP)  # so that it starts no other
     os.kill(worker.parent(), signal.SIGKILL)
@@ -87,7 +90,7 @@ def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worke
     kill(plain)
     for pid in (worker.find("worker")[0], worker.process.pid):
         os.kill(pid, signal.SIGCONT)
-    assert [name for name, *_ in warm] == ["DryRun", "InvalidCall"]
+    assert [name for name, *_ in warm] == ["DryRun", "InvalidCall", "DataRejected"]
     assert warm == ordinary
     assert "no warm start for this run" in (here.ops.folder / f"worker-{len(here.ops.processes) - 1}.log").read_text()
     until("it has a parent again", 30, lambda: worker.find("parent"))
