@@ -5,6 +5,7 @@ import importlib
 import os
 import runpy
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -73,12 +74,23 @@ class Origin:
 
 def become(run: Run, origin: Origin) -> None:
     """Run Prefect's engine in this process as if it had been started for it. Ends by the exception it ends by."""
+    _keep_log(run)
     adopt(run, origin)
     _refresh()
     sys.argv = ["prefect.engine"]
     # Else runpy warns that it was imported before.
     sys.modules.pop("prefect.engine", None)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+
+
+def _keep_log(run: Run) -> None:
+    """Write into the worker's log, where Prefect's worker would copy it from a pipe: a run may outlive that worker.
+
+    Rich, with which Prefect writes, ends a process whose pipe is broken.
+    """
+    for target in (1, 2):
+        if stat.S_ISFIFO(os.fstat(run.streams[target]).st_mode):
+            os.dup2(target, run.streams[target])
 
 
 def adopt(run: Run, origin: Origin) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 from types import FrameType
 
 # Where the parent listens; set by `python -m deployments.worker` for its Prefect worker.
@@ -72,7 +73,8 @@ def end_as(code: int) -> None:
 
 def start_ordinarily(reason: str) -> None:
     """Become the process of a run that Prefect's worker would have started itself."""
-    print(f"no warm start for this run, {reason}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it any more
+        print(f"no warm start for this run, {reason}", file=sys.stderr, flush=True)
     os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606  the same interpreter
 
 

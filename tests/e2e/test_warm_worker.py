@@ -63,7 +63,7 @@ def test_a_killed_run_crashes_at_once_and_leaves_no_process(here: WarmCheckout, 
         (child,), (client,) = worker.runs(), worker.find("client")
         os.kill(client if victim == "client" else child, signal.SIGKILL)
         until("it crashed", 20, lambda: "Crashed" in here.ops.states(run))
-        assert not alive(child)
+        until("its process has ended", 10, lambda: not alive(child))
     assert here.ops.ended(run)["name"] in ("Published", "AlreadyPublished", "Crashed")
 
 
@@ -103,3 +103,12 @@ def test_asked_to_end_the_worker_leaves_no_process(here: WarmCheckout, worker: W
         assert worker.process.wait(15) == 0
         assert [each for each in children if alive(each)] == []
     print(here.ops.states(run))
+
+
+def test_a_run_outlives_its_killed_worker_and_still_writes_its_log(here: WarmCheckout) -> None:
+    worker = here.start()
+    with here.waiting("2024-04-06") as run:
+        os.kill(worker.find("worker")[0], signal.SIGKILL)
+        assert worker.process.wait(20) == 1
+    assert here.ops.ended(run)["name"] == "Published"
+    until("its last line", 20, lambda: "Finished in state Published" in worker.log.read_text())

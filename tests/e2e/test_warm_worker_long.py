@@ -5,6 +5,7 @@ import random
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ pytestmark = [
 ]
 RUNS, KILLS = int(os.environ.get("WARM_RUNS", 200)), int(os.environ.get("WARM_KILLS", 30))
 VICTIMS = ("client", "child", "parent", "worker", "supervisor")
+VARYING = re.compile(r"[\d.]+ s$|'[\w-]+'|\S+-score-\S+|\S{36}")
 # A run that a dead worker took and never started is handed out again after five minutes, once a day; then minutes more.
 LONGEST = 1200
 
@@ -36,23 +38,22 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCheckout]:
 
 
 def test_many_runs_leave_the_parent_as_it_was_no_child_and_every_line(here: WarmCheckout) -> None:
-    worker = here.start()
-    lines, memory = list[list[str]](), list[int]()
+    worker, runs, memory = here.start(), list[str](), list[int]()
     parent = worker.parent()
     for number in range(RUNS):
-        run = here.ops.run("score/rides", partition="2024-04-29")
-        assert here.ops.ended(run)["name"] == ("Published" if number == 0 else "AlreadyPublished")
-        until("its process has ended", 30, lambda: not worker.runs(), every=0.05)  # its last lines are sent by then
-        lines.append(
-            sorted(re.sub(r"[\d.]+ s$|'[\w-]+'|\S+-score-\S+|\S{36}", "", text) for _, text in here.ops.log(run))
-        )
+        runs.append(here.ops.run("score/rides", partition="2024-04-29"))
+        assert here.ops.ended(runs[-1])["name"] == ("Published" if number == 0 else "AlreadyPublished")
+        until("its process has ended", 30, lambda: not worker.runs(), every=0.05)
         memory.append(worker.memory())
     assert worker.parent() == parent
-    assert [each for each in lines[1:] if each != lines[1]] == []
     grown = memory[-1] / memory[4] - 1
-    print(
-        f"\n{RUNS} runs of {len(lines[1])} lines; the parent: {memory[4]:,} kB, at last {memory[-1]:,} ({grown:+.1%})"
-    )
+    print(f"\n{RUNS} runs; the parent alone: {memory[4]:,} kB, at last {memory[-1]:,} ({grown:+.1%})")
+    time.sleep(5)  # Prefect's worker sends its own lines every two seconds
+    lines = [Counter(VARYING.sub("", text) for _, text in here.ops.log(run)) for run in runs[1:]]
+    print(f"{lines[0].total()} lines each")
+    assert [
+        (run, each - lines[0], lines[0] - each) for run, each in zip(runs[1:], lines, strict=True) if each != lines[0]
+    ] == []
     worker.process.terminate()
     worker.process.wait(15)
     assert abs(grown) <= 0.05
@@ -80,10 +81,13 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
     until(
         "every run ended", LONGEST, lambda: all(here.ops.state(run)["type"] in ENDED for run in runs.values()), every=5
     )
-    until("every day is there", LONGEST, lambda: published(here, runs) == {day: ["1"] for day in runs}, every=5)
     ends = {day: here.ops.states(run) for day, run in runs.items()}
     print(f"\nseed {seed}: settled after {time.monotonic() - began:.0f} s", *map(str, ends.items()), sep="\n")
-    assert {states[-1] for states in ends.values()} <= {"Published", "AlreadyPublished"}
+    # One that dies before its first start is told and not started again; one that dies twice so is given up.
+    unstarted = [day for day, states in ends.items() if states[-1] in ("Crashed", "GivenUp")]
+    assert {ends[day][-1] for day in runs if day not in unstarted} <= {"Published", "AlreadyPublished"}
+    assert {here.publish(day)["name"] for day in unstarted} <= {"Published", "AlreadyPublished"}
+    assert published(here, runs) == {day: ["1"] for day in runs}
     worker.process.terminate()
     assert worker.process.wait(15) == 0
     assert [pid for pid in everything() if alive(pid)] == []
