@@ -91,6 +91,8 @@ def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worke
     for pid in (worker.find("worker")[0], worker.process.pid):
         os.kill(pid, signal.SIGCONT)
     assert [name for name, *_ in warm] == ["DryRun", "InvalidCall", "DataRejected"]
+    differing = [set(one[2]) ^ set(other[2]) for one, other in zip(warm, ordinary, strict=True)]
+    assert differing == [set()] * len(forms)
     assert warm == ordinary
     assert "no warm start for this run" in (here.ops.folder / f"worker-{len(here.ops.processes) - 1}.log").read_text()
     until("it has a parent again", 30, lambda: worker.find("parent"))
