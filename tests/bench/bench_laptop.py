@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from tests.bench.measure import Cost, child, hold, interleaved, show
+from tests.bench.measure import Cost, beside_a_second_run, child, hold, interleaved, show
 from tests.bench.workload import FIVE_EXPECTATIONS, Installation, write_rides
 
 ROWS, DAY = 5_000, "2024-04-29"
@@ -65,7 +65,9 @@ def laptop(tmp_path: Path) -> Laptop:
 
 
 def test_a_training_costs_little_more_than_a_trial(laptop: Laptop) -> None:
-    costs = interleaved({f"tierra {word}": partial(laptop.anew, word, "rides") for word in ("try", "train")})
+    programs = {f"tierra {word}": partial(laptop.anew, word, "rides") for word in ("try", "train")}
+    busy = {f"{name}, beside a second run": partial(beside_a_second_run, run) for name, run in programs.items()}
+    costs = interleaved({**programs, **busy})
     show(f"A laptop without a server, {ROWS:,} rows of CSV", costs)
     ratio = costs["tierra train"].cpu / costs["tierra try"].cpu
     hold("tierra train without a server over tierra try, CPU", ratio, TRAIN_GOAL, TRAIN_HELD, " x")
@@ -73,7 +75,8 @@ def test_a_training_costs_little_more_than_a_trial(laptop: Laptop) -> None:
 
 def test_scoring_a_day_costs_little_more_than_a_script(laptop: Laptop) -> None:
     score = partial(laptop.anew, "score", "rides", "--partition", DAY)
-    costs = interleaved({"the same calls in a script": laptop.script, "tierra score": score})
+    busy = {"tierra score, beside a second run": partial(beside_a_second_run, score)}
+    costs = interleaved({"the same calls in a script": laptop.script, "tierra score": score, **busy})
     show("A laptop without a server, one day scored", costs)
     ratio = costs["tierra score"].cpu / costs["the same calls in a script"].cpu
     hold("tierra score without a server over a plain script, CPU", ratio, SCORE_GOAL, SCORE_HELD, " x")

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from tests.bench.measure import Cost, hold, interleaved, show
+from tests.bench.measure import Cost, beside_a_second_run, hold, interleaved, show
 from tests.bench.runs import Meter, delays, now, p95, schedule
 from tests.e2e.warm_checkout import WarmCheckout, warm_checkout
 
@@ -59,7 +60,9 @@ def compare(meter: Meter, title: str, flow: str, expected: tuple[str, ...], days
     def run(kind: str) -> Cost:
         return meter.run(f"{flow}/{kind}", expected, **({"partition": next(days)} if days else {}))
 
-    costs = interleaved({kind: lambda kind=kind: run(kind) for kind in KINDS}, ROUNDS)
+    programs = {kind: partial(run, kind) for kind in KINDS}
+    programs["warm, beside a second run"] = partial(beside_a_second_run, programs["warm"])
+    costs = interleaved(programs, ROUNDS)
     show(title, costs)
     return costs["warm"]
 

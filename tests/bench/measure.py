@@ -8,7 +8,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,23 @@ def peak_memory() -> float:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) / 1024
+
+
+@contextmanager
+def a_second_run() -> Iterator[None]:
+    """Another process that works all the while."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.second_run"], cwd=ROOT)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def beside_a_second_run(program: Callable[[], Cost]) -> Cost:
+    """What a program costs while another run is under way."""
+    with a_second_run():
+        return program()
 
 
 def interleaved(programs: Mapping[str, Callable[[], Cost]], rounds: int = ROUNDS) -> dict[str, Cost]:
