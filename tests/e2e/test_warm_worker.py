@@ -29,10 +29,24 @@ def worker(here: WarmCheckout) -> Worker:
     return here.start()
 
 
+def test_a_run_outlives_its_killed_worker_and_still_writes_its_log(here: WarmCheckout) -> None:
+    worker = here.start()
+    with here.waiting("2024-04-06") as run:
+        os.kill(worker.find("worker")[0], signal.SIGKILL)
+        assert worker.process.wait(20) == 1
+    assert here.ops.ended(run)["name"] == "Published"
+    until("its last line", 20, lambda: "Finished in state Published" in worker.log.read_text())
+
+
+def recent(here: WarmCheckout) -> list[str]:
+    """What is published of the last days."""
+    return [each for each in here.published() if each > "2024-04-20"]
+
+
 def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worker: Worker) -> None:
     """Code that the parent has imported, the settings in .env, and the project's file."""
     assert here.publish()["name"] == "Published"
-    assert here.published() == [f"2024-04-{day}/1" for day in (25, 26, 27)]
+    assert recent(here) == [f"2024-04-{day}/1" for day in (25, 26, 27)]
     parent = worker.parent()
     code, spec = here.folder / "tierra" / "outcomes" / "scoring.py", here.ops.folder / "projects" / "rides"
     code.write_text(code.read_text().replace("rows in, ", "lines in, "))
@@ -40,7 +54,7 @@ def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worke
     file = spec / "project.yaml"
     file.write_text(file.read_text().replace("lookback: 2d", "lookback: 4d"))
     assert here.publish()["name"] == "Published"
-    assert here.published() == [f"2024-04-{day}/1" for day in (24, 25, 26, 27, 28)]
+    assert recent(here) == [f"2024-04-{day}/1" for day in (24, 25, 26, 27, 28)]
     assert "20 lines in, 20 scored" in here.publish("2024-04-01")["message"]
     assert worker.parent() != parent
     until("the old parent has ended", 20, lambda: not alive(parent))
@@ -105,12 +119,3 @@ def test_asked_to_end_the_worker_leaves_no_process(here: WarmCheckout, worker: W
         assert worker.process.wait(15) == 0
         assert [each for each in children if alive(each)] == []
     print(here.ops.states(run))
-
-
-def test_a_run_outlives_its_killed_worker_and_still_writes_its_log(here: WarmCheckout) -> None:
-    worker = here.start()
-    with here.waiting("2024-04-06") as run:
-        os.kill(worker.find("worker")[0], signal.SIGKILL)
-        assert worker.process.wait(20) == 1
-    assert here.ops.ended(run)["name"] == "Published"
-    until("its last line", 20, lambda: "Finished in state Published" in worker.log.read_text())

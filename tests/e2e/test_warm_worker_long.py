@@ -61,8 +61,6 @@ def test_many_runs_leave_the_parent_as_it_was_no_child_and_every_line(here: Warm
 
 def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_each_run_ends(here: WarmCheckout) -> None:
     chance = random.Random(seed := int(os.environ.get("WARM_SEED", time.time())))
-    which = here.ops.deployment("score/rides")["id"]
-    here.ops.call("PATCH", f"/deployments/{which}", {"concurrency_limit": 100})  # a dead run must not hold up the next
     here.ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": 10})
     worker, runs = here.start(), dict[str, str]()
     for number in range(KILLS):

@@ -16,15 +16,15 @@ from tests.ops import Ops, a_server, members
 from tests.servers import until
 
 PACKAGES = ("tierra", "tasks", "flows", "deployments")
-# A scoring waits in its middle while a file is there, and says so by another.
+# The scoring of a day waits in its middle while a file is there, and says so by another.
 FEATURES = """
 import os, time
 from pathlib import Path
 
 def prepare(rides, history):
-    wait = Path(os.environ.get("TEST_GATE", "/nowhere"), "wait")
+    wait = Path(os.environ.get("TEST_GATE", "/nowhere"), f"{str(rides['day'].iloc[0])[:10]}.wait")
     if wait.exists():
-        wait.with_name("waiting").touch()
+        wait.with_suffix(".waiting").touch()
         while wait.exists():
             time.sleep(0.05)
     return rides
@@ -62,15 +62,15 @@ class WarmCheckout:
     @contextmanager
     def waiting(self, day: str) -> Iterator[str]:
         """A run that stays in its middle until the block ends."""
-        gate = self.ops.folder / "gate"
-        (gate / "wait").touch()
+        wait = self.ops.folder / "gate" / f"{day}.wait"
+        wait.touch()
         try:
             run = self.ops.run("score/rides", partition=day)
-            until("the run is in its middle", 60, (gate / "waiting").exists)
+            until("the run is in its middle", 60, wait.with_suffix(".waiting").exists)
             yield run
         finally:
-            for name in ("wait", "waiting"):
-                (gate / name).unlink(missing_ok=True)
+            for suffix in (".wait", ".waiting"):
+                wait.with_suffix(suffix).unlink(missing_ok=True)
 
     def published(self) -> list[str]:
         """Every manifest, as partition/generation."""
@@ -128,4 +128,7 @@ def warm_checkout(folder: Path, rows: int = 2400, **environment: str) -> Iterato
         made = WarmCheckout(ops, folder / "checkout")
         made.checkout.tierra("train", "rides")
         made.checkout.tierra("deploy")
+        # A run that died must not hold up the next for half a minute.
+        score = ops.deployment("score/rides")["id"]
+        ops.call("PATCH", f"/deployments/{score}", {"concurrency_limit": 100})
         yield made
