@@ -84,8 +84,8 @@ def test_a_killed_run_crashes_at_once_and_leaves_no_process(here: WarmCheckout, 
 def told(here: WarmCheckout, run: str) -> tuple[str, str, list[tuple[int, str]]]:
     """How a run ended and what is in its log, without what differs from run to run."""
     state = here.ops.ended(run)
-    # The last lines are sent when the process ends.
-    until("its last line", 20, lambda: any(state["name"] in text for _, text in here.ops.log(run)[-3:]))
+    end = f"Finished in state {state['name']}"  # the last lines are sent when the process ends
+    until("its last line", 20, lambda: any(text.startswith(end) for _, text in here.ops.log(run)[-3:]))
     lines = here.ops.log(run)
     varying = re.compile(r"'[a-z]+-[a-z]+'|[0-9a-f]{8}-[0-9a-f-]{27}|\d{8}T\d{6}-score-\w+|(done|reused) in \d+\.\d s")
     of_worker = ("Worker '", "Flow run '")  # sent by another process, at its own time

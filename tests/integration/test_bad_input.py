@@ -66,6 +66,12 @@ def expecting(type: str, **rest: Any) -> dict[str, Any]:
     return ride_spec(contract={"expectations": [{"type": type, **rest}]})
 
 
+def link_application(folder: Path) -> None:
+    """Let a folder be a checkout, without its .env."""
+    for name in ("flows", "tasks"):
+        (folder / name).symlink_to(ROOT / name)
+
+
 BOMB = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nproject: rides\n"
 NEITHER = {"rule": "base_rate"}, {"model": "logistic", "params": {"C": -1}}
 # fmt: off
@@ -327,7 +333,8 @@ def test_a_bad_night_publishes_nothing_and_says_why(
     mistake: Mistake, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store may gain snapshots, quarantined rows and memos before the run refuses; nothing else may move."""
-    monkeypatch.setattr("tasks.scoring.find_work.retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr("tasks.scoring.find_work.task.retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr("tasks.run.station.DELAYS", (0.1, 0.1, 0.1))
     replace(mistake, spec=mistake.spec or GOOD, python=mistake.python or GOOD_PYTHON).write(trained)
     before, models = everything(trained), registered(trained)
     assert_refused(mistake, trained, monkeypatch)
@@ -341,7 +348,7 @@ def test_a_bad_night_publishes_nothing_and_says_why(
 def test_nothing_is_scored_before_the_first_champion(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
 ) -> None:
-    (workspace / "flows").symlink_to(ROOT / "flows")
+    link_application(workspace)
     mistake = Mistake("no-champion", ("rides",), 4, ("score", "rides"))
     mistake.write(workspace)
     assert_refused(mistake, workspace, monkeypatch)
@@ -353,7 +360,7 @@ def test_nothing_is_scored_before_the_first_champion(
 def trained(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Path:
     """A workspace with a champion for GOOD rides; its flows are the checkout's, without the checkout's .env."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "flows").symlink_to(ROOT / "flows")
+    link_application(folder)
     good = Mistake("", (), 0, ("train", "rides"), spec=GOOD, python=GOOD_PYTHON)
     good.write(folder)
     with pytest.MonkeyPatch.context() as patch:

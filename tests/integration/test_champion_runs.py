@@ -166,7 +166,7 @@ def test_a_promotion_whose_station_is_tried_again_is_still_a_promotion(
         return champion
 
     monkeypatch.setattr(Champions, "appoint", answer_lost)
-    monkeypatch.setattr(register_model, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr(register_model.task, "retry_delay_seconds", [0.1, 0.1, 0.1])
     here.restate(candidates=candidates(BETTER))
     name, end = here.train()
     assert (len(failed), name, end.champion.version, shown()) == (1, "Promoted", "4", "4")
