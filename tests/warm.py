@@ -61,7 +61,7 @@ class Warm:
         """The client of a run whose process executes these lines."""
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(CLIENT)], cwd=self.folder, text=True,
-            env={**os.environ, **self.environment, SOCKET_VARIABLE: self.path, "TEST_BODY": body, **variables},
+            env={**os.environ, SOCKET_VARIABLE: self.path, **self.environment, "TEST_BODY": body, **variables},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.processes.append(process)

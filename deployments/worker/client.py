@@ -9,7 +9,6 @@ import signal
 import socket
 import struct
 import sys
-from contextlib import suppress
 from types import FrameType
 
 # Where the parent listens; set by `python -m deployments.worker` for its Prefect worker.
@@ -73,8 +72,12 @@ def end_as(code: int) -> None:
 
 def start_ordinarily(reason: str) -> None:
     """Become the process of a run that Prefect's worker would have started itself."""
-    with suppress(OSError):  # nobody reads it any more
+    try:
         print(f"no warm start for this run, {reason}", file=sys.stderr, flush=True)
+    except OSError:  # the worker is gone, and with it who reads the pipe; rich ends a process whose pipe is broken
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
     os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606  the same interpreter
 
 

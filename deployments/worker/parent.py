@@ -8,6 +8,7 @@ The listener belongs to the supervisor too: whoever connects while no parent ser
 
 import gc
 import os
+import select
 import selectors
 import signal
 import socket
@@ -55,6 +56,7 @@ class Parent:
     state: State = field(init=False)
     served: int = 0
     serving: bool = True
+    orphaned: bool = False
 
     def __post_init__(self) -> None:
         self.state = self.read_state()  # before anything is imported
@@ -87,6 +89,8 @@ class Parent:
             if self._asked_to_end:
                 self._end_all()
             self._kill_overdue()
+            if self.serving and self.orphaned and not _waits(self.listener):
+                self._retire("its supervisor has ended")
             if self.serving and time.monotonic() - checked > CHECK_SECONDS:
                 checked = time.monotonic()
                 self._retire_if_expired()
@@ -147,6 +151,8 @@ class Parent:
         return None
 
     def _retire_if_expired(self) -> bool:
+        if self.orphaned:  # nobody would start the next one
+            return False
         if self.served >= self.limit:
             return bool(self._retire(f"{self.served} runs were started"))
         return self.state != self.read_state() and bool(self._retire("code or settings have changed"))
@@ -157,12 +163,16 @@ class Parent:
             self.serving = False
             say(f"takes no more runs: {reason}")
             for each in (self.listener, self.line):
-                self._selector.unregister(each)
-                each.close()
+                if each.fileno() >= 0:
+                    self._selector.unregister(each)
+                    each.close()
         return reason
 
     def _lose_supervisor(self) -> None:
-        self._retire("its supervisor has ended")
+        """Take the runs that wait in the queue, for which nobody else will come, and then no more."""
+        self._selector.unregister(self.line)
+        self.line.close()
+        self.orphaned = True
 
     def _hear(self, pid: int) -> None:
         """What a client sends is a signal for its child; when it is gone the child is asked to end."""
@@ -226,6 +236,10 @@ def receive_run(connection: socket.socket) -> Run:
         for each in streams:
             os.close(each)
         raise
+
+
+def _waits(listener: socket.socket) -> bool:
+    return bool(select.select([listener], [], [], 0)[0])
 
 
 def say(what: str) -> None:

@@ -28,6 +28,9 @@ VICTIMS = ("client", "child", "parent", "worker", "supervisor")
 VARYING = re.compile(r"[\d.]+ s$|'[\w-]+'|\S+-score-\S+|\S{36}")
 # A run that a dead worker took and never started is handed out again after five minutes, once a day; then minutes more.
 LONGEST = 1200
+# Killed before it began: told, and not started again; killed so twice; taken by a worker that died before it started
+# it. Not the warm worker's to repair.
+UNSTARTED = ("Crashed", "GivenUp", "Pending", "Submitting")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_many_runs_leave_the_parent_as_it_was_no_child_and_every_line(here: Warm
 
 def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_each_run_ends(here: WarmCheckout) -> None:
     chance = random.Random(seed := int(os.environ.get("WARM_SEED", time.time())))
-    here.ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": 10})
+    here.ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": 50})
     worker, runs = here.start(), dict[str, str]()
     for number in range(KILLS):
         day = f"2024-{3 + number // 28:02}-{1 + number % 28:02}"
@@ -76,19 +79,24 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
             worker.process.wait(20)
             worker = here.start()
     began = time.monotonic()
-    until(
-        "every run ended", LONGEST, lambda: all(here.ops.state(run)["type"] in ENDED for run in runs.values()), every=5
-    )
+    until("nothing happens any more", LONGEST, lambda: settled(here, runs) and (time.sleep(40) or settled(here, runs)))
     ends = {day: here.ops.states(run) for day, run in runs.items()}
     print(f"\nseed {seed}: settled after {time.monotonic() - began:.0f} s", *map(str, ends.items()), sep="\n")
-    # One that dies before its first start is told and not started again; one that dies twice so is given up.
-    unstarted = [day for day, states in ends.items() if states[-1] in ("Crashed", "GivenUp")]
-    assert {ends[day][-1] for day in runs if day not in unstarted} <= {"Published", "AlreadyPublished"}
-    assert {here.publish(day)["name"] for day in unstarted} <= {"Published", "AlreadyPublished"}
+    assert {states[-1] for states in ends.values() if states[-1] not in UNSTARTED} <= {"Published", "AlreadyPublished"}
+    assert {here.publish(day)["name"] for day in runs if ends[day][-1] in UNSTARTED} <= {
+        "Published",
+        "AlreadyPublished",
+    }
     assert published(here, runs) == {day: ["1"] for day in runs}
     worker.process.terminate()
     assert worker.process.wait(15) == 0
     assert [pid for pid in everything() if alive(pid)] == []
+
+
+def settled(here: WarmCheckout, runs: dict[str, str]) -> bool:
+    """Whether every run has ended, or is one that nobody is about to start."""
+    states = [here.ops.state(run) for run in runs.values()]
+    return all(state["type"] in ENDED or state["name"] in UNSTARTED for state in states)
 
 
 def published(here: WarmCheckout, runs: dict[str, str]) -> dict[str, list[str]]:

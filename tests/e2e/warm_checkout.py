@@ -100,9 +100,9 @@ class Worker:
         return [pid for pid in self.find("parent") if _parent_of(pid) != self.process.pid]
 
     def memory(self) -> int:
-        """The memory that the parent alone holds, in kB."""
-        text = Path(f"/proc/{self.parent()}/smaps_rollup").read_text()
-        return sum(int(found) for found in re.findall(r"(?:Pss|Swap):\s+(\d+) kB", text))
+        """The memory of the parent that is no file's, in kB."""
+        text = Path(f"/proc/{self.parent()}/status").read_text()
+        return sum(int(found) for found in re.findall(r"(?:RssAnon|VmSwap):\s+(\d+) kB", text))
 
 
 def _command(pid: int) -> str:

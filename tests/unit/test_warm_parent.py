@@ -19,7 +19,7 @@ from deployments.worker.linux import CAN_FORK
 from deployments.worker.sources import read_state
 from tests.cases import each
 from tests.servers import until
-from tests.warm import ROOT, Warm, alive, warm
+from tests.warm import CLIENT, ROOT, Warm, alive, warm
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")
 # How a process describes itself; what it writes last is written by its end.
@@ -174,20 +174,33 @@ def test_a_parent_whose_supervisor_is_gone_finishes_its_run_and_ends(here: Warm)
     assert (started.returncode, parent.wait(10)) == (0, 0)
 
 
-def test_a_run_that_comes_as_the_supervisor_goes_does_not_disturb_the_one_under_way(here: Warm) -> None:
+def test_a_run_that_waits_as_the_supervisor_goes_is_still_taken(here: Warm) -> None:
     parent, line = here.parent()
     started, run = start(here, "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()")
     os.kill(parent.pid, signal.SIGSTOP)  # so that it learns of both at once
     until("it stands still", 5, lambda: Path(f"/proc/{parent.pid}/stat").read_text().split()[2] == "T", every=0.01)
     line.close()
-    with socket.socket(socket.AF_UNIX) as comes:
-        comes.connect(here.path)
-        os.kill(parent.pid, signal.SIGCONT)
-        until("it takes no more runs", 10, lambda: "takes no more runs" in here.said)
-        time.sleep(0.2)
+    here.state.write_text("changed")  # nobody would start another parent
+    waiting = here.client("print('taken')")
+    time.sleep(0.5)
+    os.kill(parent.pid, signal.SIGCONT)
+    assert waiting.communicate(timeout=10)[0] == "taken\n"
+    until("it takes no more runs", 10, lambda: "supervisor has ended" in here.said)
     assert alive(run)
     started.communicate("", timeout=10)
     assert (started.returncode, parent.wait(10)) == (0, 0)
+
+
+def test_an_ordinary_start_survives_that_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "__init__.py").touch()
+    (tmp_path / "prefect" / "engine.py").write_text("import sys; print('a line', flush=True); sys.exit(6)")
+    reading, writing = os.pipe()
+    os.close(reading)
+    variables = {**os.environ, "PYTHONPATH": str(tmp_path), SOCKET_VARIABLE: "/nowhere/socket"}
+    command = [sys.executable, "-I", "-S", str(CLIENT)]
+    assert subprocess.run(command, env=variables, stdout=writing, stderr=writing).returncode == 6
+    os.close(writing)
 
 
 @pytest.mark.parametrize("kind", ["thread", "socket"])
