@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.conftest import ROOT, free_port, wait_until_healthy
@@ -38,8 +39,22 @@ class Ops:
 
     def warm_worker(self, folder: Path = ROOT, **environment: str) -> "subprocess.Popen[bytes]":
         """Start a worker with a warm parent, of the checkout in a folder."""
-        command = [sys.executable, "-m", "deployments.worker", "--name", uuid4().hex[:8]]
-        return self._start(command, folder, f"worker-{len(self.processes)}", environment)
+        return self._start(
+            [sys.executable, "-m", "deployments.worker"], folder, f"worker-{len(self.processes)}", environment
+        )
+
+    def server(self) -> "subprocess.Popen[bytes]":
+        """Start Prefect's server on our port, and wait until it answers."""
+        port = str(urlsplit(self.url).port)
+        command = [sys.executable, "-m", "deployments.services.prefect_server", "--host", "127.0.0.1", "--port", port]
+        server = self._start(command, ROOT, "server", {})
+        wait_until_healthy(self.url, server, self.folder / "server.log")
+        return server
+
+    def server_pids(self) -> list[int]:
+        """The server's process, if it lives."""
+        lives = [each for each in self.processes if "prefect_server" in str(each.args) and each.poll() is None]
+        return [each.pid for each in lives]
 
     def _start(self, command: list[str], folder: Path, name: str, more: dict[str, str]) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, **self.environment, **more}
@@ -113,11 +128,9 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
             "PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "TIERRA_HOME": str(folder / "var"), "TIERRA_PROJECTS": str(folder / "projects"), **OFTEN}  # fmt: skip
     ops = Ops(url, folder, {**ours, **environment})
-    command = [sys.executable, "-m", "deployments.services.prefect_server", "--host", "127.0.0.1", "--port", str(port)]
     try:
         put_prefect_database(folder / "prefect")
-        server = ops._start(command, ROOT, "server", {})
-        wait_until_healthy(url, server, folder / "server.log")
+        ops.server()
         keep_prefect_database(folder / "prefect")
         yield ops
     finally:

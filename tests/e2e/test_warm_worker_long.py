@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from deployments.services.addresses import SERVER
 from deployments.worker.linux import CAN_FORK
 from tests.e2e.warm_checkout import WarmCheckout, Worker, warm_checkout
-from tests.ops import ENDED
 from tests.servers import until
 from tests.warm import alive
 
@@ -24,18 +24,15 @@ pytestmark = [
     pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs"),
 ]
 RUNS, KILLS = int(os.environ.get("WARM_RUNS", 200)), int(os.environ.get("WARM_KILLS", 30))
-VICTIMS = ("client", "child", "parent", "worker", "supervisor")
+VICTIMS = ("client", "child", "parent", "worker", "supervisor", "server")
 VARYING = re.compile(r"[\d.]+ s$|'[\w-]+'|\S+-score-\S+|\S{36}")
 # A run that a dead worker took and never started is handed out again after five minutes, once a day; then minutes more.
 LONGEST = 1200
-# Killed before it began: told, and not started again; killed so twice; taken by a worker that died before it started
-# it. Not the warm worker's to repair.
-UNSTARTED = ("Crashed", "GivenUp", "Pending", "Submitting")
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCheckout]:
-    settings = {"TIERRA_HEARTBEAT_SECONDS": "30", "TIERRA_CLOCK": "2024-04-29T03:00:00+00:00"}
+    settings = {**SERVER, "TIERRA_HEARTBEAT_SECONDS": "30", "TIERRA_CLOCK": "2024-04-29T03:00:00+00:00"}
     with warm_checkout(tmp_path_factory.mktemp("warm"), **settings) as made:
         yield made
 
@@ -65,6 +62,7 @@ def test_many_runs_leave_the_parent_as_it_was_no_child_and_every_line(here: Warm
 def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_each_run_ends(here: WarmCheckout) -> None:
     chance = random.Random(seed := int(os.environ.get("WARM_SEED", time.time())))
     here.ops.call("PATCH", "/work_pools/tierra", {"concurrency_limit": 50})
+    here.ops.watchdog()
     worker, runs = here.start(), dict[str, str]()
     for number in range(KILLS):
         day = f"2024-{3 + number // 28:02}-{1 + number % 28:02}"
@@ -73,30 +71,26 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
         if victim in ("client", "child"):
             until("there is one", 60, partial(worker.find, "client"), every=0.02)
         time.sleep(chance.uniform(0, 3))
-        killed = kill_one(worker, victim)
+        killed = kill_one(here, worker, victim)
         print(f"{day} {victim} {killed}", flush=True)
         if victim in ("worker", "supervisor") and killed:
             worker.process.wait(20)
             worker = here.start()
+        if victim == "server":
+            here.ops.server()
     began = time.monotonic()
-    until("nothing happens any more", LONGEST, lambda: settled(here, runs) and (time.sleep(40) or settled(here, runs)))
-    ends = {day: here.ops.states(run) for day, run in runs.items()}
-    print(f"\nseed {seed}: settled after {time.monotonic() - began:.0f} s", *map(str, ends.items()), sep="\n")
-    assert {states[-1] for states in ends.values() if states[-1] not in UNSTARTED} <= {"Published", "AlreadyPublished"}
-    assert {here.publish(day)["name"] for day in runs if ends[day][-1] in UNSTARTED} <= {
-        "Published",
-        "AlreadyPublished",
-    }
+    until("every run has published", LONGEST, lambda: not unpublished(here, runs), every=5)
+    print(f"\nseed {seed}: all published after {time.monotonic() - began:.0f} s")
+    print(*(f"{day} {here.ops.states(run)}" for day, run in runs.items()), sep="\n")
     assert published(here, runs) == {day: ["1"] for day in runs}
     worker.process.terminate()
     assert worker.process.wait(15) == 0
     assert [pid for pid in everything() if alive(pid)] == []
 
 
-def settled(here: WarmCheckout, runs: dict[str, str]) -> bool:
-    """Whether every run has ended, or is one that nobody is about to start."""
-    states = [here.ops.state(run) for run in runs.values()]
-    return all(state["type"] in ENDED or state["name"] in UNSTARTED for state in states)
+def unpublished(here: WarmCheckout, runs: dict[str, str]) -> list[str]:
+    """The days whose run has not ended as it should."""
+    return [day for day, run in runs.items() if here.ops.state(run)["name"] not in ("Published", "AlreadyPublished")]
 
 
 def published(here: WarmCheckout, runs: dict[str, str]) -> dict[str, list[str]]:
@@ -105,9 +99,10 @@ def published(here: WarmCheckout, runs: dict[str, str]) -> dict[str, list[str]]:
     return {day: [generation for known, generation in found if known == day] for day in runs}
 
 
-def kill_one(worker: Worker, victim: str) -> int | None:
+def kill_one(here: WarmCheckout, worker: Worker, victim: str) -> int | None:
     """The process that was killed, if there was one."""
-    found = {"child": worker.runs, "parent": lambda: [worker.parent()], "supervisor": lambda: [worker.process.pid]}
+    found = {"child": worker.runs, "parent": lambda: [worker.parent()], "supervisor": lambda: [worker.process.pid],
+             "server": here.ops.server_pids}  # fmt: skip
     pids = found.get(victim, lambda: worker.find(victim))()
     if pids:
         os.kill(pids[0], signal.SIGKILL)
