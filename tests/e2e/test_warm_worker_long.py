@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deployments.services.addresses import SERVER
@@ -66,7 +67,7 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
     worker, runs = here.start(), dict[str, str]()
     for number in range(KILLS):
         day = f"2024-{3 + number // 28:02}-{1 + number % 28:02}"
-        runs[day] = here.ops.run("score/rides", partition=day)
+        runs[day] = until("the server takes it", 180, partial(ask, here, day))
         victim = VICTIMS[number % len(VICTIMS)]
         if victim in ("client", "child"):
             until("there is one", 60, partial(worker.find, "client"), every=0.02)
@@ -88,8 +89,20 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
     assert [pid for pid in everything() if alive(pid)] == []
 
 
+def ask(here: WarmCheckout, day: str) -> str | None:
+    """The id of a new run; None while the server does not take it. One that died is started again, as `make up` does."""
+    if not here.ops.server_pids():
+        here.ops.server()
+    try:
+        return here.ops.run("score/rides", partition=day)
+    except (httpx.HTTPStatusError, httpx.TransportError):
+        return None
+
+
 def unpublished(here: WarmCheckout, runs: dict[str, str]) -> list[str]:
     """The days whose run has not ended as it should."""
+    if not here.ops.server_pids():
+        here.ops.server()
     return [day for day, run in runs.items() if here.ops.state(run)["name"] not in ("Published", "AlreadyPublished")]
 
 

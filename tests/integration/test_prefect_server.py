@@ -1,7 +1,11 @@
 """Two that write Prefect's SQLite database at once: Prefect alone refuses one, our server serves both."""
 
 import asyncio
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from prefect.server.database.configurations import AioSqliteConfiguration
@@ -9,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from deployments.services.prefect_server import lock_at_the_beginning
+from deployments.services.prefect_server import lock_at_the_beginning, watch_lock
 
 COUNT, ADD = text("select count(*) from notes"), text("insert into notes values ('written')")
 
@@ -45,3 +49,18 @@ def test_prefect_alone_refuses_one_of_them_at_once(tmp_path: Path) -> None:
     """When this fails, Prefect has mended it and `lock_at_the_beginning` may go."""
     with pytest.raises(OperationalError, match="database is locked"):
         asyncio.run(two_at_once(tmp_path / "prefect.db", ours=False))
+
+
+def test_a_server_whose_database_stays_locked_ends_and_one_that_only_waits_does_not(tmp_path: Path) -> None:
+    file, ended = tmp_path / "prefect.db", list[float]()
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as held:
+        held.execute("create table notes (said text)")
+        watch = Thread(target=watch_lock, args=(file, lambda: ended.append(time.monotonic()), 0.1, 8.0))
+        watch.start()
+        time.sleep(1)
+        assert not ended
+        locked = time.monotonic()
+        held.execute("BEGIN IMMEDIATE")
+        watch.join(60)
+    assert ended
+    assert ended[0] - locked > 7
