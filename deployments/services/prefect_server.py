@@ -7,9 +7,9 @@ Here the lock is taken at the beginning, where SQLite waits for it.
 The timeout is five seconds instead of the minute that Prefect sets for every connection: after a *database is locked*,
 the server's threads can wait for each other until it is over, and meanwhile nothing is answered.
 
-It was seen to hold its own lock for ever, after clients had died in the middle of requests: it answered, and nothing was
-written any more. So it looks now and then whether it can write, and ends when it could not for a minute: `make up` starts
-it again.
+It was seen to hold its own lock for ever after clients had died in the middle of requests: it answered, but nothing
+was written any more. So it looks now and then whether it can write, and ends when it could not for a minute:
+`make up` starts it again.
 """
 
 import os

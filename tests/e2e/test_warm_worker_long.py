@@ -90,7 +90,7 @@ def test_whatever_is_killed_at_whatever_moment_each_day_is_published_once_and_ea
 
 
 def ask(here: WarmCheckout, day: str) -> str | None:
-    """The id of a new run; None while the server does not take it. One that died is started again, as `make up` does."""
+    """The id of a new run; None while the server does not take it. A dead one is started again, as `make up` does."""
     if not here.ops.server_pids():
         here.ops.server()
     try:
