@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -82,6 +83,7 @@ class Warm:
         """End what is left."""
         for each in (self.listener, *self.lines):
             each.close()
+        shutil.rmtree(Path(self.path).parent)
         for process in self.processes:
             process.kill()
             for stream in (process.stdin, process.stdout, process.stderr):
