@@ -13,7 +13,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from tasks.server.names import COMMAND_LINE_TAG
-from tasks.server.reading import explain_status
+from tasks.server.reading import RETRIES, explain_status
 from tierra.errors import Unavailable, first_line
 
 
@@ -38,7 +38,7 @@ def run_on_server(flow: Flow[..., Any], *arguments: Any) -> State[Any]:
 def _check_server() -> None:
     """Ask once what needs permission: Prefect itself tries for minutes, then shows a traceback."""
     try:
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}), get_client(sync_client=True) as client:
             client.api_version()
     except httpx.HTTPStatusError as error:
         raise Unavailable("server-unavailable", f"{find_api()} {explain_status(error)}") from None
