@@ -33,6 +33,8 @@ def run_to_end(body: Callable[[], Outcome]) -> Ending:
     except TerminationSignal as signal:
         return Ending(_stopped(), signal)
     except Exception as error:  # noqa: BLE001  it is raised again
+        if stop := _signal_behind(error):
+            return Ending(_stopped(), stop)
         logger.opt(exception=error).error("the run ended in a bug")
         return Ending(Failed("run-failed", f"{type(error).__name__}: {first_line(error)} ({_place(error)})"), error)
 
@@ -51,6 +53,13 @@ def _stopped() -> Stopped:
     if state and (state.is_cancelling() or state.is_cancelled()):
         return Cancelled("run-stopped", "the run was cancelled in Prefect")
     return Stopped("run-stopped", "the run was asked to end (SIGTERM)")
+
+
+def _signal_behind(error: BaseException | None) -> TerminationSignal | None:
+    """The signal in whose handling an error was raised: where a task begins, Prefect's engine trips over it."""
+    while error and not isinstance(error, TerminationSignal):
+        error = error.__context__
+    return error if isinstance(error, TerminationSignal) else None
 
 
 def _place(error: BaseException) -> str:

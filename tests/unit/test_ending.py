@@ -1,0 +1,49 @@
+"""How a flow's body can end, and what is raised again after its page is written."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from prefect.exceptions import TerminationSignal
+
+from tasks.run.ending import run_to_end
+from tests.cases import each
+from tierra.errors import DataRejected
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def body() -> None:
+        raise error
+
+    return body
+
+
+def tripping_over_a_signal() -> None:
+    """What Prefect's engine does when the signal arrives before a task has its run."""
+    try:
+        raise TerminationSignal(signal=signal.SIGTERM)
+    except TerminationSignal:
+        raise ValueError("Task run is not set")  # noqa: B904
+
+
+ENDS: list[tuple[Any, str, type[BaseException] | None]] = [
+    (raising(DataRejected("source-empty", "no rows")), "DataRejected", None),
+    (raising(KeyboardInterrupt()), "Cancelled", KeyboardInterrupt),
+    (raising(TerminationSignal(signal=15)), "Stopped", TerminationSignal),
+    (tripping_over_a_signal, "Stopped", TerminationSignal),
+    (raising(KeyError("x")), "Failed", KeyError),
+]
+
+
+def test_every_end_is_an_outcome_and_what_is_none_of_ours_is_raised_again() -> None:
+    def check(body: Any, name: str, raised: type[BaseException] | None) -> None:
+        ending = run_to_end(body)
+        assert ending.outcome.name == name
+        assert type(ending.raised) is (raised or type(None))
+
+    each(ENDS, check)
+
+
+def test_a_bug_is_told_with_its_place() -> None:
+    bug: Any = raising(KeyError("x"))
+    assert "KeyError: 'x' (test_ending.py:" in run_to_end(bug).outcome.sentence
