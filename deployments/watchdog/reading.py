@@ -54,7 +54,7 @@ def read_run(client: SyncPrefectClient, run_id: str) -> Run:
 def _runs(client: SyncPrefectClient, query: dict[str, Any]) -> Iterator[Run]:
     offset, full = 0, True
     while full:
-        wanted = {"flows": {"name": {"any_": [*FLOWS, "status"]}}, "flow_runs": query, "offset": offset}
+        wanted = {"flows": OURS, "flow_runs": query, "offset": offset}
         page = client.request(
             "POST", "/flow_runs/filter", json={**wanted, "limit": PAGE_SIZE, "sort": "ID_DESC"}
         ).json()
