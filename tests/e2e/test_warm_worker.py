@@ -3,11 +3,13 @@
 import os
 import re
 import signal
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
 from deployments.worker.linux import CAN_FORK
+from tests.builders import ride_source, ride_spec, rides, write_project, write_warehouse
 from tests.e2e.warm_checkout import WarmCheckout, Worker, warm_checkout
 from tests.ops import kill
 from tests.servers import until
@@ -19,7 +21,9 @@ pytestmark = pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCheckout]:
-    with warm_checkout(tmp_path_factory.mktemp("warm"), TIERRA_HEARTBEAT_SECONDS="30") as made:
+    folder = tmp_path_factory.mktemp("warm")
+    lake = {"TIERRA_CONNECTIONS__LAKE__URL": f"sqlite:///{folder}/lake.db"}
+    with warm_checkout(folder, TIERRA_HEARTBEAT_SECONDS="30", **lake) as made:
         (made.folder / ".env").write_text("TIERRA_CLOCK=2024-04-27T03:00:00+00:00\n")
         yield made
 
@@ -69,6 +73,25 @@ def test_a_cancelled_run_ends_as_cancelled_and_the_next_one_publishes(here: Warm
     assert read_runs(here.ops.folder / "var/receipts/rides", "score")[0].outcome == "Cancelled"
     assert "2024-04-02/1" not in here.published()
     assert here.publish("2024-04-02")["name"] == "Published"
+
+
+@pytest.mark.long  # alone and as a run of a server: tests/integration/test_ways_to_run.py
+def test_a_source_that_is_locked_for_a_while_is_waited_for(here: WarmCheckout, worker: Worker) -> None:
+    source = ride_source(kind="sql", connection="lake", path=None, table="rides", types={"day": "date"})
+    write_project(here.ops.folder / "projects" / "locked", ride_spec(project="locked", sources=source))
+    write_warehouse(here.ops.folder / "lake.db", rides=rides())
+    here.checkout.tierra("train", "locked")
+    here.checkout.tierra("deploy")
+    with sqlite3.connect(here.ops.folder / "lake.db", isolation_level=None) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        run = here.ops.run("score/locked", partition="2024-04-20")
+        until("it retries", 60, lambda: any("retry 1 of 3" in text for _, text in here.ops.log(run)))
+        assert len(worker.runs()) == 1
+        held.execute("ROLLBACK")
+    held.close()
+    assert here.ops.ended(run)["name"] == "Published"
+    (kept,) = read_runs(here.ops.folder / "var/receipts/locked", "score")
+    assert (kept.outcome, kept.mood, kept.retries) == ("Published", "good", 1)
 
 
 @pytest.mark.parametrize("victim", ["client", "child"])
