@@ -71,6 +71,7 @@ REMEDIES: Final[dict[str, str]] = {
     "database-missing": "Create the database, or correct the connection's URL",
     "table-missing": "Correct `table`, or create it",
     "query-failed": "Run the query by hand and correct it",
+    "column-names": "Give each column a name of its own at the source, or list the ones to read under `columns`",
     "column-missing": "Correct the name, or restore the column at the source",
     "column-type": "Correct the values at the source, or declare another type under `types`",
     "source-empty": "Check that the source was loaded and has rows of the requested dates",

@@ -15,7 +15,7 @@ from tierra.model.artifact import check_agreement, load_model, predict, with_thr
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
 from tierra.model.metrics import compute_metrics
-from tierra.model.spec import Average, Model, RateBy, Rule
+from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
 
 CANDIDATES: dict[str, Any] = {
     "base_rate": Rule(rule="base_rate"),
@@ -105,6 +105,16 @@ def test_unseen_categories_are_counted_and_scored(name: str) -> None:
     assert unseen_categories(model, strange) == {"zone": 2}
     assert unseen_categories(model, table) == {}
     assert np.isfinite(model.predict_proba(strange)).all()
+
+
+def test_numbers_that_are_categories_are_known_by_their_value() -> None:
+    table, target = a_table()
+    numbered = table.assign(zone=[float(number % 3) for number in range(len(table))])
+    preprocessing = Preprocessing.model_validate({"columns": {"zone": {"encode": "one_hot"}}})
+    fitted = fit_candidate(Model(model="logistic"), Examples(numbered, target, Labels()), {}, preprocessing)
+    model = with_threshold(fitted, 0.5)
+    assert unseen_categories(model, numbered) == {}
+    assert unseen_categories(model, numbered.assign(zone=[7.0, np.nan, *numbered["zone"][2:]])) == {"zone": 1}
 
 
 @pytest.mark.parametrize("empty", [np.nan, None], ids=["number", "text"])

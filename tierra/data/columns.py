@@ -1,6 +1,6 @@
 """Checks for required columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tierra.errors import DataRejected
 
@@ -12,3 +12,11 @@ def require_columns(where: str, names: Iterable[str], available: Iterable[str]) 
         raise DataRejected(
             "column-missing", f"{where}: no column {missing!r} (available: {', '.join(map(str, known))})"
         )
+
+
+def require_names(where: str, chosen: Sequence[str], available: Sequence[str]) -> None:
+    """Raise DataRejected when a column to read has no name, or shares it with another."""
+    if "" in chosen:
+        raise DataRejected("column-names", f"{where}: column {available.index('') + 1} has no name")
+    if twice := next((name for name in chosen if available.count(name) > 1), None):
+        raise DataRejected("column-names", f"{where}: {available.count(twice)} columns are called '{twice}'")

@@ -110,7 +110,7 @@ class FileReader:
         """The file's first bytes, to the end of a line."""
         with self._stream() as file:
             start = file.read(INFERRED_FROM_BYTES)
-        lines = start[: start.rfind(b"\n") + 1] if len(start) == INFERRED_FROM_BYTES else start
+        lines = _whole_lines(start) if len(start) == INFERRED_FROM_BYTES else start
         return self._csv(pa.BufferReader(lines or start), types, INFERRED_FROM_BYTES)
 
     def _csv(self, file: Any, types: dict[str, pa.DataType], block: int) -> csv.CSVStreamingReader:
@@ -118,6 +118,7 @@ class FileReader:
         return csv.open_csv(
             file,
             read_options=csv.ReadOptions(block_size=block),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
             ),
@@ -146,3 +147,11 @@ class FileReader:
         if window.start:
             table, dates = (each.filter(pc.greater_equal(dates, window.start)) for each in (table, dates))
         return table.filter(pc.less(dates, window.end)) if window.end else table
+
+
+def _whole_lines(start: bytes) -> bytes:
+    """The lines that end in these bytes; a line break between quotes ends none."""
+    end = start.rfind(b"\n") + 1
+    while end and start.count(b'"', 0, end) % 2:
+        end = start.rfind(b"\n", 0, end - 1) + 1
+    return start[:end]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 import pyarrow as pa
 
-from tierra.data.columns import require_columns
+from tierra.data.columns import require_columns, require_names
 from tierra.data.spec import FileSource, Source, SqlSource
 from tierra.data.window import Window
 from tierra.settings import Connection, Settings
@@ -76,4 +76,6 @@ def columns_to_read(source: Source, reader: SourceReader) -> list[str]:
     declared = [*source.columns, *source.key, *source.known_later, *source.types]
     declared += [source.partition_by] if source.partition_by else []
     require_columns(reader.where, declared, available)
-    return list(source.columns) or available
+    chosen = list(source.columns) or available
+    require_names(reader.where, chosen, available)
+    return chosen

@@ -70,7 +70,7 @@ def unseen_categories(model: Any, table: pd.DataFrame) -> dict[str, int]:
     counts = {}
     for name, known in _categories(inner_model(model)).items():
         values = table[name].dropna()
-        counts[name] = int((~values.isin([value for value in known if isinstance(value, str)])).sum())
+        counts[name] = int((~values.isin(known)).sum())
     return {name: count for name, count in counts.items() if count}
 
 
