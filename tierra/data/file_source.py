@@ -107,11 +107,10 @@ class FileReader:
             return {field.name: field.type for field in file.schema}
 
     def _start(self, types: dict[str, pa.DataType]) -> csv.CSVStreamingReader:
-        """The file's first bytes, to the end of a line."""
+        """The file's first block: the reader finds where its last line ends, and parses nothing beyond."""
         with self._stream() as file:
-            start = file.read(INFERRED_FROM_BYTES)
-        lines = _whole_lines(start) if len(start) == INFERRED_FROM_BYTES else start
-        return self._csv(pa.BufferReader(lines or start), types, INFERRED_FROM_BYTES)
+            start = file.read(INFERRED_FROM_BYTES + BYTES_AHEAD)
+        return self._csv(pa.BufferReader(start), types, INFERRED_FROM_BYTES)
 
     def _csv(self, file: Any, types: dict[str, pa.DataType], block: int) -> csv.CSVStreamingReader:
         # The reader keeps up to 32 blocks ahead in memory.
@@ -147,11 +146,3 @@ class FileReader:
         if window.start:
             table, dates = (each.filter(pc.greater_equal(dates, window.start)) for each in (table, dates))
         return table.filter(pc.less(dates, window.end)) if window.end else table
-
-
-def _whole_lines(start: bytes) -> bytes:
-    """The lines that end in these bytes; a line break between quotes ends none."""
-    end = start.rfind(b"\n") + 1
-    while end and start.count(b'"', 0, end) % 2:
-        end = start.rfind(b"\n", 0, end - 1) + 1
-    return start[:end]
