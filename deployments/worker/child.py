@@ -11,6 +11,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+from deployments.worker.run import Run
+
 # Read by libraries when they are loaded, or by the interpreter when it starts: a fork cannot change them any more.
 AT_START = (
     "PYTHON",
@@ -26,27 +28,6 @@ AT_START = (
     "MALLOC_",
     "ARROW_",
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as its client described it."""
-
-    checkout: str
-    folder: str
-    environment: dict[str, str]
-    streams: list[int]
-
-    @classmethod
-    def read(cls, body: bytes, streams: list[int]) -> "Run":
-        """The run that a client's message describes."""
-        checkout, folder, *variables = map(os.fsdecode, body.split(b"\0"))
-        return cls(checkout, folder, dict(each.split("=", 1) for each in variables), streams)
-
-    def close(self) -> None:
-        """Close the streams: the run is not ours."""
-        for each in self.streams:
-            os.close(each)
 
 
 @dataclass(frozen=True)

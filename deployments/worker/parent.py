@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from deployments.worker.child import Origin, Run, become, reset_signals
-from deployments.worker.client import CODE, READY, REFUSED, SIZE, TAKEN
+from deployments.worker.child import Origin, become, reset_signals
+from deployments.worker.client import CODE, READY, REFUSED, TAKEN
 from deployments.worker.linux import count_sockets, end_with, list_threads
 from deployments.worker.preload import NO_THREADS, preload
+from deployments.worker.run import Run, receive_run
 from deployments.worker.sources import State, read_state
 
 # After so many runs a new parent takes over, whatever the old one may have gathered.
@@ -32,8 +33,6 @@ RUNS = 500
 CHECK_SECONDS = 5.0
 # What a run whose client died has to report its end to the server.
 GRACE = 5.0
-# A client that was told to go on sends at once.
-RECEIVE_TIMEOUT = 5.0
 
 
 @dataclass
@@ -219,23 +218,6 @@ class Parent:
         self._retire("asked to end")
         for pid in self._children:
             self._end(pid)
-
-
-def receive_run(connection: socket.socket) -> Run:
-    """Tell a client that somebody is there, and read the run that it has. Raises ValueError when it stopped waiting."""
-    connection.settimeout(RECEIVE_TIMEOUT)
-    connection.sendall(READY)
-    head, streams, _, _ = socket.recv_fds(connection, SIZE.size, 3, socket.MSG_CMSG_CLOEXEC)
-    try:
-        body = connection.recv(SIZE.unpack(head)[0], socket.MSG_WAITALL) if len(head) == SIZE.size else b""
-        connection.settimeout(None)
-        if not body or len(body) < SIZE.unpack(head)[0]:
-            raise ValueError("the client is gone")
-        return Run.read(body, streams)
-    except (OSError, ValueError):
-        for each in streams:
-            os.close(each)
-        raise
 
 
 def _waits(listener: socket.socket) -> bool:

@@ -1,6 +1,5 @@
 """Reads the Prefect server, in a few calls however many projects and runs there are."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from tasks.server.schedules import read_schedule
 from tasks.server.watchdog import read_trace
 from tierra.status.judging import GRACE_PERIOD
 from tierra.status.seen import DeploymentSeen, PoolSeen, RunSeen, ServerSeen, WorkerSeen
-from tierra.status.server_address import port_of
+from tierra.status.server_address import connect
 
 # A server that is down is noticed within seconds; one that is busy has time for its longer answers.
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 4.0, 15.0, 2
@@ -56,10 +55,9 @@ def _client(url: str, retries: int) -> Iterator[SyncPrefectClient]:
 
 
 def _reach(url: str) -> None:
-    """Connect once to fail soon, as Prefect's client tries four times. Raises OSError."""
-    parts = urlsplit(url)
-    if not getproxies().get(parts.scheme):
-        socket.create_connection((parts.hostname or "", port_of(url)), timeout=CONNECT_TIMEOUT).close()
+    """Fail soon where nothing listens, as Prefect's client tries four times; a proxy always listens. Raises OSError."""
+    if not getproxies().get(urlsplit(url).scheme):
+        connect(url, CONNECT_TIMEOUT)
 
 
 def explain_status(error: httpx.HTTPStatusError) -> str:

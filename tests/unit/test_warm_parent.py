@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from deployments.worker import client
-from deployments.worker.child import Origin, Run
+from deployments.worker.child import Origin
 from deployments.worker.client import SOCKET_VARIABLE, NotTaken
 from deployments.worker.linux import CAN_FORK
+from deployments.worker.run import Run
 from deployments.worker.sources import read_state
 from tests.cases import each
 from tests.servers import until

@@ -44,12 +44,16 @@ def report_to_make_up(settings: Settings) -> None:
 
 def is_reachable(address: str, timeout: float = 4.0) -> bool:
     """Whether anything listens at an address."""
-    parts = urlsplit(address)
     try:
-        socket.create_connection((parts.hostname or "", port_of(address)), timeout).close()
+        connect(address, timeout)
     except OSError:
         return False
     return True
+
+
+def connect(address: str, timeout: float) -> None:
+    """Connect to an address once, to fail soon. Raises OSError."""
+    socket.create_connection((urlsplit(address).hostname or "", port_of(address)), timeout).close()
 
 
 def is_loopback(host: str | None) -> bool:
