@@ -1,6 +1,7 @@
 """What all tests share: telemetry off, an empty workspace a test, and real servers on loopback."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API", "PYTHONDONTWRITEBYTECODE"))]:
     del os.environ[name]
 sys.dont_write_bytecode = False
+# A script that starts the suite in the background makes it ignore Ctrl-C, and all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(ROOT))
 
 
