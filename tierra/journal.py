@@ -140,6 +140,8 @@ def started_at(moment: float) -> Iterator[None]:
 def open_journal(run_id: str = "", attempt: int = 1) -> Iterator[Journal]:
     """Collect the stations of the run inside the block."""
     journal = Journal(run_id=run_id, attempt=attempt, started=_start.get() or time.perf_counter())
+    if _start.get():  # what was imported and asked before the run is part of what it cost
+        journal.entries.append(Entry("start", seconds=journal.seconds))
     token = _journal.set(journal)
     try:
         yield journal

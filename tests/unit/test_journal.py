@@ -23,6 +23,7 @@ from tierra.journal import (
     at_station,
     note_retry,
     open_journal,
+    started_at,
     track,
     watching,
 )
@@ -61,6 +62,16 @@ def test_a_journal_counts_retries_and_outside_of_one_nothing_happens() -> None:
     with open_journal() as journal:
         note_retry("pull", 1, "the database is locked")
     assert journal.retries == [Retry("pull", 1, "the database is locked")]
+
+
+def test_what_went_before_the_run_is_its_first_station() -> None:
+    with started_at(time.perf_counter() - 5), open_journal() as journal:
+        pass
+    (start,) = journal.entries
+    assert (start.station, start.started, start.reused) == ("start", 0.0, False)
+    assert 5 <= start.seconds <= journal.seconds
+    with open_journal() as journal:
+        assert journal.entries == []
 
 
 def test_a_station_that_raises_is_marked() -> None:
