@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 from tierra.errors import Broken
 from tierra.store import disk
-from tierra.store.objects import Draft, check_name, folders_of
+from tierra.store.objects import Draft, Verified, check_digest, check_name, folders_of
 
 # Beside the objects, so that it is the same file system, and few, so that what killed writers left is found at once.
 UNFINISHED = ".unfinished"
+_verified = Verified()
 
 
 class _LocalDraft(Draft):
@@ -49,6 +50,7 @@ class LocalObjects:
                 draft.finish()
                 draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
                 disk.rename(temporary, self._folder / draft.name)
+                _verified.add(_version_of((self._folder / draft.name).stat()), draft.sha256)
                 disk.sync_folder((self._folder / draft.name).parent)
             except BaseException:
                 draft.abandon()
@@ -78,6 +80,19 @@ class LocalObjects:
     def open(self, name: str) -> BinaryIO:
         """An object to read from at any position."""
         return (self._folder / check_name(name)).open("rb")
+
+    def open_verified(self, name: str, sha256: str) -> BinaryIO:
+        """The same for an object that must have this digest; a file that did not change since is not read again."""
+        file = self.open(name)
+        try:
+            version = _version_of(os.fstat(file.fileno()))
+            if (version, sha256) not in _verified:
+                check_digest(file, sha256, self.location(name))
+                _verified.add(version, sha256)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
@@ -121,6 +136,11 @@ class LocalObjects:
             folders[:] = [each for each in folders if not each.startswith(".")]
             inside = Path(at).relative_to(self._folder).as_posix()
             yield from (f"{inside}/{file}" for file in files if not file.startswith("."))
+
+
+def _version_of(found: os.stat_result) -> Hashable:
+    """What changes when a file is written to, or another takes its name."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _is_older(file: Path, before: datetime) -> bool:
