@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from tierra.errors import Broken
 from tierra.store import disk
-from tierra.store.objects import Draft, Verified, check_digest, check_name, folders_of
+from tierra.store.objects import NAME, Draft, Verified, check_digest, check_name, folders_of
 
 # Beside the objects, so that it is the same file system, and few, so that what killed writers left is found at once.
 UNFINISHED = ".unfinished"
@@ -18,9 +18,9 @@ _verified = Verified()
 
 
 class _LocalDraft(Draft):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int) -> None:
         super().__init__()
-        self._file = disk.create(path)
+        self._file = disk.create(path, mode)
 
     def _append(self, data: bytes) -> None:
         disk.write(self._file, data)
@@ -43,8 +43,8 @@ class LocalObjects:
     def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
         """Write an object named stem + digest + suffix."""
         with _disk_errors(stem):
-            temporary = self._temporary(stem + "x")
-            draft = _LocalDraft(temporary)
+            temporary, mode = self._temporary(stem + "x")
+            draft = _LocalDraft(temporary, mode)
             try:
                 yield draft
                 draft.finish()
@@ -60,9 +60,9 @@ class LocalObjects:
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Create an object unless the name is taken."""
         with _disk_errors(name):
-            temporary = self._temporary(name)
+            temporary, mode = self._temporary(name)
             try:
-                with disk.create(temporary) as file:
+                with disk.create(temporary, mode) as file:
                     disk.write(file, data)
                     disk.sync(file)
                 disk.link(temporary, self._folder / name)
@@ -123,19 +123,22 @@ class LocalObjects:
         """The object's path, for people."""
         return str(self._folder / check_name(name))
 
-    def _temporary(self, name: str) -> Path:
-        inside, _, _ = check_name(name).rpartition("/")
-        unfinished = self._folder / inside.partition("/")[0] / UNFINISHED
-        for folder in (unfinished, self._folder / inside):
-            folder.mkdir(parents=True, exist_ok=True)
-        return unfinished / f".{uuid.uuid4().hex}.tmp"
+    def _temporary(self, name: str) -> tuple[Path, int]:
+        """A path for a new file, and its permissions: who may list the store's folder may read what is in it."""
+        inside = check_name(name).split("/")[:-1]
+        mode = disk.make_folder(self._folder, disk.NEW_STORE)
+        unfinished = self._folder.joinpath(*inside[:1], UNFINISHED)
+        folders = [self._folder.joinpath(*inside[: depth + 1]) for depth in range(len(inside))]
+        for folder in (*folders, unfinished):
+            disk.make_folder(folder, mode)
+        return unfinished / f".{uuid.uuid4().hex}.tmp", mode & 0o666
 
     def _below(self, folder: str) -> Iterator[str]:
-        """The names of the files in a folder and below it; hidden ones are no objects."""
+        """The names of the files in a folder and below it; hidden ones and those that cannot be ours are no objects."""
         for at, folders, files in os.walk(self._folder / folder):
             folders[:] = [each for each in folders if not each.startswith(".")]
             inside = Path(at).relative_to(self._folder).as_posix()
-            yield from (f"{inside}/{file}" for file in files if not file.startswith("."))
+            yield from (name for file in files if NAME.fullmatch(name := f"{inside}/{file}"))
 
 
 def _version_of(found: os.stat_result) -> Hashable:

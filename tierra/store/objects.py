@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 
 from tierra.errors import Broken
 
+PIECE = 1024 * 1024
 _STEP = r"[A-Za-z0-9_][A-Za-z0-9_.=-]*"
 NAME = re.compile(rf"(?!.*\.\.){_STEP}(/{_STEP})*")
 
@@ -121,7 +122,10 @@ class Verified:
 
 def check_digest(file: BinaryIO, sha256: str, where: str) -> None:
     """Read a file to its end and go back to its start. Raises Broken when its bytes have another digest."""
-    if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+    found = hashlib.sha256()
+    while data := file.read(PIECE):
+        found.update(data)
+    if found.hexdigest() != sha256:
         raise Broken("store-tampered", f"{where} is not what was written")
     file.seek(0)
 

@@ -48,7 +48,7 @@ def _open_version(bucket: Bucket, key: str, head: Head) -> BinaryIO:
 
 def _fetch(bucket: Bucket, key: str, head: Head, sha256: str) -> BinaryIO:
     """A copy of an object that has the digest; it goes when it is closed."""
-    file = cast(BinaryIO, SpooledTemporaryFile(max_size=PART, prefix="tierra-"))
+    file = cast(BinaryIO, SpooledTemporaryFile(max_size=PART, prefix="tierra-"))  # noqa: SIM115
     try:
         with _open_version(bucket, key, head) as stored:
             _copy(stored, file)
