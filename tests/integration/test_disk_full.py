@@ -36,7 +36,7 @@ def publish_rides(folder: Path) -> Manifest:
     """Some 160 kB of predictions, then their manifest."""
     sink = open_sink(folder)
     table = pa.table({"ride_id": range(ROWS), "probability": np.random.default_rng(0).random(ROWS)})
-    part = sink.write_part(DAY, iter([table]))
+    part = sink.write_part(DAY, 1, iter([table]))
     manifest = Manifest(dataset=DATASET, partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
                         rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
     return publish(sink, manifest, generations(sink).get(DAY, 0))[0]

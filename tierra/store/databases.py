@@ -174,7 +174,7 @@ def _leave_to_parent(engine: sa.Engine) -> None:
 def _make_file(path: Path) -> None:
     """A new database can be read by whom its folder lets in, whatever the umask."""
     mode = make_folder(path.parent, NEW_STORE) & 0o666
-    with suppress(FileExistsError):
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be
         create(path, mode).close()
 
 

@@ -9,10 +9,11 @@ from typing import BinaryIO, Final
 NEW_STORE: Final = 0o750  # its owner and group may read; who wants it otherwise changes the folder, which then decides
 
 
-def create(path: Path, mode: int) -> BinaryIO:
-    """Open a new file for writing, with these permissions whatever the umask; fails when it exists."""
-    file = open(path, "xb", buffering=0)
-    os.fchmod(file.fileno(), mode)
+def create(path: Path, mode: int | None = None) -> BinaryIO:
+    """Open a new file for writing, with these permissions where the umask does not decide; fails when it exists."""
+    file = open(path, "xb", buffering=0)  # noqa: SIM115
+    if mode is not None:
+        os.fchmod(file.fileno(), mode)
     return file
 
 
