@@ -116,7 +116,7 @@ def left_after_sweeping(place: Place) -> int:
     with patch.object(sweeping, "SWEEP_AGE", timedelta(minutes=-1)):
         sweeping.sweep(sink)
     named = {part for day, _ in sink.manifests() for part in published_parts(sink, day)}
-    return len({name for name, _ in sink.parts()} - named)
+    return len({part.name for part in sink.parts()} - named)
 
 
 def in_the_view(place: Place, least: int) -> str:

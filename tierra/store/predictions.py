@@ -3,7 +3,7 @@
 A writer goes through four steps, and any of them may be its last:
 
     write parts    rows under the digest of their content; nobody sees them
-    check parts    they are there, and were written for this generation or already published
+    check parts    they are there, and were written for this generation
     put manifest   created under the next generation if nobody has it: from here on all rows are visible
     read back      where the answer was "taken" or none came: the manifest that is there decides
 
@@ -20,6 +20,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
+from tierra.journal import warn
 from tierra.store.memo import digest
 from tierra.store.part_names import read_part_name
 from tierra.store.refs import ObjectRef, TableRef
@@ -165,12 +166,11 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
 
 
 def _check_parts(sink: Sink, mine: Manifest) -> None:
-    """Raise Broken unless each part was written for this generation or published before: no sweep removes those."""
-    others = [part for part in mine.parts if not sink.is_written_for(part, mine.partition, mine.generation)]
-    published = published_parts(sink, mine.partition) if others else set()
-    if unknown := [part.name for part in others if part.name not in published]:
-        which = f"{mine.dataset} {mine.partition}, generation {mine.generation}"
-        raise Broken("part-late", f"{which}: part {unknown[0]} was not written for it and never published")
+    """Raise Broken unless each part was written for this generation, so that no sweep removes it before."""
+    for part in mine.parts:
+        if not sink.is_written_for(part, mine.partition, mine.generation):
+            which = f"{mine.dataset} {mine.partition}, generation {mine.generation}"
+            raise Broken("part-late", f"{which}: part {part.name} was not written for it")
 
 
 def _read_back(sink: Sink, mine: Manifest, error: TierraError | None) -> tuple[Manifest, Ending]:
@@ -182,8 +182,12 @@ def _read_back(sink: Sink, mine: Manifest, error: TierraError | None) -> tuple[M
         if error and not isinstance(error, Unavailable):
             raise error from None
         raise
+    if there and there.writer != mine.writer:
+        return there, "stood down"
     if there:
-        return there, "published" if there.writer == mine.writer else "stood down"
+        if error and not isinstance(error, Unavailable):
+            warn(f"{where} is published, but may not outlive a power cut: {error.what}")
+        return there, "published"
     if error is None:
         raise Broken("store-tampered", f"{where} was there and is gone")
     if isinstance(error, Unavailable):
@@ -197,9 +201,9 @@ def _digest_of(text: str | bytes) -> str:
 
 
 def _is_strange(name: str, manifest: Manifest) -> bool:
-    """Whether a part's name says that it was written for another partition or a later generation."""
+    """Whether a part's name says that it was written for another partition or generation."""
     part = read_part_name(name)
     if part is None or not part.partition:
-        return False
-    numbered_in_old = manifest.format == 1 and part.generation is not None
-    return part.partition != manifest.partition or (part.generation or 0) > manifest.generation or numbered_in_old
+        return False  # a database's, or one of an older version
+    generation = manifest.generation if manifest.format == 2 else None
+    return (part.partition, part.generation) != (manifest.partition, generation)

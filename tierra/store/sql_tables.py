@@ -77,7 +77,9 @@ class SinkTables:
         self.link_part = self.published.insert()
         # The highest generation a partition ever had stands beside its manifests, as number 0.
         m = self.manifests.c
-        self.head = sa.case((m.generation == sa.literal_column("0"), sa.cast(m.manifest, sa.BigInteger)), else_=m.generation)
+        self.head = sa.case(
+            (m.generation == sa.literal_column("0"), sa.cast(m.manifest, sa.BigInteger)), else_=m.generation
+        )
 
     @property
     def bookkeeping(self) -> list[sa.Table]:
