@@ -13,6 +13,7 @@ the highest generation and verify it. docs/exactly-once.md has the promises.
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import uuid4
@@ -97,14 +98,26 @@ def read_manifest(sink: Sink, partition: str, generation: int | None = None) -> 
     number = generation or generations(sink, [partition]).get(partition)
     if number is None:
         return None
+    text = _read_text(sink, partition, number)
+    return None if text is None else _verified(sink, partition, number, text)
+
+
+def _read_text(sink: Sink, partition: str, number: int) -> bytes | None:
+    """A manifest's text; None when there never was one. Raises Broken when it was removed."""
+    with suppress(FileNotFoundError):
+        return sink.read_manifest(partition, number)
+    if number > generations(sink, [partition]).get(partition, 0):
+        return None
+    try:
+        return sink.read_manifest(partition, number)  # it may have been published between the two questions
+    except FileNotFoundError:
+        raise Broken("store-tampered", f"{sink.location(partition, number)} was published and is gone") from None
+
+
+def _verified(sink: Sink, partition: str, number: int, text: bytes) -> Manifest:
     where = sink.location(partition, number)
     try:
-        text = sink.read_manifest(partition, number)
         found = Manifest.model_validate_json(text)
-    except FileNotFoundError:
-        if number <= generations(sink, [partition]).get(partition, 0):
-            raise Broken("store-tampered", f"{where} was published and is gone") from None
-        return None
     except ValueError as error:
         raise Broken("store-tampered", f"{where}: {first_line(error)}") from None
     if (found.dataset, found.partition, found.generation) != (sink.dataset, partition, number):
