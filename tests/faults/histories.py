@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from tests.sinks import DATASET
 from tierra.errors import Broken, TierraError, Unavailable
-from tierra.store.part_names import mark_of, read_manifest_name
+from tierra.store.part_names import manifest_name, mark_of, read_manifest_name
 from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
+from tierra.store.refs import TableRef
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
@@ -35,12 +36,16 @@ class Model:
     """What the protocol promises: each generation is published once, in order, and its rows stay."""
 
     rows: dict[tuple[str, int], str] = field(default_factory=dict)
+    writers: dict[tuple[str, int], str] = field(default_factory=dict)
     removed: set[tuple[str, int]] = field(default_factory=set)
 
-    def publish(self, day: str, generation: int, key: str) -> None:
+    def publish(self, day: str, generation: int, key: str, writer: str) -> None:
+        if (day, generation) in self.removed and self.writers[day, generation] == writer:
+            self.removed.remove((day, generation))  # the very same, from a try whose answer was lost
+            return
         assert (day, generation) not in self.rows, f"generation {generation} of {day} came back"
         assert generation == self.newest(day) + 1, f"generation {generation} of {day} follows {self.newest(day)}"
-        self.rows[day, generation] = key
+        self.rows[day, generation], self.writers[day, generation] = key, writer
 
     def newest(self, day: str) -> int:
         return max((number for each, number in self.rows if each == day), default=0)
@@ -57,7 +62,9 @@ class Actor(threading.Thread):
         super().__init__(daemon=True)
         self._act, self._number, self._fault = act, *fault
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
-        self.ended, self.error, self.requests = False, None, 0  # type: ignore[var-annotated]
+        self.ended, self.requests = False, 0
+        self.error: BaseException | None = None
+        self.next: tuple[str, tuple[Any, ...]] = ("", ())
         self.start()
 
     def run(self) -> None:
@@ -106,6 +113,7 @@ class Requests:
         self._after(fault)
 
     def _ask(self, name: str, real: Callable[[], Any], given: tuple[Any, ...]) -> Any:
+        self._actor.next = (name, given)
         fault = self._before()
         if fault == "delayed":  # the request arrives after its sender has given up
             self._history.sent_again.append((name, real, given))
@@ -186,15 +194,21 @@ class History:
                 self.note(name, given, real())
 
     def _remove(self) -> None:
-        """Somebody removes the newest manifest of a day, of which no mark is left: else nobody could know."""
+        """Somebody removes the newest manifest of a day, of which no mark is left: else nobody could know.
+
+        Nor could a writer that has looked already, and whose next request creates the same manifest.
+        """
         day = self.chance.choice(DAYS)
         newest = self.model.newest(day)
         if not newest or (day, newest) in self.model.removed or self.chance.random() < 0.5 or self.sent_again:
             return
         if isinstance(self.sink, ObjectSink):
             manifest = read_manifest(self.sink, day, newest)
+            name = manifest_name(DATASET, day, newest)
+            if any(actor.next[0] == "put_if_absent" and actor.next[1][0] == name for actor in self.actors):
+                return
             if manifest and mark_of(manifest.parts[0].name) not in self.sink.objects.names(f"{DATASET}/pending"):
-                self.sink.objects.remove(f"{DATASET}/manifests/{day}/{newest:06d}.json")
+                self.sink.objects.remove(name)
                 self.model.removed.add((day, newest))
         elif isinstance(self.sink, TableSink):
             with self.sink._engine.begin() as connection:
@@ -211,7 +225,8 @@ class History:
             self._published(*found, given[1])
 
     def _published(self, day: str, generation: int, text: bytes) -> None:
-        self.model.publish(day, generation, Manifest.model_validate_json(text).model_version)
+        manifest = Manifest.model_validate_json(text)
+        self.model.publish(day, generation, manifest.model_version, manifest.writer)
 
     # what processes do
 
@@ -219,7 +234,9 @@ class History:
         """A night of one day, its last step retried as a station is."""
         with suppress(Unavailable):
             seen = generations(sink, [day]).get(day, 0)
-            part = sink.write_part(day, seen + 1, iter([rows_of(key)]))
+            part = self._write_part(sink, day, seen + 1, key)
+            if part is None:
+                return
             manifest = Manifest(dataset=DATASET, partition=day, inputs="i", model="m", scoring="s", model_version=key,
                                 rows_in=2, rows_scored=2, rows_quarantined=0, parts=(part,),
                                 writer=f"{threading.get_ident()} {self.chance.random()}")  # fmt: skip
@@ -227,6 +244,14 @@ class History:
                 with suppress(Unavailable):
                     self._check_end(manifest, seen + 1, *self._publish(sink, manifest, seen))
                     break
+
+    def _write_part(self, sink: Sink, day: str, generation: int, key: str) -> TableRef | None:
+        """None where its unfinished file was taken for one that a killed writer left a day ago."""
+        try:
+            return sink.write_part(day, generation, iter([rows_of(key)]))
+        except Broken as error:
+            assert error.code == "store-failed"  # noqa: PT017 - the error is expected
+            return None
 
     def _publish(self, sink: Sink, manifest: Manifest, seen: int) -> tuple[Manifest | None, str]:
         try:
@@ -240,7 +265,10 @@ class History:
         if ending == "store-tampered":
             assert self._was_touched(mine.partition), "nobody removed anything"
         elif ending == "part-late":  # a database's part of a day ago was swept before its manifest: nothing is lost
-            assert not self._is_objects
+            assert not self._is_objects or self._was_touched(mine.partition)
+        elif ending == "store-failed":  # an unfinished file of a day ago was removed: nothing is published
+            assert self._is_objects
+            assert self.model.writers.get(place) != mine.writer
         else:
             assert there
             assert place in self.model.rows

@@ -191,10 +191,12 @@ def _read_back(sink: Sink, mine: Manifest, error: TierraError | None) -> tuple[M
     where = sink.location(mine.partition, mine.generation)
     try:
         there = read_manifest(sink, mine.partition, mine.generation)
+    except Unavailable:
+        raise  # nobody knows: the same work tries again
     except TierraError:
-        if error and not isinstance(error, Unavailable):
-            raise error from None
-        raise
+        if error is None:
+            raise
+        raise error from None
     if there and there.writer != mine.writer:
         return there, "stood down"
     if there:
