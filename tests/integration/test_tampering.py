@@ -12,9 +12,11 @@ import pytest
 import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
 
+from tests.builders import CLOCK, write_project
 from tests.cases import each
 from tests.sinks import DATASET, DAY, as_older, drop_age, keys, manifest_of, published_by_older, rows
 from tierra.errors import Broken, Misconfigured
+from tierra.status.stores import read_stores
 from tierra.store.local_objects import LocalObjects
 from tierra.store.memo import remember
 from tierra.store.objects import Objects, check_digest
@@ -25,6 +27,7 @@ from tierra.store.spec import FilesSink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
 from tierra.store.tables import read_batches, read_schema, read_table, write_table
+from tierra.workspace import open_workspace
 
 
 def publish_all(sink: Sink, *names: str) -> None:
@@ -251,3 +254,24 @@ def test_who_may_list_the_folder_may_read_the_predictions_whatever_the_umask(
     modes = {stat.S_IMODE(each.stat().st_mode) for each in home.rglob("*") if each.is_file()}
     folders = {stat.S_IMODE(each.stat().st_mode) for each in (home, *home.rglob("*")) if each.is_dir()}
     assert (modes, folders) == ({file}, {0o750 if folder is None else folder})
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_status_is_red_when_a_manifest_of_the_newest_day_is_gone(
+    workspace: Path, generation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    write_project(workspace / "projects" / "rides")
+    sink = ObjectSink(LocalObjects(workspace / "var" / "predictions"), "rides")
+    for after in range(3):
+        manifest = manifest_of(sink, rows("a"), after=after).model_copy(update={"dataset": "rides"})
+        publish(sink, manifest, after)
+
+    def level() -> tuple[str, str]:
+        (found,) = [check for check in read_stores(open_workspace()).checks if check.name == "predictions"]
+        return found.level, found.what
+
+    assert level()[0] == "green"
+    sink.objects.remove(f"rides/manifests/{DAY}/{generation:06d}.json")
+    assert level()[0] == "red"
+    assert f"{generation:06d}.json was published and is gone" in level()[1]
