@@ -70,7 +70,7 @@ def score_partition(workspace: Workspace, scoring: Scoring, work: Work) -> Parti
         clean = validate_partition(workspace, spec, pulled)
         joined = join_partition(workspace, spec, clean, scoring.sides)
         drift = compare_partition(workspace, spec, champion, joined)
-        ready = predict_partition(workspace, spec, champion, joined, drift)
+        ready = predict_partition(workspace, spec, champion, joined, work, drift)
         return scoring.publish(workspace, spec, ready, work)
     except DataRejected as error:
         return rejected(work.partition, work.generation, error)

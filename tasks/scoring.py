@@ -102,10 +102,15 @@ def compare_partition(
 
 @station
 def predict_partition(
-    workspace: Workspace, project: Project, champion: Champion, joined: "JoinedPartition", drift: ObjectRef | None
+    workspace: Workspace,
+    project: Project,
+    champion: Champion,
+    joined: "JoinedPartition",
+    work: Work,
+    drift: ObjectRef | None,
 ) -> "Publication":
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
-    return steps.publish.predict_partition(workspace, project, champion, joined, drift)
+    return steps.publish.predict_partition(workspace, project, champion, joined, work, drift)
 
 
 @station
@@ -122,5 +127,5 @@ def preview_partition(workspace: Workspace, project: Project, ready: "Publicatio
 
 @station
 def sweep_parts(workspace: Workspace, project: Project) -> None:
-    """Remove what killed and overtaken writers left a day ago."""
+    """Remove what killed and overtaken writers left."""
     steps.publish.sweep_parts(workspace, project)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
 from typer.testing import CliRunner, Result
 
 from tasks.server.names import POOL, WATCHDOG
@@ -66,9 +67,12 @@ class Operations:
         add_run(receipt, "rides", Run(moment=f"{ended:%Y-%m-%d %H:%M:%S UTC}", flow=flow, outcome=outcome, **said))
 
     def publish(self) -> None:
+        sink = ObjectSink(LocalObjects(self.folder / "var/predictions"), "rides")
+        part = sink.write_part("2024-04-29", 1, iter([pa.table({"ride_id": range(17)})]))
         manifest = Manifest(dataset="rides", partition="2024-04-29", inputs="i", model="m", scoring="s",
-                            model_version="1", rows_in=20, rows_scored=17, rows_quarantined=3, parts=())  # fmt: skip
-        publish(ObjectSink(LocalObjects(self.folder / "var/predictions"), "rides"), manifest, 0)
+                            model_version="1", rows_in=20, rows_scored=17, rows_quarantined=3,
+                            parts=(part,))  # fmt: skip
+        publish(sink, manifest, 0)
 
     def register(self) -> None:
         """A champion, and MLflow's alias on it, in the table that tests/integration/test_registry.py proves."""

@@ -21,7 +21,7 @@ from botocore.config import Config
 from tests.servers import until
 from tierra.settings import S3
 
-Fault = Literal["lose", "hang", "slow down", "cut", "spoil", "spoil request"]
+Fault = Literal["lose", "hang", "slow down", "cut", "spoil", "spoil silently", "spoil request"]
 SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
 
 
@@ -215,6 +215,9 @@ class Proxy:
             threading.Event().wait(8)
         elif fault == "cut":
             connection.sendall(said[: said.index(b"\r\n\r\n") + 8])
+        elif fault == "spoil silently":
+            answer = re.sub(rb"(?i)\r\nx-amz-checksum[^\r]*", b"", said)  # else boto3 compares by itself
+            connection.sendall(answer[:-1] + bytes([answer[-1] ^ 1]))
         elif fault == "spoil":
             connection.sendall(said[:-1] + bytes([said[-1] ^ 1]))
         elif fault != "lose":

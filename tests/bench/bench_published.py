@@ -31,7 +31,7 @@ Act = Callable[[Sink], object]
 
 
 def publish_day(sink: Sink, day: str) -> None:
-    part = sink.write_part(day, iter([pa.table({"ride_id": [day], "probability": [0.5]})]))
+    part = sink.write_part(day, 1, iter([pa.table({"ride_id": [day], "probability": [0.5]})]))
     manifest = Manifest(dataset=DATASET, partition=day, inputs="i", model="m", scoring="s", model_version="1",
                         rows_in=1, rows_scored=1, rows_quarantined=0, parts=(part,))  # fmt: skip
     assert publish(sink, manifest, 0)[1] == "published"
@@ -52,7 +52,7 @@ def read_watched(sink: Sink) -> None:
 
 def sweep_one(sink: Sink) -> None:
     """What a writer left that was killed before its manifest."""
-    part = sink.write_part(DAYS[0], iter([pa.table({"ride_id": ["left"], "probability": [0.5]})]))
+    part = sink.write_part(DAYS[0], 1, iter([pa.table({"ride_id": ["left"], "probability": [0.5]})]))
     assert sweep(sink) == [part.name]
 
 

@@ -78,7 +78,7 @@ def run_once(place: Place, version: str = "1", rescore: bool = False) -> str:
 
 def publish_day(sink: Sink, day: str, rows: pa.Table, version: str = "1", seen: int = 0) -> str:
     """Write rows and publish them. Returns how it ended."""
-    part = sink.write_part(day, iter([rows]))
+    part = sink.write_part(day, seen + 1, iter([rows]))
     manifest = Manifest(dataset=DATASET, partition=day, inputs="i", model=version, scoring="s", model_version=version,
                         rows_in=ROWS, rows_scored=ROWS, rows_quarantined=0, parts=(part,))  # fmt: skip
     return publish(sink, manifest, seen)[1]
@@ -116,7 +116,7 @@ def left_after_sweeping(place: Place) -> int:
     with patch.object(sweeping, "SWEEP_AGE", timedelta(minutes=-1)):
         sweeping.sweep(sink)
     named = {part for day, _ in sink.manifests() for part in published_parts(sink, day)}
-    return len({name for name, _ in sink.parts()} - named)
+    return len({part.name for part in sink.parts()} - named)
 
 
 def in_the_view(place: Place, least: int) -> str:

@@ -42,7 +42,7 @@ def damage(place: Place, how: str) -> None:
 
 def _damage_object(sink: ObjectSink, name: str, how: str) -> None:
     data = sink.objects.read(name)
-    other = next(part for part, _ in sink.parts() if part != name)
+    other = next(part.name for part in sink.parts() if part.name != name)
     spoilt = {"one byte or value": data[:-1] + bytes([data[-1] ^ 1]), "truncated": data[: len(data) // 2],
               "another part's rows": sink.objects.read(other)}  # fmt: skip
     sink.objects.remove(name)

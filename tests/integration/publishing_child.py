@@ -157,7 +157,7 @@ class Points:
 
     def _keep(self, name: str, arguments: tuple[Any, ...]) -> None:
         if name in ("create", "rename", "link"):
-            self._files.add(str(arguments[-1]))
+            self._files.add(str(arguments[0 if name == "create" else -1]))
         if name in ("rename", "remove"):
             self._files.discard(str(arguments[0]))
 

@@ -91,14 +91,14 @@ def test_a_retry_gets_the_champion_it_made_and_another_gets_none() -> None:
 class LostReplies(MemoryObjects):
     """A store whose answers are lost, after it did what was asked, or before."""
 
-    def __init__(self, kept: bool) -> None:
+    def __init__(self, kept: bool, error: TierraError | None = None) -> None:
         super().__init__()
-        self.kept = kept
+        self.kept, self.error = kept, error or Unavailable("store-unavailable", "no answer")
 
     def put_if_absent(self, name: str, data: bytes) -> bool:
         if self.kept:
             super().put_if_absent(name, data)
-        raise Unavailable("store-unavailable", "no answer")
+        raise self.error
 
 
 def test_after_a_lost_answer_the_pointer_is_read_back() -> None:
@@ -107,6 +107,8 @@ def test_after_a_lost_answer_the_pointer_is_read_back() -> None:
     assert made.number == 1
     with pytest.raises(Unavailable):
         keep_champion(LostReplies(kept=False))
+    made = keep_champion(LostReplies(kept=True, error=Broken("store-failed", "the folder cannot be synced")))
+    assert made, "an I/O error after the pointer's link"
 
 
 def test_every_champion_is_kept_with_who_when_and_why() -> None:

@@ -46,7 +46,7 @@ def published(workspace: Path) -> Path:
     write_project(workspace / "projects" / "rides")
     sink = ObjectSink(LocalObjects(workspace / "var" / "predictions"), "rides")
     for generation, table in enumerate((TABLE.slice(0, 1), TABLE)):
-        part = sink.write_part(DAY, iter([table]))
+        part = sink.write_part(DAY, generation + 1, iter([table]))
         publish(sink, Manifest(dataset="rides", partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
                                rows_in=part.rows, rows_scored=part.rows, rows_quarantined=0, parts=(part,)),
                 generation)  # fmt: skip

@@ -22,16 +22,16 @@ def sink(tmp_path: Path) -> ObjectSink:
     return ObjectSink(LocalObjects(tmp_path), DATASET)
 
 
-def write_manifest(sink: ObjectSink, keys: list[str], partition: str = DAY) -> Manifest:
+def write_manifest(sink: ObjectSink, keys: list[str], partition: str = DAY, after: int = 0) -> Manifest:
     """Written parts and the manifest that would publish them."""
     table = pa.table({"ride_id": keys, "probability": [0.5] * len(keys)})
-    part = sink.write_part(partition, iter([table]))
+    part = sink.write_part(partition, after + 1, iter([table]))
     return Manifest(dataset=DATASET, partition=partition, inputs="i", model="m", scoring="s", model_version="1",
                     rows_in=len(keys), rows_scored=len(keys), rows_quarantined=0, parts=(part,))  # fmt: skip
 
 
 def publish_rows(sink: ObjectSink, keys: list[str], after: int = 0, partition: str = DAY) -> Manifest:
-    return publish(sink, write_manifest(sink, keys, partition), after)[0]
+    return publish(sink, write_manifest(sink, keys, partition, after), after)[0]
 
 
 def read_keys(sink: ObjectSink, generation: int | None = None) -> list[str]:
@@ -62,14 +62,15 @@ def test_rows_without_a_manifest_are_not_published(sink: ObjectSink) -> None:
 
 @pytest.mark.parametrize("rows", ["different", "equal"])
 def test_of_many_writers_one_wins_and_the_others_are_told_so(sink: ObjectSink, rows: str) -> None:
-    written = [write_manifest(sink, ["same" if rows == "equal" else f"w{writer}"]) for writer in range(WRITERS)]
     with ThreadPoolExecutor(WRITERS) as pool:
         for generation in range(ROUNDS):
             barrier = Barrier(WRITERS)
 
             def race(writer: int, barrier: Barrier = barrier, generation: int = generation) -> tuple[Manifest, Ending]:
+                keys = ["same" if rows == "equal" else f"w{writer}"]
+                mine = write_manifest(sink, keys, after=generation)
                 barrier.wait()
-                return publish(sink, written[writer], generation)
+                return publish(sink, mine, generation)
 
             ends = list(pool.map(race, range(WRITERS)))
             winners = [manifest for manifest, ending in ends if ending == "published"]

@@ -5,6 +5,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -218,17 +219,51 @@ def test_throttled_for_good_is_unavailable_and_nothing_was_created(
 # bytes that are not what was written
 
 
-def test_bytes_spoilt_on_the_way_are_read_again(behind: S3Objects, direct: S3Objects, proxy: Proxy) -> None:
-    name = write(direct, b"precious bytes")
-    proxy.rule("GET", name, "spoil", times=1)
-    assert behind.read(name) == b"precious bytes"
+def read_verified(objects: S3Objects, name: str) -> bytes:
+    with objects.open_verified(name, sha256(b"precious bytes").hexdigest()) as file:
+        return file.read()
 
 
-def test_bytes_spoilt_every_time_are_refused(behind: S3Objects, direct: S3Objects, proxy: Proxy) -> None:
+READS: list[Callable[[S3Objects, str], bytes]] = [S3Objects.read, read_verified]
+SPOILT = ["spoil", "spoil silently"]  # noticed by boto3 from the store's checksum, and by us alone
+
+
+@pytest.mark.parametrize("read", READS, ids=["read", "opened"])
+@pytest.mark.parametrize("fault", SPOILT)
+def test_bytes_spoilt_on_the_way_are_read_again(
+    behind: S3Objects, direct: S3Objects, proxy: Proxy, fault: Any, read: Callable[[S3Objects, str], bytes]
+) -> None:
     name = write(direct, b"precious bytes")
-    proxy.rule("GET", name, "spoil")
+    proxy.rule("GET", name, fault, times=1)
+    assert read(behind, name) == b"precious bytes"
+    assert len([path for method, path in proxy.requests if method == "GET" and name in path]) == 2
+
+
+@pytest.mark.parametrize("read", READS, ids=["read", "opened"])
+@pytest.mark.parametrize("fault", SPOILT)
+def test_bytes_spoilt_every_time_are_refused(
+    behind: S3Objects, direct: S3Objects, proxy: Proxy, fault: Any, read: Callable[[S3Objects, str], bytes]
+) -> None:
+    name = write(direct, b"precious bytes")
+    proxy.rule("GET", name, fault)
     with pytest.raises(Broken, match="store-tampered"):
-        behind.read(name)
+        read(behind, name)
+
+
+def test_a_version_that_was_compared_is_not_fetched_whole_again_and_another_is_compared_anew(
+    s3: S3Server, bucket: str, prefix: str, direct: S3Objects, behind: S3Objects, proxy: Proxy
+) -> None:
+    data = random.Random(0).randbytes(20_000_000)
+    name = write(direct, data)
+    with behind.open_verified(name, sha256(data).hexdigest()) as file:
+        assert file.read() == data
+    before = proxy.answered
+    with behind.open_verified(name, sha256(data).hexdigest()) as file:
+        assert file.read(1000) == data[:1000]
+    assert proxy.answered - before < 4_000_000
+    s3.client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=data[::-1])
+    with pytest.raises(Broken, match="store-tampered"):
+        behind.open_verified(name, sha256(data).hexdigest())
 
 
 @pytest.mark.parametrize("found", [b"tampered bytes", b"precious byte", b""], ids=["other", "truncated", "empty"])

@@ -1,24 +1,17 @@
 """What every sink promises, whoever keeps the rows: the commit protocol over a folder, a bucket and both databases."""
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from tests.s3_server import S3Server
-from tests.servers import lend_database
+from tests.integration.conftest import OpenSink
+from tests.sinks import DATASET, DAY, as_older, drop_age, keys, manifest_of, published_by_older, rows
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.settings import Settings
-from tierra.store import predictions
-from tierra.store.local_objects import LocalObjects
-from tierra.store.opening import open_objects
 from tierra.store.predictions import (
-    Manifest,
     find_newest,
     generations,
     is_reusable,
@@ -30,46 +23,7 @@ from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
 
-DATASET, DAY = "tips", "2024-04-29"
 WRITERS, SOME, ROUNDS = 8, 2, 10
-SINKS = ("folder", "SQLite", "PostgreSQL", "S3")
-OpenSink = Callable[[], Sink]
-
-
-@pytest.fixture(params=SINKS)
-def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSink]:
-    """Opens the same sink again and again, as processes of their own would."""
-    if request.param == "folder":
-        yield lambda: ObjectSink(LocalObjects(tmp_path), DATASET)
-    elif request.param == "S3":
-        server: S3Server = request.getfixturevalue("s3")
-        address, settings = f"s3://{server.bucket()}/sink", Settings(s3=server.settings())
-        yield lambda: ObjectSink(open_objects(address, settings), DATASET)
-    elif request.param == "SQLite":
-        yield lambda: TableSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
-    else:
-        with lend_database(request.getfixturevalue("postgres")) as url:
-            yield lambda: TableSink(url, "warehouse", DATASET, "scores")
-
-
-@pytest.fixture
-def sink(open_sink: OpenSink) -> Sink:
-    return open_sink()
-
-
-def rows(*keys: str) -> pa.Table:
-    return pa.table({"ride_id": list(keys), "probability": [0.1 + 0.2 * number for number in range(len(keys))]})
-
-
-def manifest_of(sink: Sink, table: pa.Table, partition: str = DAY, **more: Any) -> Manifest:
-    part = sink.write_part(partition, iter([table]))
-    return Manifest(dataset=DATASET, partition=partition, inputs="i", model="m", scoring="s", model_version="1",
-                    rows_in=table.num_rows, rows_scored=table.num_rows, rows_quarantined=0, parts=(part,),
-                    **more)  # fmt: skip
-
-
-def keys(sink: Sink, generation: int | None = None) -> list[str]:
-    return read_published(sink, DAY, generation)["ride_id"].to_pylist()
 
 
 def test_a_sink_that_was_never_used_is_empty(sink: Sink) -> None:
@@ -131,10 +85,12 @@ def test_no_rows_are_rows_too(sink: Sink) -> None:
     assert keys(sink) == []
 
 
-def test_the_same_rows_are_one_part(sink: Sink, open_sink: OpenSink) -> None:
-    first = sink.write_part(DAY, iter([rows("a", "b")]))
-    assert open_sink().write_part(DAY, iter([rows("a"), rows("a", "b").slice(1)])) == first
-    assert [name for name, _ in sink.parts()] == [first.name]
+def test_the_same_rows_have_one_digest(sink: Sink, open_sink: OpenSink) -> None:
+    first = sink.write_part(DAY, 1, iter([rows("a", "b")]))
+    again = open_sink().write_part(DAY, 1, iter([rows("a"), rows("a", "b").slice(1)]))
+    assert again.sha256 == first.sha256
+    assert {part.name for part in sink.parts()} == {first.name, again.name}
+    assert (again.name == first.name) == isinstance(sink, TableSink), "an object's name is never written twice"
 
 
 def test_a_generation_is_published_once_and_older_ones_stay_readable(sink: Sink) -> None:
@@ -158,7 +114,7 @@ def test_the_view_of_a_database_shows_the_rows_of_the_highest_generation_of_each
     for number, key in enumerate("abc"):
         publish(sink, manifest_of(sink, rows(key, "z")), number)
     publish(sink, manifest_of(sink, rows("other"), partition="2024-04-30"), 0)
-    sink.write_part(DAY, iter([rows("orphan")]))
+    sink.write_part(DAY, 4, iter([rows("orphan")]))
     named = "scores.tips_current" if sink.where.endswith("scores") else "tips_current"
     with sink._engine.begin() as connection:
         shown = connection.exec_driver_sql(f"select partition, generation, ride_id from {named} order by 1, 3").all()
@@ -171,24 +127,18 @@ def test_of_many_writers_of_a_partition_one_publishes_and_the_others_stand_down(
 ) -> None:
     """In every second round all writers have the same rows."""
 
-    def write(writer: int) -> tuple[Sink, Manifest, Manifest]:
-        sink = open_sink()
-        equal, different = (manifest_of(sink, rows(key), writer=str(writer)) for key in ("same", f"w{writer}"))
-        return sink, equal, different
-
     with ThreadPoolExecutor(WRITERS) as pool:
-        written = list(pool.map(write, range(WRITERS)))
         for generation in range(rounds):
             barrier = Barrier(WRITERS)
 
-            def race(
-                writer: tuple[Sink, Manifest, Manifest], barrier: Barrier = barrier, after: int = generation
-            ) -> Any:
-                sink, equal, different = writer
+            def race(writer: int, barrier: Barrier = barrier, after: int = generation) -> Any:
+                sink = open_sink()
+                key = f"w{writer}" if after % 2 else "same"
+                mine = manifest_of(sink, rows(key), after=after, writer=str(writer))
                 barrier.wait()
-                return publish(sink, different if after % 2 else equal, after)
+                return publish(sink, mine, after)
 
-            ends = list(pool.map(race, written))
+            ends = list(pool.map(race, range(WRITERS)))
             winners = [manifest for manifest, ending in ends if ending == "published"]
             assert len(winners) == 1
             assert {manifest for manifest, _ in ends} == set(winners)
@@ -228,35 +178,33 @@ def test_where_nothing_was_kept_the_same_work_tries_again(sink: Sink) -> None:
 def test_after_a_lost_answer_another_s_manifest_is_not_taken_for_one_s_own(sink: Sink) -> None:
     first, _ = publish(sink, manifest_of(sink, rows("first")), 0)
     lost = LostReplies(sink, kept=False)
-    assert publish(lost, manifest_of(sink, rows("late")), 0) == (first, "stood down")  # type: ignore[arg-type]
+    assert publish(lost, manifest_of(sink, rows("late"), after=0), 0) == (first, "stood down")  # type: ignore[arg-type]
 
 
 def test_a_part_that_is_gone_is_not_published(sink: Sink) -> None:
     manifest = manifest_of(sink, rows("a"))
-    assert sink.remove_part(manifest.parts[0].name, datetime.now(UTC) + timedelta(days=1))
+    (part,) = sink.pending()
+    assert sink.remove_part(part, datetime.now(UTC) + timedelta(days=1))
     assert not is_reusable(sink, manifest.parts[0])
     with pytest.raises(Broken, match="part-late"):
         publish(sink, manifest, 0)
     assert generations(sink) == {}
 
 
-def test_orphans_are_swept_after_a_day_and_what_a_manifest_names_never(
+def test_a_part_is_swept_when_its_generation_is_another_s_and_what_a_manifest_names_never(
     sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number, key in enumerate("ab"):
-        publish(sink, manifest_of(sink, rows(key)), number)
-    orphan = sink.write_part(DAY, iter([rows("orphan")]))
-    assert sweep(sink) == [], "a running writer may hold it"
-    monkeypatch.setattr("tierra.store.sweeping.SWEEP_AGE", timedelta(seconds=-5))
+    publish(sink, manifest_of(sink, rows("a")), 0)
+    orphan = sink.write_part(DAY, 2, iter([rows("orphan")]))
+    if isinstance(sink, ObjectSink):
+        drop_age(monkeypatch)  # it does not count
+    assert sweep(sink) == [], "its writer may publish it"
+    publish(sink, manifest_of(sink, rows("b"), after=1), 1)
+    drop_age(monkeypatch)
     assert sweep(sink) == [orphan.name]
     assert sweep(sink) == []
-    assert sink.written(orphan) is None
+    assert orphan.name not in {part.name for part in sink.parts()}
     assert [keys(sink, number) for number in (1, 2)] == [["a"], ["b"]]
-
-
-def drop_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every part is of an age at which it is swept."""
-    monkeypatch.setattr("tierra.store.sweeping.SWEEP_AGE", timedelta(seconds=-5))
 
 
 class Watched:
@@ -296,7 +244,7 @@ def test_finding_work_reading_a_day_and_sweeping_look_at_no_other_partition(
     assert find_newest(watched, date(2024, 4, 30)) == (days[-1], 1)
     assert sweep(watched) == []
     assert (watched.read, watched.listed) == ([days[5]], [])
-    left = [sink.write_part(day, iter([rows("left", day)])).name for day in days[:2]]
+    left = [sink.write_part(day, 1, iter([rows("left", day)])).name for day in days[:2]]
     assert sorted(sweep(watched)) == sorted(left)
     assert {*watched.read[1:]} <= {*days[:2]}
     assert watched.listed == []
@@ -310,20 +258,20 @@ def test_the_newest_day_is_found_however_old_it_is(sink: Sink) -> None:
         assert find_newest(sink, last) == (("2001-01-01", 1) if last.year == 2001 else (DAY, 2))
 
 
-def test_rows_of_a_former_generation_are_kept_though_who_wrote_or_named_them_again_was_killed(
+def test_rows_of_a_former_generation_are_kept_though_who_wrote_them_again_was_killed(
     sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = manifest_of(sink, rows("a"))
-    publish(sink, first, 0)
-    publish(sink, manifest_of(sink, rows("b")), 1)
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
     drop_age(monkeypatch)
-    assert sink.write_part(DAY, iter([rows("a")])) == first.parts[0]
+    again = sink.write_part(DAY, 2, iter([rows("a")])).name
+    assert sweep(sink) == ([again] if isinstance(sink, ObjectSink) else [])
+    publish(sink, manifest_of(sink, rows("a")), 2)
+    again = sink.write_part(DAY, 3, iter([rows("b")])).name
+    assert sweep(sink) == ([again] if isinstance(sink, ObjectSink) else [])
     assert sweep(sink) == []
-    publish(sink, first.model_copy(update={"writer": "back"}), 2)
-    sink.write_part(DAY, iter([rows("b")]))
-    assert sweep(sink) == sweep(sink) == []
     assert [keys(sink, number) for number in (1, 2, 3)] == [["a"], ["b"], ["a"]]
-    assert sink.pending(datetime.now(UTC) + timedelta(minutes=1)) == []
+    assert sink.pending() == []
 
 
 def test_a_writer_killed_between_its_manifest_and_the_note_of_it_loses_nothing(
@@ -334,44 +282,53 @@ def test_a_writer_killed_between_its_manifest_and_the_note_of_it_loses_nothing(
     with monkeypatch.context() as killed:
         killed.setattr(ObjectSink, "settle_part", lambda *_: None)
         publish(sink, manifest, 0)
-    later = datetime.now(UTC) + timedelta(minutes=1)
-    assert sink.pending(later) == ([(DAY, manifest.parts[0].name)] if isinstance(sink, ObjectSink) else [])
+    waiting = [part.name for part in sink.pending()]
+    assert waiting == ([manifest.parts[0].name] if isinstance(sink, ObjectSink) else [])
     drop_age(monkeypatch)
     assert sweep(sink) == []
-    assert (keys(sink), sink.pending(later)) == (["a"], [])
+    assert (keys(sink), sink.pending()) == (["a"], [])
 
 
 def test_equal_rows_of_two_days_do_not_take_each_other_away(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(sink, manifest_of(sink, rows("a")), 0)
-    left = sink.write_part("2024-04-30", iter([rows("a")]))
+    publish(sink, manifest_of(sink, rows("b"), "2024-04-30"), 0)
+    left = sink.write_part("2024-04-30", 1, iter([rows("a")]))
     drop_age(monkeypatch)
     assert sweep(sink) == ([left.name] if isinstance(sink, ObjectSink) else [])
     assert keys(sink) == ["a"]
 
 
-def test_files_of_another_day_cannot_be_named(sink: Sink) -> None:
+def test_files_of_another_day_or_generation_cannot_be_named(sink: Sink) -> None:
     if not isinstance(sink, ObjectSink):
         pytest.skip("a database's parts belong to no day")
     manifest = manifest_of(sink, rows("a"))
-    with pytest.raises(ValueError, match="written for another partition"):
-        publish(sink, manifest.model_copy(update={"partition": "2024-04-30"}), 0)
+    for day, after in (("2024-04-30", 0), (DAY, 1)):
+        with pytest.raises(Broken, match="was not written for it"):
+            publish(sink, manifest.model_copy(update={"partition": day}), after)
     assert generations(sink) == {}
 
 
-def test_what_an_older_version_left_is_swept_too(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It noted no part as pending."""
-    manifest, orphan = manifest_of(sink, rows("a")), sink.write_part(DAY, iter([rows("orphan")]))
-    publish(sink, manifest, 0)
-    sink.settle_part(orphan.name)
-    if isinstance(sink, TableSink):
+def test_what_older_versions_published_is_read_and_followed_and_what_they_left_is_swept(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, folder in enumerate((f"{DAY}/", ""), 1):
+        published_by_older(sink, as_older(sink, rows(f"old{number}"), folder, bool(folder)), number)
+    if isinstance(sink, TableSink):  # which knew neither what is pending nor the highest number
+        with sink._engine.begin() as connection:
+            connection.execute(sink._tables.manifests.delete().where(sink._tables.manifests.c.generation == 0))
         sink._tables.pending.drop(sink._engine)
         sink._engine.dispose()  # as another process
-        assert sweep(sink) == []
-        assert publish(sink, manifest.model_copy(update={"writer": "back"}), 1)[1] == "published"
-        publish(sink, manifest_of(sink, rows("new"), "2024-04-30"), 0)
+    assert ([keys(sink, number) for number in (1, 2)], keys(sink)) == ([["old1"], ["old2"]], ["old2"])
+    assert publish(sink, manifest_of(sink, rows("new")), 2)[1] == "published"
+    left = [as_older(sink, rows("left1"), f"{DAY}/"), as_older(sink, rows("left2"), "", marked=False)]
+    for note in sink.objects.names(f"{DATASET}/inventories") if isinstance(sink, ObjectSink) else ():
+        sink.objects.remove(note)
+    assert sweep(sink) == [], "a writer of that version may hold them"
+    for note in sink.objects.names(f"{DATASET}/inventories") if isinstance(sink, ObjectSink) else ():
+        sink.objects.remove(note)
     drop_age(monkeypatch)
-    assert sweep(sink) == [orphan.name]
-    assert keys(sink) == ["a"]
+    assert sorted(sweep(sink)) == sorted(part.name for part in left)
+    assert [keys(sink, number) for number in (1, 2, 3)] == [["old1"], ["old2"], ["new"]]
 
 
 def test_all_parts_are_compared_once_a_month(open_sink: OpenSink, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,38 +339,22 @@ def test_all_parts_are_compared_once_a_month(open_sink: OpenSink, monkeypatch: p
     sweep(sink)
     month = f"{datetime.now(UTC):%Y-%m}"
     assert (open_sink().needs_inventory(month), sink.needs_inventory("2024-04")) == (False, True)
-    orphan = sink.write_part(DAY, iter([rows("orphan")]))
+    publish(sink, manifest_of(sink, rows("a")), 0)
+    orphan = sink.write_part(DAY, 1, iter([rows("orphan")]))
     sink.settle_part(orphan.name)
-    drop_age(monkeypatch)
     assert sweep(sink) == []
     for note in sink.objects.names(f"{DATASET}/inventories"):
         sink.objects.remove(note)
     assert sweep(sink) == [orphan.name]
+    assert keys(sink) == ["a"]
 
 
-def test_a_part_written_again_is_young_again(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = sink.write_part(DAY, iter([rows("a")]))
+def test_rows_of_a_database_written_again_are_young_again(sink: Sink) -> None:
+    if not isinstance(sink, TableSink):
+        pytest.skip("an object is never written again")
+    sink.write_part(DAY, 1, iter([rows("a")]))
     before = datetime.now(UTC)
-    assert sink.write_part(DAY, iter([rows("a")])) == part
-    written = sink.written(part)
-    assert written
-    assert written > before - timedelta(seconds=1)
-    assert not sink.remove_part(part.name, written)
-    monkeypatch.setattr(predictions, "REUSE_LIMIT", timedelta(0))
-    assert not is_reusable(sink, part)
-
-
-def test_a_later_generation_names_published_parts_again_however_old_and_other_old_parts_not(
-    sink: Sink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    manifest, other = manifest_of(sink, rows("a")), manifest_of(sink, rows("orphan"))
-    publish(sink, manifest, 0)
-    monkeypatch.setattr(predictions, "REUSE_LIMIT", timedelta(0))
-    assert publish(sink, manifest.model_copy(update={"writer": "later"}), 1)[1] == "published"
-    assert (keys(sink, 1), keys(sink, 2)) == (["a"], ["a"])
-    with pytest.raises(Broken, match="part-late"):
-        publish(sink, other, 2)
-    both = manifest.model_copy(update={"parts": (*manifest.parts, *other.parts)})
-    with pytest.raises(Broken, match="part-late"):
-        publish(sink, both, 2)
-    assert generations(sink) == {DAY: 2}
+    sink.write_part(DAY, 1, iter([rows("a")]))
+    (part,) = sink.pending()
+    assert not sink.remove_part(part, before)
+    assert sink.remove_part(part, datetime.now(UTC) + timedelta(minutes=1))

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from tierra.errors import Broken, Unavailable
+from tierra.errors import Broken, TierraError
 from tierra.model.gate import Verdict
 from tierra.model.release import Champion, Release, Version
 from tierra.store.objects import Objects
@@ -102,7 +102,7 @@ class Champions:
         name, text = _name(release.project, after + 1), pointer.model_dump_json(indent=1).encode()
         try:
             created = self._objects.put_if_absent(name, text)
-        except Unavailable:  # the answer may be lost, and the pointer stand
+        except TierraError:  # the answer may be lost or the disk fail later, and the pointer stand
             if after + 1 not in self._numbers(release.project):
                 raise
             created = False

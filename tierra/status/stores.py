@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tierra.data import partitions
 from tierra.data.partitions import ALL
-from tierra.errors import Misconfigured, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.model.champions import Pointer
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project, list_projects
@@ -16,7 +16,7 @@ from tierra.project.schedule import longest_gap
 from tierra.report.index import read_runs
 from tierra.status.judging import judge_disk
 from tierra.status.seen import Check, Level, ProjectSeen, Publication, Recurring, Serving, StoresSeen
-from tierra.store.predictions import find_newest, generations, read_manifest
+from tierra.store.predictions import find_newest, generations, missing_generations, read_manifest
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
 
@@ -84,6 +84,7 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
     try:
         newest = _newest(workspace, project, sink)
         manifest = read_manifest(sink, *newest) if newest else None
+        _check_history(sink, manifest.partition if manifest else "")
     except (TierraError, OSError) as error:
         return None, f"{project.name}: {getattr(error, 'what', error)}"
     if manifest is None:
@@ -92,6 +93,12 @@ def _publication(workspace: Workspace, project: Project) -> tuple[Publication | 
         partition=manifest.partition, rows=manifest.rows_scored, quarantined=manifest.rows_quarantined,
         published_at=manifest.published_at,
     ), ""  # fmt: skip
+
+
+def _check_history(sink: Sink, partition: str) -> None:
+    """Raise Broken when a generation of the newest partition is gone."""
+    if partition and (missing := missing_generations(sink, [partition])):
+        raise Broken("store-tampered", f"{sink.location(*missing[0])} was published and is gone")
 
 
 def _newest(workspace: Workspace, project: Project, sink: Sink) -> tuple[str, int] | None:

@@ -57,14 +57,21 @@ def compare_partition(
 
 
 def predict_partition(
-    workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition, drift: ObjectRef | None = None
+    workspace: Workspace,
+    project: Project,
+    champion: Champion,
+    joined: JoinedPartition,
+    work: Work,
+    drift: ObjectRef | None = None,
 ) -> Publication:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
-    release, sink = champion.release, workspace.sink(project)
-    inputs = [joined.joined.digest, release.model_sha256, release.serving_digest, project.score]
+    release, sink, generation = champion.release, workspace.sink(project), work.generation + 1
+    # Rows are written for one partition and generation, and published as no other.
+    inputs = [joined.joined.digest, release.model_sha256, release.serving_digest, project.score,
+              work.partition, generation]  # fmt: skip
     predicted = remember(
         workspace.objects, __name__, [*inputs, sink.where, sink.dataset], Predicted,
-        lambda: _predict(workspace, project, champion, joined),
+        lambda: _predict(workspace, project, champion, joined, generation),
         is_valid=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
     note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
@@ -93,7 +100,7 @@ def preview_partition(workspace: Workspace, project: Project, ready: Publication
 
 
 def sweep_parts(workspace: Workspace, project: Project) -> None:
-    """Remove what killed and overtaken writers left a day ago. What was published stays so when that fails."""
+    """Remove what killed and overtaken writers left. What was published stays so when that fails."""
     try:
         sweep(workspace.sink(project))
     except TierraError as error:
@@ -134,7 +141,9 @@ def _is_stale(work: Work) -> bool:
     return bool(work.generation) and not work.rescore
 
 
-def _predict(workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition) -> Predicted:
+def _predict(
+    workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition, generation: int
+) -> Predicted:
     objects, tables = workspace.objects, joined.joined
     scorer = open_scorer(workspace, project, champion)
     history = scorer.history_frame(read_table(objects, tables.history) if tables.history else None)
@@ -143,7 +152,7 @@ def _predict(workspace: Workspace, project: Project, champion: Champion, joined:
     batches = iter([read_table(objects, tables.rows)]) if whole else read_batches(objects, tables.rows)
     key = key_of(project.main_source)
     scored = (scorer.score(batch, history, key) for batch in _counted(batches, tables.rows.rows))
-    part = workspace.sink(project).write_part(joined.clean.pulled.partition, scored)
+    part = workspace.sink(project).write_part(joined.clean.pulled.partition, generation, scored)
     return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.pool import NullPool, Pool
 
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
+from tierra.store.disk import NEW_STORE, create, make_folder
 from tierra.store.sql_tables import PART, ROW
 
 ROWS_A_BATCH = 50_000
@@ -170,10 +171,17 @@ def _leave_to_parent(engine: sa.Engine) -> None:
     engine.dispose(close=False)
 
 
+def _make_file(path: Path) -> None:
+    """A new database can be read by whom its folder lets in, whatever the umask."""
+    mode = make_folder(path.parent, NEW_STORE) & 0o666
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be
+        create(path, mode).close()
+
+
 def _sqlite(url: sa.URL, timeout: int) -> sa.Engine:
     """Writers take the lock when they begin: they may wait there, and none fails half-way on it."""
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_file(Path(url.database))
     engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": min(timeout, 30)})
 
     @event.listens_for(engine, "connect")

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,16 +10,17 @@ from typing import BinaryIO
 
 from tierra.errors import Broken
 from tierra.store import disk
-from tierra.store.objects import Draft, check_name, folders_of
+from tierra.store.objects import NAME, Draft, Verified, check_digest, check_name, folders_of
 
 # Beside the objects, so that it is the same file system, and few, so that what killed writers left is found at once.
 UNFINISHED = ".unfinished"
+_verified = Verified()
 
 
 class _LocalDraft(Draft):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int) -> None:
         super().__init__()
-        self._file = disk.create(path)
+        self._file = disk.create(path, mode)
 
     def _append(self, data: bytes) -> None:
         disk.write(self._file, data)
@@ -42,13 +43,14 @@ class LocalObjects:
     def draft(self, stem: str, suffix: str) -> Iterator[Draft]:
         """Write an object named stem + digest + suffix."""
         with _disk_errors(stem):
-            temporary = self._temporary(stem + "x")
-            draft = _LocalDraft(temporary)
+            temporary, mode = self._temporary(stem + "x")
+            draft = _LocalDraft(temporary, mode)
             try:
                 yield draft
                 draft.finish()
                 draft.name = check_name(f"{stem}{draft.sha256}{suffix}")
                 disk.rename(temporary, self._folder / draft.name)
+                _verified.add(_version_of((self._folder / draft.name).stat()), draft.sha256)
                 disk.sync_folder((self._folder / draft.name).parent)
             except BaseException:
                 draft.abandon()
@@ -58,9 +60,9 @@ class LocalObjects:
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Create an object unless the name is taken."""
         with _disk_errors(name):
-            temporary = self._temporary(name)
+            temporary, mode = self._temporary(name)
             try:
-                with disk.create(temporary) as file:
+                with disk.create(temporary, mode) as file:
                     disk.write(file, data)
                     disk.sync(file)
                 disk.link(temporary, self._folder / name)
@@ -78,6 +80,19 @@ class LocalObjects:
     def open(self, name: str) -> BinaryIO:
         """An object to read from at any position."""
         return (self._folder / check_name(name)).open("rb")
+
+    def open_verified(self, name: str, sha256: str) -> BinaryIO:
+        """The same for an object that must have this digest; a file that did not change since is not read again."""
+        file = self.open(name)
+        try:
+            version = _version_of(os.fstat(file.fileno()))
+            if (version, sha256) not in _verified:
+                check_digest(file, sha256, self.location(name))
+                _verified.add(version, sha256)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
@@ -108,19 +123,27 @@ class LocalObjects:
         """The object's path, for people."""
         return str(self._folder / check_name(name))
 
-    def _temporary(self, name: str) -> Path:
-        inside, _, _ = check_name(name).rpartition("/")
-        unfinished = self._folder / inside.partition("/")[0] / UNFINISHED
-        for folder in (unfinished, self._folder / inside):
-            folder.mkdir(parents=True, exist_ok=True)
-        return unfinished / f".{uuid.uuid4().hex}.tmp"
+    def _temporary(self, name: str) -> tuple[Path, int]:
+        """A path for a new file, and its permissions: who may list the store's folder may read what is in it."""
+        inside = check_name(name).split("/")[:-1]
+        mode = disk.make_folder(self._folder, disk.NEW_STORE)
+        unfinished = self._folder.joinpath(*inside[:1], UNFINISHED)
+        folders = [self._folder.joinpath(*inside[: depth + 1]) for depth in range(len(inside))]
+        for folder in (*folders, unfinished):
+            disk.make_folder(folder, mode)
+        return unfinished / f".{uuid.uuid4().hex}.tmp", mode & 0o666
 
     def _below(self, folder: str) -> Iterator[str]:
-        """The names of the files in a folder and below it; hidden ones are no objects."""
+        """The names of the files in a folder and below it; hidden ones and those that cannot be ours are no objects."""
         for at, folders, files in os.walk(self._folder / folder):
             folders[:] = [each for each in folders if not each.startswith(".")]
             inside = Path(at).relative_to(self._folder).as_posix()
-            yield from (f"{inside}/{file}" for file in files if not file.startswith("."))
+            yield from (name for file in files if NAME.fullmatch(name := f"{inside}/{file}"))
+
+
+def _version_of(found: os.stat_result) -> Hashable:
+    """What changes when a file is written to, or another takes its name."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _is_older(file: Path, before: datetime) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
+from tierra.errors import Broken
 from tierra.journal import note_found, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
@@ -43,9 +44,10 @@ def remember(
     """
     step = f"{module.rpartition('.')[2]}-{kind.__name__.lower()}"
     # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
-    name = f"memo/{step}/{digest([step, inputs, code_version(module)])[:40]}.json"
+    of = digest([step, inputs, code_version(module)])
+    name = f"memo/{step}/{of[:40]}.json"
     try:
-        found = kind.model_validate_json(objects.read(name))
+        found = _open(objects, name, of, kind)
         if is_valid(found) if is_valid else _has_its_objects(objects, found):
             note_found()
             return found
@@ -53,8 +55,26 @@ def remember(
         pass
     made = make()
     note_made()
-    objects.put_if_absent(name, made.model_dump_json().encode())
+    objects.put_if_absent(name, _seal(of, made))
     return made
+
+
+def _seal(of: str, made: BaseModel) -> bytes:
+    """A value with the digest of what it was made of, and the digest of both."""
+    value = made.model_dump(mode="json")
+    return json.dumps({"of": of, "value": value, "digest": digest([of, value])}).encode()
+
+
+def _open(objects: Objects, name: str, of: str, kind: type[Made]) -> Made:
+    """A remembered value. Raises Broken when it was made of something else, or changed since."""
+    text = objects.read(name)
+    try:
+        kept = json.loads(text)
+        if kept["of"] == of and kept["digest"] == digest([of, kept["value"]]):
+            return kind.model_validate_json(json.dumps(kept["value"]))
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise Broken("memo-tampered", f"{objects.location(name)} is not what was remembered there")
 
 
 @cache

@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 from abc import abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 
 from tierra.errors import Broken
 
+PIECE = 1024 * 1024
 _STEP = r"[A-Za-z0-9_][A-Za-z0-9_.=-]*"
 NAME = re.compile(rf"(?!.*\.\.){_STEP}(/{_STEP})*")
 
@@ -71,6 +72,9 @@ class Objects(Protocol):
     def open(self, name: str) -> BinaryIO:
         """An object to read from at any position. Raises FileNotFoundError."""
 
+    def open_verified(self, name: str, sha256: str) -> BinaryIO:
+        """The same for an object that must have this digest; it is looked at once a process. Raises Broken."""
+
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named.
 
@@ -100,6 +104,30 @@ def check_name(name: str) -> str:
 def folders_of(folder: str, within: Collection[str] | None) -> list[str]:
     """A folder, or the folders named in it. Raises Broken for one that cannot be in a store."""
     return [check_name(folder)] if within is None else [check_name(f"{folder}/{each}") for each in set(within)]
+
+
+class Verified:
+    """The versions of objects whose digest this process knows, as it wrote them or read them to their end."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[Hashable, str]] = set()
+
+    def add(self, version: Hashable, sha256: str) -> None:
+        """Note that a version of an object has a digest."""
+        self._known.add((version, sha256))
+
+    def __contains__(self, pair: tuple[Hashable, str]) -> bool:
+        return pair in self._known
+
+
+def check_digest(file: BinaryIO, sha256: str, where: str) -> None:
+    """Read a file to its end and go back to its start. Raises Broken when its bytes have another digest."""
+    found = hashlib.sha256()
+    while data := file.read(PIECE):
+        found.update(data)
+    if found.hexdigest() != sha256:
+        raise Broken("store-tampered", f"{where} is not what was written")
+    file.seek(0)
 
 
 class _MemoryDraft(Draft):
@@ -148,6 +176,12 @@ class MemoryObjects:
     def open(self, name: str) -> BinaryIO:
         """An object to read from at any position."""
         return io.BytesIO(self.read(name))
+
+    def open_verified(self, name: str, sha256: str) -> BinaryIO:
+        """The same for an object that must have this digest."""
+        file = self.open(name)
+        check_digest(file, sha256, self.location(name))
+        return file
 
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""

@@ -3,7 +3,7 @@
 A writer goes through four steps, and any of them may be its last:
 
     write parts    rows under the digest of their content; nobody sees them
-    check parts    they are there, and too young to be swept or already published
+    check parts    they are there, and were written for this generation
     put manifest   created under the next generation if nobody has it: from here on all rows are visible
     read back      where the answer was "taken" or none came: the manifest that is there decides
 
@@ -11,23 +11,24 @@ A re-score is a new generation; nothing is ever changed in place. Readers take
 the highest generation and verify it. docs/exactly-once.md has the promises.
 """
 
+import json
 from collections.abc import Collection
-from datetime import UTC, date, datetime, timedelta
+from contextlib import suppress
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tierra.errors import Broken, Misconfigured, Unavailable
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
+from tierra.journal import warn
+from tierra.store.memo import digest
+from tierra.store.part_names import read_part_name
 from tierra.store.refs import ObjectRef, TableRef
 from tierra.store.sinks import Sink
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-# A writer uses parts that are younger; sweeping takes those that are older and named by no manifest.
-# The twelve hours between are what a paused writer and clocks that differ may cost.
-REUSE_LIMIT, SWEEP_AGE = timedelta(hours=12), timedelta(hours=24)
 
 # How many days back the newest published one is looked for, before all are listed.
 SEARCHED_DAYS = 64
@@ -40,7 +41,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = 1
+    format: Literal[1, 2] = 2
     dataset: str
     partition: str
     generation: int = 0
@@ -56,12 +57,21 @@ class Manifest(BaseModel):
     drift: ObjectRef | None = Field(None, description="How the rows differ from those the model was trained on")
     published_at: str = ""
     writer: str = Field("", description="Name of the work that made it: whose it is, when the answer was lost")
+    digest: str = Field("", description="Digest of all the rest; a manifest of format 1 has none")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.rows_in != self.rows_scored + self.rows_quarantined:
             raise ValueError(f"{self.rows_in} rows in, but {self.rows_scored + self.rows_quarantined} out")
+        if self.rows_scored != (written := sum(part.rows for part in self.parts)):
+            raise ValueError(f"{self.rows_scored} rows scored, but {written} in its parts")
+        if len({part.name for part in self.parts}) < len(self.parts):
+            raise ValueError("a part is named twice")
         return self
+
+    def sealed(self) -> Self:
+        """The same with the digest of all the rest."""
+        return self.model_copy(update={"digest": _digest_of(self.model_dump_json())})
 
     def says_the_same(self, other: "Manifest") -> bool:
         """Whether two manifests publish the same rows, whoever wrote them and when."""
@@ -73,26 +83,49 @@ def generations(sink: Sink, partitions: Collection[str] | None = None) -> dict[s
 
     Few partitions cost little, however many are published beside them.
     """
-    latest: dict[str, int] = {}
-    for partition, generation in sink.manifests(partitions):
-        latest[partition] = max(latest.get(partition, 0), generation)
-    return latest
+    return sink.highest(partitions)
+
+
+def missing_generations(sink: Sink, partitions: Collection[str] | None = None) -> list[tuple[str, int]]:
+    """The generations of these partitions whose manifests were removed, as no writer of ours does."""
+    highest, there = sink.highest(partitions), set(sink.manifests(partitions))
+    wanted = {(each, number) for each, last in highest.items() for number in range(1, last + 1)}
+    return sorted(wanted - there)
 
 
 def read_manifest(sink: Sink, partition: str, generation: int | None = None) -> Manifest | None:
-    """The manifest of a generation, the highest when none is named; None when there is none."""
+    """The manifest of a generation, the highest when none is named; None when there never was one. Raises Broken."""
     number = generation or generations(sink, [partition]).get(partition)
     if number is None:
         return None
+    text = _read_text(sink, partition, number)
+    return None if text is None else _verified(sink, partition, number, text)
+
+
+def _read_text(sink: Sink, partition: str, number: int) -> bytes | None:
+    """A manifest's text; None when there never was one. Raises Broken when it was removed."""
+    with suppress(FileNotFoundError):
+        return sink.read_manifest(partition, number)
+    if number > generations(sink, [partition]).get(partition, 0):
+        return None
+    try:
+        return sink.read_manifest(partition, number)  # it may have been published between the two questions
+    except FileNotFoundError:
+        raise Broken("store-tampered", f"{sink.location(partition, number)} was published and is gone") from None
+
+
+def _verified(sink: Sink, partition: str, number: int, text: bytes) -> Manifest:
     where = sink.location(partition, number)
     try:
-        found = Manifest.model_validate_json(sink.read_manifest(partition, number))
-    except FileNotFoundError:
-        return None
+        found = Manifest.model_validate_json(text)
     except ValueError as error:
-        raise Broken("store-tampered", f"{where}: {str(error).splitlines()[0]}") from None
+        raise Broken("store-tampered", f"{where}: {first_line(error)}") from None
     if (found.dataset, found.partition, found.generation) != (sink.dataset, partition, number):
         raise Broken("store-tampered", f"{where} is the manifest of something else")
+    if found.digest != ("" if found.format == 1 else _digest_of(text)):
+        raise Broken("store-tampered", f"{where} is not what was published")
+    if strange := [part.name for part in found.parts if _is_strange(part.name, found)]:
+        raise Broken("store-tampered", f"{where} names {strange[0]}, which was not written for it")
     return found
 
 
@@ -115,20 +148,21 @@ def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Endin
     down before another. Raises Unavailable when nobody can say, or nothing is
     published yet: the same work may then try again.
     """
-    mine = manifest.model_copy(update={"generation": after + 1, "writer": manifest.writer or uuid4().hex})
+    named = {"format": 2, "generation": after + 1, "writer": manifest.writer or uuid4().hex}
+    mine = manifest.model_copy(update=named).sealed()
     _check_parts(sink, mine)
     try:
         text = mine.model_dump_json(indent=1).encode()
         created = sink.put_manifest(mine.partition, mine.generation, text, mine.parts)
-    except Unavailable:
-        return _read_back(sink, mine, answered=False)
-    return (mine, "published") if created else _read_back(sink, mine, answered=True)
+    except TierraError as error:  # of whatever kind: the manifest may stand
+        return _read_back(sink, mine, error)
+    return (mine, "published") if created else _read_back(sink, mine, None)
 
 
 def is_reusable(sink: Sink, part: TableRef) -> bool:
-    """Whether a part that was written before is intact, and too young to be swept before a manifest names it."""
+    """Whether a part that was written before is there and intact."""
     try:
-        return _is_young(sink.written(part)) and sink.read_part(part).num_rows == part.rows
+        return bool(sink.read_part(part).num_rows == part.rows)
     except Broken:
         return False
 
@@ -144,26 +178,47 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
     return pa.concat_tables([sink.read_part(part) for part in manifest.parts])
 
 
-def _check_parts(sink: Sink, manifest: Manifest) -> None:
-    """Raise Broken unless each part is there, and is young or was published before, so that no sweep removes it."""
-    for part in manifest.parts:
-        written = sink.written(part)
-        if _is_young(written) or (written and part.name in published_parts(sink, manifest.partition)):
-            continue
-        state = f"was written {written:%Y-%m-%d %H:%M} UTC" if written else "is gone"
-        raise Broken("part-late", f"{manifest.dataset} {manifest.partition}: part {part.sha256[:12]} {state}")
+def _check_parts(sink: Sink, mine: Manifest) -> None:
+    """Raise Broken unless each part was written for this generation, so that no sweep removes it before."""
+    for part in mine.parts:
+        if not sink.is_written_for(part, mine.partition, mine.generation):
+            which = f"{mine.dataset} {mine.partition}, generation {mine.generation}"
+            raise Broken("part-late", f"{which}: part {part.name} was not written for it")
 
 
-def _is_young(written: datetime | None) -> bool:
-    return written is not None and datetime.now(UTC) - written < REUSE_LIMIT
-
-
-def _read_back(sink: Sink, mine: Manifest, answered: bool) -> tuple[Manifest, Ending]:
+def _read_back(sink: Sink, mine: Manifest, error: TierraError | None) -> tuple[Manifest, Ending]:
     """Read back this generation: ours (the request succeeded, the response was lost) or another writer's."""
-    there = read_manifest(sink, mine.partition, mine.generation)
-    if there:
-        return there, "published" if there.writer == mine.writer else "stood down"
     where = sink.location(mine.partition, mine.generation)
-    if answered:
+    try:
+        there = read_manifest(sink, mine.partition, mine.generation)
+    except Unavailable:
+        raise  # nobody knows: the same work tries again
+    except TierraError:
+        if error is None:
+            raise
+        raise error from None
+    if there and there.writer != mine.writer:
+        return there, "stood down"
+    if there:
+        if error and not isinstance(error, Unavailable):
+            warn(f"{where} is published, but may not outlive a power cut: {error.what}")
+        return there, "published"
+    if error is None:
         raise Broken("store-tampered", f"{where} was there and is gone")
-    raise Unavailable("publish-unanswered", f"{where}: no answer, and nothing is there")
+    if isinstance(error, Unavailable):
+        raise Unavailable("publish-unanswered", f"{where}: no answer, and nothing is there")
+    raise error
+
+
+def _digest_of(text: str | bytes) -> str:
+    """The digest of a manifest's text, whatever it says besides its own digest."""
+    return digest({name: value for name, value in json.loads(text).items() if name != "digest"})
+
+
+def _is_strange(name: str, manifest: Manifest) -> bool:
+    """Whether a part's name says that it was written for another partition or generation."""
+    part = read_part_name(name)
+    if part is None or not part.partition:
+        return False  # a database's, or one of an older version
+    generation = manifest.generation if manifest.format == 2 else None
+    return (part.partition, part.generation) != (manifest.partition, generation)

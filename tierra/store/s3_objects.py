@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, cast
 from tierra.errors import Broken, Unavailable
 from tierra.store.objects import NAME, Draft, check_name, folders_of
 from tierra.store.s3_bucket import PART, Bucket
-from tierra.store.s3_reading import open_object
+from tierra.store.s3_reading import open_object, open_verified
 
 DIGEST: Final = re.compile(r"([0-9a-f]{64})(\.[^/]*)?$")
 # A store may refuse a name while another writer creates it, and that writer may then fail.
@@ -91,6 +91,10 @@ class S3Objects:
     def open(self, name: str) -> BinaryIO:
         """An object to read from at any position."""
         return open_object(self._bucket, self._key(name))
+
+    def open_verified(self, name: str, sha256: str) -> BinaryIO:
+        """The same for an object that must have this digest."""
+        return open_verified(self._bucket, self._key(name), sha256)
 
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""

@@ -1,20 +1,71 @@
 """Reading an object of a bucket as a file: in ranges, with read-ahead, one version only."""
 
 import io
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, cast
 
-from tierra.store.s3_bucket import Bucket, Head
+from tierra.errors import Broken
+from tierra.store.objects import Verified, check_digest
+from tierra.store.s3_bucket import PART, Bucket, Head
 
 LEAST: Final = 1024 * 1024
 MOST: Final = 8 * LEAST
+_verified: Final = Verified()
 
 
 def open_object(bucket: Bucket, key: str) -> BinaryIO:
     """An object to read from at any position. Raises FileNotFoundError."""
+    return _open_version(bucket, key, _head(bucket, key))
+
+
+def open_verified(bucket: Bucket, key: str, sha256: str) -> BinaryIO:
+    """The same for an object with this digest: the first time all of it is fetched, to a temporary file, and compared.
+
+    Later, ranges of that version are read. Raises Broken.
+    """
+    head = _head(bucket, key)
+    version = (bucket.where(key), head.etag, head.size)
+    if (version, sha256) in _verified:
+        return _open_version(bucket, key, head)
+    try:
+        file = _fetch(bucket, key, head, sha256)
+    except Broken:  # bytes damaged on the way are right the second time
+        file = _fetch(bucket, key, head, sha256)
+    _verified.add(version, sha256)
+    return file
+
+
+def _head(bucket: Bucket, key: str) -> Head:
     head = bucket.head(key)
     if head is None:
         raise FileNotFoundError(bucket.where(key))
+    return head
+
+
+def _open_version(bucket: Bucket, key: str, head: Head) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_Ranges(bucket, key, head), LEAST))
+
+
+def _fetch(bucket: Bucket, key: str, head: Head, sha256: str) -> BinaryIO:
+    """A copy of an object that has the digest; it goes when it is closed."""
+    file = cast(BinaryIO, SpooledTemporaryFile(max_size=PART, prefix="tierra-"))  # noqa: SIM115
+    try:
+        with _open_version(bucket, key, head) as stored:
+            _copy(stored, file)
+        file.seek(0)
+        check_digest(file, sha256, bucket.where(key))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _copy(stored: BinaryIO, file: BinaryIO) -> None:
+    while data := stored.read(MOST):
+        try:
+            file.write(data)
+        except OSError as error:
+            raise Broken("store-failed", f"a temporary file for a download: {error.strerror or error}") from error
 
 
 class _Ranges(io.RawIOBase):

@@ -10,7 +10,6 @@ killed writers left is found among the pending ones, however much was published.
 """
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -18,14 +17,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from tierra.errors import Broken, TierraError
 from tierra.store.objects import Objects
+from tierra.store.part_names import (
+    Part,
+    manifest_name,
+    mark_of,
+    new_stem,
+    read_manifest_name,
+    read_mark,
+    read_part_name,
+)
 from tierra.store.refs import TableRef
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_MANIFEST = re.compile(r"/([^/]+)/(\d{6,})\.json$")
-_PART = re.compile(r"/parts/([^/]+)/([0-9a-f]{64})\.parquet$")
-_PENDING = re.compile(r"/pending/([0-9a-f]{64})-([^/]+)$")
 
 
 class Sink(Protocol):
@@ -34,20 +38,23 @@ class Sink(Protocol):
     dataset: str
     where: str
 
-    def write_part(self, partition: str, batches: "Iterator[pa.Table]") -> TableRef:
-        """Store rows that nobody sees yet, pending. The same rows again are the same part, with a new `written`."""
+    def write_part(self, partition: str, generation: int, batches: "Iterator[pa.Table]") -> TableRef:
+        """Store rows that nobody sees yet, pending, to be published as this generation."""
 
     def read_part(self, part: TableRef) -> "pa.Table":
         """A part's rows, as they were written. Raises Broken when they are gone or changed."""
 
-    def written(self, part: TableRef) -> datetime | None:
-        """When a part was written last, by the store's clock; None when it is gone."""
+    def is_written_for(self, part: TableRef, partition: str, generation: int) -> bool:
+        """Whether a part that no manifest names yet stays while this generation is not published."""
 
     def keep_quarantine(self, ref: TableRef, batches: "Iterable[pa.Table]") -> None:
         """Store quarantined rows beside the predictions, in sinks where people query rows."""
 
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
-        """Create a manifest unless its number is taken. True when created; its parts are then pending no more."""
+        """Create a manifest unless its number is taken. True when created; its parts are then pending no more.
+
+        Raises Broken when a part is gone, or the number was taken once and its manifest was removed.
+        """
 
     def read_manifest(self, partition: str, generation: int) -> bytes:
         """A manifest's text. Raises FileNotFoundError."""
@@ -55,14 +62,17 @@ class Sink(Protocol):
     def manifests(self, partitions: Collection[str] | None = None) -> list[tuple[str, int]]:
         """Partition and generation of every manifest of some partitions; of all where none are named."""
 
+    def highest(self, partitions: Collection[str] | None = None) -> dict[str, int]:
+        """The highest generation that each partition ever had, though its manifest was removed since."""
+
     def location(self, partition: str, generation: int) -> str:
         """A manifest's path, address or table and key, for people."""
 
-    def parts(self) -> Iterator[tuple[str, datetime]]:
-        """Every part's name, and when it was written last."""
+    def parts(self) -> list[Part]:
+        """Every part."""
 
-    def pending(self, before: datetime) -> list[tuple[str, str]]:
-        """Partition and name of each part that has been pending since before then. Published ones may be among them."""
+    def pending(self) -> list[Part]:
+        """The parts that are pending. Published ones may be among them."""
 
     def settle_part(self, name: str) -> None:
         """Note that a manifest names a part: it is pending no more."""
@@ -73,8 +83,11 @@ class Sink(Protocol):
     def note_inventory(self, month: str) -> None:
         """Note that this was done."""
 
-    def remove_part(self, name: str, before: datetime) -> bool:
-        """Remove a part, unless it has been written since; whether it was removed. It is then pending no more."""
+    def remove_part(self, part: Part, before: datetime) -> bool:
+        """Remove a part that no manifest names; whether it was. It is then pending no more.
+
+        One that does not say for which generation it was written stays unless it is older.
+        """
 
     def abandon_uploads(self, before: datetime) -> int:
         """Remove what killed writers began before then and never finished; how many there were."""
@@ -86,14 +99,17 @@ class ObjectSink:
     def __init__(self, objects: Objects, dataset: str) -> None:
         self.objects, self.dataset, self.where = objects, dataset, objects.location(dataset)
 
-    def write_part(self, partition: str, batches: "Iterator[pa.Table]") -> TableRef:
-        """Write one Parquet object, named by its partition and the digest of its bytes; its pending mark is first."""
+    def write_part(self, partition: str, generation: int, batches: "Iterator[pa.Table]") -> TableRef:
+        """Write one Parquet object under a name of its own; its pending mark is first."""
         from tierra.store.tables import write_batches
 
-        def mark(sha256: str) -> None:
-            self.objects.put_if_absent(self._mark(partition, sha256), b"")
+        stem = new_stem(self.dataset, partition, generation)
 
-        return write_batches(self.objects, f"{self.dataset}/parts/{partition}/", batches, mark)
+        def mark(sha256: str) -> None:
+            if name := mark_of(f"{stem}{sha256}.parquet"):
+                self.objects.put_if_absent(name, b"")
+
+        return write_batches(self.objects, stem, batches, mark)
 
     def read_part(self, part: TableRef) -> "pa.Table":
         """The rows of a Parquet object whose bytes have the digest."""
@@ -108,9 +124,9 @@ class ObjectSink:
             raise Broken("store-tampered", f"{self.objects.location(part.name)} is not what was published")
         return pq.read_table(pa.BufferReader(data))
 
-    def written(self, part: TableRef) -> datetime | None:
-        """When the object was written last."""
-        return self.objects.modified(part.name)
+    def is_written_for(self, part: TableRef, partition: str, generation: int) -> bool:
+        """Whether its name says so: sweeping takes it only when another manifest has that number."""
+        return read_part_name(part.name) == Part(partition, part.name, generation)
 
     def keep_quarantine(self, ref: TableRef, batches: "Iterable[pa.Table]") -> None:
         """Nothing to do: quarantined rows are already Parquet objects in the store."""
@@ -118,45 +134,51 @@ class ObjectSink:
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
         """Create `<dataset>/manifests/<partition>/<generation>.json`, unless it exists."""
         names = [part.name for part in parts]
-        # Sweeping looks for who names a part among the manifests of the part's partition.
-        if strange := [name for name in names if (found := _PART.search(name)) and found[1] != partition]:
-            raise ValueError(f"{strange[0]} was written for another partition than {partition}")
-        created = self.objects.put_if_absent(self._name(partition, generation), text)
-        with suppress(TierraError):  # what is published stays so; sweeping settles the part a day later
+        self._check_parts(partition, generation, names)
+        created = self.objects.put_if_absent(manifest_name(self.dataset, partition, generation), text)
+        with suppress(TierraError):  # what is published stays so; sweeping settles the part the next time
             for name in names if created else ():
                 self.settle_part(name)
         return created
 
     def read_manifest(self, partition: str, generation: int) -> bytes:
         """A manifest's text."""
-        return self.objects.read(self._name(partition, generation))
+        return self.objects.read(manifest_name(self.dataset, partition, generation))
 
     def manifests(self, partitions: Collection[str] | None = None) -> list[tuple[str, int]]:
         """Partition and generation of every manifest of some partitions; other files are ignored."""
-        found = map(_MANIFEST.search, self.objects.names(f"{self.dataset}/manifests", partitions))
-        return [(each[1], int(each[2])) for each in found if each]
+        found = map(read_manifest_name, self.objects.names(f"{self.dataset}/manifests", partitions))
+        return [each for each in found if each]
+
+    def highest(self, partitions: Collection[str] | None = None) -> dict[str, int]:
+        """The highest number of a manifest that is there, or of a part that was published.
+
+        A part is published when its mark is gone: whoever sees that finds its manifest, unless it was removed.
+        """
+        parts = [part for part in self._parts(partitions) if part.generation]
+        latest = _highest(self.manifests(partitions))
+        if not (ahead := [part for part in parts if (part.generation or 0) > latest.get(part.partition, 0)]):
+            return latest
+        waiting = {part.name for part in self.pending()}
+        settled = [(part.partition, part.generation or 0) for part in ahead if part.name not in waiting]
+        return _highest([*self.manifests(partitions), *settled]) if settled else latest
 
     def location(self, partition: str, generation: int) -> str:
         """The manifest's file or address."""
-        return self.objects.location(self._name(partition, generation))
+        return self.objects.location(manifest_name(self.dataset, partition, generation))
 
-    def parts(self) -> Iterator[tuple[str, datetime]]:
-        """Every part's name, and when it was written last."""
-        for name in self.objects.names(f"{self.dataset}/parts"):
-            if written := self.objects.modified(name):
-                yield name, written
+    def parts(self) -> list[Part]:
+        """Every part; of one whose name has the form of an older version the partition may be unknown."""
+        return self._parts(None)
 
-    def pending(self, before: datetime) -> list[tuple[str, str]]:
-        """Partition and name of the parts whose mark is older."""
-        marks = self.objects.names(f"{self.dataset}/pending")
-        old = [mark for mark in marks if (made := self.objects.modified(mark)) and made < before]
-        found = filter(None, map(_PENDING.search, old))
-        return [(each[2], f"{self.dataset}/parts/{each[2]}/{each[1]}.parquet") for each in found]
+    def pending(self) -> list[Part]:
+        """The parts that have a mark."""
+        return [part for part in map(read_mark, self.objects.names(f"{self.dataset}/pending")) if part]
 
     def settle_part(self, name: str) -> None:
-        """Remove a part's mark; parts of older versions have none."""
-        if found := _PART.search(name):
-            self.objects.remove(self._mark(found[1], found[2]))
+        """Remove a part's mark; parts of older versions may have none."""
+        if mark := mark_of(name):
+            self.objects.remove(mark)
 
     def needs_inventory(self, month: str) -> bool:
         """Whether the month's note is absent. Marks may be missing: older versions made none, a power cut loses it."""
@@ -167,26 +189,38 @@ class ObjectSink:
         with self.objects.draft(self._note(month), ""):
             pass
 
-    def remove_part(self, name: str, before: datetime) -> bool:
-        """Remove an object that has not been written since, and then its mark."""
-        written = self.objects.modified(name)
-        if written and written >= before:
+    def remove_part(self, part: Part, before: datetime) -> bool:
+        """Remove an object, and then its mark."""
+        if part.generation is None and (written := self.objects.modified(part.name)) and written >= before:
             return False
-        self.objects.remove(name)
-        self.settle_part(name)
-        return written is not None
+        self.objects.remove(part.name)
+        self.settle_part(part.name)
+        return True
 
     def abandon_uploads(self, before: datetime) -> int:
         """Remove half-written objects."""
         return self.objects.abandon_uploads(before)
 
-    def _mark(self, partition: str, sha256: str) -> str:
-        """The name of a part's pending mark, which does not end in the digest as its bytes have another."""
-        return f"{self.dataset}/pending/{sha256}-{partition}"
+    def _parts(self, partitions: Collection[str] | None) -> list[Part]:
+        names = self.objects.names(f"{self.dataset}/parts", partitions)
+        return [part for part in map(read_part_name, names) if part]
+
+    def _check_parts(self, partition: str, generation: int, names: list[str]) -> None:
+        """Raise Broken unless the parts are there and no part of this or a later generation was published."""
+        there = self._parts([partition])
+        listed = {part.name for part in there}
+        for name in names:  # one of an older version may not lie with those of its partition
+            if name not in listed and not self.objects.modified(name):
+                raise Broken("part-late", f"{self.objects.location(name)} is gone")
+        ahead = [part.name for part in there if (part.generation or 0) >= generation and part.name not in names]
+        was_published = ahead and self.highest([partition]).get(partition, 0) >= generation
+        if was_published and (partition, generation) not in self.manifests([partition]):
+            raise Broken("store-tampered", f"{self.location(partition, generation)} was published and is gone")
 
     def _note(self, month: str) -> str:
         return f"{self.dataset}/inventories/{month}-"
 
-    def _name(self, partition: str, generation: int) -> str:
-        """Zero-padded, so that names sort by generation."""
-        return f"{self.dataset}/manifests/{partition}/{generation:06d}.json"
+
+def _highest(found: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The highest generation of each partition."""
+    return dict(sorted(found))

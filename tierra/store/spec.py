@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from tierra.spec import Days, Name, Spec
 
@@ -14,11 +14,17 @@ FOLDER = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$))?([A-Za-z0-9_][A-Za-z0-9
 TABLE_NAME = r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,50}$"
 
 
+def _without_parent(uri: str) -> str:
+    if ".." in uri.split("/"):
+        raise ValueError("a folder under the home, without '..'")
+    return uri
+
+
 class FilesSink(Spec):
     """Parquet parts and manifests in a folder, or in a bucket."""
 
     kind: Literal["files"] = Field("files", description="Files")
-    uri: str = Field(
+    uri: Annotated[str, AfterValidator(_without_parent)] = Field(
         "predictions", min_length=1, pattern=FOLDER, description="Folder under the home, or s3://bucket/prefix"
     )
     dataset: Name | None = Field(None, description="Name of the data set; the project's when not stated")

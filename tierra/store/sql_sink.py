@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
 from tierra.store.databases import explain, lock, now, open_engine, read_only
+from tierra.store.part_names import Part
 from tierra.store.refs import TableRef
 from tierra.store.sql_parts import SameRows, insert_part, select_part
 from tierra.store.sql_tables import PART, ROW, find_missing, tables_of
@@ -36,8 +37,8 @@ class TableSink:
         if schema and self._engine.dialect.name == "sqlite":
             raise Misconfigured("sink-invalid", f"{where}: SQLite has no schemas")
 
-    def write_part(self, partition: str, batches: Iterator[pa.Table]) -> TableRef:
-        """Write rows in one transaction, under a number that no manifest names."""
+    def write_part(self, partition: str, generation: int, batches: Iterator[pa.Table]) -> TableRef:
+        """Write rows in one transaction, under a number that no manifest names. The same rows are one part."""
         first = next(batches)
         schema = first.schema.remove_metadata()
         try:
@@ -59,11 +60,9 @@ class TableSink:
             raise Broken("store-tampered", f"{self._describe(part)} is not what was published")
         return rows
 
-    def written(self, part: TableRef) -> datetime | None:
-        """When the part was written last."""
-        with self._transaction(writing=False) as connection:
-            found = self._find(connection, part)
-            return _aware(found.written_at) if found is not None else None
+    def is_written_for(self, part: TableRef, partition: str, generation: int) -> bool:
+        """Always: the manifest's transaction locks its parts, and sweeping asks under the same lock who links."""
+        return True
 
     def keep_quarantine(self, ref: TableRef, batches: Iterable[pa.Table]) -> None:
         """Write quarantined rows, each as JSON, under the digest of all of them."""
@@ -80,10 +79,8 @@ class TableSink:
     def put_manifest(self, partition: str, generation: int, text: bytes, parts: Iterable[TableRef]) -> bool:
         """Insert a manifest and links to its parts in one transaction, unless its key is taken."""
         key = {"partition": partition, "generation": generation}
-        insert = INSERTS[self._engine.dialect.name](self._tables.manifests)
         with self._transaction() as connection:
-            made = insert.values(**key, manifest=text.decode()).on_conflict_do_nothing()
-            if connection.execute(made.returning(self._tables.manifests.c.generation)).first() is None:
+            if not self._take_number(connection, key, text.decode()):
                 return False
             numbers = [self._lock_part(connection, part) for part in parts]
             connection.execute(self._tables.link_part, [{**key, PART: number} for number in numbers])
@@ -103,36 +100,31 @@ class TableSink:
     def manifests(self, partitions: Collection[str] | None = None) -> list[tuple[str, int]]:
         """Partition and generation of every manifest of some partitions."""
         table = self._tables.manifests
-        chosen = sa.select(table.c.partition, table.c.generation)
-        if partitions is not None:
-            chosen = chosen.where(table.c.partition.in_(partitions))
-        with self._transaction(writing=False) as connection:
-            if not self._exists(connection, table):
-                return []
-            found = connection.execute(chosen)
-            return [(str(partition), int(generation)) for partition, generation in found]
+        return self._numbers(partitions, sa.select(table.c.partition, table.c.generation).where(table.c.generation > 0))
+
+    def highest(self, partitions: Collection[str] | None = None) -> dict[str, int]:
+        """The highest generation of each partition, from its manifests and its row of number 0."""
+        table, head = self._tables.manifests, self._tables.head
+        return dict(self._numbers(partitions, sa.select(table.c.partition, sa.func.max(head)).group_by("partition")))
 
     def location(self, partition: str, generation: int) -> str:
         """The table, and the manifest's key in it."""
         return f"{self.where}.{self.dataset} ({partition}, generation {generation})"
 
-    def parts(self) -> Iterator[tuple[str, datetime]]:
-        """Every part's digest, and when it was written last."""
+    def parts(self) -> list[Part]:
+        """Every part."""
         table = self._tables.parts
         with self._transaction(writing=False) as connection:
-            if self._exists(connection, table):
-                for name, written in connection.execute(sa.select(table.c.sha256, table.c.written_at)).all():
-                    yield str(name), _aware(written)
+            found = connection.scalars(sa.select(table.c.sha256)).all() if self._exists(connection, table) else []
+        return [Part("", str(name)) for name in found]
 
-    def pending(self, before: datetime) -> list[tuple[str, str]]:
-        """Partition and digest of the older parts that no manifest names: the same transactions keep account."""
+    def pending(self) -> list[Part]:
+        """The parts that no manifest names: the same transactions keep account."""
         parts, pending = self._tables.parts, self._tables.pending
-        chosen = (
-            sa.select(pending.c.partition, parts.c.sha256).join_from(pending, parts).where(parts.c.written_at < before)
-        )
+        chosen = sa.select(pending.c.partition, parts.c.sha256).join_from(pending, parts)
         with self._transaction(writing=False) as connection:
             found = connection.execute(chosen).all() if self._exists(connection, pending) else []
-        return [(str(partition), str(name)) for partition, name in found]
+        return [Part(str(partition), str(name)) for partition, name in found]
 
     def settle_part(self, name: str) -> None:
         """Delete a part's row among the pending ones."""
@@ -148,11 +140,11 @@ class TableSink:
     def note_inventory(self, month: str) -> None:
         """Nothing to do."""
 
-    def remove_part(self, name: str, before: datetime) -> bool:
+    def remove_part(self, part: Part, before: datetime) -> bool:
         """Delete a part's rows, unless it has been written since or a manifest names it."""
         parts, link = self._tables.parts, self._tables.published
         with self._transaction() as connection:
-            chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == name)
+            chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == part.name)
             found = connection.execute(chosen.with_for_update()).first()
             if found is None or _aware(found.written_at) >= before:
                 return False
@@ -172,6 +164,28 @@ class TableSink:
         """The tables still to be created. Raises Misconfigured when one differs, naming each difference."""
         with self._transaction(writing=False) as connection:
             return find_missing(self._needed(schema), connection, self.where)
+
+    def _take_number(self, connection: sa.Connection, key: dict[str, Any], text: str) -> bool:
+        """Insert a manifest unless its key is taken, and note its number as the highest. Raises Broken if it is not."""
+        table, head = self._tables.manifests, {**key, "generation": 0}
+        insert = INSERTS[self._engine.dialect.name](table)
+        insert = insert.values([{**key, "manifest": text}, {**head, "manifest": f"{key['generation']:012d}"}])
+        is_higher = sa.and_(table.c.generation == 0, insert.excluded.manifest > table.c.manifest)
+        update = {"manifest": insert.excluded.manifest}
+        keys = [table.c.partition, table.c.generation]
+        made = insert.on_conflict_do_update(index_elements=keys, set_=update, where=is_higher)
+        changed = set(connection.scalars(made.returning(table.c.generation)))
+        if changed == {key["generation"]}:
+            raise Broken("store-tampered", f"{self.location(**key)} was published and is gone")
+        return key["generation"] in changed
+
+    def _numbers(self, partitions: Collection[str] | None, chosen: "sa.Select[Any]") -> list[tuple[str, int]]:
+        table = self._tables.manifests
+        if partitions is not None:
+            chosen = chosen.where(table.c.partition.in_(partitions))
+        with self._transaction(writing=False) as connection:
+            found = connection.execute(chosen).all() if self._exists(connection, table) else []
+        return [(str(partition), int(generation)) for partition, generation in found]
 
     def _needed(self, schema: pa.Schema | None) -> list[sa.Table]:
         return [*self._tables.bookkeeping, *([self._tables.predictions(schema)] if schema else [])]

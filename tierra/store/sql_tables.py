@@ -75,6 +75,11 @@ class SinkTables:
         self.mark_part = self.pending.insert()
         self.settle_part = self.pending.delete().where(self.pending.c[PART] == sa.bindparam("number"))
         self.link_part = self.published.insert()
+        # The highest generation a partition ever had stands beside its manifests, as number 0.
+        m = self.manifests.c
+        self.head = sa.case(
+            (m.generation == sa.literal_column("0"), sa.cast(m.manifest, sa.BigInteger)), else_=m.generation
+        )
 
     @property
     def bookkeeping(self) -> list[sa.Table]:
@@ -106,9 +111,9 @@ class SinkTables:
         return sa.Table(self.dataset, sa.MetaData(schema=self.schema), *ours, *theirs, index)
 
     def current(self, predictions: sa.Table) -> sa.Select[Any]:
-        """The rows of the highest generation of each partition."""
+        """The rows of the highest generation of each partition; none where its manifest was removed."""
         m, link = self.manifests, self.published
-        latest = sa.select(m.c.partition, sa.func.max(m.c.generation).label("generation")).group_by(m.c.partition)
+        latest = sa.select(m.c.partition, sa.func.max(self.head).label("generation")).group_by(m.c.partition)
         newest = latest.subquery("latest")
         shown = [column for column in predictions.c if column.name not in (PART, ROW)]
         chosen = sa.and_(link.c.partition == newest.c.partition, link.c.generation == newest.c.generation)

@@ -108,7 +108,7 @@ def digest_rows(batches: Iterable[pa.Table]) -> str:
 
 
 def read_batches(objects: Objects, ref: TableRef, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The table in pieces of one row group, in order. Raises Broken when it is gone."""
+    """The table in pieces of one row group, in order. Raises Broken when it is gone, or not what was written."""
     with _opened(objects, ref) as file:
         if not file.num_row_groups:
             yield file.read(columns=columns)
@@ -117,13 +117,13 @@ def read_batches(objects: Objects, ref: TableRef, columns: list[str] | None = No
 
 
 def read_table(objects: Objects, ref: TableRef, columns: list[str] | None = None) -> pa.Table:
-    """The whole table. Raises Broken when it is gone."""
+    """The whole table. Raises Broken when it is gone, or not what was written."""
     with _opened(objects, ref) as file:
         return file.read(columns=columns)
 
 
 def read_schema(objects: Objects, ref: TableRef) -> pa.Schema:
-    """The table's Arrow schema. Raises Broken when it is gone."""
+    """The table's Arrow schema. Raises Broken when it is gone, or not what was written."""
     with _opened(objects, ref) as file:
         return file.schema_arrow
 
@@ -132,7 +132,7 @@ def read_schema(objects: Objects, ref: TableRef) -> pa.Schema:
 def _opened(objects: Objects, ref: TableRef) -> Iterator[pq.ParquetFile]:
     try:
         # ParquetFile closes a path it opened, but not a file it was handed.
-        with objects.open(ref.name) as data, pq.ParquetFile(data) as file:
+        with objects.open_verified(ref.name, ref.sha256) as data, pq.ParquetFile(data) as file:
             yield file
     except FileNotFoundError:
         raise Broken("snapshot-missing", f"{objects.location(ref.name)} is gone") from None

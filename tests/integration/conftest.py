@@ -1,0 +1,39 @@
+"""Sinks of every kind."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.s3_server import S3Server
+from tests.servers import lend_database
+from tests.sinks import DATASET
+from tierra.settings import Settings
+from tierra.store.local_objects import LocalObjects
+from tierra.store.opening import open_objects
+from tierra.store.sinks import ObjectSink, Sink
+from tierra.store.sql_sink import TableSink
+
+SINKS = ("folder", "SQLite", "PostgreSQL", "S3")
+OpenSink = Callable[[], Sink]
+
+
+@pytest.fixture(params=SINKS)
+def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSink]:
+    """Opens the same sink again and again, as processes of their own would."""
+    if request.param == "folder":
+        yield lambda: ObjectSink(LocalObjects(tmp_path), DATASET)
+    elif request.param == "S3":
+        server: S3Server = request.getfixturevalue("s3")
+        address, settings = f"s3://{server.bucket()}/sink", Settings(s3=server.settings())
+        yield lambda: ObjectSink(open_objects(address, settings), DATASET)
+    elif request.param == "SQLite":
+        yield lambda: TableSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
+    else:
+        with lend_database(request.getfixturevalue("postgres")) as url:
+            yield lambda: TableSink(url, "warehouse", DATASET, "scores")
+
+
+@pytest.fixture
+def sink(open_sink: OpenSink) -> Sink:
+    return open_sink()
