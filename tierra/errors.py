@@ -65,6 +65,9 @@ REMEDIES: Final[dict[str, str]] = {
     "server-unavailable": "Check that the server runs and that PREFECT_API_URL names it",
     "alert-unknown": "Create the block in the UI, or correct TIERRA_ALERT_BLOCK",
     "schedule-parameter": "Correct the schedule's `parameters`",
+    # owners
+    "project-taken": "Give this project a `project` name of its own, or take it over: tierra train PROJECT --take-over",
+    "dataset-taken": "Name another data set under `score.sink`, or take it over: tierra train PROJECT --take-over",
     # sources
     "file-missing": "Put the file there, or correct `path`",
     "file-invalid": "Give a CSV or Parquet file that opens",
@@ -108,6 +111,9 @@ REMEDIES: Final[dict[str, str]] = {
     "target-not-binary": "Return two values, and name the one to predict in `positive`, or state another `task`",
     "target-not-numeric": "Make the target numeric at the source, or state another `task`",
     "target-many-classes": "Group the rare classes at the source, or name another target",
+    "target-values": "Correct the values at the source, or train with --replace-champion to let the classes change",
+    "target-edited": "Train with --replace-champion, or restore what the champion predicts in the project file",
+    "champion-unread": "Restore what it reads, or train with --replace-champion to promote without comparing",
     "weight-invalid": "Give every row a weight of 0 or more, and one at least more than 0",
     "leak-found": "Withhold the column with `known_later`, or leave it out of the features",
     "target-one-class": "Widen the data so that every part sees more than one value",

@@ -9,7 +9,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tierra.steps import champion, compare, evaluate, features, fit, parts, publish, pull, register, validate, work
+    from tierra.steps import (
+        champion,
+        compare,
+        evaluate,
+        features,
+        fit,
+        owners,
+        parts,
+        publish,
+        pull,
+        register,
+        validate,
+        work,
+    )
 
 __all__ = [
     "champion",
@@ -17,6 +30,7 @@ __all__ = [
     "evaluate",
     "features",
     "fit",
+    "owners",
     "parts",
     "publish",
     "pull",
