@@ -52,7 +52,7 @@ FREE: dict[str, dict[str, Any]] = {
     "candidates": {"candidates": [{"rule": "base_rate"}]},
     "gate": {"gate": {"metric": "log_loss"}},
     "schedule": {"schedule": {"score": "0 3 * * *"}},
-    "another target in the same file": {"target": "zone"},
+    "another target in the same file": {"target": "rain"},
     "the source's file": {"sources": ride_source(path="./rides.csv")},
     "another data set": SHARED,
 }
@@ -85,8 +85,8 @@ def test_a_home_copied_with_its_checkout_is_its_own_owner(workspace: Path, monke
 OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
     "another folder of the same form": ("projects/copy", {}),
     "another folder's rows under the same path": ("two/rides", {"rows": 60}),
-    "another target elsewhere": ("two/rides", {"target": "zone"}),
-    "another key": ("projects/rides", {"sources": ride_source(key=["ride_id", "zone"])}),
+    "another target elsewhere": ("two/rides", {"target": "rain"}),
+    "another key": ("projects/rides", {"sources": ride_source(key=["ride_id", "rain"])}),
     "another first source": ("projects/rides", {"sources": {"shops": ride_source()["rides"]}}),
 }
 
