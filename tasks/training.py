@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def open_project(workspace: Workspace, name: str, take_over: bool = False) -> Project:
     """Read the project file, import its functions and look whose its name is, so that mistakes show first."""
     project = steps.pull.open_project(workspace, name)
+    steps.sink_names.check_sink_names(workspace, project)
     steps.owners.check_owner(workspace, project, take_over)
     return project
 
@@ -45,7 +46,9 @@ def build_features(
 ) -> "FeatureTable":
     """Join, prepare day by day, and make features and target of every row, with the champion's classes."""
     known = None if replace_champion else steps.champion.champion_labels(workspace, project)
-    return steps.features.build_features(workspace, project, clean, known)
+    table = steps.features.build_features(workspace, project, clean, known)
+    steps.sink_names.check_sink_names(workspace, project, table.labels)
+    return table
 
 
 @station

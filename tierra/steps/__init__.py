@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         publish,
         pull,
         register,
+        sink_names,
         validate,
         work,
     )
@@ -35,6 +36,7 @@ __all__ = [
     "publish",
     "pull",
     "register",
+    "sink_names",
     "validate",
     "work",
 ]

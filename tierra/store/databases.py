@@ -80,11 +80,11 @@ def read_rows(connection: sa.Connection, table: sa.Table, part: int, schema: pa.
         from tierra.store.postgres import copy_out
 
         names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
-        query = sql.SQL("select {} from {} where {} = %s order by {}").format(
-            names, sql.Identifier(*_qualified_name(table)), sql.Identifier(PART), sql.Identifier(ROW)
+        query = sql.SQL("select {} from {} where {} = {} order by {}").format(
+            names, sql.Identifier(*_qualified_name(table)), sql.Identifier(PART), sql.Literal(part), sql.Identifier(ROW)
         )
         with _driver_connection(connection) as driver:
-            for rows in copy_out(driver, query, [part], _in_utc(schema)):
+            for rows in copy_out(driver, query, None, _in_utc(schema))  # a name may hold %:
                 yield rows.cast(schema)
         return
     chosen = sa.select(*[table.c[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])

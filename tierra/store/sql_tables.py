@@ -95,8 +95,6 @@ class SinkTables:
         return self._predictions[schema]
 
     def _describe(self, schema: pa.Schema) -> sa.Table:
-        if taken := [name for name in schema.names if name in RESERVED_COLUMNS]:
-            raise Misconfigured("sink-columns", f"{self.dataset}: the column name '{taken[0]}' is reserved by the sink")
         ours = [
             sa.Column(PART, sa.BigInteger, sa.ForeignKey(self.parts.c.id), nullable=False),
             sa.Column(ROW, sa.BigInteger, nullable=False),
