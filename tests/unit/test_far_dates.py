@@ -1,6 +1,7 @@
 """The ends of the calendar: 9999-12-31, which people write for "no end", is refused by name; a clock there is none."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -52,10 +53,13 @@ def test_a_day_of_no_end_is_refused_by_name(day: date) -> None:
 )
 def test_a_split_that_reaches_an_end_of_the_calendar_names_the_days(days: list[str], named: str) -> None:
     with pytest.raises(DataRejected, match=rf"{named}.*\[date-far\]"):
-        find_cuts(pd.Series(pd.array(days, dtype="datetime64[us]")), Split(validation=20, test=30))
+        find_cuts(
+            pd.Series(pd.array(days, dtype="datetime64[us]")),
+            Split.model_validate({"validation": "20d", "test": "30d"}),
+        )
 
 
-def test_real_runs_end_in_one_line_and_a_page(workspace, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_real_runs_end_in_one_line_and_a_page(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.score import score
     from flows.train import train
 

@@ -84,7 +84,8 @@ def read_rows(connection: sa.Connection, table: sa.Table, part: int, schema: pa.
             names, sql.Identifier(*_qualified_name(table)), sql.Identifier(PART), sql.Literal(part), sql.Identifier(ROW)
         )
         with _driver_connection(connection) as driver:
-            for rows in copy_out(driver, query, None, _in_utc(schema))  # a name may hold %:
+            # No parameters: with them a % in a column's name would stand for one.
+            for rows in copy_out(driver, query, None, _in_utc(schema)):
                 yield rows.cast(schema)
         return
     chosen = sa.select(*[table.c[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])
