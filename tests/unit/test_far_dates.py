@@ -74,8 +74,8 @@ def test_real_runs_end_in_one_line_and_a_page(workspace: Path, monkeypatch: pyte
     write_project(workspace / "projects" / "rides", ride_spec(), table)
     end = score.fn("rides", "9999-12-31")
     assert (end.name, "9999-12-31" in end.message) == ("DataRejected", True)
-    pages = len(list((workspace / "var" / "receipts").rglob("*.html")))
+    pages = len(list((workspace / "var" / "receipts").rglob("*-score-*.html")))
     monkeypatch.setenv("TIERRA_CLOCK", "9999-12-31T23:30:00+00:00")
     end = score.fn("rides")
     assert end.name in ("NothingDue", "DataRejected", "Published"), end.message
-    assert len(list((workspace / "var" / "receipts").rglob("*.html"))) == pages + 1
+    assert len(list((workspace / "var" / "receipts").rglob("*-score-*.html"))) == pages + 1

@@ -20,8 +20,8 @@ def check_table(name: str, schema: str | None, dialect: str) -> None:
     """Raise Misconfigured when a database keeps such names for itself, or they are too long for our suffixes."""
     if len(name) > LONGEST_TABLE:
         raise Misconfigured("sink-table", f"the table's name '{name}' has {len(name)} letters, at most {LONGEST_TABLE}")
-    for word, prefix in ((name, "sqlite_"), (schema or "", "pg_")):
-        if word.startswith(prefix) and dialect.startswith(prefix[:2]):
+    for word, prefix, owner in ((name, "sqlite_", "sqlite"), (schema or "", "pg_", "postgresql")):
+        if word.startswith(prefix) and dialect == owner:
             raise Misconfigured("sink-table", f"'{word}': names with {prefix} are the database's own")
 
 

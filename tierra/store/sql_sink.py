@@ -210,8 +210,6 @@ class TableSink:
             sa.Table(name, sa.MetaData(), schema=self._tables.schema)
         )
         select = str(self._tables.current(table).compile(connection))
-        if connection.dialect.name == "postgresql":  # SQLAlchemy doubles them for psycopg
-            select = select.replace("%%", "%")
         connection.exec_driver_sql(f"create view {quoted} as {select}")
 
     def _touch(self, ref: TableRef) -> TableRef:

@@ -99,7 +99,8 @@ class SinkTables:
             sa.Column(PART, sa.BigInteger, sa.ForeignKey(self.parts.c.id), nullable=False),
             sa.Column(ROW, sa.BigInteger, nullable=False),
         ]
-        theirs = [sa.Column(field.name, sql_type(field.type)) for field in schema]
+        # Keys of our own: SQLAlchemy makes the names of parameters from them, which may not hold every letter.
+        theirs = [sa.Column(field.name, sql_type(field.type), key=f"c{at}") for at, field in enumerate(schema)]
         index = sa.Index(f"{self.dataset}_by_part", PART, ROW)
         return sa.Table(self.dataset, sa.MetaData(schema=self.schema), *ours, *theirs, index)
 
