@@ -46,6 +46,7 @@ def manifest(sink: TableSink, rows: pa.Table) -> Manifest:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(NAMES)
 @example(["10%", "%s", "%%"])
+@example(["TRUE", "null", "select"])
 @example(["Part"])
 @example(["km", "KM"])
 @example(["é", "É"])

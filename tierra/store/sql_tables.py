@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from tierra.errors import Misconfigured
@@ -100,7 +101,9 @@ class SinkTables:
             sa.Column(ROW, sa.BigInteger, nullable=False),
         ]
         # Keys of our own: SQLAlchemy makes the names of parameters from them, which may not hold every letter.
-        theirs = [sa.Column(field.name, sql_type(field.type), key=f"c{at}") for at, field in enumerate(schema)]
+        # Always quoted: a bare TRUE is a value.
+        names = [quoted_name(field.name, quote=True) for field in schema]
+        theirs = [sa.Column(name, sql_type(schema.field(at).type), key=f"c{at}") for at, name in enumerate(names)]
         index = sa.Index(f"{self.dataset}_by_part", PART, ROW)
         return sa.Table(self.dataset, sa.MetaData(schema=self.schema), *ours, *theirs, index)
 
@@ -109,7 +112,8 @@ class SinkTables:
         m, link = self.manifests, self.published
         latest = sa.select(m.c.partition, sa.func.max(m.c.generation).label("generation")).group_by(m.c.partition)
         newest = latest.subquery("latest")
-        shown = [column for column in predictions.c if column.name not in (PART, ROW)]
+        # Named outright: SQLite calls a column that is called TRUE something else in a view.
+        shown = [column.label(column.name) for column in predictions.c if column.name not in (PART, ROW)]
         chosen = sa.and_(link.c.partition == newest.c.partition, link.c.generation == newest.c.generation)
         joined = newest.join(link, chosen).join(predictions, predictions.c[PART] == link.c[PART])
         return sa.select(newest.c.partition, newest.c.generation, *shown).select_from(joined)
