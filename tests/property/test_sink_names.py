@@ -85,7 +85,7 @@ def test_each_kind_of_name_that_a_database_has_no_place_for_is_refused() -> None
         (["part"], True, True), (["Part"], True, False), (["ROW"], True, False), (["Partition"], True, False),
         (["probability_A", "probability_a"], True, False), (["é", "É"], False, False), (["x" * 64], False, True),
         (["é" * 32], False, True), (["x" * 63], False, False), ([""], True, True), (["a\0b"], True, True),
-        (["ctid"], False, True), (["a\ud800"], True, True), (["10%", "a'b"], False, False),
+        (["ctid"], False, True), (["True"], True, False), (["a\ud800"], True, True), (["10%", "a'b"], False, False),
     ):  # fmt: skip
         for dialect, expected in (("sqlite", sqlite), ("postgresql", postgresql)):
             assert refused(lambda: check_columns(names, dialect, "out")) is expected, (names, dialect)  # noqa: B023

@@ -7,7 +7,8 @@ from tierra.store.sql_tables import RESERVED_COLUMNS
 
 LONGEST_BYTES = 63  # PostgreSQL cuts longer names, and two may become one
 LONGEST_TABLE = 51  # the longest of our suffixes still fits behind it
-HIDDEN = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")  # columns that every table of PostgreSQL has
+# Columns that every table of PostgreSQL has, and names that a view of SQLite gives to no column.
+HIDDEN = {"postgresql": ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"), "sqlite": ("true", "false")}
 
 
 def check_columns(names: Sequence[str], dialect: str, where: str) -> None:
@@ -27,12 +28,13 @@ def check_table(name: str, schema: str | None, dialect: str) -> None:
 
 def _problems(names: Sequence[str], dialect: str) -> Iterable[str]:
     is_sqlite = dialect == "sqlite"
-    taken = {_folded(name, is_sqlite): name for name in (*RESERVED_COLUMNS, *(() if is_sqlite else HIDDEN))}
+    taken = {_folded(name, is_sqlite): name for name in (*RESERVED_COLUMNS, *HIDDEN[dialect])}
     ours = set(taken)
     for name in names:
         folded = _folded(name, is_sqlite)
         if folded in ours:
-            yield f"the sink needs the column name '{name}' itself"
+            owner = "the sink" if folded in RESERVED_COLUMNS else "the database"
+            yield f"{owner} needs the column name '{name}' itself"
         elif folded in taken:
             yield f"columns '{taken[folded]}' and '{name}' are one for the database"
         elif not name or "\0" in name or not _is_text(name):

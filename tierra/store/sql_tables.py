@@ -112,8 +112,7 @@ class SinkTables:
         m, link = self.manifests, self.published
         latest = sa.select(m.c.partition, sa.func.max(m.c.generation).label("generation")).group_by(m.c.partition)
         newest = latest.subquery("latest")
-        # Named outright: SQLite calls a column that is called TRUE something else in a view.
-        shown = [column.label(column.name) for column in predictions.c if column.name not in (PART, ROW)]
+        shown = [column for column in predictions.c if column.name not in (PART, ROW)]
         chosen = sa.and_(link.c.partition == newest.c.partition, link.c.generation == newest.c.generation)
         joined = newest.join(link, chosen).join(predictions, predictions.c[PART] == link.c[PART])
         return sa.select(newest.c.partition, newest.c.generation, *shown).select_from(joined)
