@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.builders import ride_source, ride_spec, rides, write_project
+from tierra.cli.commands import app
 from tierra.errors import Broken, Misconfigured
 from tierra.project.project import Project
 from tierra.settings import Settings
@@ -180,3 +182,36 @@ def test_a_record_that_was_changed_is_broken(workspace: Path) -> None:
         record.write_text(text)
         with pytest.raises(Broken, match="store-tampered"):
             check_owner(open_workspace(), project)
+
+
+def test_check_says_it_first(workspace: Path) -> None:
+    claim(project_at(workspace / "projects" / "rides", **SHARED))
+    project_at(workspace / "projects" / "walks", project="walks", **SHARED)
+    project_at(workspace / "projects" / "other", rows=60)
+    for name, code in (("walks", "dataset-taken"), ("other", "project-taken")):
+        result = CliRunner().invoke(app, ["check", name])
+        assert (result.exit_code, f"[{code}]" in " ".join(result.output.split())) == (2, True), result.output
+    assert CliRunner().invoke(app, ["check", "rides"]).exit_code == 0
+
+
+NAMES: dict[str, tuple[dict[str, Any], str]] = {
+    "a key with the sink's own name": ({"sources": ride_source(key="Part")}, "sink-columns"),
+    "keys that differ in case": ({"sources": ride_source(key=["km", "KM"])}, "sink-columns"),
+    "a project's name that is too long": ({"project": "r" * 60}, "sink-table"),
+    "a table of the database's own": ({"table": "sqlite_rides"}, "sink-table"),
+    "a usual one": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_check_refuses_a_name_that_the_sink_cannot_hold(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setenv("TIERRA_CONNECTIONS__OUT__URL", f"sqlite:///{workspace}/out.db")
+    changes, code = NAMES[case]
+    sink = {"kind": "sql", "connection": "out", **{name: changes[name] for name in ("table",) if name in changes}}
+    stated = {name: value for name, value in changes.items() if name != "table"}
+    project_at(workspace / "projects" / "rides", **stated, score={"sink": sink})
+    result = CliRunner().invoke(app, ["check", "rides"])
+    assert result.exit_code == (2 if code else 0), result.output
+    assert code in result.output

@@ -18,9 +18,9 @@ from tierra.workspace import Workspace
 
 @dataclass(frozen=True)
 class Holding:
-    """A name that a project wants, whose it is, and the error that says it is another's."""
+    """A name that a project wants, of itself or of its data set, and whose it is."""
 
-    code: str
+    is_dataset: bool
     what: str
     owners: Owners
     owner: Owner | None
@@ -72,9 +72,9 @@ def _claim(workspace: Workspace, project: Project, holding: Holding, take_over: 
 def _holdings(workspace: Workspace, project: Project) -> Iterator[Holding]:
     names = Owners(workspace.objects, f"owners/projects/{project.name}")
     owner = names.current() or _owner_by_champion(workspace, project)
-    yield Holding("project-taken", f"the name '{project.name}'", names, owner)
+    yield Holding(False, f"the name '{project.name}'", names, owner)
     sets = Owners(*workspace.owners_of_dataset(project))
-    yield Holding("dataset-taken", f"the data set '{project.dataset}'", sets, sets.current())
+    yield Holding(True, f"the data set '{project.dataset}'", sets, sets.current())
 
 
 def _owner_by_champion(workspace: Workspace, project: Project) -> Owner | None:
@@ -92,8 +92,10 @@ def _refuse_other(workspace: Workspace, project: Project, holding: Holding, owne
     lies = f", {owner.file} of the home" if owner.file else ""
     since = f" since {owner.when:%Y-%m-%d}" if owner.number else ""
     theirs, ours = f"{owner.identity.words}{lies}", f"{identity_of(project).words}, {project.file}"
-    raise Misconfigured(holding.code, f"{holding.what} belongs to another project file{since} ({theirs}), not to this"
-                        f" one ({ours})")  # fmt: skip
+    message = f"{holding.what} belongs to another project file{since} ({theirs}), not to this one ({ours})"
+    if holding.is_dataset:
+        raise Misconfigured("dataset-taken", message)
+    raise Misconfigured("project-taken", message)
 
 
 def _is_owner(workspace: Workspace, project: Project, owner: Owner) -> bool:
