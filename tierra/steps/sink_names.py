@@ -1,7 +1,6 @@
 """Whether the sink can hold what a project will publish, as far as the names tell."""
 
 from tierra.data.labels import Labels
-from tierra.data.snapshot import key_of
 from tierra.project.project import Project
 from tierra.store.spec import SqlSink
 from tierra.workspace import Workspace
@@ -16,5 +15,5 @@ def check_sink_names(workspace: Workspace, project: Project, labels: Labels | No
 
     dialect = "sqlite" if workspace.settings.connection(sink.connection).address.startswith("sqlite") else "postgresql"
     check_table(project.dataset, sink.namespace, dialect)
-    names = [*key_of(project.main_source), *(labels.columns if labels else ())]
+    names = [*project.main_source.key, *(labels.columns if labels else ())]
     check_columns(names, dialect, f"{sink.connection}.{project.dataset}")
