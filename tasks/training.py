@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 @station
-def open_project(workspace: Workspace, name: str) -> Project:
-    """Read the project file and import its functions, so that mistakes show first."""
-    return steps.pull.open_project(workspace, name)
+def open_project(workspace: Workspace, name: str, take_over: bool = False) -> Project:
+    """Read the project file, import its functions and look whose its name is, so that mistakes show first."""
+    project = steps.pull.open_project(workspace, name)
+    steps.sink_names.check_sink_names(workspace, project)
+    steps.owners.check_owner(workspace, project, take_over)
+    return project
 
 
 @station
@@ -38,9 +41,14 @@ def validate_tables(workspace: Workspace, project: Project, snapshots: "Snapshot
 
 
 @station
-def build_features(workspace: Workspace, project: Project, clean: "CleanTables") -> "FeatureTable":
-    """Join, prepare day by day, and make features and target of every row."""
-    return steps.features.build_features(workspace, project, clean)
+def build_features(
+    workspace: Workspace, project: Project, clean: "CleanTables", replace_champion: bool
+) -> "FeatureTable":
+    """Join, prepare day by day, and make features and target of every row, with the champion's classes."""
+    known = None if replace_champion else steps.champion.champion_labels(workspace, project)
+    table = steps.features.build_features(workspace, project, clean, known)
+    steps.sink_names.check_sink_names(workspace, project, table.labels)
+    return table
 
 
 @station
@@ -64,9 +72,9 @@ def choose_candidate(project: Project, candidates: "FittedCandidates") -> "Choic
 
 
 @station
-def evaluate_models(workspace: Workspace, project: Project, choice: "Choice") -> "Evaluated":
+def evaluate_models(workspace: Workspace, project: Project, choice: "Choice", replace_champion: bool) -> "Evaluated":
     """Metrics of the best, the rule and the champion on the same test rows."""
-    return steps.evaluate.evaluate_models(workspace, project, choice)
+    return steps.evaluate.evaluate_models(workspace, project, choice, replace_champion)
 
 
 @station
@@ -76,8 +84,11 @@ def judge(project: Project, evaluated: "Evaluated") -> "Judged":
 
 
 @station
-def register_model(workspace: Workspace, project: Project, judged: "Judged", reason: str) -> "Trained":
-    """Make the winner the champion, or keep what serves."""
+def register_model(
+    workspace: Workspace, project: Project, judged: "Judged", reason: str, take_over: bool = False
+) -> "Trained":
+    """Make the winner the champion, or keep what serves, once the names are this project's."""
+    steps.owners.claim_names(workspace, project, take_over)
     return steps.register.register_model(workspace, project, judged, reason)
 
 

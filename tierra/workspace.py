@@ -53,6 +53,19 @@ class Workspace:
         sink = self.sink(project)
         return [self.objects, *([sink.objects] if isinstance(sink, ObjectSink) else [])]
 
+    def owners_of_dataset(self, project: Project) -> tuple[Objects, str]:
+        """Where it is kept whose a data set is: beside its predictions, or, of a database, in the store."""
+        match project.score.sink, self.sink(project):
+            case _, ObjectSink(objects=objects, dataset=name):
+                return objects, f"{name}/owners"
+            case SqlSink(connection=name, namespace=schema), _:
+                from tierra.store.owners import place_of
+
+                place = place_of(self.settings.connection(name).address, schema)
+                return self.objects, f"owners/tables/{place}/{project.dataset}"
+            case other:
+                raise AssertionError(other)
+
     @property
     def champions(self) -> "Champions":
         """Who serves, for each project."""

@@ -43,6 +43,8 @@ class RunRequest(BaseModel):
     dry_run: bool = False
     reason: Reason = ""
     approved: bool = False
+    replace_champion: bool = False
+    take_over: bool = False
 
     @model_validator(mode="wrap")
     @classmethod

@@ -42,7 +42,7 @@ def _projects(workspace: Path) -> None:
     ("flow", "names"),
     [
         ("score", ["project", "partition", "rescore", "dry_run", "reason"]),
-        ("train", ["project", "dry_run", "reason", "approved"]),
+        ("train", ["project", "dry_run", "reason", "approved", "replace_champion", "take_over"]),
     ],
 )
 def test_every_field_of_a_form_has_a_help_text_in_the_order_of_the_call(flow: str, names: list[str]) -> None:

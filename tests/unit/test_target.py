@@ -10,6 +10,7 @@ import pytest
 from tierra.data.code import ProjectCode
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
+from tierra.data.spellings import is_positive
 from tierra.data.target import make_target, make_weight
 from tierra.errors import DataRejected, Misconfigured, TierraError
 
@@ -145,3 +146,79 @@ def test_weights_that_weigh_nothing_are_refused(values: Any) -> None:
 def test_a_weight_function_gives_one_value_a_row() -> None:
     with pytest.raises(DataRejected, match="function-result"):
         weigh([1, 2, 3], lambda rows: np.ones(2))
+
+
+NO_YES = Labels(classes=("no", "yes"))
+FALSE_TRUE = Labels(classes=("False", "True"))
+SPELT: dict[str, tuple[Any, Labels]] = {
+    "as they were": (["no", "yes", None], NO_YES),
+    "numbers for words": ([0, 1, np.nan], NO_YES),
+    "words for numbers": (["no", "yes", None], Labels(classes=("0", "1"))),
+    "numbers with a point": (["0.0", "1.0", None], Labels(classes=("0", "1"))),
+    "booleans read as numbers": ([0.0, 1.0, np.nan], FALSE_TRUE),
+    "booleans as objects": ([False, True, pd.NA], FALSE_TRUE),
+    "booleans of pandas": (pd.array([False, True, None], dtype="boolean"), FALSE_TRUE),
+    "integers of pandas": (pd.array([0, 1, None], dtype="Int64"), FALSE_TRUE),
+    "booleans for integers": (pd.array([False, True, None], dtype="boolean"), Labels(classes=("0", "1"))),
+    "letters": (["N", "Y", None], FALSE_TRUE),
+    "spaces": ([" no", "yes ", None], NO_YES),
+    "no is what is predicted": (["TRUE", "FALSE", None], Labels(classes=("yes", "no"))),
+    "names of no meaning": (["left", "right", None], Labels(classes=("left", "right"))),
+}
+
+
+def make_known(values: Any, known: Labels, **stated: Any) -> list[float | None]:
+    rows = pd.DataFrame({"id": [f"k{at}" for at in range(len(values))], "y": pd.Series(values)})
+    recipe = Recipe(target="y", target_column="y", **{"key": ("id",), **stated})
+    target, labels = make_target(recipe, NOTHING, rows, known)
+    assert labels == known
+    return [None if np.isnan(value) else value for value in target]
+
+
+@pytest.mark.parametrize("case", SPELT)
+def test_the_classes_of_the_release_stay_however_they_are_written(case: str) -> None:
+    values, known = SPELT[case]
+    assert make_known(values, known) == [0, 1, None]
+
+
+STRANGE: dict[str, tuple[Any, Labels, str]] = {
+    "a third value": (["no", "yes", "maybe", "maybe"], NO_YES, "'maybe' in 2 rows (id k2, k3); the champion's"),
+    "a third number": ([0, 1, 2], Labels(classes=("0", "1")), "'2' in 1 rows (id k2)"),
+    "another case is another name": (["left", "RIGHT"], Labels(classes=("left", "right")), "'RIGHT' in 1 rows"),
+    "a leading zero": (["1", "2", "01"], Labels(task="multiclass", classes=("1", "2", "3")), "'01' in 1 rows"),
+    "a new class": (["a", "b", "d"], Labels(task="multiclass", classes=("a", "b", "c")), "'d' in 1 rows"),
+    "an infinite number": ([0.0, 1.0, np.inf], Labels(classes=("0", "1")), "'inf' in 1 rows"),
+    "an empty name": (["no", "yes", ""], NO_YES, "'' in 1 rows"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_value_that_is_no_class_of_the_release_is_rejected_by_name(case: str) -> None:
+    values, known, words = STRANGE[case]
+    with pytest.raises(DataRejected) as caught:
+        make_known(values, known)
+    assert caught.value.code == "target-values"
+    assert words in caught.value.what
+
+
+def test_a_number_stays_a_number_however_few_values_it_has() -> None:
+    number = Labels(task="regression", classes=())
+    assert make_known(pd.array([1, 2, None], dtype="Int64"), number) == [1, 2, None]
+    assert make_known(pd.Series([1, 2, pd.NA], dtype="object"), number) == [1, 2, None]
+    with pytest.raises(DataRejected, match="target-not-numeric"):
+        make_known(["1", "two"], number)
+
+
+def test_a_class_that_is_gone_today_keeps_its_code() -> None:
+    assert make_known(["c", "a"], Labels(task="multiclass", classes=("a", "b", "c"))) == [2, 0]
+    with pytest.raises(DataRejected, match="target-one-class"):
+        make_known(["yes", "yes"], NO_YES)
+
+
+def test_what_is_stated_as_positive_is_compared_with_the_release() -> None:
+    for stated, labels, same in (
+        (True, NO_YES, True), ("yes", NO_YES, True), (1, FALSE_TRUE, True), (None, NO_YES, True), ("no", NO_YES, False),
+        (None, Labels(classes=("yes", "no")), False), ("other", NO_YES, False),
+        (None, Labels(task="regression", classes=()), True),
+    ):  # fmt: skip
+        assert is_positive(labels, stated) is same, (stated, labels)

@@ -11,6 +11,8 @@ from tierra.errors import Misconfigured, TierraError
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project
 from tierra.settings import Settings
+from tierra.steps.owners import check_owner
+from tierra.steps.sink_names import check_sink_names
 from tierra.store.opening import is_remote, open_remote
 from tierra.store.probing import probe_store
 from tierra.workspace import Workspace, open_workspace
@@ -37,6 +39,8 @@ def check_project(name: str) -> CheckedProject:
             case FileSource():
                 _find_file(source_name, source.path, project.folder, workspace.settings)
     _probe_buckets(workspace, project)
+    check_sink_names(workspace, project)
+    check_owner(workspace, project)
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
     warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]

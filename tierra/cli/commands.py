@@ -25,6 +25,10 @@ PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Publish and register nothing; say what would be.")]
 REASON = Annotated[str, typer.Option(help="Why; kept on the receipt and on the registered run.")]
 APPROVE = Annotated[bool, typer.Option("--approve", help="Promote what passes, where approval is asked for.")]
+REPLACE = Annotated[
+    bool, typer.Option("--replace-champion", help="Promote even where the champion cannot be compared.")
+]
+TAKE_OVER = Annotated[bool, typer.Option("--take-over", help="Take name and data set over from another project file.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -105,11 +109,14 @@ def train(
     dry_run: DRY_RUN = False,
     reason: REASON = "",
     approve: APPROVE = False,
+    replace_champion: REPLACE = False,
+    take_over: TAKE_OVER = False,
     as_json: JSON = False,
 ) -> None:
     """Train, judge and register a project's model."""
     with one_line_errors():
-        finish("train", run_flow("train", project, dry_run, reason, approve, quiet=as_json, started=STARTED), as_json)
+        words = (project, dry_run, reason, approve, replace_champion, take_over)
+        finish("train", run_flow("train", *words, quiet=as_json, started=STARTED), as_json)
 
 
 @app.command()

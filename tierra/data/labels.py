@@ -15,3 +15,11 @@ class Labels(BaseModel):
 
     task: Task = "binary"
     classes: tuple[str, ...] = ("0", "1")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its predictions."""
+        if self.task == "regression":
+            return ("prediction",)
+        several = tuple(f"probability_{name}" for name in self.classes)
+        return (*(several if self.task == "multiclass" else ("probability",)), "decision")

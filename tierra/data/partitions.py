@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from tierra.data.window import Window
+from tierra.data.window import Window, between, shift
 from tierra.errors import DataRejected, InvalidCall, SourceNotReady
 from tierra.store.spec import Ready, Score
 
@@ -43,18 +43,21 @@ def parse_partition(text: str) -> date:
 
 def today(now: datetime, timezone: str) -> date:
     """The date it is in the project's time zone."""
-    return now.astimezone(ZoneInfo(timezone)).date()
+    try:
+        return now.astimezone(ZoneInfo(timezone)).date()
+    except OverflowError:  # a clock at the very end of the calendar
+        return now.date()
 
 
 def due_window(score: Score, day: date) -> Window:
     """The days in [day - lookback, day + horizon]."""
-    return Window(day - timedelta(score.lookback), day + timedelta(score.horizon + 1))
+    return between(shift(day, -score.lookback), shift(day, score.horizon))
 
 
 def watch_window(score: Score, day: date) -> Window:
     """The days a run without a partition checks: those that are due, and earlier ones to compare."""
     due = due_window(score, day)
-    return Window(min(due.first, day - timedelta(score.watch)), due.end)
+    return Window(min(due.first, shift(day, -score.watch)), due.end)
 
 
 def find_work(
@@ -98,6 +101,8 @@ def next_step(work: Work, published: str | None, inputs: str) -> Literal["publis
 
 def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
     """Raise when a requested day is absent or not loaded yet."""
+    if day.year == date.max.year:
+        raise DataRejected("date-far", f"{project}: {day} is in the calendar's last year, the usual sign for no end")
     if not rows:
         raise DataRejected("partition-absent", f"{project}: the source has no rows of {day}")
     if rows < ready.min_rows:
@@ -106,4 +111,4 @@ def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
 
 def history_window(day: date, days: int) -> Window:
     """The days before a partition that `prepare` may read."""
-    return Window(day - timedelta(days), day)
+    return Window(shift(day, -days), day)

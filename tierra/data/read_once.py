@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -20,7 +20,7 @@ from tierra.data.frames import cast_table, plain_schema
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
-from tierra.data.window import Window
+from tierra.data.window import Window, between, shift
 from tierra.errors import TierraError
 
 # How many days beyond twice the history lie on disk at once; a long backfill is read in spans of that length.
@@ -111,8 +111,8 @@ def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
 
 def _join(earlier: Window, later: Window) -> Window | None:
     """Both as one; None when days lie between them."""
-    apart = later.first > earlier.last + timedelta(1)
-    return None if apart else Window(earlier.first, max(earlier.last, later.last) + timedelta(1))
+    apart = later.first > shift(earlier.last, 1)
+    return None if apart else between(earlier.first, max(earlier.last, later.last))
 
 
 class _KeptRows:

@@ -1,13 +1,11 @@
 """The row groups of a Parquet file that may have rows of a window, by the file's statistics."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from tierra.data.window import EVERYTHING, Window
-
-ONE_DAY = timedelta(days=1)
+from tierra.data.window import EVERYTHING, Window, shift
 
 
 def choose_groups(file: pq.ParquetFile, column: str | None, window: Window) -> list[int]:
@@ -27,9 +25,9 @@ def _may_hold(group: Any, column: str, window: Window) -> bool:
     if first is None or last is None:
         return True
     # In another time zone a time may fall on another day.
-    margin = ONE_DAY if isinstance(found.min, datetime) else timedelta()
-    late = window.start is not None and last + margin < window.start
-    early = window.end is not None and first - margin >= window.end
+    margin = 1 if isinstance(found.min, datetime) else 0
+    late = window.start is not None and last < shift(window.start, -margin)
+    early = window.end is not None and first >= shift(window.end, margin)
     return not (late or early)
 
 

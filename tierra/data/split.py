@@ -63,9 +63,13 @@ def split_rows(units: pd.Series, target: pd.Series, split: Split, labels: Labels
 
 def find_cuts(days: pd.Series, split: Split) -> Cuts:
     """Where to cut these days: back from the newest, at the stated dates, or at shares of the rows."""
-    end = days.max().date() + timedelta(1)
-    test = _first_day(split.test, end, days)
-    return Cuts(_first_day(split.validation, test, days), test, end)
+    try:
+        end = days.max().date() + timedelta(1)
+        test = _first_day(split.test, end, days)
+        return Cuts(_first_day(split.validation, test, days), test, end)
+    except (OverflowError, ValueError):  # ValueError: a year that no calendar of Python has
+        reach = f"from {str(days.min())[:10]} to {str(days.max())[:10]}"
+        raise DataRejected("date-far", f"split: the days reach {reach}, to an end of the calendar") from None
 
 
 def days_of(rows: pd.DataFrame, column: str | None) -> pd.Series:

@@ -8,21 +8,25 @@ import pandas as pd
 from tierra.data.code import ProjectCode, call_function
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
+from tierra.data.spellings import choose_positive, class_name, match_classes
 from tierra.errors import DataRejected, Misconfigured
 from tierra.spec import Task
 
 FEW_VALUES = 20
 MOST_CLASSES = 100
-YES = {"1", "1.0", "true", "yes", "y", "t"}
+SHOWN = 3
 
 
-def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[pd.Series, Labels]:
+def make_target(
+    recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, known: Labels | None = None
+) -> tuple[pd.Series, Labels]:
     """The target as numbers, NaN where there is no label yet, and its labels.
 
-    Classes become codes from 0 in the order of their names. Raises DataRejected.
+    Classes become codes from 0 in the order of their names; those of `known` labels, a
+    champion's, stay as they are however they are written today. Raises DataRejected.
     """
     values = _column(recipe, code, "target", recipe.target, rows)
-    task = recipe.task or infer_task(values)
+    task = known.task if known else recipe.task or infer_task(values)
     if task == "regression":
         numbers = _numbers(values, recipe.target)
         if numbers.nunique() < 2:
@@ -30,7 +34,9 @@ def make_target(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> tuple[
             raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {values_seen}")
         return numbers, Labels(task=task, classes=())
     texts = _texts(values)
-    classes = _classes(texts, values, task, recipe)
+    if known:
+        texts = _as_known(texts, known, recipe, rows)
+    classes = known.classes if known else _classes(texts, values, task, recipe)
     codes = texts.map({name: float(code) for code, name in enumerate(classes)})
     return codes.astype("float64"), Labels(task=task, classes=classes)
 
@@ -64,7 +70,8 @@ def _column(recipe: Recipe, code: ProjectCode, role: str, name: str, rows: pd.Da
         values = call_function(name, function, rows)
         if not isinstance(values, pd.Series | np.ndarray) or len(values) != len(rows):
             raise DataRejected("function-result", f"{name} returned no value for each of {len(rows):,} rows")
-        return pd.Series(np.asarray(values), index=rows.index)
+        # A column of pandas keeps its type: of its gaps numpy would make objects.
+        return values.set_axis(rows.index) if isinstance(values, pd.Series) else pd.Series(values, index=rows.index)
     if name not in rows.columns:
         available = ", ".join(rows.columns)
         missing = "target-missing" if role == "target" else "column-missing"
@@ -74,7 +81,8 @@ def _column(recipe: Recipe, code: ProjectCode, role: str, name: str, rows: pd.Da
 
 def _numbers(values: pd.Series, name: str, code: str = "target-not-numeric") -> pd.Series:
     try:
-        numbers = values.astype("float64")
+        present = values.where(values.notna(), np.nan) if values.dtype == object else values
+        numbers = present.astype("float64")
     except (TypeError, ValueError):
         shown = ", ".join(map(str, values.dropna().unique()[:3]))
         raise DataRejected(code, f"'{name}' holds {values.dtype}, such as {shown}, not numbers") from None
@@ -85,12 +93,31 @@ def _numbers(values: pd.Series, name: str, code: str = "target-not-numeric") -> 
 
 def _texts(values: pd.Series) -> pd.Series:
     """Class names: whole numbers without a decimal point, so that 1 and 1.0 are one class."""
-    names = {value: _name(value) for value in values.dropna().unique()}
+    names = {value: class_name(value) for value in values.dropna().unique()}
     return values.map(names).where(values.notna()).astype("str")
 
 
-def _name(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+def _as_known(texts: pd.Series, known: Labels, recipe: Recipe, rows: pd.DataFrame) -> pd.Series:
+    """Class names as the release has them. Raises DataRejected for a value that is none of its classes."""
+    names = texts.dropna().unique().tolist()
+    class_of = match_classes(names, known.classes)
+    if strange := [name for name in names if name not in class_of]:
+        found = texts[texts.isin(strange)]
+        values = ", ".join(map(repr, strange[:SHOWN])) + (", ..." if len(strange) > SHOWN else "")
+        raise DataRejected("target-values", f"target '{recipe.target}' holds {values} in {len(found):,} rows"
+                           f" ({_name_rows(recipe, rows.loc[found.index])}); the champion's classes are"
+                           f" {', '.join(known.classes)}")  # fmt: skip
+    if len(set(class_of.values())) < 2:
+        raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {names}")
+    return texts.map(class_of).astype("str")
+
+
+def _name_rows(recipe: Recipe, rows: pd.DataFrame) -> str:
+    """The first of these rows, by their keys where they have any."""
+    key = [name for name in recipe.key if name in rows]
+    first = rows.head(SHOWN)
+    each = [" ".join(map(str, row)) for row in first[key].itertuples(index=False)] if key else map(str, first.index)
+    return f"{' '.join(key) or 'row'} {', '.join(each)}" + (", ..." if len(rows) > SHOWN else "")
 
 
 def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) -> tuple[str, ...]:
@@ -114,10 +141,8 @@ def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) ->
 def _positive(names: list[str], recipe: Recipe) -> str:
     """The class to predict: the one stated, else one that means yes, else the last in order."""
     if recipe.positive is None:
-        return next((name for name in names if name.strip().lower() in YES), names[-1])
-    # A column of booleans with gaps is read as numbers.
-    candidates = [_name(recipe.positive), *([str(int(recipe.positive))] if isinstance(recipe.positive, bool) else [])]
-    if stated := next((name for name in candidates if name in names), None):
+        return choose_positive(names)
+    if stated := match_classes([class_name(recipe.positive)], tuple(names)).get(class_name(recipe.positive)):
         return stated
     raise Misconfigured("value-invalid", f"positive: {recipe.positive!r} is not a value of the target: {names}")
 

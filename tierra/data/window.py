@@ -36,4 +36,17 @@ EVERYTHING = Window()
 
 def single_day(day: date) -> Window:
     """One day."""
-    return Window(day, day + timedelta(1))
+    return between(day, day)
+
+
+def between(first: date, last: date) -> Window:
+    """Days from the first to the last. No day follows the calendar's last, so that end is open."""
+    return Window(first, shift(last, 1) if last < date.max else None)
+
+
+def shift(day: date, days: int) -> date:
+    """The day that many days later, or earlier: the calendar's own end where there is none."""
+    try:
+        return day + timedelta(days)
+    except OverflowError:
+        return date.max if days > 0 else date.min

@@ -14,7 +14,8 @@ import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from tierra.errors import Broken
+from tierra.errors import Broken, Misconfigured
+from tierra.journal import warn
 from tierra.model.artifact import ALLOWED_TYPES
 from tierra.model.release import Release, Version
 from tierra.model.tracking import RELEASE, MlflowClient, answering, find_aliased, open_client
@@ -117,6 +118,11 @@ class Recorder:
     def _experiment(self, project: str) -> str:
         found = self._client.get_experiment_by_name(project)
         location = (self._artifacts / project).as_uri() if self._artifacts else None
+        if found and found.lifecycle_stage == "deleted":
+            which = f"experiment '{project}' (number {found.experiment_id})"
+            raise Misconfigured("experiment-deleted", f"MLflow's {which} is deleted, and its name is taken")
+        if found and location and found.artifact_location != location:
+            warn(f"MLflow keeps the files of '{project}' in {found.artifact_location}, outside this home: it is a copy")
         return str(found.experiment_id if found else self._client.create_experiment(project, location))
 
     def _runs(self, release: Release) -> list[Any]:

@@ -9,7 +9,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tierra.steps import champion, compare, evaluate, features, fit, parts, publish, pull, register, validate, work
+    from tierra.steps import (
+        champion,
+        compare,
+        evaluate,
+        features,
+        fit,
+        owners,
+        parts,
+        publish,
+        pull,
+        register,
+        sink_names,
+        validate,
+        work,
+    )
 
 __all__ = [
     "champion",
@@ -17,10 +31,12 @@ __all__ = [
     "evaluate",
     "features",
     "fit",
+    "owners",
     "parts",
     "publish",
     "pull",
     "register",
+    "sink_names",
     "validate",
     "work",
 ]

@@ -7,7 +7,9 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from tierra.data.code import ProjectCode, load_code
+from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
+from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
 from tierra.journal import note
@@ -84,6 +86,27 @@ def has_same_features(workspace: Workspace, project: Project, champion: Champion
     """Whether today's code and recipe make the champion's features too."""
     today = load_code(project.folder, project.functions)
     return champion_recipe(workspace, champion) == project.recipe and today.files == champion.release.code
+
+
+def champion_labels(workspace: Workspace, project: Project) -> Labels | None:
+    """What the champion predicts, which a training goes on with; None before the first.
+
+    Raises Misconfigured when the project file was edited to predict something else.
+    """
+    champion = current_champion(workspace, project)
+    if champion is None:
+        return None
+    before, labels = champion_project(workspace, champion), champion.release.labels
+    edited = {
+        "target": before.target != project.target,
+        "task": project.task not in (None, labels.task),
+        "positive": before.positive != project.positive and not is_positive(labels, project.positive),
+    }
+    if changed := [name for name, is_changed in edited.items() if is_changed]:
+        predicts = " or ".join(labels.classes) or "a number"
+        raise Misconfigured("target-edited", f"{project.file}: {changed[0]} was edited: champion version"
+                            f" {champion.version} predicts {before.target}, {predicts}")  # fmt: skip
+    return labels
 
 
 def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: "pa.Table") -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """Measuring the best, the rule and the champion on the same rows, and judging."""
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -72,31 +72,39 @@ class Judged(Evaluated):
     approved_by: str = ""
 
 
-def evaluate_models(workspace: Workspace, project: Project, choice: Choice) -> Evaluated:
+def evaluate_models(
+    workspace: Workspace, project: Project, choice: Choice, replace_champion: bool = False
+) -> Evaluated:
     """Metrics of the best, the rule and the champion on the same test rows, with their intervals.
 
-    A champion of the same inputs is the best itself.
+    A champion of the same inputs is the best itself. One that cannot read today's tables stops the
+    training, unless it may be replaced without being compared. Raises DataRejected or Misconfigured.
     """
     champion = current_champion(workspace, project)
     same = champion and is_same_training(project, choice.parts.table.snapshots.digests, champion)
-    evaluated = measure_models(workspace, project, choice, None if same else champion)
+    evaluated = measure_models(workspace, project, choice, None if same else champion, replace=replace_champion)
     return evaluated.model_copy(update={"champion_number": champion.number if champion else 0})
 
 
 def measure_models(
-    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, explain: bool = True
+    workspace: Workspace,
+    project: Project,
+    choice: Choice,
+    champion: Champion | None,
+    explain: bool = True,
+    replace: bool = False,
 ) -> Evaluated:
     """The same beside a given champion; without `explain`, the features' importance is left out."""
     # The champion by what it is, not by where its files lie.
     serving = champion.release if champion else None
-    named = [project.gate.metric, project.metrics, project.slices, explain]
+    named = [project.gate.metric, project.metrics, project.slices, explain, replace]
     code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
     inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
     measured = remember(workspace.objects, __name__, inputs, Measured,
-                        lambda: _measure(workspace, project, choice, champion, explain))  # fmt: skip
+                        lambda: _measure(workspace, project, choice, champion, explain, replace))  # fmt: skip
     note(ModelsEvaluated(read_value(workspace.objects, measured.evaluations, Evaluations).models))
     if measured.warning:
-        warn(f"champion version {champion.version if champion else '?'} cannot read today's tables: {measured.warning}")
+        warn(measured.warning)
     scores = measured.scores.model_copy(update={"champion_version": champion.version if champion else None})
     return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations)
 
@@ -113,14 +121,23 @@ def read_evaluations(workspace: Workspace, champion: Champion) -> dict[str, Eval
 
 
 def _measure(
-    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, explain: bool
-) -> Measured:
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, explain: bool,
+    replace: bool,
+) -> Measured:  # fmt: skip
     parts, best = choice.parts, choice.best.candidate
     test, warning = read_part(workspace, parts, "test"), ""
     models = {best: (load_fitted(workspace, choice.best), test), "rule": (load_fitted(workspace, choice.rule), test)}
     if champion:
-        rows, warning = _as_champion_sees(workspace, project, choice, champion)
-        models |= {"champion": (workspace.champions.load(champion), rows)} if rows else {}
+        try:
+            rows = _as_champion_sees(workspace, project, choice, champion)
+            models["champion"] = (workspace.champions.load(champion), rows)
+        except (DataRejected, Misconfigured) as error:
+            if error.code == "code-differs":
+                raise
+            warning = f"champion version {champion.version} cannot read today's tables: {error.what}"
+            if not replace:
+                raise type(error)("champion-unread", warning) from None
+            warning += "; it is replaced without being compared, as this run was asked to"
     scorers = scorers_of(parts.labels, project.gate, project.metrics)
     slices = _columns_of_test(workspace, choice, project.slices) if project.slices else None
     compared = compare_models(best, models, project.gate.metric_name, scorers, slices, explain)
@@ -128,23 +145,17 @@ def _measure(
     return Measured(scores=compared.scores, evaluations=kept, warning=warning)
 
 
-def _as_champion_sees(
-    workspace: Workspace, project: Project, choice: Choice, champion: Champion
-) -> tuple[Examples | None, str]:
-    """The test rows in the champion's features; None, and why, when it cannot read today's tables any more."""
+def _as_champion_sees(workspace: Workspace, project: Project, choice: Choice, champion: Champion) -> Examples:
+    """The test rows in the champion's features. Raises when it cannot read today's tables any more."""
     parts, test = choice.parts, read_part(workspace, choice.parts, "test")
-    if champion.release.labels != parts.labels:
-        return None, f"it predicts {champion.release.labels.task}, {', '.join(champion.release.labels.classes)}"
-    try:
-        if has_same_features(workspace, project, champion):
-            return test, ""
-        joined = read_table(workspace.objects, parts.table.joined)
-        built = champion_features(workspace, project, champion, joined).iloc[rows_of(workspace, parts.test)]
-        return replace(test, table=built.reset_index(drop=True)), ""
-    except (DataRejected, Misconfigured) as error:
-        if error.code == "code-differs":
-            raise
-        return None, error.what
+    labels = champion.release.labels
+    if labels != parts.labels:
+        raise DataRejected("champion-unread", f"it predicts {labels.task}, {', '.join(labels.classes)}")
+    if has_same_features(workspace, project, champion):
+        return test
+    joined = read_table(workspace.objects, parts.table.joined)
+    built = champion_features(workspace, project, champion, joined).iloc[rows_of(workspace, parts.test)]
+    return dataclasses.replace(test, table=built.reset_index(drop=True))
 
 
 def _columns_of_test(workspace: Workspace, choice: Choice, columns: Sequence[str]) -> pd.DataFrame:

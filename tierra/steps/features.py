@@ -58,11 +58,15 @@ class JoinedPartition(BaseModel):
     joined: Joined
 
 
-def build_features(workspace: Workspace, project: Project, clean: CleanTables) -> FeatureTable:
-    """Join, prepare day by day, and make features and target of every row."""
+def build_features(
+    workspace: Workspace, project: Project, clean: CleanTables, known: Labels | None = None
+) -> FeatureTable:
+    """Join, prepare day by day, and make features and target of every row; the target in `known` labels."""
     code = load_code(project.folder, project.functions)
-    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files]
-    table = remember(workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean))
+    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files, known]
+    table = remember(
+        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known)
+    )
     note(TablesJoined(table.orphans))
     note(FeaturesBuilt(table.unlabelled))
     return table
@@ -79,14 +83,14 @@ def join_partition(
     return JoinedPartition(clean=clean, joined=joined)
 
 
-def _build(workspace: Workspace, project: Project, clean: CleanTables) -> FeatureTable:
+def _build(workspace: Workspace, project: Project, clean: CleanTables, known: Labels | None) -> FeatureTable:
     objects, recipe = workspace.objects, project.recipe
     code = load_code(project.folder, project.functions)
     tables = {name: read_table(objects, ref) for name, ref in clean.tables.items()}
     main, joiner = tables[project.main], Joiner(project.joins, tables)
     joined = gaps_to_float(joiner.join_checked(main))
     rows = to_frame(joined)
-    target, labels = make_target(recipe, code, rows)
+    target, labels = make_target(recipe, code, rows, known)
     check_row_wise(recipe, code, rows)
     beside = {TARGET: target, UNIT: unit_of(rows, recipe), ROW: range(len(rows))}
     features = build_training_features(recipe, code, rows)

@@ -17,6 +17,7 @@ from tierra.outcomes.scoring import PartitionScored, scored_from
 from tierra.project.project import Project
 from tierra.steps.champion import open_scorer
 from tierra.steps.features import JoinedPartition
+from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
 from tierra.store.memo import remember
 from tierra.store.predictions import Manifest, is_reusable, publish
@@ -81,6 +82,7 @@ def predict_partition(
 
 def publish_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """Make the predictions visible at once, with one put-if-absent of the manifest."""
+    claim_names(workspace, project)
     sink = workspace.sink(project)
     now = datetime.now().astimezone().isoformat(timespec="microseconds")
     manifest = ready.manifest.model_copy(update={"writer": work.name, "published_at": now})

@@ -1,7 +1,6 @@
 """Pulling sources into snapshots."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +10,7 @@ from tierra.data.partitions import Work, history_window
 from tierra.data.read_once import ReadOnce
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, columns_to_read, open_source
-from tierra.data.window import EVERYTHING, Window, single_day
+from tierra.data.window import EVERYTHING, Window, between, shift, single_day
 from tierra.errors import DataRejected
 from tierra.facts import SnapshotTaken
 from tierra.journal import note
@@ -67,7 +66,7 @@ def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> S
     """The first source, to pull each day of this work from: days that lie together are read once for all of them."""
     source = project.main_source
     days = [each.day for each in work if each.day]
-    windows = [Window(day - timedelta(source.history), day + timedelta(1)) for day in days]
+    windows = [between(shift(day, -source.history), day) for day in days]
     return ReadOnce(partial(open_source, project.main, source, project.folder, workspace.settings), source, windows)
 
 

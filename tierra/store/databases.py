@@ -70,7 +70,8 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> N
         with _driver_connection(connection) as driver:
             copy_in(driver, sql.Identifier(*_qualified_name(table)), [rows])
         return
-    connection.execute(table.insert(), rows.to_pylist())
+    keys = {column.name: column.key for column in table.c}
+    connection.execute(table.insert(), rows.rename_columns([keys[name] for name in rows.column_names]).to_pylist())
 
 
 def read_rows(connection: sa.Connection, table: sa.Table, part: int, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -81,14 +82,16 @@ def read_rows(connection: sa.Connection, table: sa.Table, part: int, schema: pa.
         from tierra.store.postgres import copy_out
 
         names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
-        query = sql.SQL("select {} from {} where {} = %s order by {}").format(
-            names, sql.Identifier(*_qualified_name(table)), sql.Identifier(PART), sql.Identifier(ROW)
+        query = sql.SQL("select {} from {} where {} = {} order by {}").format(
+            names, sql.Identifier(*_qualified_name(table)), sql.Identifier(PART), sql.Literal(part), sql.Identifier(ROW)
         )
         with _driver_connection(connection) as driver:
-            for rows in copy_out(driver, query, [part], _in_utc(schema)):
+            # No parameters: with them a % in a column's name would stand for one.
+            for rows in copy_out(driver, query, None, _in_utc(schema)):
                 yield rows.cast(schema)
         return
-    chosen = sa.select(*[table.c[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])
+    named = {column.name: column for column in table.c}
+    chosen = sa.select(*[named[name] for name in schema.names]).where(table.c[PART] == part).order_by(table.c[ROW])
     for rows in connection.execute(chosen).partitions(ROWS_A_BATCH):
         columns = zip(*rows, strict=True)
         arrays = [pa.array(list(values), field.type) for values, field in zip(columns, schema, strict=True)]

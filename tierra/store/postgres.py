@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
+from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, Unavailable
 
 BYTES_A_TABLE = 4 * 1024 * 1024
 ROWS_A_WRITE = 8_192
@@ -137,6 +137,8 @@ def _by_state(state: str, what: str) -> TierraError:
         return Unavailable("database-unavailable", what)
     if state.startswith("XX"):  # the server's own disk or files
         return Broken("store-failed", what)
+    if state in ("22021", "22P05"):  # a NUL, in no text of PostgreSQL
+        return DataRejected("sink-value", what)
     lasting = {
         "42501": "permission-denied",
         "42P01": "table-missing",

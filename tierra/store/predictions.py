@@ -131,7 +131,7 @@ def _verified(sink: Sink, partition: str, number: int, text: bytes) -> Manifest:
 
 def find_newest(sink: Sink, last: date) -> tuple[str, int] | None:
     """The newest published day and its generation: of the days up to `last`, and of all only where there is none."""
-    days = [(last - timedelta(back)).isoformat() for back in range(SEARCHED_DAYS)]
+    days = [date.fromordinal(max(last.toordinal() - back, 1)).isoformat() for back in range(SEARCHED_DAYS)]
     return max((generations(sink, days) or generations(sink)).items(), default=None)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
+from tierra.store.column_names import check_columns
 from tierra.store.databases import explain, lock, now, open_engine, read_only
 from tierra.store.part_names import Part
 from tierra.store.refs import TableRef
@@ -162,6 +163,7 @@ class TableSink:
 
     def check(self, schema: pa.Schema | None = None) -> list[sa.Table]:
         """The tables still to be created. Raises Misconfigured when one differs, naming each difference."""
+        check_columns(schema.names if schema else (), self._engine.dialect.name, f"{self.where}.{self.dataset}")
         with self._transaction(writing=False) as connection:
             return find_missing(self._needed(schema), connection, self.where)
 
@@ -195,6 +197,7 @@ class TableSink:
         known = (self._tables.parts.fullname, schema)
         if known in _seen(connection):
             return
+        check_columns(schema.names if schema else (), connection.dialect.name, f"{self.where}.{self.dataset}")
         if find_missing(self._needed(schema), connection, self.where):
             self._create_tables(connection, self._needed(schema), with_view=schema is not None)
         else:
@@ -220,7 +223,7 @@ class TableSink:
         quoted = connection.dialect.identifier_preparer.format_table(
             sa.Table(name, sa.MetaData(), schema=self._tables.schema)
         )
-        select = str(self._tables.current(table).compile(connection)).replace("%%", "%")
+        select = str(self._tables.current(table).compile(connection))
         connection.exec_driver_sql(f"create view {quoted} as {select}")
 
     def _touch(self, ref: TableRef) -> TableRef:

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from tierra.errors import Misconfigured
@@ -100,13 +101,14 @@ class SinkTables:
         return self._predictions[schema]
 
     def _describe(self, schema: pa.Schema) -> sa.Table:
-        if taken := [name for name in schema.names if name in RESERVED_COLUMNS]:
-            raise Misconfigured("sink-columns", f"{self.dataset}: the column name '{taken[0]}' is reserved by the sink")
         ours = [
             sa.Column(PART, sa.BigInteger, sa.ForeignKey(self.parts.c.id), nullable=False),
             sa.Column(ROW, sa.BigInteger, nullable=False),
         ]
-        theirs = [sa.Column(field.name, sql_type(field.type)) for field in schema]
+        # Keys of our own: SQLAlchemy makes the names of parameters from them, which may not hold every letter.
+        # Always quoted: a bare TRUE is a value.
+        names = [quoted_name(field.name, quote=True) for field in schema]
+        theirs = [sa.Column(name, sql_type(schema.field(at).type), key=f"c{at}") for at, name in enumerate(names)]
         index = sa.Index(f"{self.dataset}_by_part", PART, ROW)
         return sa.Table(self.dataset, sa.MetaData(schema=self.schema), *ours, *theirs, index)
 
