@@ -14,7 +14,7 @@ the highest generation and verify it. docs/exactly-once.md has the promises.
 import json
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import uuid4
 
