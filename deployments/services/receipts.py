@@ -12,7 +12,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -33,11 +33,11 @@ class Pages(SimpleHTTPRequestHandler):
     server_version, sys_version = "tierra", ""
     timeout = 30  # a client that says nothing holds its thread no longer
 
-    def __init__(self, *arguments: object, folder: Path, names: frozenset[str]) -> None:
+    def __init__(self, *arguments: Any, folder: Path, names: frozenset[str]) -> None:
         self.folder, self.names = folder.resolve(), names
-        super().__init__(*arguments, directory=str(self.folder))  # type: ignore[arg-type]
+        super().__init__(*arguments, directory=str(self.folder))
 
-    def send_head(self) -> io.BytesIO | None:  # type: ignore[override]  # what GET and HEAD share
+    def send_head(self) -> io.BytesIO | None:  # what GET and HEAD share
         """Answer with a page, with the list of projects, or with an error."""
         if _host(self.headers.get("Host", "")) not in self.names:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "Not a name of this server")
