@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import cast_table, plain_schema
+from tierra.data.frames import conform
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
@@ -92,7 +92,7 @@ class ReadOnce:
 
     def _plain(self, columns: list[str], span: Window) -> Iterator[pa.Table]:
         for batch in self._reader.batches(columns, span):
-            table = cast_table(batch, plain_schema(batch.schema, self._source.types, self.where), self.where)
+            table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
                 yield table
 

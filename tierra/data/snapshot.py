@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tierra.data.frames import cast_table, plain_schema
+from tierra.data.frames import conform
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
@@ -53,9 +53,9 @@ def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str]
     """The spool with every batch in it. Raises DataRejected when there are no rows, or rows without a key."""
     gaps = dict.fromkeys(source.key, 0)
     for batch in reader.batches(columns, window):
-        table = cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
-        gaps = {name: count + _gaps(table.column(name)) for name, count in gaps.items()}
-        spool.add(table if source.key else _without_signed_zeros(table))
+        table = conform(batch, source.types, reader.where, source.key)
+        gaps = {name: count + table.column(name).null_count for name, count in gaps.items()}
+        spool.add(table)
         advance(spool.rows, None, "rows")
     if not spool.rows:
         raise DataRejected("source-empty", f"{reader.where}: no rows{_describe_window(window)}")
@@ -63,18 +63,6 @@ def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str]
         if rows:
             raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
     return spool
-
-
-def _gaps(column: pa.ChunkedArray) -> int:
-    """Nulls and NaN, which cannot be a key either."""
-    floats = pa.types.is_floating(column.type)
-    return column.null_count + (pc.sum(pc.is_nan(column)).as_py() or 0 if floats else 0)
-
-
-def _without_signed_zeros(table: pa.Table) -> pa.Table:
-    """Minus zero becomes zero: a sort takes the two as equal, and their order would depend on the source's."""
-    columns = [pc.add(each, 0.0) if pa.types.is_floating(each.type) else each for each in table.columns]
-    return pa.table(columns, schema=table.schema)
 
 
 def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Schema:

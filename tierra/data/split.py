@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tierra.data.columns import require_columns
+from tierra.data.frames import text_of
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.data.snapshot import ROW_NUMBER
@@ -43,7 +44,7 @@ def unit_of(rows: pd.DataFrame, recipe: Recipe) -> pd.Series:
     content = rows.drop(columns=[name for name in (*recipe.key, ROW_NUMBER) if name in rows])
     whole = pd.util.hash_pandas_object(content, index=False)
     if recipe.unit:  # a row of no group is a group of its own
-        group = pd.util.hash_pandas_object(rows[recipe.unit].astype("str"), index=False)
+        group = pd.util.hash_pandas_object(text_of(rows[recipe.unit]), index=False)
         whole = group.where(rows[recipe.unit].notna(), whole)
     return pd.Series(whole.to_numpy("uint64").view("int64"), index=rows.index)
 

@@ -1,6 +1,6 @@
 """Pulling sources into snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +10,7 @@ from tierra.data.partitions import Work, history_window
 from tierra.data.read_once import ReadOnce
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, columns_to_read, open_source
+from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window, between, shift, single_day
 from tierra.errors import DataRejected
 from tierra.facts import SnapshotTaken
@@ -73,9 +74,9 @@ def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> S
 def pull_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
     """A partition's rows without what is known later, and its history."""
     day, source = work.day, project.main_source
-    known = [name for name in columns_to_read(source, reader) if name not in project.withheld]
-    types = {name: kind for name, kind in source.types.items() if name in known}
-    bare = source.model_copy(update={"columns": tuple(known), "known_later": (), "types": types})
+    bare = _without_later(source, project.withheld)
+    known = [name for name in columns_to_read(bare, reader) if name not in project.withheld]
+    bare = bare.model_copy(update={"columns": tuple(known)})
     rows = take_snapshot(workspace.objects, bare, reader, single_day(day) if day else EVERYTHING)
     pulled = PartitionRows(partition=work.partition, rows=rows)
     if not (day and source.history):
@@ -87,6 +88,13 @@ def pull_partition(workspace: Workspace, project: Project, reader: SourceReader,
             raise
         return pulled
     return pulled.model_copy(update={"history": history})
+
+
+def _without_later(source: Source, withheld: Collection[str]) -> Source:
+    """The source without what is not known when scoring, which a night's table may not even have."""
+    columns = tuple(name for name in source.columns if name not in withheld)
+    types = {name: kind for name, kind in source.types.items() if name not in withheld}
+    return source.model_copy(update={"columns": columns, "types": types, "known_later": ()})
 
 
 def _snapshot(workspace: Workspace, project: Project, name: str, window: Window) -> TableRef:
