@@ -95,7 +95,11 @@ def other_values(drawn: Drawn, before: dict[str, float]) -> str:
         assert end.code == "column-type" or end.code == "function-failed", f"{form}, {change.__name__}: {end}"
         return f"{change.__name__}: refused, {end.code}"
     after = drawn.published()
-    moved = {key: (before[key], after.get(key)) for key in drawn.keys(kept) if before[key] != after.get(key)}
+    moved = {
+        key: (before.get(key), after.get(key))
+        for key in drawn.keys(kept)
+        if not np.isclose(before.get(key, np.nan), after.get(key, np.nan), rtol=1e-12, atol=0)
+    }
     assert not moved, f"{form}, {change.__name__}: {moved}"
     return f"{change.__name__}, {form}"
 
