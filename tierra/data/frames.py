@@ -48,7 +48,8 @@ def _conform(
     if kind is None:
         raise DataRejected("column-type", f"{where}: column '{name}' is {values.type}, which is not supported")
     try:
-        return cast_column(values, kind, zone)
+        # Instants stay in the zone that their reader, who knows the project's, gave them.
+        return cast_column(values, kind, getattr(values.type, "tz", None) or zone)
     except NotExact as error:
         now = kind_of(values.type) or values.type
         raise DataRejected(

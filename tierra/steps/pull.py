@@ -68,7 +68,11 @@ def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> S
     source = project.main_source
     days = [each.day for each in work if each.day]
     windows = [between(shift(day, -source.history), day) for day in days]
-    return ReadOnce(partial(open_source, project.main, source, project.folder, workspace.settings), source, windows)
+    return ReadOnce(
+        partial(open_source, project.main, source, project.folder, workspace.settings, project.schedule.timezone),
+        source,
+        windows,
+    )
 
 
 def pull_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
@@ -99,7 +103,7 @@ def _without_later(source: Source, withheld: Collection[str]) -> Source:
 
 def _snapshot(workspace: Workspace, project: Project, name: str, window: Window) -> TableRef:
     source = project.sources[name]
-    reader = open_source(name, source, project.folder, workspace.settings)
+    reader = open_source(name, source, project.folder, workspace.settings, project.schedule.timezone)
     ref = take_snapshot(workspace.objects, source, reader, window)
     note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref

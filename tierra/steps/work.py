@@ -32,7 +32,9 @@ def find_work(workspace: Workspace, project: Project, partition: str | None, res
     if not project.main_source.partition_by:
         return [Work(ALL, generations(sink, [ALL]).get(ALL, 0), rescore=rescore)]
     today = partitions.today(workspace.settings.now(), project.schedule.timezone)
-    source = open_source(project.main, project.main_source, project.folder, workspace.settings)
+    source = open_source(
+        project.main, project.main_source, project.folder, workspace.settings, project.schedule.timezone
+    )
     if not partition:
         days = source.days(partitions.watch_window(project.score, today))
         published = generations(sink, [day.isoformat() for day in days])
