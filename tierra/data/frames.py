@@ -4,6 +4,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.types as t
 
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.spec import ColumnType
 from tierra.errors import DataRejected, first_line
 
@@ -88,5 +89,6 @@ def _float_if_gaps(table: pa.Table, field: pa.Field) -> pa.Field:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A pandas frame; dates as datetime64, gaps as NaN."""
-    return table.to_pandas(date_as_object=False)
+    """A pandas frame of the data, without row numbers; dates as datetime64, gaps as NaN."""
+    data = table.drop_columns([ROW_NUMBER]) if ROW_NUMBER in table.column_names else table
+    return data.to_pandas(date_as_object=False)
