@@ -4,12 +4,12 @@ It is no column of the data: `to_frame` leaves it out, and so do profiles, quara
 """
 
 from collections.abc import Iterable
-from typing import Final
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING, Final
 
 from tierra.data.spec import FileSource, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # In tables of ours, and in predictions.
 ROW_NUMBER: Final = "row_number__"
@@ -43,8 +43,11 @@ class RowNumbers:
         self._spans = iter(spans)
         self._left = range(0)
 
-    def add_to(self, rows: pa.Table) -> pa.Table:
+    def add_to(self, rows: "pa.Table") -> "pa.Table":
         """The next rows, with their numbers as the last column."""
+        import numpy as np
+        import pyarrow as pa
+
         wanted, taken = rows.num_rows, [np.empty(0, np.int64)]
         while wanted:
             self._left = self._left or next(self._spans)
