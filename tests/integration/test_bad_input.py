@@ -123,15 +123,15 @@ MISTAKES = [
              spec=expecting("expect_column_values_to_be_in_set", column="zone")),
     on_check("expectation-invalid", "table-quarantined", "use stop or warn",
              spec=expecting("expect_table_row_count_to_be_between", on_fail="quarantine")),
-    on_check("columns-conflict", "kept-target", "score.keep: 'tipped' is the target",
+    on_check("columns-conflict", "kept-target", "score.keep: 'tipped' cannot be kept: it is the target",
              spec=ride_spec(score={"keep": ["zone", "tipped"]})),
-    on_check("columns-conflict", "kept-known-later", "'km' is known later", spec=ride_spec(
+    on_check("columns-conflict", "kept-known-later", "'km' cannot be kept: it is known later", spec=ride_spec(
         sources=ride_source(known_later=["km"]), score={"keep": ["km"]})),
-    on_check("columns-conflict", "kept-weight", "'rain' is the weight", spec=ride_spec(
+    on_check("columns-conflict", "kept-weight", "'rain' cannot be kept: it is the weight", spec=ride_spec(
         weight="rain", score={"keep": ["rain"]})),
-    on_check("columns-conflict", "kept-key", "'ride_id' is published already", spec=ride_spec(
+    on_check("columns-conflict", "kept-key", "'ride_id' cannot be kept: it is published already", spec=ride_spec(
         score={"keep": "ride_id"})),
-    on_check("columns-conflict", "kept-number", "'row_number' is published already", spec=ride_spec(
+    on_check("columns-conflict", "kept-number", "'row_number' cannot be kept: it is published already", spec=ride_spec(
         sources=ride_source(key=None), score={"keep": "row_number"})),
     on_check("columns-conflict", "kept-twice", "'km' is named twice", spec=ride_spec(score={"keep": ["km", "km"]})),
     on_check("columns-conflict", "kept-and-published", "kept column 'decision'", spec=ride_spec(

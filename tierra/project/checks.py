@@ -91,14 +91,14 @@ def _check_free(names: tuple[str, ...], what: str, published: str, refuse: Refus
 def _check_kept(project: ProjectFile, refuse: Refuse) -> None:
     source, kept = project.main_source, project.score.keep
     taken = {
-        **dict.fromkeys(source.known_later, "is known later, and not read when scoring"),
-        project.target: "is the target, and not read when scoring",
-        **({project.weight: "is the weight, and not read when scoring"} if project.weight else {}),
-        **dict.fromkeys(published_key(source), "is published already"),
+        **dict.fromkeys(source.known_later, "known later, and not read when scoring"),
+        project.target: "the target, and not read when scoring",
+        **({project.weight: "the weight, and not read when scoring"} if project.weight else {}),
+        **dict.fromkeys(published_key(source), "published already"),
     }
     for name in kept:
         if name in taken:
-            refuse("columns-conflict", f"'{name}' {taken[name]}", "score", "keep")
+            refuse("columns-conflict", f"'{name}' cannot be kept: it is {taken[name]}", "score", "keep")
         if kept.count(name) > 1:
             refuse("columns-conflict", f"'{name}' is named twice", "score", "keep")
         if source.columns and name not in source.columns:
