@@ -16,7 +16,6 @@ from tierra.data.columns import require_columns
 from tierra.data.frames import text_of
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
-from tierra.data.snapshot import ROW_NUMBER
 from tierra.data.spec import PARTS, Split
 from tierra.errors import DataRejected
 
@@ -41,7 +40,7 @@ def unit_of(rows: pd.DataFrame, recipe: Recipe) -> pd.Series:
     if recipe.unit is None:
         return days_of(rows, recipe.dates)
     require_columns("split", [recipe.unit] if recipe.unit else [], rows)
-    content = rows.drop(columns=[name for name in (*recipe.key, ROW_NUMBER) if name in rows])
+    content = rows.drop(columns=[name for name in recipe.key if name in rows])
     whole = pd.util.hash_pandas_object(content, index=False)
     if recipe.unit:  # a row of no group is a group of its own
         group = pd.util.hash_pandas_object(text_of(rows[recipe.unit]), index=False)

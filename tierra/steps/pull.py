@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.code import load_code
 from tierra.data.partitions import Work, history_window
 from tierra.data.read_once import ReadOnce
+from tierra.data.row_numbers import describe_unjoinable
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, columns_to_read, open_source
 from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window, between, shift, single_day
 from tierra.errors import DataRejected
 from tierra.facts import SnapshotTaken
-from tierra.journal import note
+from tierra.journal import note, warn
 from tierra.project.project import Project
 from tierra.store.refs import TableRef
 from tierra.workspace import Workspace
@@ -52,6 +53,8 @@ def open_project(workspace: Workspace, name: str) -> Project:
 
 def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     """Every source in full; the first up to `until`."""
+    if warning := describe_unjoinable(project.main, project.main_source):
+        warn(warning)
     windows = {project.main: project.training_window}
     read = {name: _snapshot(workspace, project, name, windows.get(name, EVERYTHING)) for name in project.sources}
     return Snapshots(tables=read)
@@ -81,7 +84,8 @@ def pull_partition(workspace: Workspace, project: Project, reader: SourceReader,
     bare = _without_later(source, project.withheld)
     known = [name for name in columns_to_read(bare, reader) if name not in project.withheld]
     bare = bare.model_copy(update={"columns": tuple(known)})
-    rows = take_snapshot(workspace.objects, bare, reader, single_day(day) if day else EVERYTHING)
+    window = single_day(day) if day else EVERYTHING
+    rows = take_snapshot(workspace.objects, bare, reader, window, numbered=True)
     pulled = PartitionRows(partition=work.partition, rows=rows)
     if not (day and source.history):
         return pulled
@@ -104,6 +108,6 @@ def _without_later(source: Source, withheld: Collection[str]) -> Source:
 def _snapshot(workspace: Workspace, project: Project, name: str, window: Window) -> TableRef:
     source = project.sources[name]
     reader = open_source(name, source, project.folder, workspace.settings, project.schedule.timezone)
-    ref = take_snapshot(workspace.objects, source, reader, window)
+    ref = take_snapshot(workspace.objects, source, reader, window, numbered=name == project.main)
     note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref
