@@ -37,6 +37,7 @@ DAYS = {
     TIMESTAMP_WITH_ZONE: sql.SQL("{}::date"),
     TEXT: sql.SQL("left({}, 10)::date"),
 }
+NO_DAY, NO_DAY_IN_TEXT = sql.SQL("{0} is null"), sql.SQL("{0} is null or {0} !~ '^\\d{{4}}-\\d{{2}}-\\d{{2}}'")
 # And whether the type is a kind of text.
 NAMES = "select oid, format_type(oid, null), typtype = 'e' or typname = 'citext' from pg_type where oid = any(%s)"
 NUMBERED = re.compile(r"^In CSV column #(\d+): (?:Row #\d+: )?(?:CSV )?")
@@ -84,6 +85,15 @@ class PostgresReader:
             except psycopg.DataError as error:
                 message = error.diag.message_primary or error
                 raise DataRejected("column-type", f"{self.where}: '{name}' is not a date: {message}") from None
+
+    def dayless(self) -> int:
+        """Rows whose day is empty, or a text that is no date: they are in no partition."""
+        name = sql.Identifier(str(self._source.partition_by))
+        with self._session() as session:
+            is_text = self._kind_of_day(self._described(session)) == TEXT
+            no_day = (NO_DAY_IN_TEXT if is_text else NO_DAY).format(name)
+            query = sql.SQL("select count(*) from {} where {}").format(self._relation, no_day)
+            return int((session.execute(query).fetchone() or (0,))[0])
 
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Always: by the catalogue."""
