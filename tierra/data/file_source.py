@@ -79,6 +79,11 @@ class FileReader:
                     counted[pair["values"]] += pair["counts"]
         return dict(sorted(counted.items()))
 
+    def dayless(self) -> int:
+        """Rows without a day, which are in no partition."""
+        batches = self.batches([str(self._source.partition_by)], EVERYTHING)
+        return sum(self._dates(table).null_count for table in batches)
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Always: of Parquet by its schema, of CSV by the file's start."""
         return True

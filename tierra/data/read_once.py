@@ -59,6 +59,15 @@ class ReadOnce:
         """Rows of each day in the window."""
         return self._reader.days(window)
 
+    def dayless(self) -> int:
+        """Rows without a day."""
+        return self._reader.dayless()
+
+    def forget(self) -> None:
+        """Read what is asked for next from the source again."""
+        with self._lock:
+            self._kept = None
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever the rows."""
         return self._reader.has_fixed_types(columns)
