@@ -298,9 +298,8 @@ def constant(night: Night, random: np.random.Generator) -> tuple[Night, set[int]
 
 
 def alone(night: Night, random: np.random.Generator) -> tuple[Night, set[int]]:
-    """A source that holds some of the night's rows and nothing else."""
-    places = sorted(int(place) for place in random.choice(night.night(), 3, replace=False))
-    return night.with_rows(places), set(places)
+    """A source that holds the night's rows and nothing else."""
+    return night.with_rows(night.night()), set(night.night())
 
 
 OTHER: tuple[Callable[[Night, np.random.Generator], tuple[Night, set[int]]], ...] = (
