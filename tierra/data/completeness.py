@@ -97,11 +97,12 @@ class Look:
         return self.today > shift(day, USUAL_LAG if self.lag is None else self.lag)
 
     def is_usual(self, day: date) -> bool:
-        """Whether the source has rows of most other days of its weekday."""
-        among, had = self._weekdays.get(day.weekday(), (0, 0))
-        if day in self._span:
-            among, had = among - 1, had - (day in self.present)
-        return 2 * had > among
+        """Whether, in the weeks around a day, the source has rows of most days of its weekday, or of most days."""
+        first, last = max(min(self.days), shift(day, -RHYTHM_DAYS)), min(max(self.days), shift(day, RHYTHM_DAYS))
+        around = [other for other in _Span(first, last) if other != day]
+        alike = [other for other in around if other.weekday() == day.weekday()]
+        among = alike if len(alike) > 1 else around
+        return 2 * sum(other in self.present for other in among) > len(among) > 1
 
     def is_left_out(self, day: date) -> bool:
         """Whether an unpublished day lies after a published one, not only because an older day was added by hand."""
@@ -112,20 +113,6 @@ class Look:
         first, second = self.published[before].first, self.published[after].first if after else None
         return not (first and second) or first <= second
 
-    @cached_property
-    def _span(self) -> "_Span":
-        inside = sorted(self.days)
-        return _Span(inside[0], inside[-1]) if inside else _Span(date.max, date.min)
-
-    @cached_property
-    def _weekdays(self) -> dict[int, tuple[int, int]]:
-        """For each weekday how many there are from the first day to the newest, and how many of them have rows."""
-        counted: dict[int, tuple[int, int]] = {}
-        for day in self._span:
-            among, had = counted.get(day.weekday(), (0, 0))
-            counted[day.weekday()] = (among + 1, had + (day in self.present))
-        return counted
-
 
 @dataclass(frozen=True)
 class _Span:
@@ -133,9 +120,6 @@ class _Span:
 
     first: date
     last: date
-
-    def __contains__(self, day: date) -> bool:
-        return self.first <= day <= self.last
 
     def __iter__(self) -> Iterator[date]:
         return map(date.fromordinal, range(self.first.toordinal(), self.last.toordinal() + 1))
@@ -167,18 +151,17 @@ def find_missing(look: Look) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
 
 
-def find_vanished(day: date, rows: int, published: PublishedDay | None) -> Iterator[Finding]:
-    """A published day that has fewer rows at the source than it had."""
-    if published and rows < published.rows:
-        yield Finding(kind="vanished", partition=day.isoformat(), rows=rows, expected=published.rows)
+def find_vanished(day: date, rows: int, published: int) -> Iterator[Finding]:
+    """A day that has fewer rows at the source than were published of it."""
+    if rows < published:
+        yield Finding(kind="vanished", partition=day.isoformat(), rows=rows, expected=published)
 
 
 def _silence(look: Look) -> Iterator[Finding]:
     """A source without a new day. It is stalled when a schedule expects days and none of those due is there."""
     newest = look.newest
     coming = _Span(shift(newest, 1), look.due.last if look.due.end else look.today) if newest else ()
-    overdue = [day for day in coming if look.has_passed(day) and look.is_usual(day)]
-    if look.days and not overdue:
+    if look.days and not any(look.has_passed(day) and look.is_usual(day) for day in coming):
         return
     is_stalled = look.is_scheduled and not any(look.due.first <= day <= look.due.last for day in look.ready)
     named = newest.isoformat() if newest else ""
@@ -190,7 +173,7 @@ def _silence(look: Look) -> Iterator[Finding]:
 def _vanished(look: Look) -> Iterator[Finding]:
     for day, published in look.published.items():
         if look.watch.first <= day <= look.watch.last:
-            yield from find_vanished(day, look.days.get(day, 0), published)
+            yield from find_vanished(day, look.days.get(day, 0), published.rows)
 
 
 def _late(look: Look) -> Iterator[Finding]:
@@ -222,13 +205,13 @@ def _dayless(look: Look) -> Iterator[Finding]:
         yield Finding(kind="dayless", rows=look.dayless)
 
 
-def describe(project: str, findings: Sequence[Finding]) -> list[str]:
-    """A line for each kind of what is missing, with what to do about it."""
-    return [_line(project, kind, list(alike)) for kind, alike in groupby(findings, lambda each: each.kind)]
+def describe(project: str, findings: Sequence[Finding], named: int = NAMED) -> list[str]:
+    """A line for each kind of what is missing, with what to do about it; `named` days are named in each."""
+    return [_line(project, kind, list(alike), named) for kind, alike in groupby(findings, lambda each: each.kind)]
 
 
-def _line(project: str, kind: Kind, found: list[Finding]) -> str:
-    first, days = found[0], _named(each.partition for each in found)
+def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
+    first, days = found[0], _named((each.partition for each in found), named)
     match kind:
         case "stalled" | "silent":
             if not first.partition:
@@ -236,7 +219,7 @@ def _line(project: str, kind: Kind, found: list[Finding]) -> str:
             due = ", and none of the days that are due" if kind == "stalled" else ""
             return f"the source has no new day since {first.partition}, {_days(first.days)} ago{due}"
         case "vanished":
-            lost = _named(f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found)
+            lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
             return f"rows that were published are gone at the source: {lost}; what was published stays"
         case "late":
             command = f"tierra score {project} --partition {first.partition}"
@@ -244,7 +227,7 @@ def _line(project: str, kind: Kind, found: list[Finding]) -> str:
         case "missing":
             return f"the source has no rows of {_count(found)} between others: {days}"
         case "unready":
-            rows = _named(f"{each.partition} ({each.rows:,} rows)" for each in found)
+            rows = _named((f"{each.partition} ({each.rows:,} rows)" for each in found), named)
             return f"{_count(found)} not loaded whole, ready from {first.expected:,} rows: {rows}"
         case "dayless":
             return f"{first.rows:,} {'row has' if first.rows == 1 else 'rows have'} no day and are in no partition"
@@ -258,6 +241,6 @@ def _days(count: int) -> str:
     return "1 day" if count == 1 else f"{count:,} days"
 
 
-def _named(texts: Iterator[str]) -> str:
+def _named(texts: Iterator[str], most: int) -> str:
     listed = list(texts)
-    return ", ".join(listed[:NAMED]) + (f" and {len(listed) - NAMED:,} more" if len(listed) > NAMED else "")
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most:,} more" if len(listed) > most else "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
@@ -77,7 +77,7 @@ def _find_day(project: Project, sink: Sink, source: SourceReader, today: date, d
     if not rows:
         check_lost(project.name, work, rows)
     partitions.check_ready(project.name, day, rows, project.score.ready)
-    lost = find_vanished(day, rows, _published_day(sink, manifest))
+    lost = find_vanished(day, rows, manifest.rows_in if manifest else 0)
     return Found([work], Completeness(findings=(*lost, *_dayless(source))))
 
 
@@ -122,20 +122,19 @@ def _published_days(
     known = {date.fromisoformat(name): manifests.get(name) for name in numbers}
     others = set(watched) - set(known)
     beside = {day for day in known if others & {shift(day, -1), shift(day, 1)}}
-    return {day: _published_day(sink, manifest, day in beside) for day, manifest in known.items()}
+    return {day: _published_day(manifest, sink if day in beside else None, day) for day, manifest in known.items()}
 
 
-def _published_day(sink: Sink, manifest: Manifest | None, with_first: bool = False) -> PublishedDay:
-    if manifest is None:
-        return PublishedDay(0)
-    first = _first(sink, manifest) if manifest.generation > 1 and with_first else manifest
-    is_known = first and first.generation == 1 and first.published_at
-    return PublishedDay(manifest.rows_in, datetime.fromisoformat(first.published_at) if first and is_known else None)
+def _published_day(manifest: Manifest | None, sink: Sink | None, day: date) -> PublishedDay:
+    """What was published of a day; with a sink, its first generation is looked up where this is a later one."""
+    first = manifest if manifest and manifest.generation == 1 else _first(sink, day) if sink else None
+    at = datetime.fromisoformat(first.published_at).astimezone(UTC) if first and first.published_at else None
+    return PublishedDay(manifest.rows_in if manifest else 0, at)
 
 
-def _first(sink: Sink, manifest: Manifest) -> Manifest | None:
+def _first(sink: Sink, day: date) -> Manifest | None:
     try:
-        return read_manifest(sink, manifest.partition, 1)
+        return read_manifest(sink, day.isoformat(), 1)
     except TierraError:  # it is not this run's to judge
         return None
 
@@ -150,11 +149,8 @@ def _published_before(
     found = find_newest(sink, shift(first, -1))
     if not found or date.fromisoformat(found[0]) >= first:
         return {}
-    try:
-        manifest = read_manifest(sink, *found)
-    except TierraError:  # it is not this run's to judge
-        manifest = None
-    return {date.fromisoformat(found[0]): _published_day(sink, manifest, with_first=True)}
+    day = date.fromisoformat(found[0])
+    return {day: _published_day(None, sink, day)}
 
 
 def find_changed(
