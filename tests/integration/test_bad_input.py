@@ -337,7 +337,7 @@ AT_NIGHT = [
              table=lambda: rides().assign(km=-1.0)),
     on_score("column-missing", "dropped-at-the-source", "'ride_id'",
              table=lambda: rides().drop(columns="ride_id")),
-    on_score("function-failed", "feature-column-gone", "2024-04-28", "features:build", "'rain'",
+    on_score("column-missing", "feature-column-gone", "2024-04-28", "source rides (rides.csv)", "'rain'",
              table=lambda: rides().drop(columns="rain")),
     on_score("source-not-ready", "20-rows", "2024-04-28", "20 rows", "500",
              spec=GOOD | {"score": {"ready": {"min_rows": 500}}}),
