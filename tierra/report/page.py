@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from tierra import __version__
-from tierra.errors import Misconfigured
-from tierra.facts import ApprovalGiven, RequestNoted
+from tierra.errors import Misconfigured, TierraError
+from tierra.facts import ApprovalGiven, PartitionPublished, RequestNoted
 from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
@@ -83,7 +83,7 @@ def _values(project: Project | None, run: FinishedRun, record: Run) -> dict[str,
         "mood": record.mood,
         "sentence": outcome.sentence,
         "error": outcome.error,
-        "request": _request(journal),
+        "request": [*_published_before(run), *_request(journal)],
         "retries": describe_retries(journal.retries) if journal.retries else "",
         "attempt": journal.attempt,
         "quarantined": record.quarantined,
@@ -102,6 +102,14 @@ def _sections(project: Project | None, run: FinishedRun) -> list[Section]:
     digests = dict(report.digests(run.outcome))
     listed = [*report.sections(run), *data_sections(run.journal, project), *run_sections(run.journal, digests)]
     return [each for each in listed if each.shows]
+
+
+def _published_before(run: FinishedRun) -> list[tuple[str, str]]:
+    """What was published before an error ended the run; an outcome that is a value lists its partitions itself."""
+    if not isinstance(run.outcome, TierraError):
+        return []
+    days = [f"{each.partition}, generation {each.generation}" for each in run.journal.facts(PartitionPublished)]
+    return [("Published before it ended", f"{len(days):,}: {'; '.join(days)}")] if days else []
 
 
 def _request(journal: Journal) -> list[tuple[str, str]]:
