@@ -21,6 +21,7 @@ from tierra.cli.console import out, pairs, people, printable, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
 from tierra.status.server_address import address_file, port_of
+from tierra.store.disk import NEW_STORE, make_folder
 
 WORKER = "worker"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -122,7 +123,7 @@ def _answers(address: str) -> bool:
 
 
 def _make_folders(settings: Settings) -> None:
-    (settings.root / "receipts").mkdir(exist_ok=True)
+    make_folder(settings.root / "receipts", NEW_STORE)
     # Parameters, results and logs of runs are private.
     for name in ("prefect", "results"):
         (settings.root / name).mkdir(exist_ok=True)

@@ -25,6 +25,7 @@ from tierra.outcomes.outcome import Outcome
 from tierra.redaction import clean_line, strike
 from tierra.report.finished_run import FinishedRun
 from tierra.report.wording import inline
+from tierra.temporary import remove_leftovers
 from tierra.workspace import Workspace, open_workspace
 
 P = ParamSpec("P")
@@ -89,6 +90,7 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 
     def show_and_run() -> Outcome:
         set_up_run_logs(workspace.settings)
+        remove_leftovers()
         with _progress(flow, project), leaving():
             return clean_outcome(body(workspace, *args, **kwargs))
 

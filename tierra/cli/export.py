@@ -6,6 +6,7 @@ import math
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from tierra.errors import Broken
@@ -14,6 +15,7 @@ from tierra.store import disk
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NEW_FILE = disk.NEW_STORE & 0o666  # as the store's own, whatever the umask
 Format = Literal["csv", "json", "parquet"]
 
 
@@ -38,7 +40,7 @@ def write_whole(file: Path, data: bytes) -> None:
         # A rename would put a file in the place of a device.
         if final.exists() and not final.is_file():
             raise OSError(None, "it is there and is not a file")
-        with disk.create(temporary) as opened:
+        with disk.create(temporary, S_IMODE(final.stat().st_mode) if final.exists() else NEW_FILE) as opened:
             disk.write(opened, data)
             disk.sync(opened)
         disk.rename(temporary, final)

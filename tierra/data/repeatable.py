@@ -73,10 +73,10 @@ def _at_another_time(function: Callable[..., Any], code: ProjectCode) -> Iterato
     try:
         for space, name, value in before:
             space[name] = moved(value)
-        builtins.__import__ = import_moved
+        vars(builtins)["__import__"] = import_moved
         yield
     finally:
-        builtins.__import__ = real_import
+        vars(builtins)["__import__"] = real_import
         for space, name, value in before:
             space[name] = value
 

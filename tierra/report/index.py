@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_IMODE
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -75,6 +76,7 @@ def write_whole(file: Path, content: str) -> None:
     draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
     try:
         draft.write_text(strike(content), encoding="utf-8", errors="replace")
+        draft.chmod(S_IMODE(file.parent.stat().st_mode) & 0o666)  # who may list the folder may read its pages
         os.replace(draft, file)
     finally:
         draft.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
 from tierra.report.wording import shorten
+from tierra.store.disk import NEW_STORE, make_folder
 from tierra.workspace import Workspace
 
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
@@ -35,7 +36,7 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     moment, project = datetime.now(UTC), _project(workspace, run.project)
     name = project.name if project else "unknown"
     file = workspace.receipts(name) / f"{moment:%Y%m%dT%H%M%S}-{run.flow}-{uuid4().hex[:6]}.html"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent, make_folder(file.parent.parent, NEW_STORE))
     before, record = read_runs(file.parent, run.flow), _record(run, moment)
     write_record(file, record)
     values = _values(project, run, record)
