@@ -1,11 +1,16 @@
 """Tierra's Arrow types, and Arrow tables as pandas frames."""
 
+from typing import Final
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.types as t
 
 from tierra.data.spec import ColumnType
 from tierra.errors import DataRejected, first_line
+
+# The cells of a row that could not be read, as text: a column that a reader adds and validation takes away.
+UNREAD: Final = "unread__"
 
 TYPES: dict[ColumnType, pa.DataType] = {
     "text": pa.string(),

@@ -40,15 +40,18 @@ class SourceReader(Protocol):
         """Whether the columns' types are the same whatever rows are read."""
 
 
-def open_source(name: str, source: Source, folder: Path, settings: Settings) -> SourceReader:
-    """The adapter for a declared source. Raises Misconfigured when its file or connection is missing."""
+def open_source(name: str, source: Source, folder: Path, settings: Settings, zone: str = "UTC") -> SourceReader:
+    """The adapter for a declared source, whose instants are read in a time zone.
+
+    Raises Misconfigured when its file or connection is missing.
+    """
     match source:
         case SqlSource():
             return _open_sql(name, source, settings.connection(source.connection))
         case FileSource():
             from tierra.data.file_source import FileReader
 
-            return FileReader(name, source, folder, settings)
+            return FileReader(name, source, folder, settings, zone)
         case _:
             assert_never(source)
 
