@@ -47,7 +47,7 @@ class FileReader:
         """
         data = [name for name in columns if name != ROW_NUMBER]
         with self._files.unchanged():
-            typed = TypedTexts(self.where, self._kinds, self._zone, self._files.form)
+            typed = TypedTexts(self.where, self._kinds, self._zone, self._files.form, self._files.missing)
             for start, rows in self._files.pieces(data, window):
                 if ROW_NUMBER in columns:
                     rows = rows.append_column(ROW_NUMBER, pa.array(np.arange(start, start + rows.num_rows)))
@@ -88,12 +88,20 @@ class FileReader:
 
     def _inferred(self, columns: list[str]) -> dict[str, ColumnType]:
         start = self._files.start(columns)
-        kinds = {name: infer_kind(start.column(name), self._files.form) for name in columns}
+        kinds = {name: self._infer(start.column(name)) for name in columns}
         if (day := self._source.partition_by) in kinds and start.column(day).null_count == len(start):
             kinds[day] = "date"
         for line in advise(self.where, start, kinds, self._files.form, lambda: self._files.look):
             warn(line)
         return kinds
+
+    def _infer(self, texts: pa.ChunkedArray) -> ColumnType:
+        """The type of a column; in one of texts quotes keep a cell from being a gap, in others they do not."""
+        kind = infer_kind(texts, self._files.form)
+        gaps = pc.is_in(texts, pa.array(self._files.missing, pa.string()))
+        if kind != "text" or not pc.any(gaps).as_py():
+            return kind
+        return infer_kind(texts.filter(pc.invert(gaps)), self._files.form)
 
     def _require_dates(self, kinds: dict[str, ColumnType]) -> None:
         """Raise DataRejected when the days of a source are no dates."""

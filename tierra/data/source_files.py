@@ -1,7 +1,7 @@
 """The files of a source as one table: their columns, and their rows in pieces."""
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,8 @@ from tierra.errors import DataRejected, Misconfigured, SourceNotReady, TierraErr
 from tierra.journal import warn
 
 INFERRED_FROM_BYTES = 16 * 1024 * 1024
+LEAST_BYTES = 64 * 1024  # of each file, so that its header is within
+UNREADABLE: Final = (pa.ArrowInvalid, pa.ArrowKeyError, OSError, ValueError, zipfile.BadZipFile)
 WORKBOOKS: Final = (".xlsx", ".xlsm")
 
 
@@ -42,6 +44,11 @@ class SourceFiles:
         self._source = source
         self.form = _form(source, places[0])
         self._files = [_open(name, source, self.form, place) for place in places]
+
+    @property
+    def missing(self) -> Collection[str]:
+        """The cells that hold no value."""
+        return MISSING if self._source.missing is None else self._source.missing
 
     @property
     def are_texts(self) -> bool:
@@ -78,7 +85,7 @@ class SourceFiles:
         for file in self._files:
             if left > 0 and not isinstance(file.table, ParquetTables):
                 with _described(file, DataRejected):
-                    tables.append(file.table.start(columns, left))
+                    tables.append(file.table.start(columns, max(left, LEAST_BYTES)))
                 left -= tables[-1].nbytes
         return pa.concat_tables(tables)
 
@@ -136,7 +143,11 @@ def _stamp(place: Place) -> object:
 
 
 def _first_bytes(file: _File) -> bytes:
-    return file.table.first_bytes(LOOK) if isinstance(file.table, CsvTexts) else b""
+    """What it begins with; nothing when it cannot be read."""
+    try:
+        return file.table.first_bytes(LOOK) if isinstance(file.table, CsvTexts) else b""
+    except UNREADABLE:
+        return b""
 
 
 def _columns(file: _File, source: FileSource) -> list[str]:
@@ -167,7 +178,7 @@ def _described(file: _File, kind: Callable[[str, str], TierraError]) -> Iterator
         yield
     except FileNotFoundError:
         raise Misconfigured("file-missing", f"{file.where}: it is no longer there") from None
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise _explain(file, error, kind) from None
 
 

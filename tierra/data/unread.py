@@ -1,11 +1,12 @@
 """Texts as the types of their columns; cells that cannot be read become gaps, and are named beside their rows."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as t
 
 from tierra.data.csv_form import CsvForm
@@ -28,6 +29,7 @@ class TypedTexts:
     kinds: Mapping[str, ColumnType]
     zone: str
     form: CsvForm
+    missing: Collection[str] = ()
     present: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class TypedTexts:
                 columns[name] = texts.column(name)
                 continue
             columns[name], lost = parse_texts(texts.column(name), self.kinds[name], self.zone, self.form)
+            lost &= ~_are_gaps(texts.column(name), self.missing) if lost.any() else lost
             self.present[name] += texts.num_rows - texts.column(name).null_count
             if lost.any():
                 self._note(name, texts.column(name), np.flatnonzero(lost), cells)
@@ -67,6 +70,11 @@ class TypedTexts:
         kept.extend(values[: EXAMPLES - len(kept)])
         for row, value in zip(rows.tolist(), values, strict=True):
             cells[row] += f"{'; ' if cells[row] else ''}{name}: '{_short(value)}'"
+
+
+def _are_gaps(texts: pa.ChunkedArray, missing: Collection[str]) -> np.ndarray:
+    """Cells that mean no value, though they stand between quotes."""
+    return pc.is_in(texts, pa.array(missing, pa.string())).to_numpy()
 
 
 def _short(text: str) -> str:
