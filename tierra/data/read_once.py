@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import conform
+from tierra.data.frames import UNREAD, conform
 from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
@@ -105,7 +105,11 @@ class ReadOnce:
         for batch in self._reader.batches(columns, span):
             table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
-                yield table
+                yield (
+                    table
+                    if UNREAD in table.column_names
+                    else table.append_column(UNREAD, pa.nulls(len(table), "string"))
+                )
 
 
 def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
@@ -149,10 +153,10 @@ class _KeptRows:
         for number in numbers:
             waiting.append(self._file.get_batch(number))
             if sum(map(len, waiting)) >= ROWS_A_RUN:
-                yield pa.Table.from_batches(waiting).select(columns)
+                yield _as_read(waiting, columns)
                 waiting = []
         if waiting:
-            yield pa.Table.from_batches(waiting).select(columns)
+            yield _as_read(waiting, columns)
 
     def _write(self, path: str, tables: Iterator[pa.Table], column: str) -> None:
         writer, number = None, 0
@@ -167,6 +171,13 @@ class _KeptRows:
         finally:
             if writer:
                 writer.close()
+
+
+def _as_read(pieces: list[pa.RecordBatch], columns: list[str]) -> pa.Table:
+    """The columns asked for, and the cells that could not be read where there are any."""
+    rows = pa.Table.from_batches(pieces)
+    unread = [UNREAD] if rows.column(UNREAD).null_count < len(rows) else []
+    return rows.select([*columns, *unread])
 
 
 def _in_runs(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
