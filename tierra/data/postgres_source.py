@@ -37,6 +37,10 @@ KINDS: Final[dict[int, ColumnType]] = {
 CAST: Final = {CHARACTER: sql.SQL("{}::text"), REAL: sql.SQL("{}::float8")}
 # Of a numeric; its digits are never made a floating-point number on the way to a key or a text.
 DIGITS: Final = sql.SQL("nullif({}, 'NaN')::text")
+# One that does not say how many decimals it has keeps 5 and 5.0 apart, which are one value.
+SHORTEST: Final = sql.SQL(
+    "case when {0} = trunc({0}) then nullif(trunc({0}), 'NaN')::text else rtrim({0}::text, '0') end"
+)
 WHOLE: Final = sql.SQL("(case when {0} = trunc({0}) then nullif(trunc({0}), 'NaN') else {0} end)::text")
 ALL_WHOLE: Final = sql.SQL("coalesce(bool_and({0} = trunc({0}) and {0}::text !~ '[a-z]'), false)")
 # And whether the type is a kind of text.
@@ -249,7 +253,8 @@ def _is_open(stored: _Stored) -> bool:
 def _expression(name: str, stored: _Stored, kind: ColumnType) -> sql.Composable:
     column = sql.Identifier(name)
     if stored.oid == NUMERIC and kind != "number":
-        return (DIGITS if kind == "text" else WHOLE).format(column)
+        digits = SHORTEST if stored.scale is None else DIGITS
+        return (digits if kind == "text" else WHOLE).format(column)
     return CAST.get(stored.oid, sql.SQL("{}")).format(column)
 
 
