@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.errors import DataRejected
 
 COLUMNS_SHOWN = 20
@@ -10,7 +11,7 @@ COLUMNS_SHOWN = 20
 
 def require_columns(where: str, names: Iterable[str], available: Iterable[str]) -> None:
     """Raise DataRejected for the columns that are missing, with those that are there beside the required ones."""
-    needed, known = list(map(str, names)), list(map(str, available))
+    needed, known = list(map(str, names)), [str(name) for name in available if name != ROW_NUMBER]
     if not set(needed) <= set(known):
         raise DataRejected("column-missing", f"{where}: {describe_missing(needed, known)}")
 

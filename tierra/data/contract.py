@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def describe_expectation(expectation: Expectation) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
+    shown = [str(each) if isinstance(each, date) else repr(each) for each in value] if isinstance(value, list) else []
+    return f"[{', '.join(shown)}]" if shown else str(value)
 
 
 def check_rows(batch: pa.Table, findings: Findings, ignore: Sequence[str] = ()) -> tuple[pa.Table, pa.Table]:

@@ -11,7 +11,6 @@ from tierra.data.code import ProjectCode, call_function
 from tierra.data.columns import require_columns
 from tierra.data.frames import text_of
 from tierra.data.recipe import EXTRA_COLUMNS, Recipe
-from tierra.data.snapshot import ROW_NUMBER
 from tierra.errors import DataRejected, Misconfigured
 from tierra.journal import track
 
@@ -124,7 +123,7 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
     if recipe.columns:
         require_columns("features", recipe.columns, prepared)
         return prepared[list(recipe.columns)]
-    left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit, ROW_NUMBER}
+    left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit}
     return prepared.drop(columns=[name for name in prepared.columns if name in left_out])
 
 

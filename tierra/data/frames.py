@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tierra.data.casting import PLAIN as TYPES
 from tierra.data.casting import NotExact, arrow_type, cast_column, kind_of
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.spec import ColumnType
 from tierra.data.spellings import class_name
 from tierra.errors import DataRejected
@@ -76,8 +77,9 @@ def _type_named(stored: str) -> pa.DataType:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A pandas frame: whole numbers as Int64 and booleans as boolean, gaps or none; dates as datetime64."""
-    return table.to_pandas(date_as_object=False, types_mapper=NULLABLE.get)
+    """A pandas frame without row numbers: whole numbers as Int64 and booleans as boolean; dates as datetime64."""
+    data = table.drop_columns([ROW_NUMBER]) if ROW_NUMBER in table.column_names else table
+    return data.to_pandas(date_as_object=False, types_mapper=NULLABLE.get)
 
 
 def text_of(values: pd.Series) -> pd.Series:

@@ -43,6 +43,8 @@ SHORTEST: Final = sql.SQL(
 )
 WHOLE: Final = sql.SQL("(case when {0} = trunc({0}) then nullif(trunc({0}), 'NaN') else {0} end)::text")
 ALL_WHOLE: Final = sql.SQL("coalesce(bool_and({0} = trunc({0}) and {0}::text !~ '[a-z]'), false)")
+NO_DAY: Final = sql.SQL("{0} is null")
+NO_DAY_IN_TEXT: Final = sql.SQL("{0} is null or {0} !~ '^\\d{{4}}-\\d{{2}}-\\d{{2}}'")
 # And whether the type is a kind of text.
 NAMES = "select oid, format_type(oid, null), typtype = 'e' or typname = 'citext' from pg_type where oid = any(%s)"
 CELL: Final = re.compile(r"In CSV column #(?P<column>\d+): .*?'(?P<value>.*)'", re.DOTALL)
@@ -102,6 +104,15 @@ class PostgresReader:
                 raise DataRejected(
                     "column-type", f"{self.where}: '{self._partition}' is not a date: {message}"
                 ) from None
+
+    def dayless(self) -> int:
+        """Rows whose day is empty, or a text that is no date: they are in no partition."""
+        name = sql.Identifier(self._partition)
+        with self._session() as session:
+            is_text = self._form_of_day(self._described(session)) == "text"
+            no_day = (NO_DAY_IN_TEXT if is_text else NO_DAY).format(name)
+            query = sql.SQL("select count(*) from {} where {}").format(self._relation, no_day)
+            return int((session.execute(query).fetchone() or (0,))[0])
 
     def has_fixed_types(self, columns: list[str]) -> bool:
         """By the catalogue, but for a numeric that does not say whether it has decimals."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.row_numbers import ROW_NUMBER
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -40,5 +42,6 @@ def find_reasons(quarantine: "pa.Table") -> tuple[QuarantineReason, ...]:
 
 
 def _texts(quarantine: "pa.Table", positions: list[int]) -> Iterator[dict[str, str]]:
-    for row in quarantine.drop_columns([REASON]).take(positions).to_pylist():
+    data = [name for name in quarantine.column_names if name not in (REASON, ROW_NUMBER)]
+    for row in quarantine.select(data).take(positions).to_pylist():
         yield {name: "" if value is None else str(value) for name, value in row.items()}

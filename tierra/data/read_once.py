@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from tierra.data.frames import conform
+from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
@@ -58,6 +59,15 @@ class ReadOnce:
         """Rows of each day in the window."""
         return self._reader.days(window)
 
+    def dayless(self) -> int:
+        """Rows without a day."""
+        return self._reader.dayless()
+
+    def forget(self) -> None:
+        """Read what is asked for next from the source again."""
+        with self._lock:
+            self._kept = None
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever the rows."""
         return self._reader.has_fixed_types(columns)
@@ -80,7 +90,8 @@ class ReadOnce:
 
     def _read(self, span: Window) -> "_KeptRows | None":
         """A span's rows; None where its windows must be read one by one, so that an error meets its own days alone."""
-        columns = columns_to_read(self._source, self)
+        numbered = [ROW_NUMBER] if has_row_numbers(self._source) else []
+        columns = [*columns_to_read(self._source, self), *numbered]
         try:
             if self._reader.has_fixed_types(columns):
                 return _KeptRows(span, self._plain(columns, span), str(self._source.partition_by))

@@ -36,6 +36,9 @@ class SourceReader(Protocol):
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window. Only for partitioned sources."""
 
+    def dayless(self) -> int:
+        """Rows without a day, which are in no partition. Only for partitioned sources."""
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever rows are read."""
 

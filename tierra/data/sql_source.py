@@ -75,6 +75,13 @@ class SqlReader:
                     counted[day] = counted.get(day, 0) + number
         return dict(sorted(counted.items()))
 
+    def dayless(self) -> int:
+        """Rows whose day is empty, or a text that is no date: they are in no partition."""
+        column = self._column(self._partition)
+        no_day = [column.is_(None), *([column.not_like("____-__-__%")] if isinstance(column.type, sa.String) else [])]
+        with self._connected() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).where(sa.or_(*no_day))) or 0)
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Not where a column has no type of its own, as in SQLite's queries: its values then decide."""
         return all(self._kind_of(name) for name in columns)

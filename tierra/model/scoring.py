@@ -1,7 +1,7 @@
 """Scoring: rows to keys with probability and decision, batch by batch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,14 +37,17 @@ class Scorer:
     edges: tuple[float, ...] = PROBABILITIES
     counts: np.ndarray | None = None
 
-    def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
-        """One prediction a row, beside the row's key. Raises Misconfigured when a feature no longer exists."""
+    def score(self, rows: pa.Table, history: pd.DataFrame, beside: Mapping[str, str]) -> pa.Table:
+        """One prediction a row, beside columns of the row under published names.
+
+        Raises Misconfigured when a feature no longer exists.
+        """
         table = self.features_of(rows, history)
         predictions = predict(self.model, table, self.labels)
         self.unseen.update(unseen_categories(self.model, table))
         self._count(predictions)
-        kept = published_columns(predictions, self.labels, self.columns)
-        return pa.table({**{name: rows.column(name) for name in key}, **kept})
+        made = published_columns(predictions, self.labels, self.columns)
+        return pa.table({**{name: rows.column(column) for name, column in beside.items()}, **made})
 
     @property
     def scores(self) -> Histogram | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tierra.data.frames import UNREAD, kinds_of
-from tierra.data.snapshot import ROW_NUMBER
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.spec import ColumnType
 from tierra.project.project import Project
 from tierra.store.refs import TableRef
@@ -34,4 +34,4 @@ def _looked_at_exactly(project: Project, source: str, kinds: Schema) -> set[str]
         str(value) for each in project.contract.of(source, project.main) for value in each.arguments.values()
         if isinstance(value, str)
     }  # fmt: skip
-    return {*declared.key, *declared.types, *joined, *expected}
+    return {*declared.key, *declared.types, *project.score.keep, *joined, *expected}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.contract import Findings, check_rows, check_table, enforce_contract, without_unread
 from tierra.data.frames import UNREAD
 from tierra.data.quarantine import QuarantineReason, find_reasons
+from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
 from tierra.facts import RowsQuarantined
@@ -140,4 +141,5 @@ def _keep(workspace: Workspace, bad: list[pa.Table]) -> tuple[TableRef | None, t
     table = pa.concat_tables(bad)
     if not table.num_rows:
         return None, ()
-    return write_table(workspace.objects, "quarantine/", table.schema, [table]), find_reasons(table)
+    shown = table.rename_columns([PUBLISHED_NUMBER if name == ROW_NUMBER else name for name in table.column_names])
+    return write_table(workspace.objects, "quarantine/", shown.schema, [shown]), find_reasons(table)
