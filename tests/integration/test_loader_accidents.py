@@ -208,6 +208,18 @@ def test_rows_that_were_published_and_are_gone_are_said_and_no_smaller_day_repla
     assert place.night("2024-04-23").missing == lost
 
 
+def test_rows_that_are_added_after_lookback_are_named_with_the_command_that_publishes_them(place: Place) -> None:
+    half = without(up_to("2024-04-23"), "2024-04-23", keep=16)
+    assert place.load(half).night("2024-04-24").outcome == "Published"
+    assert place.load(half).night("2024-04-26").outcome == "NothingDueIncomplete"
+    night = place.load(up_to("2024-04-25")).night("2024-04-26")
+    assert (night.code, night.outcome, night.missing) == (0, "PublishedIncomplete", [("grown", "2024-04-23", ROWS)])
+    said = "2024-04-23 (16 of 20 rows published); publish with tierra score rides --partition 2024-04-23 --rescore"
+    assert (said in night.page, said in place.status()[1]) == (True, True)
+    assert place.night("2024-04-26", "--partition", "2024-04-23", "--rescore").outcome == "Published"
+    assert place.night("2024-04-26").outcome == "NothingDue"
+
+
 def test_a_day_that_is_gone_and_asked_for_is_refused_by_what_was_published_of_it(place: Place) -> None:
     night = place.load(without(up_to("2024-04-22"), "2024-04-22")).night("2024-04-23", "--partition", "2024-04-22")
     assert (night.code, place.published["2024-04-22"]) == (3, 1)
