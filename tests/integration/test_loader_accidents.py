@@ -181,7 +181,7 @@ def test_days_that_come_after_lookback_are_named_with_the_command_that_scores_th
     command = "tierra score rides --partition 2024-04-23"
     assert command in night.page
     assert place.status()[0] == "amber"
-    late = "2 days arrived after `lookback` had passed, not published: 2024-04-23, 2024-04-24"
+    late = "2 days ready but older than `lookback` and not published: 2024-04-23, 2024-04-24"
     assert f"{late}; publish with {command}" in place.status()[1]
     for day in ("2024-04-23", "2024-04-24"):
         assert place.night("2024-04-27", "--partition", day).outcome == "Published"

@@ -178,10 +178,11 @@ def test_each_kind_has_a_line_that_names_days_and_what_to_do() -> None:
     expected = ["no new day since 2024-03-18, 42 days ago, and none of the days that are due", "nothing was published",
                 "2024-04-25 (1,012 of 2,000 rows left)", "tierra score rides --partition 2024-04-20",
                 "2024-04-23 (100 of 150 rows published)",
-                "1 day between others: 2024-04-26", "2024-04-27 (3 rows)", "1 row has no day"]  # fmt: skip
+                "1 day between others without any rows at the source: 2024-04-26",
+                "2024-04-27 (3 rows)", "1 row has no day"]  # fmt: skip
     for line, words in zip(lines, expected, strict=True):
         assert words in line
-    assert "9 days arrived" in lines[3]
+    assert "9 days ready but older than `lookback`" in lines[3]
     assert "2024-04-24 and 4 more" in lines[3]
     assert "2024-04-28" in describe("rides", many, 40)[0]
 

@@ -228,18 +228,18 @@ def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
             return f"the source has no new day since {first.partition}, {_days(first.days)} ago{due}"
         case "vanished":
             lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
-            return f"rows that were published are gone at the source: {lost}; what was published stays"
+            return f"published rows are gone at the source: {lost}; what was published stays"
         case "late":
             command = f"tierra score {project} --partition {first.partition}"
-            return f"{_count(found)} arrived after `lookback` had passed, not published: {days}; publish with {command}"
+            return f"{_count(found)} ready but older than `lookback` and not published: {days}; publish with {command}"
         case "grown":
             more = _named(
                 (f"{each.partition} ({each.expected:,} of {each.rows:,} rows published)" for each in found), named
             )
             command = f"tierra score {project} --partition {first.partition} --rescore"
-            return f"rows were added after `lookback` had passed: {more}; publish with {command}"
+            return f"rows were added to published days older than `lookback`: {more}; publish with {command}"
         case "missing":
-            return f"the source has no rows of {_count(found)} between others: {days}"
+            return f"{_count(found)} between others without any rows at the source: {days}"
         case "unready":
             rows = _named((f"{each.partition} ({each.rows:,} rows)" for each in found), named)
             return f"{_count(found)} not loaded whole, ready from {first.expected:,} rows: {rows}"
