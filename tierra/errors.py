@@ -161,6 +161,8 @@ REMEDIES: Final[dict[str, str]] = {
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run
     "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",
+    "disk-unusable": "Free space or correct permissions; TMPDIR names the folder of temporary files",
+    "memory-full": "Give the run more memory, or fewer rows at once",
     "run-failed": "Give the traceback in the log to whoever wrote the code",
     "several": "See each line",
 }

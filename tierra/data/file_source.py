@@ -1,10 +1,12 @@
 """CSV and Parquet files, on this machine or in a bucket, read in pieces."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 
 from tierra.data.frames import TYPES
 from tierra.data.row_groups import choose_groups
+from tierra.data.row_numbers import ROW_NUMBER, RowNumbers
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected, Misconfigured, first_line
@@ -55,11 +58,15 @@ class FileReader:
             return list(schema.names)
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
-        """Its rows in pieces, those of the window only."""
+        """Its rows in pieces, those of the window only; `ROW_NUMBER` is the row's number in the file, on request."""
+        data = [name for name in columns if name != ROW_NUMBER]
         with self._opened() as file:
+            numbers = RowNumbers(self._spans(file, window))
             try:
-                for piece in self._pieces(file, columns, window):
-                    yield self._within(pa.Table.from_batches([piece]).select(columns), window)
+                for piece in self._pieces(file, data, window):
+                    rows = pa.Table.from_batches([piece]).select(data)
+                    rows = numbers.add_to(rows) if ROW_NUMBER in columns else rows
+                    yield self._within(rows.select(columns), window)
             except pa.ArrowInvalid as error:
                 raise DataRejected("column-type", f"{self.where}: {self._describe(error)}") from None
 
@@ -87,6 +94,15 @@ class FileReader:
         groups = choose_groups(file, self._source.partition_by, window)
         batches: Iterator[pa.RecordBatch] = file.iter_batches(row_groups=groups, columns=columns)
         return batches if groups else iter(())
+
+    def _spans(self, file: Any, window: Window) -> list[range]:
+        """The numbers of the rows that `_pieces` yields."""
+        if not isinstance(file, pq.ParquetFile):
+            return [range(sys.maxsize)]
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = list(accumulate(sizes))
+        return [range(ends[group] - sizes[group], ends[group])
+                for group in choose_groups(file, self._source.partition_by, window)]  # fmt: skip
 
     def _opened(self) -> Any:
         try:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import cast_table, plain_schema
+from tierra.data.frames import conform
+from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
@@ -89,7 +90,8 @@ class ReadOnce:
 
     def _read(self, span: Window) -> "_KeptRows | None":
         """A span's rows; None where its windows must be read one by one, so that an error meets its own days alone."""
-        columns = columns_to_read(self._source, self)
+        numbered = [ROW_NUMBER] if has_row_numbers(self._source) else []
+        columns = [*columns_to_read(self._source, self), *numbered]
         try:
             if self._reader.has_fixed_types(columns):
                 return _KeptRows(span, self._plain(columns, span), str(self._source.partition_by))
@@ -101,7 +103,7 @@ class ReadOnce:
 
     def _plain(self, columns: list[str], span: Window) -> Iterator[pa.Table]:
         for batch in self._reader.batches(columns, span):
-            table = cast_table(batch, plain_schema(batch.schema, self._source.types, self.where), self.where)
+            table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
                 yield table
 

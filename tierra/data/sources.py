@@ -43,11 +43,14 @@ class SourceReader(Protocol):
         """Whether the columns' types are the same whatever rows are read."""
 
 
-def open_source(name: str, source: Source, folder: Path, settings: Settings) -> SourceReader:
-    """The adapter for a declared source. Raises Misconfigured when its file or connection is missing."""
+def open_source(name: str, source: Source, folder: Path, settings: Settings, zone: str = "UTC") -> SourceReader:
+    """The adapter for a declared source, whose instants are read in a time zone.
+
+    Raises Misconfigured when its file or connection is missing.
+    """
     match source:
         case SqlSource():
-            return _open_sql(name, source, settings.connection(source.connection))
+            return _open_sql(name, source, settings.connection(source.connection), zone)
         case FileSource():
             from tierra.data.file_source import FileReader
 
@@ -56,14 +59,14 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings) -> 
             assert_never(source)
 
 
-def _open_sql(name: str, source: SqlSource, connection: Connection) -> "PostgresReader | SqlReader":
+def _open_sql(name: str, source: SqlSource, connection: Connection, zone: str = "UTC") -> "PostgresReader | SqlReader":
     if connection.is_postgres:
         from tierra.data.postgres_source import PostgresReader
 
-        return PostgresReader(name, source, connection)
+        return PostgresReader(name, source, connection, zone)
     from tierra.data.sql_source import SqlReader
 
-    return SqlReader(name, source, connection.address)
+    return SqlReader(name, source, connection.address, zone)
 
 
 def check_connection(name: str, connection: Connection) -> str:

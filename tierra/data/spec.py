@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
 
-ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "timestamptz"]
 
 
 class _Source(Spec):

@@ -58,7 +58,9 @@ def find_work(workspace: Workspace, project: Project, partition: str | None, res
     if not project.main_source.partition_by:
         return Found([Work(ALL, generations(sink, [ALL]).get(ALL, 0), rescore=rescore)])
     today = partitions.today(workspace.settings.now(), project.schedule.timezone)
-    source = open_source(project.main, project.main_source, project.folder, workspace.settings)
+    source = open_source(
+        project.main, project.main_source, project.folder, workspace.settings, project.schedule.timezone
+    )
     if partition:
         return _find_day(project, sink, source, today, partitions.parse_partition(partition), rescore)
     return _find_days(project, sink, source, today, rescore, with_lag=workspace.settings.clock is None)
