@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.code import load_code
 from tierra.data.partitions import Work, history_window
 from tierra.data.read_once import ReadOnce
-from tierra.data.row_numbers import describe_unjoinable
+from tierra.data.row_numbers import PUBLISHED_NUMBER, describe_unjoinable, refuse_name
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, columns_to_read, open_source
 from tierra.data.window import EVERYTHING, Window, between, shift, single_day
@@ -97,5 +97,7 @@ def _snapshot(workspace: Workspace, project: Project, name: str, window: Window)
     source = project.sources[name]
     reader = open_source(name, source, project.folder, workspace.settings)
     ref = take_snapshot(workspace.objects, source, reader, window, numbered=name == project.main)
+    if name == project.main and not source.key:
+        refuse_name(reader.where, PUBLISHED_NUMBER, ref.columns)
     note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref
