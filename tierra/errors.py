@@ -50,6 +50,8 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-none": "Leave the partition empty, or say `all`: the project's whole table is one partition",
     "call-contradictory": "Choose one of the two",
     "output-needed": "Give --output FILE, or pipe the output on",
+    "output-form": "Give --output a name that ends in one of them",
+    "output-exists": "Give --output another name, or --overwrite",
     "flows-not-found": "Run the command from a checkout of Tierra, which has the folder flows/",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
     "demo-data-missing": "Install the demo group: poetry install --with demo",
@@ -69,6 +71,7 @@ REMEDIES: Final[dict[str, str]] = {
     "project-taken": "Give this project a `project` name of its own, or take it over: tierra train PROJECT --take-over",
     "dataset-taken": "Name another data set under `score.sink`, or take it over: tierra train PROJECT --take-over",
     # sources
+    "file-changed": "Run it again when nothing writes the file",
     "file-missing": "Put the file there, or correct `path`",
     "file-invalid": "Give a CSV, Parquet or Excel file that opens, or say under `csv` how it is written",
     "database-missing": "Create the database, or correct the connection's URL",

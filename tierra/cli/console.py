@@ -17,10 +17,21 @@ from tierra.model.spec import heading
 from tierra.report.terminal import metrics_table, pairs, plain_table
 
 if TYPE_CHECKING:
+    from tierra.cli.beside import PredictedFile
     from tierra.model.champions import Pointer
     from tierra.steps.trial import Trial
 
-__all__ = ["out", "pairs", "people", "print_json", "progress", "show_champions", "show_error", "show_trial"]
+__all__ = [
+    "out",
+    "pairs",
+    "people",
+    "print_json",
+    "progress",
+    "show_champions",
+    "show_error",
+    "show_predicted",
+    "show_trial",
+]
 
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
@@ -90,6 +101,18 @@ def show_trial(trial: "Trial") -> None:
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
     out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {escape('; '.join(trial.verdict.reasons))}")
+
+
+def show_predicted(predicted: "PredictedFile") -> None:
+    """What was predicted, what was not and why, and where it was written."""
+    out.print(f"[bold]{predicted.project}[/]: {predicted.predicted:,} of {predicted.rows:,} rows predicted"
+              f" by version {predicted.model_version}, in {escape(str(predicted.output))}")  # fmt: skip
+    for reason, rows in predicted.reasons.items():
+        out.print(f"[yellow]without a prediction[/] {rows:,} rows: {escape(reason)}")
+    for column, rows in predicted.unseen.items():
+        out.print(f"[yellow]not seen in training[/] values of {escape(column)} in {rows:,} rows")
+    for warning in predicted.warnings:
+        out.print(f"[yellow]warning[/] {escape(warning)}")
 
 
 def show_champions(project: str, champions: Sequence["Pointer"]) -> None:

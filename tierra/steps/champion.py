@@ -151,7 +151,10 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
     sources = {
         name: project.sources[name].model_copy(
-            update={**{key: getattr(source, key) for key in MAKES_FEATURES}, **_schema_of(champion.release, name, source, project.sources[name])}
+            update={
+                **{key: getattr(source, key) for key in MAKES_FEATURES},
+                **_schema_of(champion.release, name, source, project.sources[name]),
+            }
         )
         for name, source in before.sources.items()
     }
