@@ -70,7 +70,7 @@ def check(project: PROJECT, as_json: JSON = False) -> None:
     """Check a project file, its functions and its connections, and print every default."""
     with one_line_errors():
         from tierra.cli.check import check_project
-        from tierra.cli.console import out, pairs, print_json
+        from tierra.cli.console import out, pairs, print_json, printable
 
         found = check_project(project)
         if as_json:
@@ -78,7 +78,7 @@ def check(project: PROJECT, as_json: JSON = False) -> None:
             return
         out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
         for warning in found.warnings:
-            out.print(f"[yellow]warning[/] {warning}")
+            out.print(f"[yellow]warning[/] {printable(warning)}")
         out.print(f"[bold green]{found.project} is in order[/]")
 
 
