@@ -61,9 +61,9 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
 
 
 @station
-def pull_side_tables(workspace: Workspace, project: Project) -> "Snapshots":
-    """Every source but the first, once a run."""
-    return steps.pull.pull_side_tables(workspace, project)
+def pull_side_tables(workspace: Workspace, project: Project, days: "ReadOnce | None" = None) -> "Snapshots":
+    """Every source but the first, once a run, at one moment with the days to score."""
+    return steps.pull.pull_side_tables(workspace, project, days)
 
 
 @station

@@ -159,7 +159,7 @@ PROMISES: Final = (
     Promise(
         "SQLite",
         "timestamptz",
-        "ISO texts with an offset, and the numbers of the column before; only where it is declared",
+        "ISO texts with an offset, and the numbers of the type before; only where it is declared",
         (),
         _of(
             ("datetime", "'2024-04-28T14:00:00+02:00'", INSTANT),

@@ -73,7 +73,7 @@ def test_whole_numbers_of_sqlite(sqlite: Database, values: list[int], declared: 
     assert from_sqlite(sqlite, declared, values, "text") == [str(value) for value in values]
 
 
-@some_of(60)
+@some_of(30)
 @given(st.lists(LONG, min_size=1, max_size=5), st.sampled_from(["numeric", "numeric(38, 0)", "decimal(40)"]))
 @example([2**63 - 1, -(2**63)], "numeric(38, 0)")
 @example([2**63], "numeric")
@@ -85,7 +85,7 @@ def test_whole_numbers_of_postgresql(server: Database, values: list[int], declar
     assert from_server(server, declared, texts, types={"value": "text"}) == texts
 
 
-@some_of(60)
+@some_of(30)
 @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=4, max_value=10**20, min_value=-(10**20)),
                 min_size=1, max_size=5))  # fmt: skip
 @example([Decimal("900719925474.0993"), Decimal("-0.0001")])

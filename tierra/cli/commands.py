@@ -196,6 +196,35 @@ def _prints_on_a_terminal() -> bool:
 
 
 @app.command()
+def predict(
+    project: PROJECT,
+    file: Annotated[Path, typer.Argument(help="A file with rows like those of the first source.")],
+    output: Annotated[
+        Path | None, typer.Option(help="A .csv or .parquet file; FILE with `.predictions` in its name when not given.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the output's name.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Write any file's rows beside their predictions by the champion; nothing is published.
+
+    The rows are typed, held to the contract and joined as at night; their target, key and day may be missing.
+    Rows to be set aside are written without a prediction. Rows of a day get the `history` that the first source
+    has of it. What the contract says of whole tables, and `max_orphans`, stop nothing.
+    """
+    with one_line_errors():
+        from tierra.cli.beside import predict_beside
+        from tierra.cli.console import print_json, progress, show_predicted
+        from tierra.workspace import open_workspace
+
+        with progress(as_json):
+            predicted = predict_beside(open_workspace(), project, file, output, overwrite)
+        if as_json:
+            print_json(predicted.model_dump_json(indent=1))
+            return
+        show_predicted(predicted)
+
+
+@app.command()
 def settings(as_json: JSON = False) -> None:
     """Print where this installation runs; secrets masked."""
     with one_line_errors():

@@ -19,6 +19,7 @@ from tierra.redaction import clean, clean_line, strike
 from tierra.report.terminal import metrics_table, pairs, plain_table, printable
 
 if TYPE_CHECKING:
+    from tierra.cli.beside import PredictedFile
     from tierra.model.champions import Pointer
     from tierra.steps.trial import Trial
 
@@ -31,6 +32,7 @@ __all__ = [
     "progress",
     "show_champions",
     "show_error",
+    "show_predicted",
     "show_traceback",
     "show_trial",
 ]
@@ -109,6 +111,18 @@ def show_trial(trial: "Trial") -> None:
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
     out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {printable('; '.join(trial.verdict.reasons))}")
+
+
+def show_predicted(predicted: "PredictedFile") -> None:
+    """What was predicted, what was not and why, and where it was written."""
+    out.print(f"[bold]{predicted.project}[/]: {predicted.predicted:,} of {predicted.rows:,} rows predicted"
+              f" by version {predicted.model_version}, in {printable(str(predicted.output))}")  # fmt: skip
+    for reason, rows in predicted.reasons.items():
+        out.print(f"[yellow]without a prediction[/] {rows:,} rows: {printable(reason)}")
+    for column, rows in predicted.unseen.items():
+        out.print(f"[yellow]not seen in training[/] values of {printable(column)} in {rows:,} rows")
+    for warning in predicted.warnings:
+        out.print(f"[yellow]warning[/] {printable(warning)}")
 
 
 def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
