@@ -83,6 +83,8 @@ REMEDIES: Final[dict[str, str]] = {
     "keys-null": "Fill the key at the source; a row without a key cannot be published",
     "partition-absent": "Check the date and that the source holds it",
     "source-not-ready": "Wait for the load to finish; the run is retried until its retries run out",
+    "source-stalled": "Look at what loads the source; the next run publishes the days of `lookback` that have come",
+    "rows-vanished": "Restore the rows, or publish the smaller day: tierra score PROJECT --partition DATE --rescore",
     # databases
     "address-invalid": "Use postgresql://user:password@host/database, and in user and password %40 for @, %2F for /",
     "login-refused": "Correct user and password in the connection's URL, or let the server accept them",
@@ -160,6 +162,8 @@ REMEDIES: Final[dict[str, str]] = {
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run
     "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",
+    "disk-unusable": "Free space or correct permissions; TMPDIR names the folder of temporary files",
+    "memory-full": "Give the run more memory, or fewer rows at once",
     "run-failed": "Give the traceback in the log to whoever wrote the code",
     "several": "See each line",
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tests.bench.measure import Cost, here, hold, interleaved, show
 from tests.bench.workload import MODEL, Installation, write_rides
+from tierra.data.row_numbers import published_key
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import open_source
 from tierra.data.window import EVERYTHING
@@ -38,8 +39,8 @@ class Served:
 
     def batch_by_batch(self) -> TableRef:
         """Read, encode, predict and write, as the score flow does."""
-        none, key = self.scorer.history_frame(None), self.project.main_source.key
-        scored = (self.scorer.score(batch, none, key) for batch in read_batches(self.objects, self.rows))
+        none, beside = self.scorer.history_frame(None), published_key(self.project.main_source)
+        scored = (self.scorer.score(batch, none, beside) for batch in read_batches(self.objects, self.rows))
         return write_batches(self.objects, "parts/", scored)
 
     def features(self) -> pd.DataFrame:

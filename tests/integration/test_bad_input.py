@@ -123,6 +123,25 @@ MISTAKES = [
              spec=expecting("expect_column_values_to_be_in_set", column="zone")),
     on_check("expectation-invalid", "table-quarantined", "use stop or warn",
              spec=expecting("expect_table_row_count_to_be_between", on_fail="quarantine")),
+    on_check("columns-conflict", "kept-target", "score.keep: 'tipped' cannot be kept: it is the target",
+             spec=ride_spec(score={"keep": ["zone", "tipped"]})),
+    on_check("columns-conflict", "kept-known-later", "'km' cannot be kept: it is known later", spec=ride_spec(
+        sources=ride_source(known_later=["km"]), score={"keep": ["km"]})),
+    on_check("columns-conflict", "kept-weight", "'rain' cannot be kept: it is the weight", spec=ride_spec(
+        weight="rain", score={"keep": ["rain"]})),
+    on_check("columns-conflict", "kept-key", "'ride_id' cannot be kept: it is published already", spec=ride_spec(
+        score={"keep": "ride_id"})),
+    on_check("columns-conflict", "kept-number", "'row_number' cannot be kept: it is published already", spec=ride_spec(
+        sources=ride_source(key=None), score={"keep": "row_number"})),
+    on_check("columns-conflict", "kept-twice", "'km' is named twice", spec=ride_spec(score={"keep": ["km", "km"]})),
+    on_check("columns-conflict", "kept-and-published", "kept column 'decision'", spec=ride_spec(
+        score={"keep": "decision"})),
+    on_check("columns-conflict", "kept-and-published-by-the-task", "kept column 'prediction'", spec=ride_spec(
+        task="regression", target="km", gate={}, candidates=[{"rule": "base_rate"}], score={"keep": "prediction"})),
+    on_check("columns-conflict", "kept-and-not-read", "`columns` of rides leaves out 'km'", spec=ride_spec(
+        sources=ride_source(columns=["ride_id", "day", "zone", "tipped"]), score={"keep": "km"})),
+    on_check("sink-columns", "kept", "'generation'", settings=HERE, spec=ride_spec(
+        score={"keep": "generation", "sink": {"kind": "sql", "connection": "warehouse"}})),
     on_check("features-forbidden", "key", "'ride_id' is the key", spec=ride_spec(features=["km", "ride_id"])),
     on_check("features-forbidden", "target", "'tipped' is the target", spec=ride_spec(features=["tipped"])),
     on_check("features-forbidden", "known-later", "'rain' is known later",
@@ -318,7 +337,7 @@ AT_NIGHT = [
              table=lambda: rides().assign(km=-1.0)),
     on_score("column-missing", "dropped-at-the-source", "'ride_id'",
              table=lambda: rides().drop(columns="ride_id")),
-    on_score("function-failed", "feature-column-gone", "2024-04-28", "features:build", "'rain'",
+    on_score("column-missing", "feature-column-gone", "2024-04-28", "source rides (rides.csv)", "'rain'",
              table=lambda: rides().drop(columns="rain")),
     on_score("source-not-ready", "20-rows", "2024-04-28", "20 rows", "500",
              spec=GOOD | {"score": {"ready": {"min_rows": 500}}}),

@@ -40,7 +40,7 @@ def test_numbers_of_every_kind_are_numbers(server: Database) -> None:
     values = ", ".join(f"{kind} as c{number}" for number, kind in enumerate(kinds))
     found = server.read(query=f"select {values}").to_pylist()[0]
     assert repr(list(found.values())) == repr([1, 2, 3, 1.5, 0.10000000149011612, 1.25, float("nan"), float("nan"),
-                                               -float("inf"), 9007199254740992.0, 4])  # fmt: skip
+                                               -float("inf"), 9007199254740993, 4])  # fmt: skip
 
 
 def test_texts_of_every_kind_are_texts(server: Database) -> None:
@@ -71,7 +71,9 @@ def test_a_type_that_is_not_read_is_named_and_may_be_declared_text(server: Datab
 
 @pytest.mark.parametrize("value", ["'infinity'::date", "'0044-03-15 BC'::date", "'12000-01-01'::timestamp"])
 def test_a_date_beyond_the_calendar_is_named(server: Database, value: str) -> None:
-    with pytest.raises(DataRejected, match=r"column 'day': conversion error.*invalid value.*column-type"):
+    with pytest.raises(
+        DataRejected, match=r"column 'day' is (date|timestamp) and holds '(inf|0044|12000).*column-type"
+    ):
         server.read(query=f"select 1 as id, {value} as day")
     with pytest.raises(DataRejected, match=r"'day' is not a date.*column-type"):
         server.open(query=f"select {value} as day", partition_by="day").days(EVERYTHING)

@@ -1,5 +1,6 @@
 """Laws of snapshots: the same bytes for the same rows, however many pieces they came in and in whatever order."""
 
+import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,17 +10,23 @@ from unittest.mock import patch
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from tests.cases import some_of
 from tierra.data import spool
+from tierra.data.file_source import FileReader
+from tierra.data.frames import conform
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.snapshot import take_snapshot
-from tierra.data.spec import FileSource
+from tierra.data.spec import FileSource, SqlSource
 from tierra.data.spool import Spool
-from tierra.data.window import EVERYTHING, Window
+from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected
+from tierra.settings import Settings
 from tierra.store.objects import MemoryObjects
 from tierra.store.refs import TableRef
 from tierra.store.tables import in_groups, read_table
@@ -54,7 +61,8 @@ class Pieces:
 
 
 def snapshot(objects: MemoryObjects, key: tuple[str, ...], *pieces: pa.Table) -> TableRef:
-    return take_snapshot(objects, FileSource(kind="file", path="x.csv", key=key), Pieces(*pieces), EVERYTHING)
+    source = SqlSource(kind="sql", connection="warehouse", table="x", key=key)
+    return take_snapshot(objects, source, Pieces(*pieces), EVERYTHING, numbered=True)
 
 
 @some.composite
@@ -89,9 +97,36 @@ def test_a_snapshot_has_the_same_bytes_however_its_rows_arrive(
         assert snapshot(objects, key, *pieces) == at_once
     kept = read_table(objects, at_once)
     by = list(key) or table.column_names
+    table = conform(table, {}, "rows")  # where NaN is a gap
     expected = table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in by]))
     assert _plain(kept.select(table.column_names)) == _plain(expected)
-    assert key or kept.column("row_number").to_pylist() == list(range(table.num_rows))
+    assert key or kept.column(ROW_NUMBER).to_pylist() == list(range(table.num_rows))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@many
+@given(some.lists(some.integers(1, 4), min_size=1, max_size=60), some.integers(1, 9), some.integers(1, 4))
+def test_rows_of_a_file_without_a_key_have_their_number_in_it(
+    suffix: str, days: list[int], run: int, group: int
+) -> None:
+    """Whole, and of one day: their order in the file is kept, whatever is left out."""
+    table = pa.table(
+        {"day": [date(2024, 1, day) for day in days], "value": [f"v{number}" for number in range(len(days))]}
+    )
+    source = FileSource(kind="file", path=f"rows.{suffix}", partition_by="day")
+    with tempfile.TemporaryDirectory() as folder, patch.multiple(spool, ROWS_A_RUN=run, ROWS_A_PIECE=1):
+        if suffix == "csv":
+            csv.write_csv(table, Path(folder) / source.path)
+        else:
+            pq.write_table(table, Path(folder) / source.path, row_group_size=group)
+        reader = FileReader("rows", source, Path(folder), Settings())
+        for day in sorted(set(days)):
+            for window in (EVERYTHING, single_day(date(2024, 1, day))):
+                objects = MemoryObjects()
+                kept = read_table(objects, take_snapshot(objects, source, reader, window, numbered=True))
+                numbers = [number for number, each in enumerate(days) if window == EVERYTHING or each == day]
+                assert kept.column(ROW_NUMBER).to_pylist() == numbers
+                assert kept.column("value").to_pylist() == [f"v{number}" for number in numbers]
 
 
 def _plain(table: pa.Table) -> list[str]:

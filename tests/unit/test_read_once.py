@@ -84,7 +84,7 @@ KINDS: dict[str, Callable[..., tuple[Source, Settings]]] = {
 def read(source: Source, reader: SourceReader, window: Window) -> Any:
     """A window's snapshot, or why there is none."""
     try:
-        return take_snapshot(MemoryObjects(), source, reader, window)
+        return take_snapshot(MemoryObjects(), source, reader, window, numbered=True)
     except TierraError as error:
         return type(error), str(error)
 

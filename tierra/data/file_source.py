@@ -14,6 +14,7 @@ import pyarrow.types as t
 
 from tierra.data.csv_advice import advise
 from tierra.data.file_places import find_places
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.source_files import SourceFiles
 from tierra.data.spec import ColumnType, FileSource
 from tierra.data.texts import infer_kind, parse_texts
@@ -23,8 +24,6 @@ from tierra.errors import DataRejected
 from tierra.journal import warn
 from tierra.settings import Settings
 
-# The number of each row in the source, 0 for the first of the first file; given on request.
-ROW_NUMBER: Final = "row_number__"
 DATES: Final = ("date", "timestamp", "timestamptz")
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import UNREAD, cast_table, plain_schema
+from tierra.data.frames import UNREAD, conform
+from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
@@ -58,6 +59,15 @@ class ReadOnce:
         """Rows of each day in the window."""
         return self._reader.days(window)
 
+    def dayless(self) -> int:
+        """Rows without a day."""
+        return self._reader.dayless()
+
+    def forget(self) -> None:
+        """Read what is asked for next from the source again."""
+        with self._lock:
+            self._kept = None
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever the rows."""
         return self._reader.has_fixed_types(columns)
@@ -80,11 +90,12 @@ class ReadOnce:
 
     def _read(self, span: Window) -> "_KeptRows | None":
         """A span's rows; None where its windows must be read one by one, so that an error meets its own days alone."""
-        columns = columns_to_read(self._source, self)
+        numbered = [ROW_NUMBER] if has_row_numbers(self._source) else []
+        columns = [*columns_to_read(self._source, self), *numbered]
         try:
             if self._reader.has_fixed_types(columns):
                 return _KeptRows(span, self._plain(columns, span), str(self._source.partition_by))
-        except (TierraError, pa.ArrowException, OSError) as error:
+        except (TierraError, pa.ArrowException, OSError, _HasUnreadCells) as error:
             if isinstance(error, TierraError) and error.transient:
                 raise
         self._spans.remove(span)
@@ -92,13 +103,15 @@ class ReadOnce:
 
     def _plain(self, columns: list[str], span: Window) -> Iterator[pa.Table]:
         for batch in self._reader.batches(columns, span):
-            table = cast_table(batch, plain_schema(batch.schema, self._source.types, self.where), self.where)
+            if UNREAD in batch.column_names:
+                raise _HasUnreadCells
+            table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
-                yield (
-                    table
-                    if UNREAD in table.column_names
-                    else table.append_column(UNREAD, pa.nulls(len(table), "string"))
-                )
+                yield table
+
+
+class _HasUnreadCells(Exception):
+    """Whether a column is of another type, or has few mistakes, is a matter of each window's rows."""
 
 
 def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
@@ -142,10 +155,10 @@ class _KeptRows:
         for number in numbers:
             waiting.append(self._file.get_batch(number))
             if sum(map(len, waiting)) >= ROWS_A_RUN:
-                yield _as_read(waiting, columns)
+                yield pa.Table.from_batches(waiting).select(columns)
                 waiting = []
         if waiting:
-            yield _as_read(waiting, columns)
+            yield pa.Table.from_batches(waiting).select(columns)
 
     def _write(self, path: str, tables: Iterator[pa.Table], column: str) -> None:
         writer, number = None, 0
@@ -160,13 +173,6 @@ class _KeptRows:
         finally:
             if writer:
                 writer.close()
-
-
-def _as_read(pieces: list[pa.RecordBatch], columns: list[str]) -> pa.Table:
-    """The columns asked for, and the cells that could not be read where there are any."""
-    rows = pa.Table.from_batches(pieces)
-    unread = [UNREAD] if rows.column(UNREAD).null_count < len(rows) else []
-    return rows.select([*columns, *unread])
 
 
 def _in_runs(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -1,5 +1,6 @@
-"""Every read of a source becomes an immutable snapshot, sorted by key."""
+"""Every read of a source becomes an immutable snapshot, sorted by key, or in the order of a file without one."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tierra.data.frames import cast_table, plain_schema
+from tierra.data.frames import conform
+from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER, RowNumbers, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
@@ -19,43 +21,49 @@ from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
 
-ROW_NUMBER = "row_number"
 
-
-def key_of(source: Source) -> tuple[str, ...]:
-    """The columns that identify a row: the declared key, else the row's number in the snapshot."""
-    return source.key or (ROW_NUMBER,)
-
-
-def take_snapshot(objects: Objects, source: Source, reader: SourceReader, window: Window) -> TableRef:
+def take_snapshot(
+    objects: Objects, source: Source, reader: SourceReader, window: Window, numbered: bool = False
+) -> TableRef:
     """Read a source's rows of a window into the store, in bounded memory.
 
-    Rows are spooled to a temporary folder, sorted there and written as Parquet.
+    Rows are spooled to a temporary folder, sorted there and written as Parquet. With `numbered`, rows
+    without a key have their number: in the file, or, of a database, among the sorted rows.
     Raises DataRejected on empty sources, null or repeated keys.
     """
     note_made()
-    columns = columns_to_read(source, reader)
-    if not source.key and ROW_NUMBER in columns:
-        raise DataRejected(
-            "name-reserved", f"{reader.where}: '{ROW_NUMBER}' is reserved for the row numbers of a source without `key`"
-        )
+    numbered = numbered and not source.key
+    columns = _columns(source, reader, numbered)
+    in_file = ROW_NUMBER in columns
     with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
-        spool = _fill(Spool(Path(folder), source.key or columns), source, reader, columns, window)
-        schema = _final_schema(spool, source, reader)
-        rows = _with_keys_checked(reader, spool, source.key) if source.key else _numbered(spool)
+        spool = Spool(Path(folder), [ROW_NUMBER] if in_file else source.key or columns)
+        schema = _final_schema(_fill(spool, source, reader, columns, window), source, reader)
+        rows = _with_keys_checked(reader, spool, source.key) if source.key else spool.in_order()
+        if numbered and not in_file:
+            schema, rows = schema.append(pa.field(ROW_NUMBER, pa.int64())), _counted(rows)
         try:
             return write_table(objects, "snapshots/", schema, rows)
         except pa.ArrowInvalid as error:
             raise _mixed_types(reader, error) from None
 
 
+def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
+    """The columns to read, and the row's number where it is asked for and the source has it."""
+    columns = columns_to_read(source, reader)
+    if taken := {PUBLISHED_NUMBER, ROW_NUMBER} & set(columns) if numbered else None:
+        raise DataRejected(
+            "name-reserved", f"{reader.where}: '{min(taken)}' is reserved for the row numbers of a source without `key`"
+        )
+    return [*columns, ROW_NUMBER] if numbered and has_row_numbers(source) else columns
+
+
 def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str], window: Window) -> Spool:
     """The spool with every batch in it. Raises DataRejected when there are no rows, or rows without a key."""
     gaps = dict.fromkeys(source.key, 0)
     for batch in reader.batches(columns, window):
-        table = cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
-        gaps = {name: count + _gaps(table.column(name)) for name, count in gaps.items()}
-        spool.add(table if source.key else _without_signed_zeros(table))
+        table = conform(batch, source.types, reader.where, source.key)
+        gaps = {name: count + table.column(name).null_count for name, count in gaps.items()}
+        spool.add(table)
         advance(spool.rows, None, "rows")
     if not spool.rows:
         raise DataRejected("source-empty", f"{reader.where}: no rows{_describe_window(window)}")
@@ -63,18 +71,6 @@ def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str]
         if rows:
             raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
     return spool
-
-
-def _gaps(column: pa.ChunkedArray) -> int:
-    """Nulls and NaN, which cannot be a key either."""
-    floats = pa.types.is_floating(column.type)
-    return column.null_count + (pc.sum(pc.is_nan(column)).as_py() or 0 if floats else 0)
-
-
-def _without_signed_zeros(table: pa.Table) -> pa.Table:
-    """Minus zero becomes zero: a sort takes the two as equal, and their order would depend on the source's."""
-    columns = [pc.add(each, 0.0) if pa.types.is_floating(each.type) else each for each in table.columns]
-    return pa.table(columns, schema=table.schema)
 
 
 def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Schema:
@@ -86,18 +82,16 @@ def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Sche
     if column and not pa.types.is_temporal(schema.field(column).type):
         kind = schema.field(column).type
         raise DataRejected("column-type", f"{reader.where}: '{column}' is {kind}, not a date")
-    return schema if source.key else schema.append(pa.field(ROW_NUMBER, pa.int64()))
+    return schema
 
 
 def _mixed_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected:
     return DataRejected("column-type", f"{reader.where}: {first_line(error)}")
 
 
-def _numbered(spool: Spool) -> Iterator[pa.Table]:
-    start = 0
-    for rows in spool.in_order():
-        yield rows.append_column(ROW_NUMBER, pa.array(np.arange(start, start + rows.num_rows)))
-        start += rows.num_rows
+def _counted(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    numbers = RowNumbers([range(sys.maxsize)])
+    return (numbers.add_to(rows) for rows in batches)
 
 
 def _with_keys_checked(reader: SourceReader, spool: Spool, key: tuple[str, ...]) -> Iterator[pa.Table]:

@@ -36,6 +36,9 @@ class SourceReader(Protocol):
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window. Only for partitioned sources."""
 
+    def dayless(self) -> int:
+        """Rows without a day, which are in no partition. Only for partitioned sources."""
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever rows are read."""
 
@@ -47,7 +50,7 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings, zon
     """
     match source:
         case SqlSource():
-            return _open_sql(name, source, settings.connection(source.connection))
+            return _open_sql(name, source, settings.connection(source.connection), zone)
         case FileSource():
             from tierra.data.file_source import FileReader
 
@@ -56,14 +59,14 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings, zon
             assert_never(source)
 
 
-def _open_sql(name: str, source: SqlSource, connection: Connection) -> "PostgresReader | SqlReader":
+def _open_sql(name: str, source: SqlSource, connection: Connection, zone: str = "UTC") -> "PostgresReader | SqlReader":
     if connection.is_postgres:
         from tierra.data.postgres_source import PostgresReader
 
-        return PostgresReader(name, source, connection)
+        return PostgresReader(name, source, connection, zone)
     from tierra.data.sql_source import SqlReader
 
-    return SqlReader(name, source, connection.address)
+    return SqlReader(name, source, connection.address, zone)
 
 
 def check_connection(name: str, connection: Connection) -> str:

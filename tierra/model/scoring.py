@@ -1,7 +1,7 @@
 """Scoring: rows to keys with probability and decision, batch by batch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
-from tierra.data.frames import align_types, empty_table, to_frame
+from tierra.data.frames import empty_table, to_frame
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
@@ -37,14 +37,17 @@ class Scorer:
     edges: tuple[float, ...] = PROBABILITIES
     counts: np.ndarray | None = None
 
-    def score(self, rows: pa.Table, history: pd.DataFrame, key: tuple[str, ...]) -> pa.Table:
-        """One prediction a row, beside the row's key. Raises Misconfigured when a feature no longer exists."""
+    def score(self, rows: pa.Table, history: pd.DataFrame, beside: Mapping[str, str]) -> pa.Table:
+        """One prediction a row, beside columns of the row under published names.
+
+        Raises Misconfigured when a feature no longer exists.
+        """
         table = self.features_of(rows, history)
         predictions = predict(self.model, table, self.labels)
         self.unseen.update(unseen_categories(self.model, table))
         self._count(predictions)
-        kept = published_columns(predictions, self.labels, self.columns)
-        return pa.table({**{name: rows.column(name) for name in key}, **kept})
+        made = published_columns(predictions, self.labels, self.columns)
+        return pa.table({**{name: rows.column(column) for name, column in beside.items()}, **made})
 
     @property
     def scores(self) -> Histogram | None:
@@ -59,12 +62,12 @@ class Scorer:
 
     def features_of(self, rows: pa.Table, history: pd.DataFrame) -> pd.DataFrame:
         """The features of joined rows, as the model was trained on them."""
-        table = build_features(self.recipe, self.code, to_frame(align_types(rows, self.types)), history)
+        table = build_features(self.recipe, self.code, to_frame(rows), history)
         return select_features(table, self.features)
 
     def history_frame(self, history: pa.Table | None) -> pd.DataFrame:
         """The history rows as `prepare` saw them in training; an empty frame when there is no history."""
-        return to_frame(empty_table(self.types) if history is None else align_types(history, self.types))
+        return to_frame(empty_table(self.types) if history is None else history)
 
 
 def select_features(table: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
+from tierra.data.row_numbers import published_key
 from tierra.model.scorers import SCORERS
 from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
@@ -29,8 +30,11 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     _check_candidates(project, refuse)
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
+    _check_kept(project, refuse)
     if project.task:
         check_task(project, project.task, refuse)
+    else:
+        _check_free(project.score.keep, "kept column", "|".join(PUBLISHED.values()), _below(refuse, "score", "keep"))
 
 
 def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
@@ -73,9 +77,32 @@ def _check_published(project: ProjectFile, task: Task, refuse: Refuse, mismatch:
     for column in project.score.columns or ():
         if (column == "prediction") != (task == "regression"):
             mismatch(f"there is no {column} to publish", "score", "columns")
-    for name in project.main_source.key:
-        if re.fullmatch(PUBLISHED[task], name):
-            refuse("columns-conflict", f"key '{name}' has the name of a published column", "sources", project.main)
+    _check_free(project.main_source.key, "key", PUBLISHED[task], _below(refuse, "sources", project.main))
+    _check_free(project.score.keep, "kept column", PUBLISHED[task], _below(refuse, "score", "keep"))
+
+
+def _check_free(names: tuple[str, ...], what: str, published: str, refuse: Refuse) -> None:
+    """Refuse names that match those of published columns."""
+    for name in names:
+        if re.fullmatch(published, name):
+            refuse("columns-conflict", f"{what} '{name}' has the name of a published column")
+
+
+def _check_kept(project: ProjectFile, refuse: Refuse) -> None:
+    source, kept = project.main_source, project.score.keep
+    taken = {
+        **dict.fromkeys(source.known_later, "known later, and not read when scoring"),
+        project.target: "the target, and not read when scoring",
+        **({project.weight: "the weight, and not read when scoring"} if project.weight else {}),
+        **dict.fromkeys(published_key(source), "published already"),
+    }
+    for name in kept:
+        if name in taken:
+            refuse("columns-conflict", f"'{name}' cannot be kept: it is {taken[name]}", "score", "keep")
+        if kept.count(name) > 1:
+            refuse("columns-conflict", f"'{name}' is named twice", "score", "keep")
+        if source.columns and name not in source.columns:
+            refuse("columns-conflict", f"`columns` of {project.main} leaves out '{name}'", "score", "keep")
 
 
 def _below(refuse: Refuse, *path: int | str) -> Refuse:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from tierra.data.completeness import Finding, Kind
 from tierra.outcomes.outcome import Ended
 from tierra.status.seen import OFF, ORDER, PAUSED, Check, Frozen, Level
 
@@ -41,6 +42,9 @@ class FlowFacts(Frozen):
     partition: str = ""
     rows: int | None = None
     quarantined: int | None = None
+    newest: str = ""
+    missing: tuple[Finding, ...] = ()
+    missing_since: dict[Kind, datetime] = {}
 
     @property
     def name(self) -> str:

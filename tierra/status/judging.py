@@ -8,6 +8,7 @@ between two of its runs; up to `late_after` more is amber, beyond that it is red
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from tierra.data.completeness import describe
 from tierra.status.facts import FlowFacts, Judgement
 from tierra.status.seen import OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
 from tierra.status.words import ago, ahead, length
@@ -44,7 +45,8 @@ def _ok_reason(facts: FlowFacts, now: datetime) -> str:
 
 
 def _failed(facts: FlowFacts, now: datetime) -> RuleResult:
-    if facts.last_mood != "bad":
+    # What a stalled source lacks is said with all that is missing.
+    if facts.last_mood != "bad" or (facts.last_outcome == "SourceStalled" and facts.missing):
         return None
     error = f": {facts.error}" if facts.error else ""
     return ("amber" if facts.last_outcome == "Cancelled" else "red"), (
@@ -111,6 +113,14 @@ def _waiting(facts: FlowFacts, now: datetime) -> RuleResult:
     return None
 
 
+def _incomplete(facts: FlowFacts, now: datetime) -> RuleResult:
+    if not facts.missing:
+        return None
+    lines = zip(facts.missing_since.values(), describe(facts.project, facts.missing), strict=False)
+    text = "; ".join(f"{line} (first seen {ago(since, now)})" for since, line in lines)
+    return ("red" if any(each.kind == "stalled" for each in facts.missing) else "amber"), f"INCOMPLETE: {text}"
+
+
 def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.flow == "score" and facts.champion == "" and facts.schedule and facts.last_outcome != "NoChampion":
         return "amber", "no model has been registered yet: train first"
@@ -119,6 +129,7 @@ def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
 
 RULES: tuple[Callable[[FlowFacts, datetime], RuleResult], ...] = (
     _failed,
+    _incomplete,
     _overdue,
     _late,
     _off,

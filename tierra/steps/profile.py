@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Difference, Profile
 from tierra.data.profile_table import profile_table
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.errors import Broken
 from tierra.facts import PartitionDrifted, TableProfiled
 from tierra.journal import note, warn
@@ -32,8 +33,8 @@ class Drift(BaseModel):
 def profile_of(
     workspace: Workspace, name: str, table: TableRef, key: Sequence[str], columns: Sequence[str] | None = None
 ) -> Profile:
-    """The profile of a stored table, made once; of some columns, where they are named."""
-    chosen = list(columns) if columns is not None else None
+    """The profile of a stored table, made once; of some columns, where they are named. A row's number is none."""
+    chosen = [name for name in (table.columns if columns is None else columns) if name != ROW_NUMBER]
     inputs = [name, table.sha256, key, chosen]
     return remember(workspace.objects, __name__, inputs, Profile,
                     lambda: profile_table(read_batches(workspace.objects, table, chosen), name, key))  # fmt: skip

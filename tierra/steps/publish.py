@@ -6,8 +6,9 @@ from datetime import datetime
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.columns import require_columns
 from tierra.data.partitions import Work
-from tierra.data.snapshot import key_of
+from tierra.data.row_numbers import published_key
 from tierra.errors import TierraError
 from tierra.facts import PartitionPredicted
 from tierra.journal import advance, note, warn
@@ -152,8 +153,9 @@ def _predict(
     # A whole partition where `prepare` must see it, else piece by piece.
     whole = scorer.code["prepare"] is not None
     batches = iter([read_table(objects, tables.rows)]) if whole else read_batches(objects, tables.rows)
-    key = key_of(project.main_source)
-    scored = (scorer.score(batch, history, key) for batch in _counted(batches, tables.rows.rows))
+    require_columns(f"{project.file}: score.keep", project.score.keep, joined.clean.pulled.rows.columns)
+    beside = published_key(project.main_source) | {name: name for name in project.score.keep}
+    scored = (scorer.score(batch, history, beside) for batch in _counted(batches, tables.rows.rows))
     part = workspace.sink(project).write_part(joined.clean.pulled.partition, generation, scored)
     return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores)
 

@@ -1,19 +1,22 @@
 """Pulling sources into snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
-from tierra.data.partitions import Work, history_window
+from tierra.data.completeness import Finding, describe
+from tierra.data.partitions import Work, check_pulled, history_window
 from tierra.data.read_once import ReadOnce
+from tierra.data.row_numbers import describe_unjoinable
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, columns_to_read, open_source
+from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window, between, shift, single_day
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, SourceNotReady
 from tierra.facts import SnapshotTaken
-from tierra.journal import note
+from tierra.journal import note, warn
 from tierra.project.project import Project
 from tierra.store.refs import TableRef
 from tierra.workspace import Workspace
@@ -51,8 +54,11 @@ def open_project(workspace: Workspace, name: str) -> Project:
 
 def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     """Every source in full; the first up to `until`."""
+    if warning := describe_unjoinable(project.main, project.main_source):
+        warn(warning)
     windows = {project.main: project.training_window}
     read = {name: _snapshot(workspace, project, name, windows.get(name, EVERYTHING)) for name in project.sources}
+    _warn_of_dayless(workspace, project)
     return Snapshots(tables=read)
 
 
@@ -62,21 +68,51 @@ def pull_side_tables(workspace: Workspace, project: Project) -> Snapshots:
     return Snapshots(tables={name: _snapshot(workspace, project, name, EVERYTHING) for name in names})
 
 
-def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> SourceReader:
+def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> ReadOnce:
     """The first source, to pull each day of this work from: days that lie together are read once for all of them."""
     source = project.main_source
     days = [each.day for each in work if each.day]
     windows = [between(shift(day, -source.history), day) for day in days]
-    return ReadOnce(partial(open_source, project.main, source, project.folder, workspace.settings), source, windows)
+    return ReadOnce(
+        partial(open_source, project.main, source, project.folder, workspace.settings, project.schedule.timezone),
+        source,
+        windows,
+    )
 
 
-def pull_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
-    """A partition's rows without what is known later, and its history."""
+def pull_partition(workspace: Workspace, project: Project, reader: ReadOnce, work: Work) -> PartitionRows:
+    """A partition's rows without what is known later, and its history.
+
+    Raises SourceNotReady when fewer rows are read than made the day ready. Another try reads them again.
+    """
+    try:
+        pulled = pull_counted(workspace, project, reader, work)
+        check_pulled(project.name, work, pulled.rows.rows if pulled else 0, project.score.ready)
+    except SourceNotReady:
+        reader.forget()
+        raise
+    assert pulled, "a partition without rows is not ready"
+    return pulled
+
+
+def pull_counted(workspace: Workspace, project: Project, reader: ReadOnce, work: Work) -> PartitionRows | None:
+    """None for a day that had rows when they were counted, and has none now."""
+    try:
+        return read_partition(workspace, project, reader, work)
+    except DataRejected as error:
+        if error.code == "source-empty" and work.day and work.counted:
+            return None
+        raise
+
+
+def read_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
+    """The same, however many rows there are."""
     day, source = work.day, project.main_source
-    known = [name for name in columns_to_read(source, reader) if name not in project.withheld]
-    types = {name: kind for name, kind in source.types.items() if name in known}
-    bare = source.model_copy(update={"columns": tuple(known), "known_later": (), "types": types})
-    rows = take_snapshot(workspace.objects, bare, reader, single_day(day) if day else EVERYTHING)
+    bare = _without_later(source, project.withheld)
+    known = [name for name in columns_to_read(bare, reader) if name not in project.withheld]
+    bare = bare.model_copy(update={"columns": tuple(known)})
+    window = single_day(day) if day else EVERYTHING
+    rows = take_snapshot(workspace.objects, bare, reader, window, numbered=True)
     pulled = PartitionRows(partition=work.partition, rows=rows)
     if not (day and source.history):
         return pulled
@@ -89,9 +125,27 @@ def pull_partition(workspace: Workspace, project: Project, reader: SourceReader,
     return pulled.model_copy(update={"history": history})
 
 
+def _without_later(source: Source, withheld: Collection[str]) -> Source:
+    """The source without what is not known when scoring, which a night's table may not even have."""
+    columns = tuple(name for name in source.columns if name not in withheld)
+    types = {name: kind for name, kind in source.types.items() if name not in withheld}
+    return source.model_copy(update={"columns": columns, "types": types, "known_later": ()})
+
+
+def _warn_of_dayless(workspace: Workspace, project: Project) -> None:
+    """Say that no run will ever score some of the rows."""
+    source = project.main_source
+    if source.partition_by:
+        rows = open_source(
+            project.main, source, project.folder, workspace.settings, project.schedule.timezone
+        ).dayless()
+        for line in describe(project.name, [Finding(kind="dayless", rows=rows)] if rows else []):
+            warn(f"{project.main}: {line}")
+
+
 def _snapshot(workspace: Workspace, project: Project, name: str, window: Window) -> TableRef:
     source = project.sources[name]
-    reader = open_source(name, source, project.folder, workspace.settings)
-    ref = take_snapshot(workspace.objects, source, reader, window)
+    reader = open_source(name, source, project.folder, workspace.settings, project.schedule.timezone)
+    ref = take_snapshot(workspace.objects, source, reader, window, numbered=name == project.main)
     note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref

@@ -7,7 +7,7 @@ from tierra.workspace import Workspace
 
 
 def check_sink_names(workspace: Workspace, project: Project, labels: Labels | None = None) -> None:
-    """Raise Misconfigured for a table, a key or, with labels, a class that the database cannot name a column by."""
+    """Raise Misconfigured for a table, a key, a kept column or, with labels, a class that the database cannot name."""
     sink = project.score.sink
     if not isinstance(sink, SqlSink):
         return
@@ -15,5 +15,5 @@ def check_sink_names(workspace: Workspace, project: Project, labels: Labels | No
 
     dialect = "sqlite" if workspace.settings.connection(sink.connection).address.startswith("sqlite") else "postgresql"
     check_table(project.dataset, sink.namespace, dialect)
-    names = [*project.main_source.key, *(labels.columns if labels else ())]
+    names = [*project.main_source.key, *project.score.keep, *(labels.columns if labels else ())]
     check_columns(names, dialect, f"{sink.connection}.{project.dataset}")

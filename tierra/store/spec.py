@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from tierra.spec import Days, Name, Spec
+from tierra.spec import Columns, Days, Name, Spec
 
 ScoreColumn = Literal["probability", "decision", "prediction"]
 
@@ -79,3 +79,4 @@ class Score(Spec):
     columns: Annotated[tuple[ScoreColumn, ...], BeforeValidator(tuple)] | None = Field(
         None, description="Columns published beside the key; all of the task's when not stated"
     )
+    keep: Columns = Field((), description="Columns of the first source that are published beside the key, unchanged")

@@ -1,0 +1,71 @@
+"""`score.keep`: columns of the first source stand beside the predictions as they were read, in every sink."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project, write_warehouse
+from tests.direct import score_directly, train_directly
+from tests.integration.conftest import SINKS
+from tests.s3_server import S3Server
+from tests.servers import lend_database
+from tierra.reading import read_table
+
+DAY = "2024-04-28"
+KEPT = ["zone", "seats", "paid", "day"]
+
+
+def table() -> pd.DataFrame:
+    """Rides with a text of leading zeros, whole numbers with gaps, and booleans with gaps."""
+    made = rides().assign(zone=lambda rows: rows["zone"].map({"A": "007", "B": "", "C": 'c, "d"', "D": "ñ"}))
+    made["seats"] = [None if number % 7 == 3 else 2**40 + number for number in range(len(made))]
+    made["seats"] = made["seats"].astype("Int64")
+    return made.assign(paid=[None if number % 5 == 2 else number % 2 == 0 for number in range(len(made))])
+
+
+@pytest.fixture(params=SINKS)
+def sink(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A sink's key in a project file, of each kind."""
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    if request.param == "S3":
+        server: S3Server = request.getfixturevalue("s3")
+        for name, value in server.variables().items():
+            monkeypatch.setenv(name, value)
+        yield {"kind": "files", "uri": f"s3://{server.bucket()}/sink"}
+    elif request.param == "folder":
+        yield {"kind": "files"}
+    elif request.param == "SQLite":
+        monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", write_warehouse(workspace / "sink.db"))
+        yield {"kind": "sql", "connection": "sink"}
+    else:
+        with lend_database(request.getfixturevalue("postgres")) as url:
+            monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", url)
+            yield {"kind": "sql", "connection": "sink"}
+
+
+def test_kept_columns_stand_beside_the_predictions(sink: dict[str, str], workspace: Path) -> None:
+    spec = ride_spec(score={"lookback": "2d", "sink": sink, "keep": KEPT}, sources=ride_source(types={"zone": "text"}))
+    rows = table()
+    write_project(workspace / "projects" / "rides", spec, rows)
+    train_directly("rides")
+    score_directly("rides", DAY)
+    published = read_table("rides", DAY)
+    assert published.column_names == ["ride_id", *KEPT, "probability", "decision"]
+    there = rows[rows["day"] == DAY].sort_values("ride_id")
+    assert published.column("ride_id").to_pylist() == there["ride_id"].to_list()
+    assert published.column("seats").to_pylist() == [None if pd.isna(each) else int(each) for each in there["seats"]]
+    assert published.column("paid").to_pylist() == there["paid"].to_list()
+    assert [str(each) for each in published.column("day").to_pylist()] == [DAY] * len(there)
+    assert [each or "" for each in published.column("zone").to_pylist()] == there["zone"].to_list()
+
+
+def test_a_kept_column_that_is_gone_rejects_the_day(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    project = workspace / "projects" / "rides"
+    write_project(project)
+    train_directly("rides")
+    write_project(project, ride_spec(score={"keep": "colour"}))
+    scored, _ = score_directly("rides", DAY)
+    assert "score.keep: no column 'colour' (available: " in str(scored.error)
