@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import conform
+from tierra.data.frames import UNREAD, conform
 from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
@@ -24,6 +24,7 @@ from tierra.data.spool import ROWS_A_RUN
 from tierra.data.window import Window, between, shift
 from tierra.errors import TierraError
 from tierra.journal import warn
+from tierra.temporary import prefix
 
 # How many days beyond twice the history lie on disk at once; a long backfill is read in spans of that length.
 DAYS_BEYOND = 31
@@ -130,7 +131,11 @@ class ReadOnce:
         for batch in self._reader.batches(columns, span):
             table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
-                yield table
+                yield (
+                    table
+                    if UNREAD in table.column_names
+                    else table.append_column(UNREAD, pa.nulls(len(table), "string"))
+                )
 
 
 def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
@@ -157,7 +162,7 @@ class _KeptRows:
     def __init__(self, span: Window, tables: Iterator[pa.Table], column: str | None) -> None:
         self.span = span
         self._pieces: dict[date, list[int]] = defaultdict(list)
-        place, path = tempfile.mkstemp(prefix="tierra-")
+        place, path = tempfile.mkstemp(prefix=prefix())
         os.close(place)
         try:
             self._write(path, tables, column)
@@ -174,10 +179,10 @@ class _KeptRows:
         for number in numbers:
             waiting.append(self._file.get_batch(number))
             if sum(map(len, waiting)) >= ROWS_A_RUN:
-                yield pa.Table.from_batches(waiting).select(columns)
+                yield _as_read(waiting, columns)
                 waiting = []
         if waiting:
-            yield pa.Table.from_batches(waiting).select(columns)
+            yield _as_read(waiting, columns)
 
     def _write(self, path: str, tables: Iterator[pa.Table], column: str | None) -> None:
         writer, number = None, 0
@@ -192,6 +197,13 @@ class _KeptRows:
         finally:
             if writer:
                 writer.close()
+
+
+def _as_read(pieces: list[pa.RecordBatch], columns: list[str]) -> pa.Table:
+    """The columns asked for, and the cells that could not be read where there are any."""
+    rows = pa.Table.from_batches(pieces)
+    unread = [UNREAD] if rows.column(UNREAD).null_count < len(rows) else []
+    return rows.select([*columns, *unread])
 
 
 def _in_runs(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

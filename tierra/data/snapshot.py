@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tierra.data.frames import conform
-from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER, RowNumbers, has_row_numbers
+from tierra.data.row_numbers import ROW_NUMBER, RowNumbers, has_row_numbers, refuse_name
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
@@ -20,6 +20,7 @@ from tierra.journal import advance, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
+from tierra.temporary import prefix
 
 
 def take_snapshot(
@@ -35,7 +36,7 @@ def take_snapshot(
     numbered = numbered and not source.key
     columns = _columns(source, reader, numbered)
     in_file = ROW_NUMBER in columns
-    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         spool = Spool(Path(folder), [ROW_NUMBER] if in_file else source.key or columns)
         schema = _final_schema(_fill(spool, source, reader, columns, window), source, reader)
         rows = _with_keys_checked(reader, spool, source.key) if source.key else spool.in_order()
@@ -50,10 +51,8 @@ def take_snapshot(
 def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
     """The columns to read, and the row's number where it is asked for and the source has it."""
     columns = columns_to_read(source, reader)
-    if taken := {PUBLISHED_NUMBER, ROW_NUMBER} & set(columns) if numbered else None:
-        raise DataRejected(
-            "name-reserved", f"{reader.where}: '{min(taken)}' is reserved for the row numbers of a source without `key`"
-        )
+    if numbered:
+        refuse_name(reader.where, ROW_NUMBER, columns)
     return [*columns, ROW_NUMBER] if numbered and has_row_numbers(source) else columns
 
 

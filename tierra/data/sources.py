@@ -83,7 +83,7 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings, zon
         case FileSource():
             from tierra.data.file_source import FileReader
 
-            return FileReader(name, source, folder, settings)
+            return FileReader(name, source, folder, settings, zone)
         case _:
             assert_never(source)
 

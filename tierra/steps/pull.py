@@ -9,7 +9,7 @@ from tierra.data.code import load_code
 from tierra.data.completeness import Finding, describe
 from tierra.data.partitions import Work, check_pulled, history_window
 from tierra.data.read_once import ReadOnce
-from tierra.data.row_numbers import describe_unjoinable
+from tierra.data.row_numbers import PUBLISHED_NUMBER, describe_unjoinable, refuse_name
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, columns_to_read, one_moment, open_source, share_a_database
 from tierra.data.spec import Source
@@ -156,5 +156,7 @@ def _open(workspace: Workspace, project: Project, name: str) -> SourceReader:
 def _snapshot(workspace: Workspace, project: Project, name: str, reader: SourceReader, window: Window) -> TableRef:
     source, numbered = project.sources[name], name == project.main
     ref = take_snapshot(workspace.objects, source, reader, window, numbered=numbered)
+    if numbered and not source.key:
+        refuse_name(reader.where, PUBLISHED_NUMBER, ref.columns)
     note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref
