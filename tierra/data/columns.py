@@ -1,5 +1,6 @@
 """Checks for required columns."""
 
+import difflib
 from collections.abc import Iterable, Sequence
 
 from tierra.data.row_numbers import ROW_NUMBER
@@ -11,8 +12,15 @@ def require_columns(where: str, names: Iterable[str], available: Iterable[str]) 
     known = [name for name in available if name != ROW_NUMBER]
     if missing := next((name for name in names if name not in known), None):
         raise DataRejected(
-            "column-missing", f"{where}: no column {missing!r} (available: {', '.join(map(str, known))})"
+            "column-missing",
+            f"{where}: no column {missing!r} (available: {', '.join(map(str, known))}{suggest(missing, known)})",
         )
+
+
+def suggest(name: str, available: Iterable[str]) -> str:
+    """The name that was probably meant, as the end of a sentence; empty when none is near."""
+    near = difflib.get_close_matches(name, list(map(str, available)), 1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def require_names(where: str, chosen: Sequence[str], available: Sequence[str]) -> None:

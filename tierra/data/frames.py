@@ -1,12 +1,16 @@
 """Tierra's Arrow types, and Arrow tables as pandas frames."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.types as t
 
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.spec import ColumnType
 from tierra.errors import DataRejected, first_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TYPES: dict[ColumnType, pa.DataType] = {
     "text": pa.string(),
@@ -88,7 +92,7 @@ def _float_if_gaps(table: pa.Table, field: pa.Field) -> pa.Field:
     return field.with_type(pa.float64()) if gaps else field
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> "pd.DataFrame":
     """A pandas frame of the data, without row numbers; dates as datetime64, gaps as NaN."""
     data = table.drop_columns([ROW_NUMBER]) if ROW_NUMBER in table.column_names else table
     return data.to_pandas(date_as_object=False)

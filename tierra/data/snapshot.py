@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,22 @@ def take_snapshot(
             raise _mixed_types(reader, error) from None
 
 
+def look_at_rows(source: Source, reader: SourceReader, most: int) -> pa.Schema:
+    """The types of a source's first rows. Raises what a snapshot of them would, but for keys that are repeated."""
+    columns = columns_to_read(source, reader)
+    with closing(reader.batches(columns, Window())) as batches:  # type: ignore[type-var]  # every reader's can be
+        first = next((batch.slice(0, most) for batch in batches if batch.num_rows), None)
+    if first is None:
+        raise DataRejected("source-empty", f"{reader.where}: no rows")
+    table = _cast(first, source, reader)
+    _refuse_gaps(reader, {name: _gaps(table.column(name)) for name in source.key})
+    return _with_dates(table.schema, source, reader)
+
+
+def _cast(batch: pa.Table, source: Source, reader: SourceReader) -> pa.Table:
+    return cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
+
+
 def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
     """The columns to read, and the row's number where it is asked for and the source has it."""
     columns = columns_to_read(source, reader)
@@ -59,16 +76,20 @@ def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str]
     """The spool with every batch in it. Raises DataRejected when there are no rows, or rows without a key."""
     gaps, sorted_by_all = dict.fromkeys(source.key, 0), not source.key and ROW_NUMBER not in columns
     for batch in reader.batches(columns, window):
-        table = cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
+        table = _cast(batch, source, reader)
         gaps = {name: count + _gaps(table.column(name)) for name, count in gaps.items()}
         spool.add(_without_signed_zeros(table) if sorted_by_all else table)
         advance(spool.rows, None, "rows")
     if not spool.rows:
         raise DataRejected("source-empty", f"{reader.where}: no rows{_describe_window(window)}")
+    _refuse_gaps(reader, gaps)
+    return spool
+
+
+def _refuse_gaps(reader: SourceReader, gaps: dict[str, int]) -> None:
     for name, rows in gaps.items():
         if rows:
             raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
-    return spool
 
 
 def _gaps(column: pa.ChunkedArray) -> int:
@@ -88,6 +109,11 @@ def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Sche
         schema = spool.schema()
     except pa.ArrowTypeError as error:
         raise _mixed_types(reader, error) from None
+    return _with_dates(schema, source, reader)
+
+
+def _with_dates(schema: pa.Schema, source: Source, reader: SourceReader) -> pa.Schema:
+    """The same schema. Raises DataRejected when what partitions the source is no date."""
     column = source.partition_by
     if column and not pa.types.is_temporal(schema.field(column).type):
         kind = schema.field(column).type

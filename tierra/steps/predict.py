@@ -94,7 +94,7 @@ def _for_any_rows(project: Project, source: FileSource) -> Project:
     of_rows = [each for each in contract.expectations
                if each.type in ROW_EXPECTATIONS or each.table not in (None, main)]  # fmt: skip
     return project.model_copy(update={
-        "sources": project.sources | {main: source},
+        "sources": project.sources | {main: source.model_copy(update={"known_later": project.main_source.known_later})},
         "joins": tuple(join.model_copy(update={"max_orphans": 1.0}) for join in project.joins),
         "contract": contract.model_copy(update={"expectations": tuple(of_rows)}),
     })  # fmt: skip
