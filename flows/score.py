@@ -47,19 +47,19 @@ def score(
     request = RunRequest(project=project, partition=partition, rescore=rescore, dry_run=dry_run, reason=reason)
     check_request(workspace, request)
     today = open_project(workspace, request.project)
-    work = find_work(workspace, today, request.partition, request.rescore)
+    found = find_work(workspace, today, request.partition, request.rescore)
     champion = find_champion(workspace, today)
     spec = with_champion_recipe(workspace, today, champion)
-    if not work:
-        return summarise(spec.name, [], request.partition, request.dry_run)
-    sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec))
-    reader = open_days(workspace, spec, work)
-    found = find_changed(workspace, spec, sides, reader, work)
+    if not found.work:
+        return summarise(spec.name, [], request.partition, request.dry_run, found.completeness)
+    reader = open_days(workspace, spec, found.work)
+    sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec, reader))
+    left = find_changed(workspace, spec, sides, reader, found.work)
     scoring = Scoring(spec, champion, sides, reader, preview_partition if request.dry_run else publish_partition)
-    scored = [score_partition(workspace, scoring, each) for each in track(found.to_score, "partitions")]
-    if found.to_score and not request.dry_run:
+    scored = [score_partition(workspace, scoring, each) for each in track(left.to_score, "partitions")]
+    if left.to_score and not request.dry_run:
         sweep_parts(workspace, spec)
-    return summarise(spec.name, [*scored, *found.ended], request.partition, request.dry_run)
+    return summarise(spec.name, [*scored, *left.ended], request.partition, request.dry_run, found.completeness)
 
 
 def score_partition(workspace: Workspace, scoring: Scoring, work: Work) -> PartitionScored:

@@ -14,12 +14,12 @@ from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tierra.data.sources import SourceReader
+    from tierra.data.read_once import ReadOnce
     from tierra.steps.features import JoinedPartition
     from tierra.steps.publish import Publication
     from tierra.steps.pull import PartitionRows, Snapshots
     from tierra.steps.validate import CleanPartition, CleanTables
-    from tierra.steps.work import Remaining
+    from tierra.steps.work import Found, Remaining
 
 Publish = Callable[[Workspace, Project, "Publication", Work], PartitionScored]
 
@@ -31,18 +31,18 @@ class Scoring:
     project: Project
     champion: Champion
     sides: "CleanTables"
-    reader: "SourceReader"
+    reader: "ReadOnce"
     publish: Publish
 
 
-def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> "SourceReader":
+def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> "ReadOnce":
     """The first source, to pull each day of this work from; opened when the first station reads."""
     return steps.pull.open_days(workspace, project, work)
 
 
 @station
-def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> list[Work]:
-    """The requested partition; without one, all that is due and all that may be stale."""
+def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> "Found":
+    """The requested partition; without one, all that is due, all that may be stale, and all that is missing."""
     return steps.work.find_work(workspace, project, partition, rescore)
 
 
@@ -59,21 +59,21 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
 
 
 @station
-def pull_side_tables(workspace: Workspace, project: Project) -> "Snapshots":
-    """Every source but the first, once a run."""
-    return steps.pull.pull_side_tables(workspace, project)
+def pull_side_tables(workspace: Workspace, project: Project, days: "ReadOnce | None" = None) -> "Snapshots":
+    """Every source but the first, once a run, at one moment with the days to score."""
+    return steps.pull.pull_side_tables(workspace, project, days)
 
 
 @station
 def find_changed(
-    workspace: Workspace, project: Project, sides: "CleanTables", reader: "SourceReader", work: list[Work]
+    workspace: Workspace, project: Project, sides: "CleanTables", reader: "ReadOnce", work: list[Work]
 ) -> "Remaining":
     """Compare what is published with its source: the work that is left, and how the rest ends."""
     return steps.work.find_changed(workspace, project, sides, reader, work)
 
 
 @station
-def pull_partition(workspace: Workspace, project: Project, reader: "SourceReader", work: Work) -> "PartitionRows":
+def pull_partition(workspace: Workspace, project: Project, reader: "ReadOnce", work: Work) -> "PartitionRows":
     """A partition's rows without what is known later, and its history."""
     return steps.pull.pull_partition(workspace, project, reader, work)
 

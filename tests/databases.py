@@ -80,8 +80,8 @@ class Database:
         with connect(self.url, "test", 600) as session:
             copy_in(session, sql.Identifier(*([schema] if schema else []), name), [table])
 
-    def open(self, **source: Any) -> SourceReader:
-        return open_source("rides", self.source(**source), self.home, self.settings)
+    def open(self, zone: str = "UTC", **source: Any) -> SourceReader:
+        return open_source("rides", self.source(**source), self.home, self.settings, zone)
 
     def read(self, window: Window = EVERYTHING, columns: list[str] | None = None, **source: Any) -> pa.Table:
         """All rows of a source at once."""

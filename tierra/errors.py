@@ -73,18 +73,21 @@ REMEDIES: Final[dict[str, str]] = {
     # sources
     "file-changed": "Run it again when nothing writes the file",
     "file-missing": "Put the file there, or correct `path`",
-    "file-invalid": "Give a CSV or Parquet file that opens",
+    "file-invalid": "Give a CSV, Parquet or Excel file that opens, or say under `csv` how it is written",
     "database-missing": "Create the database, or correct the connection's URL",
     "table-missing": "Correct `table`, or create it",
     "query-failed": "Run the query by hand and correct it",
     "column-names": "Give each column a name of its own at the source, or list the ones to read under `columns`",
     "column-missing": "Correct the name, or restore the column at the source",
     "column-type": "Correct the values at the source, or declare another type under `types`",
+    "source-changed": "Let the loader write a new file and rename it when it is whole; the run is retried",
     "source-empty": "Check that the source was loaded and has rows of the requested dates",
     "keys-duplicate": "Make the key unique at the source, or declare all of its columns",
     "keys-null": "Fill the key at the source; a row without a key cannot be published",
     "partition-absent": "Check the date and that the source holds it",
     "source-not-ready": "Wait for the load to finish; the run is retried until its retries run out",
+    "source-stalled": "Look at what loads the source; the next run publishes the days of `lookback` that have come",
+    "rows-vanished": "Restore the rows, or publish the smaller day: tierra score PROJECT --partition DATE --rescore",
     # databases
     "address-invalid": "Use postgresql://user:password@host/database, and in user and password %40 for @, %2F for /",
     "login-refused": "Correct user and password in the connection's URL, or let the server accept them",
@@ -162,6 +165,8 @@ REMEDIES: Final[dict[str, str]] = {
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run
     "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",
+    "disk-unusable": "Free space or correct permissions; TMPDIR names the folder of temporary files",
+    "memory-full": "Give the run more memory, or fewer rows at once",
     "run-failed": "Give the traceback in the log to whoever wrote the code",
     "several": "See each line",
 }

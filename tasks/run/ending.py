@@ -1,17 +1,23 @@
 """How a flow's body ended: as an outcome, and with what is to be raised once its page is written."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
+from typing import Final
 
 from loguru import logger
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 
-from tierra.errors import Cancelled, Failed, Stopped, TierraError, first_line
+from tierra.errors import Broken, Cancelled, Failed, Stopped, TierraError, first_line
 from tierra.outcomes.outcome import Outcome
+
+# What the system says of a disk or a folder that takes no file, and `tempfile` where none does.
+DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
+NO_TEMPORARY: Final = "No usable temporary directory"
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,27 @@ def run_to_end(body: Callable[[], Outcome]) -> Ending:
         return Ending(Cancelled("run-stopped", "the run was stopped by Ctrl-C"), interrupt)
     except TerminationSignal as signal:
         return Ending(_stopped(), signal)
-    except Exception as error:  # noqa: BLE001  it is raised again
+    except MemoryError as error:
+        return Ending(Broken("memory-full", f"there is no memory left: {_describe(error)}"))
+    except BaseException as error:  # noqa: BLE001  a bug is raised again
         if stop := _signal_behind(error):
             return Ending(_stopped(), stop)
+        if _is_of_the_disk(error):
+            logger.opt(exception=error).debug("a file could not be written")
+            return Ending(Broken("disk-unusable", _describe(error)))
         logger.opt(exception=error).error("the run ended in a bug")
-        return Ending(Failed("run-failed", f"{type(error).__name__}: {first_line(error)} ({_place(error)})"), error)
+        failed = Failed("run-failed", _describe(error))
+        # What is no Exception would choose the command's exit code, as SystemExit does, and skip its last lines.
+        return Ending(failed, error if isinstance(error, Exception) else None)
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and (error.errno in DISK or NO_TEMPORARY in str(error))
+
+
+def _describe(error: BaseException) -> str:
+    """The kind of an error, its first line and its place."""
+    return f"{type(error).__name__}: {first_line(error)} ({_place(error)})"
 
 
 def _stopped() -> Stopped:

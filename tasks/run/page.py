@@ -79,12 +79,13 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
     project, flow = str(kwargs.get("project") or (args or [""])[0]), body.__name__
     try:
         workspace = open_workspace()
-    except Misconfigured as error:
+    except Misconfigured as error:  # without settings nobody knows where a receipt would be
+        _show_summary(artifact_key(flow, project), error, _short_page(error))
         announce_end(error)
         return error
-    set_up_run_logs(workspace.settings)
 
     def show_and_run() -> Outcome:
+        set_up_run_logs(workspace.settings)
         with _progress(flow, project):
             return body(workspace, *args, **kwargs)
 
@@ -123,20 +124,18 @@ def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
     # Neither a full disk nor a page that cannot be drawn turns what was published into a failure.
     except Exception as error:  # noqa: BLE001
         logger.exception("no receipt could be written")
-        _show_summary(key, end.outcome, _without_receipt(end.outcome, error))
+        _show_summary(key, end.outcome, _short_page(end.outcome, error))
         return end.outcome
     logger.info("receipt: {}", receipt)
     _show_summary(key, end.outcome, summary)
     return end.outcome.with_receipt(str(receipt))
 
 
-def _without_receipt(outcome: Outcome, error: Exception) -> str:
-    lines = [
-        f"# {outcome.name}",
-        _message(outcome),
-        f"No receipt could be written: {type(error).__name__}; see the log.",
-    ]
-    return "\n\n".join(lines)
+def _short_page(outcome: Outcome, error: Exception | None = None) -> str:
+    """The summary where no receipt could be written."""
+    lines = [f"# {outcome.name}", inline(_message(outcome))]
+    why = f"No receipt could be written: {type(error).__name__}; see the log." if error else ""
+    return "\n\n".join([*lines, *([why] if why else [])])
 
 
 def _show_summary(key: str, outcome: Outcome, text: str) -> None:

@@ -15,7 +15,7 @@ from tests.bench.measure import peak_memory
 from tierra.data.code import load_code
 from tierra.data.differences import compare_profiles
 from tierra.data.features import build_training_features, check_row_wise
-from tierra.data.frames import gaps_to_float, to_frame
+from tierra.data.frames import to_frame
 from tierra.data.joins import Joiner
 from tierra.data.profile_table import profile_table
 from tierra.data.recipe import TARGET
@@ -66,7 +66,7 @@ def pull(workspace: Workspace, project: Project) -> Pulled:
 
 def split(project: Project, pulled: pa.Table) -> tuple[Project, pa.Table, dict[str, Examples]]:
     recipe, code = project.recipe, load_code(project.folder, project.functions)
-    joined = gaps_to_float(Joiner(project.joins, {project.main: pulled}).join_checked(pulled))
+    joined = Joiner(project.joins, {project.main: pulled}).join_checked(pulled)
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)

@@ -5,16 +5,20 @@
 
 import csv
 import io
+import runpy
 import sqlite3
 from contextlib import closing
 from math import log
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from tests.conftest import ROOT
 from tests.e2e.checkout import Checkout
 from tests.e2e.flights import PROJECT, make_demo
+from tests.oracle import load_champion, says
 from tierra.settings import Settings
 from tierra.workspace import Workspace
 
@@ -74,6 +78,31 @@ def test_every_row_of_a_day_is_scored_or_quarantined(demo: str, checkout: Checko
     printed = checkout.call("predictions", PROJECT, "--partition", "2013-12-24", "--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(printed)))
     assert len(rows) == end["rows_scored"] == len({row["flight_id"] for row in rows})
+
+
+def test_every_published_number_is_what_the_pipeline_says_of_the_tables(demo: str, checkout: Checkout) -> None:
+    day, home = pd.Timestamp("2013-12-21"), checkout.folder / "var"
+    functions = runpy.run_path(str(ROOT / "projects" / PROJECT / "features.py"))
+    with closing(sqlite3.connect(home / "warehouse.db")) as database:
+        flights, weather, planes = (
+            pd.read_sql(f"select * from {table}", database, parse_dates=["flight_date", "time_hour"])
+            for table in ("flights", "weather", "planes")
+        )
+    joined = flights.merge(
+        weather.drop(columns=["year", "month", "day", "hour"]), how="left", on=["origin", "time_hour"]
+    )
+    joined = joined.merge(planes[["tailnum", "plane_year", "seats"]], how="left", on="tailnum")
+    past = joined[joined["flight_date"].between(day - pd.Timedelta("28D"), day, inclusive="left")]
+    rows = joined[joined["flight_date"] == day].sort_values("flight_id").reset_index(drop=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIERRA_HOME", str(home))
+        features = functions["build"](functions["prepare"](rows, past.reset_index(drop=True)))
+        expected = says(load_champion(PROJECT), features, {name: rows[name] for name in ("hour", "origin", "carrier")})
+    printed = checkout.call("predictions", PROJECT, "--partition", "2013-12-21", "--format", "csv").stdout
+    published = pd.read_csv(io.StringIO(printed)).set_index("flight_id")["probability"]
+    said = pd.Series(expected, index=rows["flight_id"])[published.index]
+    assert len(published) > 500
+    assert np.allclose(published, said, rtol=1e-9, atol=0)
 
 
 def test_a_file_of_a_day_gets_the_predictions_that_were_published(demo: str, checkout: Checkout) -> None:

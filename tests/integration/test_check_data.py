@@ -38,16 +38,15 @@ def lettered() -> bytes:
 WRONG = {
     "another kind of file": Wrong("rides.parquet", 2, ride_spec(sources=ride_source(path="rides.parquet")),
                                   content=b"%PDF-1.4\n"),
-    "an empty file": Wrong("rides.csv", 2, content=b""),
+    "an empty file": Wrong("it is empty", content=b""),
     "a header without rows": Wrong("no rows", rows=lambda: rides().head(0)),
     "another encoding": Wrong("rides.csv", content=lettered()),
     "two columns of a name": Wrong("2 columns are called 'km'", content=b"ride_id,day,km,km\nr1,2024-01-01,1,2\n"),
-    "a misspelt target": Wrong("target 'tiped' is not a column", spec=ride_spec(target="tiped")),
-    "and what was meant": Wrong("did you mean 'tipped'?", spec=ride_spec(target="tiped")),
+    "a misspelt target": Wrong("target: no column 'tiped'; did you mean 'tipped'?", spec=ride_spec(target="tiped")),
     "a misspelt key": Wrong("did you mean 'ride_id'?", spec=ride_spec(sources=ride_source(key="ride-id"))),
     "a declared type": Wrong("no column 'kms'", spec=ride_spec(sources=ride_source(types={"kms": "number"}))),
     "text for a number": Wrong("'zone'", spec=ride_spec(sources=ride_source(types={"zone": "number"}))),
-    "a day that is none": Wrong("'km' is double, not a date", spec=ride_spec(sources=ride_source(partition_by="km"))),
+    "a day that is none": Wrong("'km' is number, not a date", spec=ride_spec(sources=ride_source(partition_by="km"))),
     "rows without a key": Wrong("'ride_id' is empty in", rows=lambda: rides().assign(
         ride_id=lambda table: table["ride_id"].mask(table.index % 2 == 1))),
     "a feature": Wrong("features: no column 'rainy'", spec=ride_spec(features=["km", "rainy"])),
@@ -99,7 +98,7 @@ def test_what_is_wrong_with_the_data_is_said_in_one_line(folder: Path, name: str
 
 def test_only_the_first_rows_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of many pieces is closed after the first, a table after its first batch."""
-    monkeypatch.setattr("tierra.data.file_source.BYTES_AHEAD", 2_000)
+    monkeypatch.setattr("tierra.data.csv_source.BYTES_AHEAD", 2_000)
     read: list[int] = []
     from tierra.data.file_source import FileReader
 
@@ -113,8 +112,7 @@ def test_only_the_first_rows_are_read(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(FileReader, "batches", counted)
     write_project(folder / "projects" / "rides")
     assert CliRunner().invoke(app, ["check", "rides"]).exit_code == 0
-    assert len(read) == 1
-    assert read[0] < len(rides()) / 10
+    assert sum(read) < 1_100
 
 
 def test_predictions_that_cannot_be_joined_back_are_warned_of(folder: Path) -> None:

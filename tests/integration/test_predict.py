@@ -53,7 +53,7 @@ def everything(folder: Path) -> set[str]:
 
 def test_rows_of_a_published_day_get_what_was_published(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In another order, without the target, with a column of their own: the file's columns stay as they are."""
-    monkeypatch.setattr("tierra.data.file_source.BYTES_AHEAD", 200)  # some pieces
+    monkeypatch.setattr("tierra.data.csv_source.BYTES_AHEAD", 200)  # some pieces
     there, before = rides(), everything(trained)
     day = there[there["day"] == DAY].sample(frac=1, random_state=1).drop(columns="tipped")
     day = day[["rain", "zone", "ride_id", "km", "day"]].assign(memo="007")

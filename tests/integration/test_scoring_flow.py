@@ -12,6 +12,7 @@ import pytest
 
 from tests.builders import ride_source, ride_spec, rides, write_project
 from tests.conftest import ROOT
+from tierra.data.completeness import Finding
 from tierra.errors import DataRejected, InvalidCall, NoChampion
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations, read_published
@@ -317,14 +318,27 @@ def test_editing_the_features_after_training_changes_no_score(scored: Installati
 def test_a_published_day_the_source_no_longer_holds_stays_published(scored: Installation) -> None:
     scored.drop(EARLIER)
     name, end = scored.score()
-    assert (name, end.stale) == ("NothingDue", ())
+    assert (name, end.stale) == ("NothingDueIncomplete", ())
+    assert end.incomplete == (Finding(kind="vanished", partition=EARLIER, rows=0, expected=20),)
     assert len(scored.read(EARLIER)) == 20
 
 
 def test_a_published_day_that_is_loaded_again_is_not_scored_half(scored: Installation) -> None:
     scored.drop(DUE[0], keep=5)
-    assert scored.score()[0] == "NothingDue"
+    assert scored.score()[0] == "NothingDueIncomplete"
     assert scored.published[DUE[0]] == 1
+
+
+def test_a_published_day_that_has_lost_rows_is_replaced_only_by_word(scored: Installation) -> None:
+    scored.drop(DUE[0], keep=18)
+    for day in (None, DUE[0]):
+        name, error = scored.score(day)
+        assert (name, error.code) == ("DataRejected", "rows-vanished")
+        assert f"{DUE[0]} was published from 20 rows, the source has 18 now" in str(error)
+        assert scored.published[DUE[0]] == 1
+    assert scored.score(DUE[0], rescore=True)[0] == "Published"
+    assert len(scored.read(DUE[0])) == 18
+    assert scored.score()[0] == "NothingDue"
 
 
 def test_a_rescore_replaces_a_part_that_was_damaged(scored: Installation) -> None:

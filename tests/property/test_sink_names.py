@@ -38,7 +38,7 @@ def rows_of(names: list[str]) -> pa.Table:
 
 
 def manifest(sink: TableSink, rows: pa.Table) -> Manifest:
-    part = sink.write_part("2024-01-01", iter([rows]))
+    part = sink.write_part("2024-01-01", 1, iter([rows]))
     return Manifest(dataset=sink.dataset, partition="2024-01-01", inputs="i", model="m", scoring="s", writer="w",
                     model_version="1", rows_in=3, rows_scored=3, rows_quarantined=0, parts=(part,))  # fmt: skip
 
@@ -100,4 +100,4 @@ def test_each_kind_of_name_that_a_database_has_no_place_for_is_refused() -> None
 def test_a_nul_in_a_value_is_rejected_data_with_a_remedy_that_fits(postgres_url: str) -> None:
     sink = TableSink(postgres_url, "out", "scored")
     with pytest.raises(DataRejected, match=r"Correct the value at the source.*\[sink-value\]"):
-        sink.write_part("2024-01-01", iter([pa.table({"key": ["a\0b"]})]))
+        sink.write_part("2024-01-01", 1, iter([pa.table({"key": ["a\0b"]})]))

@@ -1,11 +1,13 @@
 """The contract: rows set aside with reasons, a budget, and expectations that stop."""
 
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from tierra.data.contract import REASON, Findings, check_rows, check_table, enforce_contract
+from tierra.data.frames import UNREAD
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
 
@@ -106,3 +108,36 @@ def test_an_expectation_that_cannot_read_a_column_says_so() -> None:
 def test_an_empty_batch_breaks_nothing() -> None:
     clean, bad, findings = check(contract(FAR, KNOWN), RIDES.slice(0, 0))
     assert (clean.num_rows, bad.num_rows, findings.failed) == (0, 0, {})
+
+
+def test_a_row_with_a_cell_that_cannot_be_read_is_set_aside_with_its_value_and_counts_for_the_budget() -> None:
+    rows = RIDES.append_column(UNREAD, pa.array([None, None, "km: 'n.d.'", None]))
+    clean, bad, findings = check(contract(budget=0.25), rows)
+    assert (clean.column_names, clean.column("ride").to_pylist()) == (RIDES.column_names, [1, 2, 4])
+    assert bad.to_pylist() == [{"ride": 3, "km": None, "zone": "B", REASON: "cannot be read: km: 'n.d.'"}]
+    enforce_contract(findings, contract(budget=0.25))
+    with pytest.raises(DataRejected, match=r"1 of 4 rows have a cell that cannot be read.*\[budget-exceeded\]"):
+        enforce_contract(findings, contract(budget=0.24))
+
+
+def test_an_expectation_compares_with_values_of_its_column_s_type() -> None:
+    days = pa.table({"day": pa.array([date(2024, 4, 1), date(2024, 4, 2)]), "code": ["1", "X"], "n": [1, 2]})
+    instants = days.column("day").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", "Europe/Madrid"))
+    days = days.append_column("at", instants)
+
+    def failing(column: str, kind: str = "to_not_be_in_set", **values: Any) -> list[int]:
+        expected = {"type": f"expect_column_values_{kind}", "column": column, **values}
+        return check(contract(expected), days)[1].column("n").to_pylist()
+
+    assert failing("day", value_set=[date(2024, 4, 1)]) == failing("day", value_set=["2024-04-01"]) == [1]
+    assert failing("day", "to_be_between", min_value="2024-04-02") == [1]
+    assert failing("at", "to_be_between", min_value=date(2024, 4, 2)) == [1]
+    assert failing("code", "to_be_in_set", value_set=[1]) == [2]
+    with pytest.raises(DataRejected, match=r"'n', which holds Int64, with '1'.*\[expectation-type\]"):
+        failing("n", value_set=["1"])
+
+
+def test_a_gap_makes_no_decimal_point_of_a_whole_number() -> None:
+    regex = {"type": "expect_column_values_to_match_regex", "column": "n", "regex": "^[12]$"}
+    clean, bad, _ = check(contract(regex), pa.table({"n": [1, 2, None]}))
+    assert (clean.num_rows, bad.num_rows) == (3, 0)

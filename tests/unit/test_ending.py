@@ -32,6 +32,12 @@ ENDS: list[tuple[Any, str, type[BaseException] | None]] = [
     (raising(TerminationSignal(signal=15)), "Stopped", TerminationSignal),
     (tripping_over_a_signal, "Stopped", TerminationSignal),
     (raising(KeyError("x")), "Failed", KeyError),
+    (raising(SystemExit(0)), "Failed", None),
+    (raising(GeneratorExit()), "Failed", None),
+    (raising(MemoryError("70 GB")), "Broken", None),
+    (raising(OSError(28, "No space left on device")), "Broken", None),
+    (raising(FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")), "Broken", None),
+    (raising(FileNotFoundError(2, "no such file")), "Failed", FileNotFoundError),
 ]
 
 

@@ -66,13 +66,28 @@ def test_orphans_are_counted_over_all_batches() -> None:
 
 
 def test_keys_of_different_types_are_refused() -> None:
-    assert code_of(right=pa.table({"zone": [1, 2], "fee": [1.0, 2.0]})) == "join-types"
+    assert code_of(right=pa.table({"zone": [1.0, 2.0], "fee": [1.0, 2.0]})) == "join-types"
 
 
 def test_keys_of_different_types_are_refused_in_a_key_of_two_columns_too() -> None:
     left = pa.table({"zone": ["A"], "hour": ["1"]})
-    right = pa.table({"zone": ["A"], "hour": [1], "fee": [1.0]})
+    right = pa.table({"zone": ["A"], "hour": [True], "fee": [1.0]})
     assert code_of(left=left, right=right, on=["zone", "hour"]) == "join-types"
+
+
+def test_keys_written_as_text_match_whole_numbers_digit_by_digit() -> None:
+    left = pa.table({"zone": ["A", "A", "A"], "hour": ["1", "01", None]})
+    right = pa.table({"zone": ["A"], "hour": [1], "fee": [1.5]})
+    assert join(left, right, on=["zone", "hour"]).column("fee").to_pylist() == [1.5, None, None]
+    assert join(
+        right.drop_columns(["fee"]), left.slice(0, 2).append_column("fee", [[2.5, 3.5]]), on=["zone", "hour"]
+    ).column("fee").to_pylist() == [2.5]
+
+
+def test_a_gap_among_the_right_side_s_long_keys_changes_none_of_them() -> None:
+    first, second = 1_700_000_000_000_000_000, 1_700_000_000_000_000_001
+    right = pa.table({"zone": [first, None, second], "fee": [1.0, 2.0, 3.0]})
+    assert join(pa.table({"zone": [second, None]}), right).column("fee").to_pylist() == [3.0, None]
 
 
 def test_a_gap_in_a_key_of_integers_does_not_change_its_type() -> None:

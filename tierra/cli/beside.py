@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tierra.steps.predict import FilePredicted
 
 SUFFIXES = (".csv", ".parquet")
+# Of texts, an empty cell alone is a gap.
+PLAIN = {"missing": (), "as_written": ()}
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".zip")
 
 
@@ -98,15 +100,17 @@ def _own_rows(workspace: Workspace, project: "Project", file: Path, taken: list[
     from tierra.data.window import EVERYTHING
     from tierra.steps.predict import as_file
 
-    form = as_file(project.main_source, file).model_copy(update={"columns": (), "types": {}, "partition_by": None})
-    reader = open_source(project.main, form, project.folder, workspace.settings)
+    form = as_file(project.main_source, file).model_copy(
+        update={**PLAIN, "columns": (), "types": {}, "partition_by": None}
+    )
+    reader = open_source(project.main, form, project.folder, workspace.settings, project.schedule.timezone)
     names = reader.columns()
     require_names(reader.where, names, names)
     if both := [name for name in names if name in taken]:
         raise DataRejected("columns-conflict", f"{reader.where}: '{both[0]}' has the name of a prediction")
     if file.suffix != ".parquet":
         form = form.model_copy(update={"types": dict.fromkeys(names, "text")})
-        reader = open_source(project.main, form, project.folder, workspace.settings)
+        reader = open_source(project.main, form, project.folder, workspace.settings, project.schedule.timezone)
     return reader.batches(names, EVERYTHING)
 
 

@@ -88,7 +88,7 @@ def _function(folder: Path, name: str) -> Callable[..., Any]:
 def _import(file: Path, name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:  # a user's file may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         raise Misconfigured("code-invalid", f"{file}{line}: {type(error).__name__}: {error}") from error
 
@@ -97,14 +97,15 @@ def call_function(name: str, function: Callable[..., Any], *frames: "pd.DataFram
     """Call a user's function on shallow copies, so that it cannot change the caller's frames."""
     try:
         return function(*(frame.copy(deep=False) for frame in frames))
-    except TierraError:
+    except (TierraError, MemoryError):
         raise
-    except Exception as error:  # whatever a user's function raises is one line to its owner
+    # Whatever a user's function raises is one line to its owner; `sys.exit` must not end a run without its page.
+    except (Exception, SystemExit) as error:
         line = _line_of(error, function)
         raise DataRejected("function-failed", f"{name}{line}: {type(error).__name__}: {error}") from error
 
 
-def _line_of(error: Exception, function: Callable[..., Any]) -> str:
+def _line_of(error: BaseException, function: Callable[..., Any]) -> str:
     trace, line = error.__traceback__, ""
     while trace:
         if trace.tb_frame.f_code.co_filename == function.__code__.co_filename:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from tierra.data.columns import require_columns
 from tierra.data.expectations import COLUMN_ARGUMENTS, ROW_EXPECTATIONS
-from tierra.data.frames import to_frame
+from tierra.data.frames import UNREAD, to_frame
 from tierra.data.quarantine import REASON
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
@@ -24,11 +25,13 @@ class Findings:
     expectations: tuple[Expectation, ...]
     rows: int = 0
     failed: dict[int, int] = field(default_factory=dict)
+    unread: int = 0
     quarantined: int = 0
 
     def failures(self, *on_fail: str) -> list[str]:
-        """One line for each broken expectation of the given severities."""
-        return [
+        """One line for each broken expectation of the given severities; cells that cannot be read are quarantined."""
+        unread = [f"{self.unread:,} of {self.rows:,} rows have a cell that cannot be read"]
+        return (unread if self.unread and "quarantine" in on_fail else []) + [
             f"{describe_expectation(self.expectations[index])}: {count:,} of {self.rows:,} rows fail"
             for index, count in sorted(self.failed.items())
             if self.expectations[index].on_fail in on_fail
@@ -37,24 +40,33 @@ class Findings:
 
 def describe_expectation(expectation: Expectation) -> str:
     """The expectation in a few words."""
-    about = ", ".join(f"{key}={value}" for key, value in expectation.arguments.items() if key not in COLUMN_ARGUMENTS)
+    about = ", ".join(
+        f"{key}={_shown(value)}" for key, value in expectation.arguments.items() if key not in COLUMN_ARGUMENTS
+    )
     columns = " ".join(str(expectation.arguments[key]) for key in COLUMN_ARGUMENTS if key in expectation.arguments)
     return f"{columns} {expectation.type.removeprefix('expect_')}{f' ({about})' if about else ''}".strip()
+
+
+def _shown(value: Any) -> str:
+    shown = [str(each) if isinstance(each, date) else repr(each) for each in value] if isinstance(value, list) else []
+    return f"[{', '.join(shown)}]" if shown else str(value)
 
 
 def check_rows(batch: pa.Table, findings: Findings, ignore: Sequence[str] = ()) -> tuple[pa.Table, pa.Table]:
     """Split a batch into clean and quarantined rows, and count into `findings`.
 
-    Quarantined rows carry their reasons. Expectations on a column in `ignore`
-    are skipped: when scoring, those columns are not known yet.
+    Quarantined rows carry their reasons, which for cells that could not be read are
+    their values. Expectations on a column in `ignore` are skipped: when scoring, those
+    columns are not known yet.
     """
+    batch, reasons = _take_unread(batch)
+    findings.unread += len(reasons)
     chosen = [
         (index, each)
         for index, each in enumerate(findings.expectations)
         if each.type in ROW_EXPECTATIONS and not set(ignore) & set(_columns(each))
     ]
     positions = _failing(batch, [each for _, each in chosen], findings.table)
-    reasons: dict[int, list[str]] = {}
     for (index, each), rows in zip(chosen, positions, strict=True):
         findings.failed[index] = findings.failed.get(index, 0) + len(rows)
         for row in rows if each.on_fail == "quarantine" else ():
@@ -91,6 +103,22 @@ def enforce_contract(findings: Findings, contract: Contract) -> None:
             f"{findings.table}: {findings.quarantined:,} of {findings.rows:,} rows quarantined, {share:.2%},"
             f" budget {contract.quarantine_budget:.2%} ({why})",
         )
+
+
+def without_unread(schema: pa.Schema) -> pa.Schema:
+    """The schema without the column of cells that could not be read."""
+    position = schema.get_field_index(UNREAD)
+    return schema if position < 0 else schema.remove(position)
+
+
+def _take_unread(batch: pa.Table) -> tuple[pa.Table, dict[int, list[str]]]:
+    """The columns of the source, and the cells that could not be read, by row."""
+    if UNREAD not in batch.column_names:
+        return batch, {}
+    cells = batch.column(UNREAD)
+    rows = np.flatnonzero(cells.is_valid().to_numpy())
+    unread = {int(row): ["cannot be read: " + cells[row].as_py().replace("; ", ", ")] for row in rows}
+    return batch.drop_columns([UNREAD]), unread
 
 
 def _failing(batch: pa.Table, expectations: list[Expectation], table: str) -> list[np.ndarray]:

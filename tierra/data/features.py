@@ -9,6 +9,7 @@ import pandas as pd
 
 from tierra.data.code import ProjectCode, call_function
 from tierra.data.columns import require_columns
+from tierra.data.frames import text_of
 from tierra.data.recipe import EXTRA_COLUMNS, Recipe
 from tierra.errors import DataRejected, Misconfigured
 from tierra.journal import track
@@ -129,7 +130,7 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
     if recipe.rate_by:
         require_columns("rate_by", recipe.rate_by, prepared)
-        return pd.DataFrame({RULE + name: prepared[name].astype("str") for name in recipe.rate_by})
+        return pd.DataFrame({RULE + name: text_of(prepared[name]) for name in recipe.rate_by})
     function = code["rule"]
     if function is None:
         return pd.DataFrame(index=prepared.index)
@@ -174,7 +175,7 @@ def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
         finite = np.isfinite(numbers)
         return [(name, numbers if finite.all() else numbers.where(finite))]
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
-        return [(name, values.astype("str"))]  # missing values stay missing
+        return [(name, text_of(values))]  # missing values stay missing
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 

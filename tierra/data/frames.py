@@ -1,98 +1,95 @@
-"""Tierra's Arrow types, and Arrow tables as pandas frames."""
+"""Arrow tables in types of ours, and as pandas frames whose types no gap changes."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+import pandas as pd
 import pyarrow as pa
-import pyarrow.types as t
 
+from tierra.data.casting import PLAIN as TYPES
+from tierra.data.casting import NotExact, arrow_type, cast_column, kind_of
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.spec import ColumnType
-from tierra.errors import DataRejected, first_line
+from tierra.data.spellings import class_name
+from tierra.errors import DataRejected
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["TYPES", "UNREAD", "conform", "empty_table", "kinds_of", "plain_type", "text_of", "to_frame"]
 
-TYPES: dict[ColumnType, pa.DataType] = {
-    "text": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-}
+# The cells of a row that could not be read, as text: a column that a reader adds and validation takes away.
+UNREAD: Final = "unread__"
+NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
-def plain_type(kind: pa.DataType) -> pa.DataType | None:
-    """The one type Tierra uses for each family of Arrow types; None for unsupported types."""
-    if t.is_integer(kind):
-        return pa.int64()
-    if t.is_floating(kind) or t.is_decimal(kind) or t.is_null(kind):
-        return pa.float64()
-    if t.is_string(kind) or t.is_large_string(kind) or t.is_dictionary(kind):
-        return pa.string()
-    if t.is_timestamp(kind):
-        return pa.timestamp("us", tz=kind.tz)
-    return pa.date32() if t.is_date(kind) else kind if t.is_boolean(kind) else None
+def plain_type(stored: pa.DataType) -> pa.DataType | None:
+    """The one Arrow type for each family of Arrow types; None for unsupported ones."""
+    kind = kind_of(stored)
+    return arrow_type(kind, getattr(stored, "tz", None) or "UTC") if kind else None
 
 
-def plain_schema(schema: pa.Schema, types: dict[str, ColumnType], where: str) -> pa.Schema:
-    """The schema in plain types, declared types first. Raises DataRejected."""
-    fields = []
-    for field in schema:
-        kind = TYPES[types[field.name]] if field.name in types else plain_type(field.type)
-        if kind is None:
-            raise DataRejected("column-type", f"{where}: column '{field.name}' is {field.type}, which is not supported")
-        fields.append(pa.field(field.name, kind))
-    return pa.schema(fields)
+def kinds_of(columns: Mapping[str, str]) -> dict[str, ColumnType]:
+    """The types of ours of a stored table's columns, by the names of their Arrow types."""
+    return {name: _kind_named(stored) for name, stored in columns.items()}
 
 
-def cast_table(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
-    """The table in the schema's types and order. Raises DataRejected naming the column."""
-    columns = []
-    for field in schema:
-        try:
-            columns.append(table.column(field.name).cast(field.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise DataRejected(
-                "column-type", f"{where}: column '{field.name}' is not {field.type}: {first_line(error)}"
-            ) from None
-    return pa.table(columns, schema=schema)
+def conform(
+    table: pa.Table, declared: Mapping[str, ColumnType], where: str, key: Sequence[str] = (), zone: str = "UTC"
+) -> pa.Table:
+    """The table in types of ours, declared ones first. Raises DataRejected naming the column and a value."""
+    columns = {
+        name: _conform(table.column(name), name, declared.get(name), where, zone, name in key)
+        for name in table.column_names
+    }
+    return pa.table(columns)
 
 
-def gaps_to_float(table: pa.Table) -> pa.Table:
-    """Integer and boolean columns that have gaps become float, so that pandas has one type for them."""
-    return cast_table(table, pa.schema([_float_if_gaps(table, field) for field in table.schema]), "table")
+def _conform(
+    values: pa.ChunkedArray, name: str, declared: ColumnType | None, where: str, zone: str, is_key: bool
+) -> pa.ChunkedArray:
+    kind = declared or kind_of(values.type, is_key)
+    if kind is None:
+        raise DataRejected("column-type", f"{where}: column '{name}' is {values.type}, which is not supported")
+    try:
+        # Instants stay in the zone that their reader, who knows the project's, gave them.
+        return cast_column(values, kind, getattr(values.type, "tz", None) or zone)
+    except NotExact as error:
+        now = kind_of(values.type) or values.type
+        raise DataRejected(
+            "column-type",
+            f"{where}: column '{name}' is {kind} by its declaration or its training, and {now} now,"
+            f" such as '{error.example}'",
+        ) from None
 
 
-def align_types(table: pa.Table, types: dict[str, str]) -> pa.Table:
-    """Numbers with the types of training: what was float there becomes float here."""
-    fields = [
-        (
-            pa.field(field.name, pa.float64())
-            if types.get(field.name) == "double" and (t.is_integer(field.type) or t.is_boolean(field.type))
-            else _float_if_gaps(table, field)
-        )
-        for field in table.schema
-    ]
-    return cast_table(table, pa.schema(fields), "table")
+def empty_table(columns: Mapping[str, str]) -> pa.Table:
+    """A table of columns of these Arrow types without a row."""
+    return pa.schema([(name, _type_named(stored)) for name, stored in columns.items()]).empty_table()
 
 
-def empty_table(types: dict[str, str]) -> pa.Table:
-    """A table of these Arrow types without a row."""
-    return pa.schema([(name, _type_named(kind)) for name, kind in types.items()]).empty_table()
+def _kind_named(stored: str) -> ColumnType:
+    kind = kind_of(_type_named(stored))
+    assert kind, "a stored table has types of ours"
+    return kind
 
 
-def _type_named(kind: str) -> pa.DataType:
-    unit, _, zone = kind.removeprefix("timestamp[").removesuffix("]").partition(", tz=")
-    return pa.timestamp(unit, zone or None) if kind.startswith("timestamp[") else pa.type_for_alias(kind)
+def _type_named(stored: str) -> pa.DataType:
+    unit, _, zone = stored.removeprefix("timestamp[").removesuffix("]").partition(", tz=")
+    return pa.timestamp(unit, zone or None) if stored.startswith("timestamp[") else pa.type_for_alias(stored)
 
 
-def _float_if_gaps(table: pa.Table, field: pa.Field) -> pa.Field:
-    gaps = (t.is_integer(field.type) or t.is_boolean(field.type)) and table.column(field.name).null_count
-    return field.with_type(pa.float64()) if gaps else field
-
-
-def to_frame(table: pa.Table) -> "pd.DataFrame":
-    """A pandas frame of the data, without row numbers; dates as datetime64, gaps as NaN."""
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A pandas frame without row numbers: whole numbers as Int64 and booleans as boolean; dates as datetime64."""
     data = table.drop_columns([ROW_NUMBER]) if ROW_NUMBER in table.column_names else table
-    return data.to_pandas(date_as_object=False)
+    return data.to_pandas(date_as_object=False, types_mapper=NULLABLE.get)
+
+
+def text_of(values: pd.Series) -> pd.Series:
+    """The one text of each value, whatever type holds it: whole numbers have no decimal point. Gaps stay gaps."""
+    kind = values.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        return text_of(values.astype(kind.categories.dtype))
+    if pd.api.types.is_float_dtype(kind):
+        texts = cast_column(pa.chunked_array([pa.array(values, from_pandas=True)]), "text").to_pandas()
+        return pd.Series(texts.to_numpy(object), index=values.index, name=values.name, dtype="str")
+    if pd.api.types.is_object_dtype(kind):
+        return values.map(class_name, na_action="ignore").astype("str")
+    return values.astype("str")

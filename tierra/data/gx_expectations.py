@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tierra.data.expected_values import fit_values
 from tierra.data.spec import Expectation
 from tierra.errors import DataRejected, Misconfigured
 
@@ -30,7 +31,8 @@ def failing_rows(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> li
     """The positions of the rows that fail, one array an expectation, in order."""
     if not expectations or frame.empty:
         return [np.array([], dtype=np.int64) for _ in expectations]
-    frame = frame.reset_index(drop=True)
+    frame = _by_the_clock(frame.reset_index(drop=True))
+    expectations = [fit_values(each, frame) for each in expectations]
     with _lock:
         batch = _definition().get_batch(batch_parameters={"dataframe": frame})
         suite = gx.ExpectationSuite(name="contract")
@@ -56,6 +58,12 @@ def _build(expectation: Expectation, number: int) -> Any:
     except (ValueError, TypeError) as error:
         message = next((line for line in reversed(str(error).splitlines()) if "http" not in line), str(error))
         raise Misconfigured("expectation-invalid", f"{expectation.type}: {message.strip()}") from None
+
+
+def _by_the_clock(frame: pd.DataFrame) -> pd.DataFrame:
+    """Instants as the clock of their zone shows them, so that they compare with the dates of a project file."""
+    zoned = [name for name, kind in frame.dtypes.items() if isinstance(kind, pd.DatetimeTZDtype)]
+    return frame.assign(**{name: frame[name].dt.tz_localize(None) for name in zoned}) if zoned else frame
 
 
 def _positions(batch: Any, expectation: Expectation) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Joins with a declared key, cardinality and limit of orphans. Left rows keep their order and number."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as t
 
+from tierra.data.casting import cast_column
 from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
-from tierra.data.spec import Join
+from tierra.data.spec import ColumnType, Join
 from tierra.errors import DataRejected
 
 
@@ -21,8 +24,15 @@ class _Side:
 
     join: Join
     table: pa.Table
-    index: pd.Index
-    keys: pa.Schema
+    keys: pa.Table
+    # By how the keys are compared: as they are, or as text where the other side holds them so.
+    indices: dict[tuple[ColumnType | None, ...], pd.Index]
+
+    def index(self, kinds: tuple[ColumnType | None, ...]) -> pd.Index:
+        """The right side's keys, to be compared in these types."""
+        if kinds not in self.indices:
+            self.indices[kinds] = _index(self.keys, kinds)
+        return self.indices[kinds]
 
 
 class Joiner:
@@ -82,7 +92,10 @@ class Joiner:
 
 def _index_right_side(join: Join, right: pa.Table) -> _Side:
     require_columns(f"{join.right}: join", join.on, right.column_names)
-    index = _index(right, join)
+    right = _with_keys(right, join.on)
+    keys = right.select(list(join.on))
+    side = _Side(join, right.drop_columns(list(join.on)), keys, {})
+    index = side.index((None,) * len(join.on))
     if not index.is_unique:
         repeated = int(index.duplicated().sum())
         example = index[index.duplicated()][0]
@@ -91,21 +104,18 @@ def _index_right_side(join: Join, right: pa.Table) -> _Side:
             f"{join.right} repeats {repeated:,} keys of {', '.join(join.on)}, such as {example};"
             f" joined {join.cardinality} it would multiply rows of {join.left}",
         )
-    return _Side(join, right.drop_columns(list(join.on)), index, right.select(list(join.on)).schema)
+    return side
 
 
 def _positions(left: pa.Table, side: _Side) -> np.ndarray:
     join = side.join
     require_columns(f"{join.left}: join", join.on, left.column_names)
-    index = _index(left, join)
-    for name in join.on:
-        one, other = left.schema.field(name).type, side.keys.field(name).type
-        if _family(one) != _family(other):
-            raise DataRejected("join-types", f"{join.left}.{name} is {one} but {join.right}.{name} is {other}")
+    kinds = tuple(_compared_as(left.schema.field(name), side.keys.schema.field(name), join) for name in join.on)
+    index = _index(left.select(list(join.on)), kinds)
     if join.cardinality == "one_to_one" and not index.is_unique:
         repeated = int(index.duplicated().sum())
         raise DataRejected("join-fan-out", f"{join.left} repeats {repeated:,} keys of a one_to_one join")
-    positions = side.index.get_indexer(index)
+    positions = side.index(kinds).get_indexer(index)
     gaps = np.zeros(len(index), bool)
     for name in join.on:
         gaps |= left.column(name).is_null().to_numpy()
@@ -122,9 +132,28 @@ def _append(joined: pa.Table, side: _Side, positions: np.ndarray) -> pa.Table:
     return joined
 
 
-def _index(table: pa.Table, join: Join) -> pd.Index:
-    frame = to_frame(table.select(list(join.on)))
-    return pd.Index(frame[join.on[0]]) if len(join.on) == 1 else pd.MultiIndex.from_frame(frame)
+def _with_keys(table: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The rows that have a key: a gap is equal to nothing."""
+    present = functools.reduce(pc.and_, (table.column(name).is_valid() for name in key))
+    return table.filter(present)
+
+
+def _compared_as(left: pa.Field, right: pa.Field, join: Join) -> ColumnType | None:
+    """The type to compare keys in; None for the one they have. Raises DataRejected when none fits both."""
+    families = {_family(left.type), _family(right.type)}
+    if len(families) == 1:
+        return None
+    if families == {"string", "number"} and not (t.is_floating(left.type) or t.is_floating(right.type)):
+        return "text"  # such as the keys of a CSV, which are kept as they are written
+    raise DataRejected(
+        "join-types", f"{join.left}.{left.name} is {left.type} but {join.right}.{right.name} is {right.type}"
+    )
+
+
+def _index(keys: pa.Table, kinds: Sequence[ColumnType | None]) -> pd.Index:
+    columns = [cast_column(column, kind) if kind else column for column, kind in zip(keys.columns, kinds, strict=True)]
+    frame = to_frame(pa.table(columns, names=keys.column_names))
+    return pd.Index(frame.iloc[:, 0]) if len(columns) == 1 else pd.MultiIndex.from_frame(frame)
 
 
 def _family(kind: pa.DataType) -> str:

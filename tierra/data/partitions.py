@@ -9,25 +9,37 @@ from zoneinfo import ZoneInfo
 
 from tierra.data.window import Window, between, shift
 from tierra.errors import DataRejected, InvalidCall, SourceNotReady
+from tierra.store.predictions import Manifest
 from tierra.store.spec import Ready, Score
 
 ALL = "all"
+Step = Literal["publish", "already", "report"]
 
 
 @dataclass(frozen=True)
 class Work:
-    """A partition to check, its published generation, and what may be done with it; `name` is unique to this work."""
+    """A partition to check, its published generation, and what may be done with it; `name` is unique to this work.
+
+    `counted` is how many rows it had when it was found, `published` what was published of it, where that was read.
+    """
 
     partition: str
     generation: int = 0
     within_lookback: bool = True
     rescore: bool = False
+    counted: int = 0
+    published: Manifest | None = field(default=None, compare=False, repr=False)
     name: str = field(default_factory=lambda: uuid4().hex, compare=False)
 
     @property
     def day(self) -> date | None:
         """The partition's date; None for a project that has no partitions."""
         return None if self.partition == ALL else date.fromisoformat(self.partition)
+
+    @property
+    def published_rows(self) -> int:
+        """How many rows may not be published as fewer; 0 where nothing is published, or may be published anew."""
+        return self.published.rows_in if self.published and not self.rescore and self.day else 0
 
 
 def parse_partition(text: str) -> date:
@@ -71,12 +83,17 @@ def find_work(
     """
     window = due_window(score, day)
     ready = [each for each, rows in sorted(days.items()) if rows >= score.ready.min_rows]
-    due = [Work(each.isoformat()) for each in ready if window.first <= each and each.isoformat() not in published]
+    due = [
+        Work(each.isoformat(), counted=days[each])
+        for each in ready
+        if window.first <= each and each.isoformat() not in published
+    ]
     known = [
-        Work(each.isoformat(), published[each.isoformat()], window.first <= each, rescore and window.first <= each)
+        Work(each.isoformat(), published[each.isoformat()], window.first <= each,
+             rescore and window.first <= each, days[each])
         for each in ready
         if each.isoformat() in published
-    ]
+    ]  # fmt: skip
     return [*due, *known]
 
 
@@ -87,7 +104,7 @@ def work_for_partition(score: Score, day: date, partition: date, published: Mapp
     return Work(name, published.get(name, 0), within_lookback=inside, rescore=rescore)
 
 
-def next_step(work: Work, published: str | None, inputs: str) -> Literal["publish", "already", "report"]:
+def next_step(work: Work, published: str | None, inputs: str) -> Step:
     """What to do with a partition, given the digest it was published from and today's.
 
     Publish it, skip it, or report a change that is older than `lookback`.
@@ -107,6 +124,25 @@ def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
         raise DataRejected("partition-absent", f"{project}: the source has no rows of {day}")
     if rows < ready.min_rows:
         raise SourceNotReady("source-not-ready", f"{project}: {day} has {rows:,} rows, ready from {ready.min_rows:,}")
+
+
+def check_pulled(project: str, work: Work, rows: int, ready: Ready) -> None:
+    """Raise when the rows that were read are fewer than those that made the day ready: it is being loaded."""
+    least = max(ready.min_rows, work.counted, work.published_rows)
+    if work.day and rows < least:
+        before = f"{work.counted:,} rows when they were counted" if work.counted >= least else f"to have {least:,} rows"
+        raise SourceNotReady(
+            "source-not-ready", f"{project}: {work.partition} had {before}, and {rows:,} when they were read"
+        )
+
+
+def check_lost(project: str, work: Work, rows: int) -> None:
+    """Raise when a published day has fewer rows than it was published from: it is not replaced by a smaller one."""
+    if rows < work.published_rows:
+        raise DataRejected(
+            "rows-vanished",
+            f"{project}: {work.partition} was published from {work.published_rows:,} rows, the source has {rows:,} now",
+        )
 
 
 def history_window(day: date, days: int) -> Window:

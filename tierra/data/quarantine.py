@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 REASON = "reason"
 EXAMPLES = 5
+MOST_REASONS = 20
 
 
 class QuarantineReason(BaseModel):
@@ -30,9 +31,13 @@ def find_reasons(quarantine: "pa.Table") -> tuple[QuarantineReason, ...]:
     for position, reasons in enumerate(quarantine.column(REASON).to_pylist()):
         for reason in reasons.split("; "):
             positions.setdefault(reason, []).append(position)
+    ordered = sorted(positions.items(), key=lambda each: -len(each[1]))
+    if rare := ordered[MOST_REASONS:]:  # such as cells that cannot be read, each with another text
+        rows = sorted({row for _, found in rare for row in found})
+        ordered = [*ordered[:MOST_REASONS], (f"{len(rare):,} other reasons", rows)]
     return tuple(
         QuarantineReason(reason=reason, rows=len(rows), examples=tuple(_texts(quarantine, rows[:EXAMPLES])))
-        for reason, rows in sorted(positions.items(), key=lambda each: -len(each[1]))
+        for reason, rows in ordered
     )
 
 

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import cast_table, plain_schema
+from tierra.data.frames import UNREAD, conform
 from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
 from tierra.data.window import Window, between, shift
 from tierra.errors import TierraError
+from tierra.journal import warn
 
 # How many days beyond twice the history lie on disk at once; a long backfill is read in spans of that length.
 DAYS_BEYOND = 31
@@ -32,12 +33,17 @@ class ReadOnce:
     """A source read through, whose windows that lie together are read as one span.
 
     Nothing is opened before it is needed. A span lies on disk while its windows are asked for,
-    one span at a time; in memory are single batches.
+    one span at a time; in memory are single batches. One that is read `beside` other tables of its database
+    has its first span read with them, and says so when it reads anything later.
     """
 
-    def __init__(self, opened: Callable[[], SourceReader], source: Source, windows: Iterable[Window]) -> None:
-        self._open, self._source = opened, source
-        self._spans = [span for span in join_windows(windows, 2 * source.history + DAYS_BEYOND) if span.length > 1]
+    def __init__(
+        self, opened: Callable[[], SourceReader], source: Source, windows: Iterable[Window], beside: bool = False
+    ) -> None:
+        self._open, self._source, self.is_beside = opened, source, beside
+        longest = 2 * source.history + DAYS_BEYOND
+        self._spans = [span for span in join_windows(windows, longest) if span.length > 1 or beside]
+        self._is_late = False
         self._kept: _KeptRows | None = None
         self._lock = Lock()
 
@@ -59,6 +65,15 @@ class ReadOnce:
         """Rows of each day in the window."""
         return self._reader.days(window)
 
+    def dayless(self) -> int:
+        """Rows without a day."""
+        return self._reader.dayless()
+
+    def forget(self) -> None:
+        """Read what is asked for next from the source again."""
+        with self._lock:
+            self._kept = None
+
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever the rows."""
         return self._reader.has_fixed_types(columns)
@@ -71,21 +86,40 @@ class ReadOnce:
     def _columns(self) -> list[str]:
         return self._reader.columns()
 
+    @property
+    def reader(self) -> SourceReader:
+        """The source itself."""
+        return self._reader
+
+    def read_ahead(self) -> None:
+        """Read the first span now, at the moment of the tables beside it."""
+        with self._lock:
+            self._is_late = False
+            self._kept = self._read(self._spans[0]) if self._spans else None
+
     def _span_of(self, window: Window) -> "_KeptRows | None":
         with self._lock:
             span = next((each for each in self._spans if each.holds(window)), None)
-            if span and not (self._kept and self._kept.span == span):
+            if not span:
+                self._warn_if_late()
+            elif not (self._kept and self._kept.span == span):
+                self._warn_if_late()
                 self._kept = None  # the disk of the last one is free before the next is read
                 self._kept = self._read(span)
             return self._kept if span else None
 
+    def _warn_if_late(self) -> None:
+        if self.is_beside and not self._is_late:
+            warn(f"{self.where}: some of its rows were read later than the other tables, which may have changed since")
+        self._is_late = True
+
     def _read(self, span: Window) -> "_KeptRows | None":
         """A span's rows; None where its windows must be read one by one, so that an error meets its own days alone."""
         numbered = [ROW_NUMBER] if has_row_numbers(self._source) else []
-        columns = [*columns_to_read(self._source, self), *numbered]
         try:
+            columns = [*columns_to_read(self._source, self), *numbered]
             if self._reader.has_fixed_types(columns):
-                return _KeptRows(span, self._plain(columns, span), str(self._source.partition_by))
+                return _KeptRows(span, self._plain(columns, span), self._source.partition_by)
         except (TierraError, pa.ArrowException, OSError) as error:
             if isinstance(error, TierraError) and error.transient:
                 raise
@@ -94,9 +128,13 @@ class ReadOnce:
 
     def _plain(self, columns: list[str], span: Window) -> Iterator[pa.Table]:
         for batch in self._reader.batches(columns, span):
-            table = cast_table(batch, plain_schema(batch.schema, self._source.types, self.where), self.where)
+            table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
-                yield table
+                yield (
+                    table
+                    if UNREAD in table.column_names
+                    else table.append_column(UNREAD, pa.nulls(len(table), "string"))
+                )
 
 
 def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
@@ -120,7 +158,7 @@ def _join(earlier: Window, later: Window) -> Window | None:
 class _KeptRows:
     """A span's rows in a file that goes with this object, or with its process: pieces of one day each."""
 
-    def __init__(self, span: Window, tables: Iterator[pa.Table], column: str) -> None:
+    def __init__(self, span: Window, tables: Iterator[pa.Table], column: str | None) -> None:
         self.span = span
         self._pieces: dict[date, list[int]] = defaultdict(list)
         place, path = tempfile.mkstemp(prefix="tierra-")
@@ -140,17 +178,17 @@ class _KeptRows:
         for number in numbers:
             waiting.append(self._file.get_batch(number))
             if sum(map(len, waiting)) >= ROWS_A_RUN:
-                yield pa.Table.from_batches(waiting).select(columns)
+                yield _as_read(waiting, columns)
                 waiting = []
         if waiting:
-            yield pa.Table.from_batches(waiting).select(columns)
+            yield _as_read(waiting, columns)
 
-    def _write(self, path: str, tables: Iterator[pa.Table], column: str) -> None:
+    def _write(self, path: str, tables: Iterator[pa.Table], column: str | None) -> None:
         writer, number = None, 0
         try:
             for table in _in_runs(tables):
                 writer = writer or pa.ipc.new_file(path, table.schema)
-                for day, rows in _by_day(table, column):
+                for day, rows in _by_day(table, column) if column else [(self.span.first, table)]:
                     for batch in rows.to_batches():
                         writer.write_batch(batch)
                         self._pieces[day].append(number)
@@ -158,6 +196,13 @@ class _KeptRows:
         finally:
             if writer:
                 writer.close()
+
+
+def _as_read(pieces: list[pa.RecordBatch], columns: list[str]) -> pa.Table:
+    """The columns asked for, and the cells that could not be read where there are any."""
+    rows = pa.Table.from_batches(pieces)
+    unread = [UNREAD] if rows.column(UNREAD).null_count < len(rows) else []
+    return rows.select([*columns, *unread])
 
 
 def _in_runs(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

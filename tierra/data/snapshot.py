@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tierra.data.frames import cast_table, plain_schema
+from tierra.data.frames import UNREAD, conform
 from tierra.data.row_numbers import ROW_NUMBER, RowNumbers, has_row_numbers, refuse_name
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
@@ -50,18 +50,26 @@ def take_snapshot(
 
 def look_at_rows(source: Source, reader: SourceReader, most: int) -> pa.Schema:
     """The types of a source's first rows. Raises what a snapshot of them would, but for keys that are repeated."""
-    columns = columns_to_read(source, reader)
-    with closing(reader.batches(columns, Window())) as batches:  # type: ignore[type-var]  # every reader's can be
-        first = next((batch.slice(0, most) for batch in batches if batch.num_rows), None)
-    if first is None:
-        raise DataRejected("source-empty", f"{reader.where}: no rows")
-    table = _cast(first, source, reader)
-    _refuse_gaps(reader, {name: _gaps(table.column(name)) for name in source.key})
+    table = conform(_first_rows(source, reader, most), source.types, reader.where, source.key)
+    _refuse_gaps(reader, {name: table.column(name).null_count for name in source.key})
     return _with_dates(table.schema, source, reader)
 
 
-def _cast(batch: pa.Table, source: Source, reader: SourceReader) -> pa.Table:
-    return cast_table(batch, plain_schema(batch.schema, source.types, reader.where), reader.where)
+def _first_rows(source: Source, reader: SourceReader, most: int) -> pa.Table:
+    """The first rows. Raises DataRejected when there are none, or when few of them are what the source should hold."""
+    columns, first = columns_to_read(source, reader), None
+    with closing(reader.batches(columns, Window())) as batches:  # type: ignore[type-var]  # every reader's can be
+        for batch in batches:  # a source of few rows is read to its end, and told what is said there
+            first = pa.concat_tables([first, batch], promote_options="default") if first else batch
+            if first.num_rows >= most:
+                break
+    if not first:
+        raise DataRejected("source-empty", f"{reader.where}: no rows")
+    unread = first.column(UNREAD).drop_null() if UNREAD in first.column_names else []
+    if len(unread) > first.num_rows / 2:
+        rows = f"{len(unread):,} of the first {first.num_rows:,} rows"
+        raise DataRejected("column-type", f"{reader.where}: {rows} cannot be read, such as {unread[0]}")
+    return first
 
 
 def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
@@ -74,11 +82,11 @@ def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
 
 def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str], window: Window) -> Spool:
     """The spool with every batch in it. Raises DataRejected when there are no rows, or rows without a key."""
-    gaps, sorted_by_all = dict.fromkeys(source.key, 0), not source.key and ROW_NUMBER not in columns
+    gaps = dict.fromkeys(source.key, 0)
     for batch in reader.batches(columns, window):
-        table = _cast(batch, source, reader)
-        gaps = {name: count + _gaps(table.column(name)) for name, count in gaps.items()}
-        spool.add(_without_signed_zeros(table) if sorted_by_all else table)
+        table = conform(batch, source.types, reader.where, source.key)
+        gaps = {name: count + table.column(name).null_count for name, count in gaps.items()}
+        spool.add(table)
         advance(spool.rows, None, "rows")
     if not spool.rows:
         raise DataRejected("source-empty", f"{reader.where}: no rows{_describe_window(window)}")
@@ -90,18 +98,6 @@ def _refuse_gaps(reader: SourceReader, gaps: dict[str, int]) -> None:
     for name, rows in gaps.items():
         if rows:
             raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
-
-
-def _gaps(column: pa.ChunkedArray) -> int:
-    """Nulls and NaN, which cannot be a key either."""
-    floats = pa.types.is_floating(column.type)
-    return column.null_count + (pc.sum(pc.is_nan(column)).as_py() or 0 if floats else 0)
-
-
-def _without_signed_zeros(table: pa.Table) -> pa.Table:
-    """Minus zero becomes zero: a sort takes the two as equal, and their order would depend on the source's."""
-    columns = [pc.add(each, 0.0) if pa.types.is_floating(each.type) else each for each in table.columns]
-    return pa.table(columns, schema=table.schema)
 
 
 def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Schema:

@@ -1,47 +1,76 @@
 """Tables and queries of SQLite and other databases, through SQLAlchemy. The only file that knows it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.types import NULLTYPE
 
+from tierra.data.casting import NotExact, cast_column
 from tierra.data.columns import require_columns
-from tierra.data.frames import plain_type
-from tierra.data.spec import SqlSource
-from tierra.data.sql_text import describe_source, one_statement
-from tierra.data.window import Window
+from tierra.data.spec import ColumnType, SqlSource
+from tierra.data.sql_text import describe_source, one_statement, printable
+from tierra.data.sql_values import MOMENTS, NUMBERS_SAID, column_of, number_ranges
+from tierra.data.window import EVERYTHING, Window, shift
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable, first_line
 
 ROWS_A_BATCH = 50_000
-ARROW = {
-    sa.Boolean: pa.bool_(),
-    sa.Integer: pa.int64(),
-    sa.Numeric: pa.float64(),
-    sa.DateTime: pa.timestamp("us"),
-    sa.Date: pa.date32(),
-    sa.String: pa.string(),
+DECLARED: Final[dict[type[sa.types.TypeEngine[Any]], ColumnType]] = {
+    sa.Boolean: "boolean",
+    sa.Integer: "integer",
+    sa.Numeric: "number",
+    sa.DateTime: "timestamp",
+    sa.Date: "date",
+    sa.String: "text",
 }
+# How many days a text with an offset may be from its day in a time zone.
+DAYS_APART = 2
 
 
 class SqlReader:
     """One table or query."""
 
-    def __init__(self, name: str, source: SqlSource, url: str) -> None:
+    def __init__(self, name: str, source: SqlSource, url: str, zone: str = "UTC") -> None:
         self.where = describe_source(name, source)
         self._source = source
+        self._zone = zone
         self._engine = self._connect(url)
+        self._held: sa.Connection | None = None
 
     @property
     def kind(self) -> str:
         """The kind of database, such as sqlite."""
         return self._engine.dialect.name
+
+    @property
+    def database(self) -> Hashable:
+        """The database's address."""
+        return self._engine.url
+
+    @staticmethod
+    @contextmanager
+    def hold(readers: Sequence["SqlReader"]) -> Iterator[None]:
+        """While this lasts, these readers of one database read in one transaction."""
+        with readers[0]._connected() as connection:
+            if readers[0]._is_sqlite:
+                # Python's driver begins none for what only reads, and SQLite's own begins with what is read first.
+                connection.exec_driver_sql("begin")
+                connection.exec_driver_sql("select 1 from sqlite_master")
+            try:
+                for reader in readers:
+                    reader._held = connection
+                yield
+            finally:
+                for reader in readers:
+                    reader._held = None
 
     def columns(self) -> list[str]:
         """The names of all its columns."""
@@ -49,33 +78,47 @@ class SqlReader:
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
         """Its rows of the window, in batches."""
-        found = [self._column(name) for name in columns]
-        types, chosen = [self._arrow_type(each) for each in found], [self._as_stored(each) for each in found]
-        with self._connected() as connection:
-            streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_A_BATCH)
-            for rows in streamed.execute(self._within(sa.select(*chosen), window)).partitions(ROWS_A_BATCH):
-                yield self._table(columns, types, list(zip(*rows, strict=True)))
+        day = [self._partition] if self._source.partition_by and self._partition not in columns else []
+        chosen = [*columns, *day]
+        for values in self._read(self._within(sa.select(*self._as_stored(chosen)), window)):
+            arrays = [
+                self._array(name, column, self._kind_of(name)) for name, column in zip(chosen, values, strict=True)
+            ]
+            yield self._exactly(pa.table(arrays, names=chosen), window).select(columns)
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window."""
-        column = self._column(self._partition)
+        column, kind = self._as_stored([self._partition])[0], self._kind_of(self._partition)
+        kind = kind if kind in MOMENTS else "date"
         counted: dict[date, int] = {}
-        with self._connected() as connection:
-            for value, rows in connection.execute(
-                self._within(sa.select(column, sa.func.count()).group_by(column), window)
-            ):
-                if value is not None:
-                    counted[self._day(value)] = counted.get(self._day(value), 0) + rows
+        for values, rows in self._read(self._within(sa.select(column, sa.func.count()).group_by(column), window)):
+            days = self._days(pa.chunked_array([self._array(self._partition, values, kind)]))
+            for day, number in zip(days.to_pylist(), rows, strict=True):
+                if day is not None and window.first <= day <= window.last:
+                    counted[day] = counted.get(day, 0) + number
         return dict(sorted(counted.items()))
+
+    def dayless(self) -> int:
+        """Rows whose day is empty, or a text that is no date: they are in no partition."""
+        column = self._column(self._partition)
+        text = sa.type_coerce(column, sa.String)
+        is_text = text >= "" if self._is_sqlite else sa.literal(isinstance(column.type, sa.String))
+        no_day = sa.or_(column.is_(None), is_text & text.not_like("____-__-__%"))
+        with self._connected() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(self._relation).where(no_day)) or 0)
 
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Not where a column has no type of its own, as in SQLite's queries: its values then decide."""
-        return all(self._arrow_type(self._column(name)) for name in columns)
+        return all(self._kind_of(name) for name in columns)
 
     @property
     def _partition(self) -> str:
         assert self._source.partition_by, "a source without partitions has no days"
         return self._source.partition_by
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.kind == "sqlite"
 
     def _connect(self, url: str) -> sa.Engine:
         try:
@@ -99,63 +142,76 @@ class SqlReader:
             names = list(connection.execute(empty).keys())
             return query.columns(*[sa.column(name) for name in names]).subquery("q")
 
+    def _read(self, select: sa.Select[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        """The values of each column, batch by batch."""
+        with self._connected() as connection:
+            streamed = connection.execution_options(stream_results=True, max_row_buffer=ROWS_A_BATCH)
+            for rows in streamed.execute(select).partitions(ROWS_A_BATCH):
+                yield list(zip(*rows, strict=True))
+
     def _column(self, name: str) -> sa.ColumnElement[Any]:
         require_columns(self.where, [name], self.columns())
         return self._relation.c[name]
 
+    def _as_stored(self, names: list[str]) -> list[sa.ColumnElement[Any]]:
+        """SQLite's own values: what SQLAlchemy makes of them by the declared type may be something else."""
+        found = [self._column(name) for name in names]
+        return [sa.type_coerce(each, NULLTYPE).label(each.key) for each in found] if self._is_sqlite else found
+
+    def _kind_of(self, name: str) -> ColumnType | None:
+        """The type of ours by the project file or the release, else by the database; None where values decide."""
+        declared = self._column(name).type
+        if name in self._source.types:
+            return self._source.types[name]
+        if isinstance(declared, sa.Numeric) and not isinstance(declared, sa.Float) and not declared.scale:
+            return None if declared.scale is None else "integer"
+        return next((kind for sql, kind in DECLARED.items() if isinstance(declared, sql)), None)
+
     def _within(self, select: sa.Select[Any], window: Window) -> sa.Select[Any]:
-        if not self._source.partition_by:
+        if not self._source.partition_by or window == EVERYTHING:
             return select
-        column = self._as_stored(self._column(self._partition))
-        for bound, compare in ((window.start, column.__ge__), (window.end, column.__lt__)):
-            if bound:
-                select = select.where(compare(self._bound(column, bound)))
-        return select
+        column, wide = self._column(self._partition), self._widened(window)
+        if not self._is_sqlite:
+            return select.where(_between(column, *(day and _bound(column, day) for day in (wide.start, wide.end))))
+        stored = sa.type_coerce(column, NULLTYPE)
+        # A day's text precedes that of all its times, with or without T, seconds and their fractions.
+        texts = _between(stored, str(wide.start or ""), wide.end and str(wide.end))
+        # Every number is less than every text.
+        numbers = sa.and_(stored < "", sa.or_(*[_between(stored, *each) for each in number_ranges(wide)]))
+        return select.where(texts if isinstance(column.type, sa.String) else texts | numbers)
 
-    def _bound(self, column: sa.ColumnElement[Any], day: date) -> Any:
-        if isinstance(column.type, sa.String):
-            # A day's text precedes that of all its times, with or without T, seconds and their fractions.
-            return day.isoformat()
-        return datetime.combine(day, time()) if isinstance(column.type, sa.DateTime) else day
+    def _widened(self, window: Window) -> Window:
+        """The days that instants of these days, which are in a time zone, may be stored under."""
+        if self._kind_of(self._partition) != "timestamptz":
+            return window
+        return Window(window.start and shift(window.start, -DAYS_APART), window.end and shift(window.end, DAYS_APART))
 
-    def _as_stored(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """SQLite keeps dates as text: Arrow parses a column of them many times faster than Python."""
-        text = self._engine.dialect.name == "sqlite" and isinstance(column.type, sa.Date | sa.DateTime)
-        return sa.type_coerce(column, sa.String).label(column.key) if text else column
+    def _exactly(self, table: pa.Table, window: Window) -> pa.Table:
+        """The rows whose instant is on one of these days in the time zone."""
+        if not self._source.partition_by or self._widened(window) == window:
+            return table
+        days = self._days(table.column(self._partition))
+        return table.filter(pc.and_(pc.greater_equal(days, window.first), pc.less_equal(days, window.last)))
 
-    def _arrow_type(self, column: sa.ColumnElement[Any]) -> pa.DataType | None:
-        return next((arrow for kind, arrow in ARROW.items() if isinstance(column.type, kind)), None)
+    def _days(self, moments: pa.ChunkedArray) -> pa.ChunkedArray:
+        return cast_column(moments, "date", self._zone)
 
-    def _table(self, names: list[str], types: list[pa.DataType | None], values: list[tuple[Any, ...]]) -> pa.Table:
-        arrays = [self._array(name, kind, column) for name, kind, column in zip(names, types, values, strict=True)]
-        return pa.table(arrays, names=names)
-
-    def _array(self, name: str, kind: pa.DataType | None, values: tuple[Any, ...]) -> pa.Array:
+    def _array(self, name: str, values: tuple[Any, ...], kind: ColumnType | None) -> pa.Array:
         try:
-            if kind and pa.types.is_temporal(kind):
-                return pa.array(values).cast(kind)
-            array = pa.array(values, kind)
-            return array if kind else array.cast(plain_type(array.type) or array.type)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            return column_of(values, kind, self._zone)
+        except NotExact as error:
+            is_kind = kind or "of several types"
+            hint = f" ({NUMBERS_SAID})" if kind in MOMENTS and not isinstance(error.args[0], str) else ""
             raise DataRejected(
-                "column-type", f"{self.where}: column '{name}' is not one type: {first_line(error)}"
-            ) from None
-
-    def _day(self, value: Any) -> date:
-        if isinstance(value, datetime):
-            return value.date()
-        try:
-            return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
-        except ValueError:
-            raise DataRejected(
-                "column-type", f"{self.where}: '{self._partition}' holds {value!r}, which is no date"
+                "column-type",
+                f"{self.where}: column '{name}' is {is_kind} and holds '{printable(error.example)}'{hint}",
             ) from None
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
         try:
-            with self._engine.connect() as connection:
-                if self.kind == "sqlite":
+            with nullcontext(self._held) if self._held else self._engine.connect() as connection:
+                if self._is_sqlite and not self._held:
                     connection.exec_driver_sql("pragma query_only = on")
                 yield connection
         except exc.NoSuchTableError:
@@ -167,7 +223,23 @@ class SqlReader:
 
     def _explain(self, error: exc.DBAPIError) -> TierraError:
         message = " ".join(str(error.orig).split())
-        lasting = self._engine.dialect.name == "sqlite" and "lock" not in message and "busy" not in message
+        if self._is_sqlite and message.startswith("Could not decode to UTF-8"):
+            return DataRejected("column-type", f"{self.where}: {printable(message)}")
+        lasting = self._is_sqlite and "lock" not in message and "busy" not in message
         if isinstance(error, exc.OperationalError) and not lasting:
             return Unavailable("database-unavailable", f"{self.where}: {message}")
         return Misconfigured("query-failed", f"{self.where}: {message}")
+
+
+def _between(column: sa.ColumnElement[Any], first: Any, end: Any) -> sa.ColumnElement[bool]:
+    """From the first up to, not including, the end; None is open."""
+    conditions = [
+        compare(bound) for bound, compare in ((first, column.__ge__), (end, column.__lt__)) if bound is not None
+    ]
+    return sa.and_(*conditions)
+
+
+def _bound(column: sa.ColumnElement[Any], day: date) -> Any:
+    if isinstance(column.type, sa.String):
+        return day.isoformat()
+    return datetime.combine(day, time()) if isinstance(column.type, sa.DateTime) else day

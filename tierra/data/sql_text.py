@@ -31,8 +31,13 @@ def one_statement(query: str) -> str:
 
 def describe_source(name: str, source: SqlSource) -> str:
     """A source's name, connection and table in one line. Raises Misconfigured when its SQL holds a NUL."""
-    table = "".join(letter if letter.isprintable() else " " for letter in source.table or "")[:LETTERS_SHOWN]
+    table = printable(source.table or "")
     where = f"source {name} ({source.connection}{'.' + table if table else ''})"
     if "\0" in (source.table or source.query or ""):
         raise Misconfigured("query-failed", f"{where}: NUL in a name or a query")
     return where
+
+
+def printable(text: str) -> str:
+    """The start of a text from elsewhere, fit for a message of one line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:LETTERS_SHOWN])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from tierra.data.frames import text_of
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, predict
 from tierra.model.bootstrap import draw_metrics, interval, intervals
@@ -58,7 +59,7 @@ def sliced(values: pd.Series) -> pd.Series:
         names = [f"{index + 1}: {low:.6g} to {high:.6g}" for index, (low, high) in enumerate(pairwise(edges))]
         ranges = pd.cut(values, edges, labels=names, include_lowest=True)
         return ranges.astype("str").where(values.notna(), "missing")
-    texts = values.astype("str").where(values.notna(), "missing")
+    texts = text_of(values).where(values.notna(), "missing")
     often = texts.value_counts().index[:MOST_VALUES]
     return texts.where(texts.isin(often), OTHERS)
 

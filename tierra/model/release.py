@@ -3,6 +3,7 @@
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tierra.data.labels import Labels
+from tierra.data.spec import ColumnType
 from tierra.model.evaluation import Histogram
 from tierra.model.gate import Intervals, Verdict
 from tierra.store.memo import digest
@@ -33,6 +34,7 @@ class Release(BaseModel):
     contract: str
     datasets: dict[str, str]
     types: dict[str, str]
+    schemas: dict[str, dict[str, ColumnType]] = {}
     features: tuple[str, ...]
     rows: dict[str, int]
     libraries: dict[str, str]
@@ -40,8 +42,9 @@ class Release(BaseModel):
 
     @property
     def text(self) -> bytes:
-        """The release as it is stored: one of the version before, which kept no evaluations, to the byte as it was."""
-        return self.model_dump_json(exclude=None if self.evaluations else {"evaluations"}).encode()
+        """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
+        added = {"evaluations": self.evaluations, "schemas": self.schemas}
+        return self.model_dump_json(exclude={name for name, kept in added.items() if not kept}).encode()
 
     @property
     def serving_digest(self) -> str:

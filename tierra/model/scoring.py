@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
-from tierra.data.frames import align_types, empty_table, to_frame
+from tierra.data.frames import empty_table, to_frame
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
@@ -62,12 +62,12 @@ class Scorer:
 
     def features_of(self, rows: pa.Table, history: pd.DataFrame) -> pd.DataFrame:
         """The features of joined rows, as the model was trained on them."""
-        table = build_features(self.recipe, self.code, to_frame(align_types(rows, self.types)), history)
+        table = build_features(self.recipe, self.code, to_frame(rows), history)
         return select_features(table, self.features)
 
     def history_frame(self, history: pa.Table | None) -> pd.DataFrame:
         """The history rows as `prepare` saw them in training; an empty frame when there is no history."""
-        return to_frame(empty_table(self.types) if history is None else align_types(history, self.types))
+        return to_frame(empty_table(self.types) if history is None else history)
 
 
 def select_features(table: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:

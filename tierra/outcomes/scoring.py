@@ -1,13 +1,19 @@
 """The end of a scoring run, and of each of its partitions."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from tierra.data.completeness import Completeness, Finding, describe
 from tierra.errors import DataRejected, TierraError
 from tierra.outcomes.outcome import Ended, Figures
 from tierra.store.predictions import Manifest
+
+Complete = Literal["Published", "AlreadyPublished", "NothingDue"]
+# Something is missing at the source. A schedule whose due days have none at all is a failure.
+Incomplete = Literal["PublishedIncomplete", "AlreadyPublishedIncomplete", "NothingDueIncomplete", "SourceStalled"]
+INCOMPLETE: Final = ("PublishedIncomplete", "NothingDueIncomplete")  # runs of a schedule that ended well, and not whole
 
 
 class PartitionScored(BaseModel):
@@ -31,27 +37,47 @@ class PartitionScored(BaseModel):
 
 
 class Scored(Ended):
-    """The end of a scoring run over one or more partitions."""
+    """The end of a scoring run over one or more partitions.
+
+    `incomplete` is what is missing at the source, `newest` the newest day that is ready there; `looked_at_all` is
+    false where the run was to score one day alone.
+    """
 
     project: str
-    outcome: Literal["Published", "AlreadyPublished", "NothingDue", "DataRejected", "DryRun"]
+    outcome: Complete | Incomplete | Literal["DataRejected", "DryRun"]
     partitions: tuple[PartitionScored, ...] = ()
     stale: tuple[str, ...] = ()
+    incomplete: tuple[Finding, ...] = ()
+    newest: str = ""
+    looked_at_all: bool = False
     receipt: str = ""
 
     @property
     def name(self) -> str:
-        """Published, AlreadyPublished, NothingDue, DataRejected or DryRun."""
+        """The outcome."""
         return self.outcome
 
     @property
+    def missing(self) -> list[str]:
+        """What is missing at the source, a line for each kind."""
+        return describe(self.project, self.incomplete)
+
+    @property
     def sentence(self) -> str:
-        """Which partitions, and how many rows."""
+        """Which partitions, how many rows, and what is missing."""
+        if not self.missing or self.outcome == "SourceStalled":
+            return self._ended
+        return f"{self._ended} Incomplete: {'; '.join(self.missing)}."
+
+    @property
+    def _ended(self) -> str:
         if self.error:
             published = any(each.outcome == "Published" for each in self.partitions)
             return f"The other partitions were published. {self.error.what}." if published else self.error.sentence
         if self.outcome == "NothingDue":
             return "Every partition that is due has been published already."
+        if self.outcome == "NothingDueIncomplete":
+            return "Every partition that is due and ready has been published already."
         days = ", ".join(each.partition for each in self.partitions if each.outcome in ("Published", "WouldPublish"))
         counts = f"{self.rows_in:,} rows in, {self.rows_scored:,} scored, {self.rows_quarantined:,} quarantined"
         if self.outcome == "DryRun":
@@ -67,7 +93,9 @@ class Scored(Ended):
 
     @property
     def error(self) -> TierraError | None:
-        """The rejected partitions, each named; None when none was."""
+        """The rejected partitions, each named, or a source without any day that is due; None when there is neither."""
+        if self.outcome == "SourceStalled":
+            return DataRejected("source-stalled", f"{self.project}: {'; '.join(self.missing)}")
         found = [each for each in self.partitions if each.outcome == "Rejected"]
         if len(found) == 1:
             return DataRejected(found[0].code, f"{self.project} {found[0].partition}: {found[0].reason}")
@@ -77,12 +105,12 @@ class Scored(Ended):
     @property
     def made_a_difference(self) -> bool:
         """Whether anything was published."""
-        return self.outcome == "Published"
+        return self.outcome in ("Published", "PublishedIncomplete")
 
     @property
     def _meant(self) -> list[PartitionScored]:
         """The partitions the run published, or the requested one; not those it only compared with their source."""
-        requested = self.outcome == "AlreadyPublished"
+        requested = self.outcome in ("AlreadyPublished", "AlreadyPublishedIncomplete")
         return [each for each in self.partitions if requested or each.outcome in ("Published", "WouldPublish")]
 
     def _total(self, name: str) -> int:
@@ -155,17 +183,29 @@ def rejected(partition: str, generation: int, error: DataRejected) -> PartitionS
 
 
 def summarise(
-    project: str, partitions: Sequence[PartitionScored], partition: str | None = None, dry_run: bool = False
+    project: str,
+    partitions: Sequence[PartitionScored],
+    partition: str | None = None,
+    dry_run: bool = False,
+    completeness: Completeness | None = None,
 ) -> Scored:
     """The whole run's outcome from its partitions'; `partition` is the one that was requested."""
-    ends = {each.outcome for each in partitions}
-    stale = tuple(each.partition for each in partitions if each.stale)
+    ends, found = {each.outcome for each in partitions}, completeness or Completeness()
     if "Rejected" in ends:
         outcome = "DataRejected"
     elif dry_run:
         outcome = "DryRun"
-    elif "Published" in ends:
-        outcome = "Published"
     else:
-        outcome = "AlreadyPublished" if partition else "NothingDue"
-    return Scored(project=project, outcome=outcome, partitions=tuple(partitions), stale=stale)
+        complete = "Published" if "Published" in ends else "AlreadyPublished" if partition else "NothingDue"
+        outcome = _with_missing(complete, found.findings)
+    return Scored(
+        project=project, outcome=outcome, partitions=tuple(partitions),
+        stale=tuple(each.partition for each in partitions if each.stale),
+        incomplete=found.findings, newest=found.newest, looked_at_all=found.is_whole,
+    )  # fmt: skip
+
+
+def _with_missing(outcome: str, missing: Sequence[Finding]) -> str:
+    if outcome == "NothingDue" and any(each.kind == "stalled" for each in missing):
+        return "SourceStalled"
+    return f"{outcome}Incomplete" if missing else outcome

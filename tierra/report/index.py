@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from tierra.data.completeness import Finding
 from tierra.report.filling import fill
 
 RUNS = 300
@@ -23,13 +24,15 @@ class Run(BaseModel):
     moment: str = Field(max_length=40)
     flow: str = Field(max_length=100)
     outcome: str = Field(max_length=100)
-    mood: str = Field(pattern="^(good|quiet|bad)$")
+    mood: str = Field(pattern="^(good|quiet|warned|bad)$")
     sentence: str = Field(max_length=2000)
     rows: int | None = None
     seconds: float
     retries: int = 0
     attempt: int = 1
     quarantined: int | None = None
+    missing: tuple[Finding, ...] | None = None  # None where the run did not look at all days
+    newest: str = Field("", max_length=20)
     model_version: str = Field("", max_length=100)
     error: str = Field("", max_length=2000)
     flow_run_id: str = Field("", max_length=100)

@@ -11,6 +11,7 @@ from tierra import __version__
 from tierra.errors import Misconfigured
 from tierra.facts import ApprovalGiven, RequestNoted
 from tierra.journal import Journal
+from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
 from tierra.report import facts
 from tierra.report.filling import fill
@@ -46,11 +47,13 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
 
 def _record(run: FinishedRun, moment: datetime) -> Run:
     outcome, champion = run.outcome, facts.champion_of(run.journal)
+    counts = dict(report_of(run.flow, outcome).counts(run))
+    is_incomplete = counts.pop("is_incomplete", False)
     return Run(
         moment=moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         flow=run.flow,
         outcome=outcome.name,
-        mood="bad" if outcome.error else "good" if outcome.made_a_difference else "quiet",
+        mood=_mood(outcome, is_incomplete),
         sentence=shorten(outcome.sentence, 400),
         seconds=run.journal.seconds,
         retries=len(run.journal.retries),
@@ -59,8 +62,14 @@ def _record(run: FinishedRun, moment: datetime) -> Run:
         error=shorten(str(outcome.error).partition("\n")[0], 1000) if outcome.error else "",
         flow_run_id=run.journal.run_id,
         ended=moment,
-        **report_of(run.flow, outcome).counts(run),
+        **counts,
     )
+
+
+def _mood(outcome: Outcome, is_incomplete: bool) -> str:
+    if outcome.error:
+        return "bad"
+    return "warned" if is_incomplete else "good" if outcome.made_a_difference else "quiet"
 
 
 def _values(project: Project | None, run: FinishedRun, record: Run) -> dict[str, Any]:

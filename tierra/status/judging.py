@@ -8,8 +8,9 @@ between two of its runs; up to `late_after` more is amber, beyond that it is red
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from tierra.data.completeness import describe
 from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.seen import OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
+from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
 from tierra.status.words import ago, ahead, length
 
 # A run that has not started this long after its time needs a person.
@@ -31,7 +32,7 @@ def worst(levels: Iterable[Level]) -> Level:
 
 def judge(facts: FlowFacts, now: datetime) -> Judgement:
     """The level of one flow of one project, with every reason."""
-    found = [each for rule in RULES if (each := rule(facts, now))]
+    found = [each for rule in RULES if (each := rule(facts, now))] + _missing_at_source(facts, now)
     if not found:
         return Judgement(level="green", reasons=(_ok_reason(facts, now),))
     found.sort(key=lambda each: ORDER[each[0]])
@@ -44,7 +45,8 @@ def _ok_reason(facts: FlowFacts, now: datetime) -> str:
 
 
 def _failed(facts: FlowFacts, now: datetime) -> RuleResult:
-    if facts.last_mood != "bad":
+    # What a stalled source lacks is said with all that is missing.
+    if facts.last_mood != "bad" or (facts.last_outcome == "SourceStalled" and facts.missing):
         return None
     error = f": {facts.error}" if facts.error else ""
     return ("amber" if facts.last_outcome == "Cancelled" else "red"), (
@@ -109,6 +111,15 @@ def _waiting(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.waiting_since:
         return "amber", f"waiting for an answer, paused {ago(facts.waiting_since, now)}"
     return None
+
+
+def _missing_at_source(facts: FlowFacts, now: datetime) -> list[tuple[Level, str]]:
+    """A reason for each kind of what is missing, and since when."""
+    kinds, lines = facts.missing_since.items(), describe(facts.project, facts.missing)
+    return [
+        ("red" if kind == "stalled" else "amber", f"{INCOMPLETE}: {line} (first seen {ago(since, now)})")
+        for (kind, since), line in zip(kinds, lines, strict=True)
+    ]
 
 
 def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:

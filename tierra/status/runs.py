@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from statistics import quantiles
 from typing import Any
 
+from tierra.data.completeness import Finding, Kind
 from tierra.report.index import Run
 from tierra.status.seen import Frozen, RunSeen
 from tierra.status.words import first_line
@@ -27,6 +29,8 @@ class RunEnd(Frozen):
     link: str = ""
     seconds: float | None = None
     retries: int = 0
+    missing: tuple[Finding, ...] | None = None
+    newest: str = ""
 
 
 def run_ends(runs: Iterable[Run], seen: Iterable[RunSeen], ui: str) -> list[RunEnd]:
@@ -50,13 +54,33 @@ def run_facts(ends: Sequence[RunEnd], now: datetime) -> dict[str, Any]:
     p50, p95 = _durations(
         [end.seconds for end in ends if end.mood != "bad" and end.seconds is not None][:DURATION_RUNS]
     )
-    return facts | {
-        "last_success": next((end.moment for end in ends if end.mood != "bad"), None),
-        "crashed_24h": sum(end.outcome == "Crashed" for end in recent),
-        "retries_24h": sum(end.retries for end in recent),
-        "p50_seconds": p50,
-        "p95_seconds": p95,
-    }
+    return (
+        facts
+        | _missing_facts(ends)
+        | {
+            "last_success": next((end.moment for end in ends if end.mood != "bad"), None),
+            "crashed_24h": sum(end.outcome == "Crashed" for end in recent),
+            "retries_24h": sum(end.retries for end in recent),
+            "p50_seconds": p50,
+            "p95_seconds": p95,
+        }
+    )
+
+
+def _missing_facts(ends: Sequence[RunEnd]) -> dict[str, Any]:
+    """What the last run that looked at all days found missing, and since which run each kind of it is."""
+    looked = [end for end in ends if end.missing is not None]
+    if not looked:
+        return {}
+    last = looked[0]
+    kinds = dict.fromkeys(each.kind for each in last.missing or ())
+    return {"missing": last.missing, "newest": last.newest, "missing_since": {k: _since(looked, k) for k in kinds}}
+
+
+def _since(looked: Sequence[RunEnd], kind: Kind) -> datetime:
+    """The first of the latest runs in a row that found such a thing."""
+    found = takewhile(lambda end: any(each.kind == kind for each in end.missing or ()), looked)
+    return min(end.moment for end in found)
 
 
 def _durations(seconds: Sequence[float]) -> tuple[float | None, float | None]:
@@ -75,6 +99,7 @@ def _from_record(run: Run, ui: str) -> RunEnd | None:
         moment=moment, outcome=run.outcome, mood=run.mood, seconds=run.seconds, retries=run.retries,
         error=first_line(run.error or run.sentence, ERROR_LENGTH) if bad else "",
         link=f"{ui}/runs/flow-run/{run.flow_run_id}" if ui and run.flow_run_id else "",
+        missing=run.missing, newest=run.newest,
     )  # fmt: skip
 
 

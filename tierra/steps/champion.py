@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from tierra.data.code import ProjectCode, load_code
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
+from tierra.data.spec import FileSource, Source
 from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
 from tierra.journal import note
-from tierra.model.release import Champion
+from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, is_server
 from tierra.project.project import Project, load_project
 from tierra.workspace import Workspace
@@ -112,10 +113,12 @@ def champion_labels(workspace: Workspace, project: Project) -> Labels | None:
 def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: "pa.Table") -> "pd.DataFrame":
     """The champion's features of today's joined rows, made by its own code as in training."""
     from tierra.data.features import build_training_features
-    from tierra.data.frames import align_types, to_frame
+    from tierra.data.frames import conform, kinds_of, to_frame
     from tierra.model.scoring import select_features
 
-    rows = to_frame(align_types(joined, champion.release.types))
+    types = champion.release.types
+    present = joined.select([name for name in types if name in joined.column_names])
+    rows = to_frame(conform(present, kinds_of(types), "today's tables"))
     code = serving_code(workspace, project, champion)
     built = build_training_features(champion_recipe(workspace, champion), code, rows)
     return select_features(built, champion.release.features)
@@ -147,10 +150,31 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
     if missing := [name for name in before.sources if name not in project.sources]:
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
     sources = {
-        name: project.sources[name].model_copy(update={key: getattr(source, key) for key in MAKES_FEATURES})
+        name: project.sources[name].model_copy(
+            update={
+                **{key: getattr(source, key) for key in MAKES_FEATURES},
+                **_schema_of(champion.release, name, source, project.sources[name]),
+            }
+        )
         for name, source in before.sources.items()
     }
     return project.model_copy(update={"sources": sources, **{name: getattr(before, name) for name in CHAMPION_RECIPE}})
+
+
+def _schema_of(release: Release, name: str, before: Source, now: Source) -> dict[str, Any]:
+    """The columns that the model was trained on, and their types; nothing of a release that kept none.
+
+    In a file now, cells such as NA are gaps in the columns in which they were gaps in training.
+    """
+    schema = release.schemas.get(name)
+    if not schema:
+        return {}
+    kept: dict[str, Any] = {"columns": tuple(schema), "types": schema}
+    if isinstance(now, FileSource):
+        kept["as_written"] = tuple(column for column, kind in schema.items() if kind == "text")
+        if isinstance(before, FileSource) and not before.path.endswith(".parquet"):
+            kept["as_written"] = before.literal_columns
+    return kept
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:

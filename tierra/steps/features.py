@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
 from tierra.data.features import build_training_features, check_row_wise
-from tierra.data.frames import gaps_to_float, to_frame
+from tierra.data.frames import to_frame
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET, UNIT, WEIGHT
@@ -88,7 +88,7 @@ def _build(workspace: Workspace, project: Project, clean: CleanTables, known: La
     code = load_code(project.folder, project.functions)
     tables = {name: read_table(objects, ref) for name, ref in clean.tables.items()}
     main, joiner = tables[project.main], Joiner(project.joins, tables)
-    joined = gaps_to_float(joiner.join_checked(main))
+    joined = joiner.join_checked(main)
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows, known)
     check_row_wise(recipe, code, rows)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from tierra.data.columns import require_columns, suggest
+from tierra.data.columns import describe_missing, require_columns
 from tierra.data.expectations import COLUMN_ARGUMENTS
 from tierra.data.row_numbers import PUBLISHED_NUMBER, refuse_name
 from tierra.data.snapshot import look_at_rows
@@ -27,7 +27,7 @@ def look_at_data(workspace: Workspace, project: Project) -> None:
 def look_at_source(workspace: Workspace, project: Project, name: str) -> list[str]:
     """The columns of a source whose first rows can be read."""
     source = project.sources[name]
-    reader = open_source(name, source, project.folder, workspace.settings)
+    reader = open_source(name, source, project.folder, workspace.settings, project.schedule.timezone)
     return list(look_at_rows(source, reader, FIRST_ROWS).names)
 
 
@@ -43,8 +43,7 @@ def check_columns(project: Project, columns: Mapping[str, list[str]]) -> None:
         require_columns(f"{table}: contract", named, columns[table])
     rows = _joined(project, columns)
     if not FUNCTION.match(project.target) and project.target not in rows:
-        available = f"(available: {', '.join(rows)}{suggest(project.target, rows)})"
-        raise DataRejected("target-missing", f"target '{project.target}' is not a column {available}")
+        raise DataRejected("target-missing", f"target: {describe_missing([project.target], rows)}")
     for place, names in _named(project):
         require_columns(place, names, rows)
 

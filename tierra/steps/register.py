@@ -20,6 +20,7 @@ from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.release import is_same_training, training_inputs
+from tierra.steps.schemas import schemas_of
 from tierra.store.memo import LIBRARIES, digest
 from tierra.workspace import Workspace
 
@@ -83,6 +84,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         contract=digest(project.contract),
         datasets=datasets,
         types=parts.table.joined.columns,
+        schemas=schemas_of(project, parts.table.snapshots.tables),
         features=parts.features,
         rows=parts.rows,
         libraries={name: version(name) for name in LIBRARIES},

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from tierra.data.contract import Findings, check_rows, check_table, enforce_contract
+from tierra.data.contract import Findings, check_rows, check_table, enforce_contract, without_unread
+from tierra.data.frames import UNREAD
 from tierra.data.quarantine import QuarantineReason, find_reasons
 from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER
 from tierra.data.spec import Contract, Expectation
@@ -94,7 +95,7 @@ def _terms(project: Project, name: str, ignore: Sequence[str] = ()) -> _Terms:
 
 def _checked(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> Checked:
     """The memo of one table's check."""
-    if not terms.expectations:
+    if not terms.expectations and UNREAD not in snapshot.columns:
         return Checked(table=snapshot, rows_in=snapshot.rows)
     inputs = [snapshot.sha256, asdict(terms)]
     checked = remember(workspace.objects, __name__, inputs, Checked, lambda: _check(workspace, terms, snapshot))
@@ -113,7 +114,7 @@ def _check(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> Checked:
     if not terms.lenient:
         check_table(read_batches(objects, snapshot), findings)
         _enforce(findings, terms.contract, reasons)
-    clean = _clean(workspace, terms, snapshot) if findings.quarantined else snapshot
+    clean = _clean(workspace, terms, snapshot) if findings.quarantined or UNREAD in snapshot.columns else snapshot
     warnings = tuple(f"{terms.table}: {line}" for line in findings.failures("warn"))
     return Checked(table=clean, quarantine=quarantine, rows_in=findings.rows, warnings=warnings, reasons=reasons)
 
@@ -122,7 +123,7 @@ def _clean(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> TableRef:
     """The rows that are not set aside."""
     objects, findings = workspace.objects, Findings(terms.table, terms.expectations)
     good = (check_rows(batch, findings, terms.ignore)[0] for batch in read_batches(objects, snapshot))
-    return write_table(objects, "snapshots/", read_schema(objects, snapshot), good)
+    return write_table(objects, "snapshots/", without_unread(read_schema(objects, snapshot)), good)
 
 
 def _enforce(findings: Findings, contract: Contract, reasons: Sequence[QuarantineReason]) -> None:

@@ -22,8 +22,8 @@ class FlowReport(Protocol):
     def summary(self, run: FinishedRun) -> Mapping[str, Any]:
         """What its summary in the Prefect UI shows: `table`, and lines below it."""
 
-    def counts(self, run: FinishedRun) -> Mapping[str, int | None]:
-        """Rows, and rows quarantined, for the list of runs."""
+    def counts(self, run: FinishedRun) -> Mapping[str, Any]:
+        """Rows, rows quarantined and what is missing, for the list of runs and the status: fields of its record."""
 
     def digests(self, outcome: Any) -> Mapping[str, str]:
         """Digests that the outcome names."""

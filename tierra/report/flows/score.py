@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from rich.console import RenderableType
+from rich.markup import escape
 
+from tierra.data.completeness import describe
 from tierra.facts import PartitionPredicted
 from tierra.outcomes.scoring import Scored
 from tierra.report import facts
@@ -14,10 +16,15 @@ from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 from tierra.report.terminal import plain_table
 
+# Days of a kind that a receipt names, and findings that a record keeps.
+NAMED, RECORDED = 40, 100
+
 
 def sections(run: FinishedRun) -> Iterator[Section]:
     """The partitions, what was predicted, and how their rows differ from those of the training."""
     scored, predicted = cast(Scored, run.outcome), run.journal.facts(PartitionPredicted)
+    missing = describe(scored.project, scored.incomplete, NAMED)
+    yield Section("missing", "Missing at the source", "lines", missing, "Missing")
     yield Section("partitions", "Partitions", "partitions", scored.partitions)
     drawn = draw_scores(
         facts.added(each.scores for each in predicted), facts.added(each.training_scores for each in predicted)
@@ -40,10 +47,14 @@ def summary(run: FinishedRun) -> Mapping[str, Any]:
     return {"partitions": shown, "unchanged": len(every) - len(shown)}
 
 
-def counts(run: FinishedRun) -> Mapping[str, int | None]:
-    """Rows published, and rows set aside."""
+def counts(run: FinishedRun) -> Mapping[str, Any]:
+    """Rows published, rows set aside, and what is missing, where the run looked at all days."""
     scored = cast(Scored, run.outcome)
-    return {"rows": scored.rows_scored, "quarantined": scored.rows_quarantined}
+    missing = scored.incomplete[:RECORDED] if scored.looked_at_all else None
+    return {
+        "rows": scored.rows_scored, "quarantined": scored.rows_quarantined, "is_incomplete": bool(scored.incomplete),
+        "missing": missing, "newest": scored.newest,
+    }  # fmt: skip
 
 
 def digests(outcome: Scored) -> Mapping[str, str]:
@@ -62,4 +73,5 @@ def in_terminal(outcome: Scored) -> Sequence[RenderableType]:
             table.add_row(each.partition, ending, *(f"{number:,}" for number in numbers), each.model_version)
         lines.append(table)
     lines += [f"manifest  {each.manifest}" for each in outcome.partitions if each.manifest]
+    lines += [f"[yellow]incomplete[/] {escape(line)}" for line in outcome.missing]
     return [*lines, f"receipt   {outcome.receipt}"]

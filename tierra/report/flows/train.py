@@ -51,7 +51,7 @@ def summary(run: FinishedRun) -> Mapping[str, Any]:
     return {"models": models, "metrics": _metrics(models), "test_rows": cast(Trained, run.outcome).rows.get("test", 0)}
 
 
-def counts(run: FinishedRun) -> Mapping[str, int | None]:
+def counts(run: FinishedRun) -> Mapping[str, Any]:
     """Rows of the three parts, and those set aside."""
     rows = sum(cast(Trained, run.outcome).rows.values())
     return {"rows": rows, "quarantined": facts.quarantined(run.journal)}
