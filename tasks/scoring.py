@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tasks.run.station import station
 from tierra import steps
 from tierra.data.partitions import Work
+from tierra.facts import PartitionPublished
+from tierra.journal import note
 from tierra.model.release import Champion
 from tierra.outcomes.scoring import PartitionScored
 from tierra.project.project import Project
@@ -116,7 +118,10 @@ def predict_partition(
 @station
 def publish_partition(workspace: Workspace, project: Project, ready: "Publication", work: Work) -> PartitionScored:
     """Make the predictions visible at once."""
-    return steps.publish.publish_partition(workspace, project, ready, work)
+    published = steps.publish.publish_partition(workspace, project, ready, work)
+    if published.outcome == "Published":
+        note(PartitionPublished(published.partition, published.generation))
+    return published
 
 
 @station

@@ -211,7 +211,7 @@ def test_modules_that_containers_run_are_in_the_image() -> None:
     commands += [service["healthcheck"].get("test", []) for service in SERVICES.values()]
     ours = {command[command.index("-m") + 1] for command in commands if "-m" in command}
     services = {"deployments.watchdog", "deployments.watchdog.health", "deployments.worker"}
-    assert ours == {"http.server", "deployments.services.health", *services}
+    assert ours == {"deployments.services.receipts", "deployments.services.health", *services}
     assert SERVICES["deploy"]["command"] == ["tierra", "deploy"]
 
 

@@ -74,7 +74,7 @@ def check(
     """Check a project file, its functions, its connections and the first rows of each source; print every default."""
     with one_line_errors():
         from tierra.cli.check import check_project
-        from tierra.cli.console import out, pairs, print_json
+        from tierra.cli.console import out, pairs, print_json, printable
 
         found = check_project(project, data=not no_data)
         if as_json:
@@ -82,7 +82,7 @@ def check(
             return
         out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
         for warning in found.warnings:
-            out.print(f"[yellow]warning[/] {warning}")
+            out.print(f"[yellow]warning[/] {printable(warning)}")
         out.print(f"[bold green]{found.project} is in order[/]")
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, assert_never
 
 from tierra.errors import Broken
@@ -15,6 +16,7 @@ from tierra.store import disk
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NEW_FILE = disk.NEW_STORE & 0o666  # as the store's own, whatever the umask
 Format = Literal["csv", "json", "parquet"]
 
 
@@ -46,7 +48,7 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
         # A rename would put a file in the place of a device.
         if final.exists() and not final.is_file():
             raise OSError(None, "it is there and is not a file")
-        with disk.create(temporary) as opened:
+        with disk.create(temporary, S_IMODE(final.stat().st_mode) if final.exists() else NEW_FILE) as opened:
             yield opened
             disk.sync(opened)
         disk.rename(temporary, final)

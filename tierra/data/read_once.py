@@ -24,6 +24,7 @@ from tierra.data.spool import ROWS_A_RUN
 from tierra.data.window import Window, between, shift
 from tierra.errors import TierraError
 from tierra.journal import warn
+from tierra.temporary import prefix
 
 # How many days beyond twice the history lie on disk at once; a long backfill is read in spans of that length.
 DAYS_BEYOND = 31
@@ -161,7 +162,7 @@ class _KeptRows:
     def __init__(self, span: Window, tables: Iterator[pa.Table], column: str | None) -> None:
         self.span = span
         self._pieces: dict[date, list[int]] = defaultdict(list)
-        place, path = tempfile.mkstemp(prefix="tierra-")
+        place, path = tempfile.mkstemp(prefix=prefix())
         os.close(place)
         try:
             self._write(path, tables, column)

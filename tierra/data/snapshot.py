@@ -21,6 +21,7 @@ from tierra.journal import advance, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
+from tierra.temporary import prefix
 
 
 def take_snapshot(
@@ -36,7 +37,7 @@ def take_snapshot(
     numbered = numbered and not source.key
     columns = _columns(source, reader, numbered)
     in_file = ROW_NUMBER in columns
-    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         spool = Spool(Path(folder), [ROW_NUMBER] if in_file else source.key or columns)
         schema = _final_schema(_fill(spool, source, reader, columns, window), source, reader)
         rows = _with_keys_checked(reader, spool, source.key) if source.key else spool.in_order()

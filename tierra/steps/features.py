@@ -12,6 +12,7 @@ from tierra.data.frames import to_frame
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET, UNIT, WEIGHT
+from tierra.data.repeatable import check_repeatable
 from tierra.data.split import unit_of
 from tierra.data.target import make_target, make_weight
 from tierra.facts import FeaturesBuilt, TablesJoined
@@ -91,6 +92,7 @@ def _build(workspace: Workspace, project: Project, clean: CleanTables, known: La
     joined = joiner.join_checked(main)
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows, known)
+    check_repeatable(recipe, code, rows)
     check_row_wise(recipe, code, rows)
     beside = {TARGET: target, UNIT: unit_of(rows, recipe), ROW: range(len(rows))}
     features = build_training_features(recipe, code, rows)
