@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from tierra.data.columns import describe_missing, require_columns
 from tierra.data.expectations import COLUMN_ARGUMENTS
+from tierra.data.frames import UNREAD
 from tierra.data.row_numbers import PUBLISHED_NUMBER, refuse_name
 from tierra.data.snapshot import look_at_rows
-from tierra.data.sources import open_source
 from tierra.errors import DataRejected
 from tierra.model.spec import RateBy
 from tierra.project.project import Project
 from tierra.spec import FUNCTION
+from tierra.steps.pull import open_table
 from tierra.workspace import Workspace
 
 FIRST_ROWS = 1_000
@@ -26,9 +27,8 @@ def look_at_data(workspace: Workspace, project: Project) -> None:
 
 def look_at_source(workspace: Workspace, project: Project, name: str) -> list[str]:
     """The columns of a source whose first rows can be read."""
-    source = project.sources[name]
-    reader = open_source(name, source, project.folder, workspace.settings, project.schedule.timezone)
-    return list(look_at_rows(source, reader, FIRST_ROWS).names)
+    rows = look_at_rows(project.sources[name], open_table(workspace, project, name), FIRST_ROWS)
+    return [each for each in rows.names if each != UNREAD]
 
 
 def check_columns(project: Project, columns: Mapping[str, list[str]]) -> None:

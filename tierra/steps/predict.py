@@ -18,7 +18,7 @@ from tierra.data.partitions import ALL, history_window
 from tierra.data.read_once import ReadOnce
 from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import SourceReader, open_source
+from tierra.data.sources import SourceReader
 from tierra.data.spec import FileSource, Source
 from tierra.data.window import EVERYTHING
 from tierra.errors import DataRejected
@@ -28,7 +28,7 @@ from tierra.project.project import Project
 from tierra.steps.champion import find_champion, open_scorer, with_champion_recipe
 from tierra.steps.features import join_partition
 from tierra.steps.publish import score_rows
-from tierra.steps.pull import PartitionRows, pull_side_tables
+from tierra.steps.pull import PartitionRows, open_table, pull_side_tables
 from tierra.steps.validate import CleanTables, validate_partition, validate_tables
 from tierra.store.local_objects import LocalObjects
 from tierra.store.refs import TableRef
@@ -105,7 +105,7 @@ def _pull_file(
 ) -> tuple[FileSource, TableRef]:
     """The file as the project's first source, and its rows with their numbers."""
     source = as_file(project.main_source, file)
-    reader = open_source(project.main, source, project.folder, scratch.settings, project.schedule.timezone)
+    reader = open_table(scratch, project, project.main, source)
     available = reader.columns()
     need = _needed(project, champion, sides)
     optional = {*project.withheld, *project.main_source.key, project.main_source.partition_by}
@@ -115,7 +115,7 @@ def _pull_file(
     types = {name: kind for name, kind in source.types.items() if name in chosen}
     bare = source.model_copy(update={"columns": chosen, "types": types, "partition_by": day})
     # Opened anew: a reader keeps to the types it was opened with.
-    reader = open_source(project.main, bare, project.folder, scratch.settings, project.schedule.timezone)
+    reader = open_table(scratch, project, project.main, bare)
     return bare, take_snapshot(scratch.objects, bare, reader, EVERYTHING, numbered=True)
 
 
@@ -159,7 +159,7 @@ def _with_history(scratch: Workspace, nightly: Project, groups: list[PartitionRo
     if not (nightly.prepare and length):
         return groups
     days = [date.fromisoformat(each.partition) for each in groups if each.partition != ALL]
-    reader = ReadOnce(partial(open_source, nightly.main, source, nightly.folder, scratch.settings, nightly.schedule.timezone), source,
+    reader = ReadOnce(partial(open_table, scratch, nightly, nightly.main), source,
                       [history_window(day, length) for day in days])  # fmt: skip
     filled = [each.model_copy(update={"history": _history(scratch, source, reader, each)}) for each in groups]
     if without := sum(each.rows.rows for each in filled if each.history is None):
