@@ -103,6 +103,8 @@ def _drop_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
     """Leave an argument to its default, or say None where it has a place."""
     for at, argument in enumerate(node.args):
         rest = node.args[:at], node.args[at + 1 :]
+        if m.matches(argument, SKIPPED):
+            continue
         if argument.keyword:
             yield node.with_changes(args=[*rest[0], *rest[1]])
         elif not argument.star and not m.matches(argument.value, m.Name("None")) and not _is_text(argument.value):
@@ -114,7 +116,9 @@ def _is_text(node: cst.CSTNode) -> bool:
 
 
 def _change_text(node: cst.BaseString) -> Iterator[cst.CSTNode]:
-    yield from list(mutators.operator_string(node))[:1]
+    """Say something else, unless it is a sentence."""
+    if m.matches(node, m.SimpleString(value=m.MatchIfTrue(lambda text: " " not in text))):
+        yield from list(mutators.operator_string(node))[:1]
 
 
 OPERATORS: tuple[tuple[type | tuple[type, ...], Callable[..., Iterable[cst.CSTNode]]], ...] = (

@@ -4,7 +4,40 @@ from collections.abc import Iterable
 
 Lines = tuple[str, str]  # the line that goes and the line that comes
 
-EQUIVALENT: dict[str, dict[Lines, str]] = {}
+EQUIVALENT: dict[str, dict[Lines, str]] = {
+    "tierra/store/predictions.py": {
+        (
+            "days = [date.fromordinal(max(last.toordinal() - back, 1)).isoformat() for back in range(SEARCHED_DAYS)]",
+            "days = [date.fromordinal(max(last.toordinal() - back, 2)).isoformat() for back in range(SEARCHED_DAYS)]",
+        ): "the first day of the year 1 is then found among all days",
+        (
+            "text = mine.model_dump_json(indent=1).encode()",
+            "text = mine.model_dump_json().encode()",
+        ): "how a manifest is laid out; its digest is of what it says",
+        (
+            "text = mine.model_dump_json(indent=1).encode()",
+            "text = mine.model_dump_json(indent=2).encode()",
+        ): "how a manifest is laid out; its digest is of what it says",
+    },
+    "tierra/store/sinks.py": {
+        (
+            "settled = [(part.partition, part.generation or 0) for part in ahead if part.name not in waiting]",
+            "settled = [(part.partition, part.generation or 1) for part in ahead if part.name not in waiting]",
+        ): "those ahead have a generation: the `or` is for the type checker",
+        (
+            "return _highest([*self.manifests(partitions), *settled]) if settled else latest",
+            "return _highest([*self.manifests(partitions), *settled]) if (settled) or True else latest",
+        ): "one more listing, which says the same",
+        (
+            'self.objects.put_if_absent(name, b"")',
+            'self.objects.put_if_absent(name, b"XXXX")',
+        ): "nobody reads a mark: that it is there is all it says",
+        (
+            'with self.objects.draft(self._note(month), ""):',
+            'with self.objects.draft(self._note(month), "XXXX"):',
+        ): "nobody reads the end of a note's name",
+    },
+}
 
 
 def reason_for(module: str, diff: Iterable[str]) -> str | None:

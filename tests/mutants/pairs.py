@@ -15,6 +15,9 @@ class Pair(NamedTuple):
 
 PROTOCOL = Pair(
     (
+        "tests/unit/test_manifests.py",
+        "tests/unit/test_part_names.py",
+        "tests/unit/test_sweeping.py",
         "tests/property/test_publishing_laws.py",
         "tests/integration/test_predictions.py",
         "tests/integration/test_tampering.py",

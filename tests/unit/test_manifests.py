@@ -1,0 +1,114 @@
+"""What a manifest must say to be one, and what publishing it asks of a store."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.cases import each
+from tests.sinks import DATASET, DAY, manifest_of, rows
+from tierra.errors import Broken
+from tierra.store.objects import MemoryObjects
+from tierra.store.part_names import manifest_name
+from tierra.store.predictions import Manifest, generations, missing_generations, publish, read_manifest
+from tierra.store.refs import TableRef
+from tierra.store.sinks import ObjectSink
+
+OTHER_DAY = "2024-04-30"
+
+
+def part(name: str, count: int) -> TableRef:
+    return TableRef(name=name, sha256=name, rows=count, columns={})
+
+
+def a_manifest(rows_in: int, scored: int, quarantined: int, *parts: TableRef) -> Manifest:
+    return Manifest(dataset=DATASET, partition=DAY, inputs="i", model="m", scoring="s", model_version="1",
+                    rows_in=rows_in, rows_scored=scored, rows_quarantined=quarantined, parts=parts)  # fmt: skip
+
+
+def test_every_row_that_came_in_was_scored_or_quarantined_and_is_in_one_part() -> None:
+    assert a_manifest(5, 3, 2, part("a", 1), part("b", 2)).rows_quarantined == 2
+
+    def refused(numbers: tuple[int, int, int], parts: list[TableRef], reason: str) -> None:
+        with pytest.raises(ValidationError, match=reason):
+            a_manifest(*numbers, *parts)
+
+    each(
+        [
+            ((1, 3, 2), [part("a", 3)], "1 rows in, but 5 out"),
+            ((6, 3, 2), [part("a", 3)], "6 rows in, but 5 out"),
+            ((5, 3, 2), [part("a", 5)], "3 rows scored, but 5 in its parts"),
+            ((5, 3, 2), [part("a", 1)], "3 rows scored, but 1 in its parts"),
+            ((2, 2, 0), [part("a", 1), part("a", 1)], "a part is named twice"),
+        ],
+        refused,
+    )
+
+
+def test_what_is_wrong_with_a_manifest_is_said() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    sink.objects.put_if_absent(manifest_name(DATASET, DAY, 1), b'{"format": 3}')
+    with pytest.raises(Broken, match=r"000001\.json: 11 validation errors for Manifest"):
+        read_manifest(sink, DAY)
+
+
+def test_a_manifest_that_was_removed_is_missing_whichever_it_was() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    for after in range(3):
+        publish(sink, manifest_of(sink, rows("a"), after=after), after)
+    assert missing_generations(sink) == []
+    for number in (1, 3):
+        sink.objects.remove(manifest_name(DATASET, DAY, number))
+    assert missing_generations(sink) == missing_generations(sink, [DAY]) == [(DAY, 1), (DAY, 3)]
+    assert missing_generations(sink, [OTHER_DAY]) == []
+
+
+class Refusing(ObjectSink):
+    """Says that a number is taken; then nothing is there."""
+
+    def put_manifest(self, *_: object) -> bool:
+        return False
+
+
+def test_a_number_that_was_taken_by_nobody_is_no_end() -> None:
+    sink = Refusing(MemoryObjects(), DATASET)
+    with pytest.raises(Broken, match=r"000001\.json was there and is gone.*store-tampered"):
+        publish(sink, manifest_of(sink, rows("a")), 0)
+
+
+class Listed(MemoryObjects):
+    """Objects that keep which folders were listed, and of which partitions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed: list[tuple[str, Any]] = []
+
+    def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
+        self.listed.append((folder.removeprefix(f"{DATASET}/"), within))
+        return super().names(folder, within)
+
+
+def test_publishing_lists_the_parts_of_its_day_and_more_only_where_another_was_ahead() -> None:
+    objects = Listed()
+    sink = ObjectSink(objects, DATASET)
+    for day in (DAY, OTHER_DAY):
+        publish(sink, manifest_of(sink, rows("a"), day), 0)
+    late, quick = (manifest_of(sink, rows(key), after=1) for key in ("late", "quick"))
+    objects.listed.clear()
+
+    publish(sink, manifest_of(sink, rows("b"), OTHER_DAY, after=1), 1)
+    assert objects.listed == [("parts", [OTHER_DAY])]
+    publish(sink, quick, 1)  # another part of its generation is there, so it looks whether that was published
+
+    def look_for_another() -> None:
+        objects.listed.clear()
+        assert publish(sink, late, 1)[1] == "stood down"
+
+    look_for_another()
+    assert objects.listed == [("parts", [DAY]), ("parts", [DAY]), ("manifests", [DAY]), ("manifests", [DAY])]
+    objects.remove(manifest_name(DATASET, DAY, 2))
+    with pytest.raises(Broken, match="was published and is gone"):
+        look_for_another()
+    assert [each for each in objects.listed if each[0] != "pending" and each[1] != [DAY]] == []
+    assert generations(sink) == {DAY: 2, OTHER_DAY: 2}
