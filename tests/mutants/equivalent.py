@@ -29,6 +29,10 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             "return _highest([*self.manifests(partitions), *settled]) if (settled) or True else latest",
         ): "one more listing, which says the same",
         (
+            "ahead = [part.name for part in there if (part.generation or 0) >= generation and part.name not in names]",
+            "ahead = [part.name for part in there if (part.generation or 1) >= generation and part.name not in names]",
+        ): "a part of an older version lets it look whether another was ahead, which says the same",
+        (
             'self.objects.put_if_absent(name, b"")',
             'self.objects.put_if_absent(name, b"XXXX")',
         ): "nobody reads a mark: that it is there is all it says",
@@ -36,6 +40,22 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             'with self.objects.draft(self._note(month), ""):',
             'with self.objects.draft(self._note(month), "XXXX"):',
         ): "nobody reads the end of a note's name",
+    },
+    "tierra/store/local_objects.py": {
+        (
+            'folders[:] = [each for each in folders if not each.startswith(".")]',
+            'folders[:] = [each for each in folders if not each.startswith("XX.XX")]',
+        ): "it saves looking into folders whose names are none of an object",
+        (
+            'temporary, mode = self._temporary(stem + "x")',
+            'temporary, mode = self._temporary(stem + "XXxXX")',
+        ): "only the folders of the name count",
+    },
+    "tierra/store/disk.py": {
+        (
+            "handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)",
+            "handle = os.open(folder, os.O_RDONLY & os.O_DIRECTORY)",
+        ): "a folder is opened either way",
     },
 }
 

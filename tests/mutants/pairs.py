@@ -21,6 +21,7 @@ PROTOCOL = Pair(
         "tests/property/test_publishing_laws.py",
         "tests/integration/test_predictions.py",
         "tests/integration/test_tampering.py",
+        "tests/integration/test_disk_full.py",
         "tests/integration/test_sinks_contract.py",
         "tests/faults/test_histories.py",
     ),
@@ -38,7 +39,14 @@ SQL = Pair(
     ),
     ("-k", "not S3 and not s3 and not folder"),
 )
-OBJECTS = Pair(("tests/integration/test_objects_contract.py", "tests/integration/test_tampering.py"), FILES_AND_SQLITE)
+OBJECTS = Pair(
+    (
+        "tests/integration/test_objects_contract.py",
+        "tests/integration/test_disk_full.py",
+        "tests/integration/test_tampering.py",
+    ),
+    FILES_AND_SQLITE,
+)
 S3 = Pair(("tests/integration/test_s3_objects.py", "tests/integration/test_objects_contract.py"))
 MEMO = Pair(("tests/unit/test_memo.py", "tests/unit/test_tables.py", "tests/integration/test_tampering.py"))
 

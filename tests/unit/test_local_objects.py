@@ -11,7 +11,8 @@ import pytest
 from tests.cases import each
 from tierra.errors import Broken
 from tierra.store import disk
-from tierra.store.local_objects import UNFINISHED, LocalObjects
+from tierra.store.local_objects import LocalObjects
+from tierra.store.objects import Draft
 
 NAME, DATA = "tips/manifests/2024-04-29/000001.json", b"all of it"
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -22,9 +23,13 @@ def put(objects: LocalObjects) -> str:
     return NAME
 
 
+drafts: list[Draft] = []  # kept, so that none is closed by being forgotten
+
+
 def draft(objects: LocalObjects) -> str:
     with objects.draft("tips/parts/2024-04-29/", ".parquet") as new:
         new.write(DATA)
+    drafts.append(new)
     return new.name
 
 
@@ -64,6 +69,14 @@ def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_answer(
     assert rest == [("named", str(file), DATA), ("flushed", str(file.parent), b"")]
 
 
+def test_nothing_is_left_beside_what_was_written_or_was_there(tmp_path: Path) -> None:
+    objects = LocalObjects(tmp_path)
+    names = [put(objects), draft(objects)]
+    assert not objects.put_if_absent(NAME, b"another's")
+    assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()) == names
+    disk.remove(tmp_path / "never was")
+
+
 @pytest.mark.parametrize("write", [put, draft])
 def test_a_store_is_made_wherever_it_is_to_be_and_no_file_stays_open(
     tmp_path: Path, write: Callable[[LocalObjects], str]
@@ -93,8 +106,8 @@ def test_what_a_disk_refuses_is_said_with_the_object_it_was_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects = LocalObjects(tmp_path)
-    (tmp_path / UNFINISHED).mkdir()
-    (tmp_path / UNFINISHED / ".old.tmp").touch()
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / ".unfinished" / ".old.tmp").touch()
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -46,6 +46,13 @@ def test_every_row_that_came_in_was_scored_or_quarantined_and_is_in_one_part() -
     )
 
 
+def test_manifests_say_the_same_when_their_rows_are_the_same_whoever_wrote_them() -> None:
+    mine = a_manifest(3, 3, 0, part("a", 1), part("b", 2))
+    assert mine.says_the_same(mine.model_copy(update={"writer": "another", "generation": 7}))
+    assert not mine.says_the_same(a_manifest(3, 3, 0, part("a", 1), part("c", 2)))
+    assert not mine.says_the_same(a_manifest(1, 1, 0, part("a", 1)))
+
+
 def test_what_is_wrong_with_a_manifest_is_said() -> None:
     sink = ObjectSink(MemoryObjects(), DATASET)
     sink.objects.put_if_absent(manifest_name(DATASET, DAY, 1), b'{"format": 3}')
@@ -62,6 +69,8 @@ def test_a_manifest_that_was_removed_is_missing_whichever_it_was() -> None:
         sink.objects.remove(manifest_name(DATASET, DAY, number))
     assert missing_generations(sink) == missing_generations(sink, [DAY]) == [(DAY, 1), (DAY, 3)]
     assert missing_generations(sink, [OTHER_DAY]) == []
+    with pytest.raises(Broken, match=rf"{DAY}/000003\.json was published and is gone"):
+        read_manifest(sink, DAY)
 
 
 class Refusing(ObjectSink):
@@ -73,16 +82,21 @@ class Refusing(ObjectSink):
 
 def test_a_number_that_was_taken_by_nobody_is_no_end() -> None:
     sink = Refusing(MemoryObjects(), DATASET)
-    with pytest.raises(Broken, match=r"000001\.json was there and is gone.*store-tampered"):
+    with pytest.raises(Broken, match=rf"{DAY}/000001\.json was there and is gone.*store-tampered"):
         publish(sink, manifest_of(sink, rows("a")), 0)
 
 
 class Listed(MemoryObjects):
-    """Objects that keep which folders were listed, and of which partitions."""
+    """Objects that keep which folders were listed, of which partitions, and what was read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.listed: list[tuple[str, Any]] = []
+        self.was_read: list[str] = []
+
+    def read(self, name: str) -> bytes:
+        self.was_read.append(name)
+        return super().read(name)
 
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         self.listed.append((folder.removeprefix(f"{DATASET}/"), within))
@@ -98,7 +112,7 @@ def test_publishing_lists_the_parts_of_its_day_and_more_only_where_another_was_a
     objects.listed.clear()
 
     publish(sink, manifest_of(sink, rows("b"), OTHER_DAY, after=1), 1)
-    assert objects.listed == [("parts", [OTHER_DAY])]
+    assert (objects.listed, objects.was_read) == ([("parts", [OTHER_DAY])], [])
     publish(sink, quick, 1)  # another part of its generation is there, so it looks whether that was published
 
     def look_for_another() -> None:
@@ -108,7 +122,7 @@ def test_publishing_lists_the_parts_of_its_day_and_more_only_where_another_was_a
     look_for_another()
     assert objects.listed == [("parts", [DAY]), ("parts", [DAY]), ("manifests", [DAY]), ("manifests", [DAY])]
     objects.remove(manifest_name(DATASET, DAY, 2))
-    with pytest.raises(Broken, match="was published and is gone"):
+    with pytest.raises(Broken, match=rf"{DAY}/000002\.json was published and is gone"):
         look_for_another()
     assert [each for each in objects.listed if each[0] != "pending" and each[1] != [DAY]] == []
     assert generations(sink) == {DAY: 2, OTHER_DAY: 2}

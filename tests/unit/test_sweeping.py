@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.sinks import DATASET, manifest_of, rows
-from tierra.store.local_objects import UNFINISHED, LocalObjects
+from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import publish
 from tierra.store.sinks import ObjectSink
 from tierra.store.sweeping import sweep
@@ -14,7 +14,7 @@ from tierra.store.sweeping import sweep
 def test_what_killed_writers_left_unfinished_goes_after_a_day(tmp_path: Path) -> None:
     sink = ObjectSink(LocalObjects(tmp_path), DATASET)
     publish(sink, manifest_of(sink, rows("a")), 0)
-    files = {hours: tmp_path / DATASET / UNFINISHED / f".{hours}.tmp" for hours in (0, 23, 25)}
+    files = {hours: tmp_path / DATASET / ".unfinished" / f".{hours}.tmp" for hours in (0, 23, 25)}
     for hours, file in files.items():
         file.write_bytes(b"half")
         then = (datetime.now(UTC) - timedelta(hours=hours)).timestamp()
