@@ -33,6 +33,14 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             "ahead = [part.name for part in there if (part.generation or 1) >= generation and part.name not in names]",
         ): "a part of an older version lets it look whether another was ahead, which says the same",
         (
+            "if not (ahead := [part for part in parts if (part.generation or 0) > latest.get(part.partition, 0)]):",
+            "if not (ahead := [part for part in parts if (part.generation or 1) > latest.get(part.partition, 0)]):",
+        ): "all these parts have a generation: the `or` is for the type checker",
+        (
+            "if name not in listed and not self.objects.modified(name):",
+            "if name not in listed or not self.objects.modified(name):",
+        ): "publish() refuses parts that do not lie with those of their partition before this",
+        (
             'self.objects.put_if_absent(name, b"")',
             'self.objects.put_if_absent(name, b"XXXX")',
         ): "nobody reads a mark: that it is there is all it says",

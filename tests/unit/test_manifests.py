@@ -8,12 +8,14 @@ from pydantic import ValidationError
 
 from tests.cases import each
 from tests.sinks import DATASET, DAY, manifest_of, rows
-from tierra.errors import Broken
+from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
+from tierra.journal import Warned, at_station, open_journal
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name
-from tierra.store.predictions import Manifest, generations, missing_generations, publish, read_manifest
+from tierra.store.predictions import Manifest, generations, missing_generations, publish, read_manifest, read_published
 from tierra.store.refs import TableRef
 from tierra.store.sinks import ObjectSink
+from tierra.store.sweeping import sweep
 
 OTHER_DAY = "2024-04-30"
 
@@ -73,17 +75,98 @@ def test_a_manifest_that_was_removed_is_missing_whichever_it_was() -> None:
         read_manifest(sink, DAY)
 
 
-class Refusing(ObjectSink):
-    """Says that a number is taken; then nothing is there."""
+def test_a_good_manifest_under_another_name_is_refused() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    publish(sink, manifest_of(sink, rows("a")), 0)
+    text = sink.read_manifest(DAY, 1)
 
-    def put_manifest(self, *_: object) -> bool:
-        return False
+    def planted(dataset: str, day: str, generation: int) -> None:
+        sink.objects.put_if_absent(manifest_name(dataset, day, generation), text)
+        with pytest.raises(Broken, match="is the manifest of something else.*store-tampered"):
+            read_manifest(ObjectSink(sink.objects, dataset), day, generation)
+
+    each([(DATASET, DAY, 2), (DATASET, OTHER_DAY, 1), ("others", DAY, 1)], planted)
 
 
-def test_a_number_that_was_taken_by_nobody_is_no_end() -> None:
-    sink = Refusing(MemoryObjects(), DATASET)
-    with pytest.raises(Broken, match=rf"{DAY}/000001\.json was there and is gone.*store-tampered"):
-        publish(sink, manifest_of(sink, rows("a")), 0)
+def test_the_part_of_a_writer_that_stood_down_is_pending_until_it_is_swept() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    mine, theirs = (manifest_of(sink, rows(key), after=0) for key in "ab")
+    assert [publish(sink, manifest, 0)[1] for manifest in (theirs, mine)] == ["published", "stood down"]
+    assert [each.name for each in sink.pending()] == [mine.parts[0].name]
+    assert sweep(sink) == [mine.parts[0].name]
+    assert sink.pending() == []
+
+
+def test_what_is_not_published_is_named() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    for generation, named in ((None, DAY), (2, f"generation 2 of {DAY}")):
+        with pytest.raises(Misconfigured, match=rf"^{DATASET}: {named} is not published"):
+            read_published(sink, DAY, generation)
+
+
+def test_what_an_older_version_said_is_published_in_today_s_form() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    publish(sink, manifest_of(sink, rows("a"), format=1), 0)
+    found = read_manifest(sink, DAY)
+    assert found
+    assert (found.format, len(found.digest)) == (2, 64)
+
+
+class Answering(ObjectSink):
+    """Publishes or not, answers as it is told, and may fail when it is asked what is there."""
+
+    def __init__(self, publishes: bool, answer: TierraError | bool, found: TierraError | None = None) -> None:
+        super().__init__(MemoryObjects(), DATASET)
+        self._publishes, self._answer, self._found = publishes, answer, found
+
+    def put_manifest(self, *given: Any) -> bool:
+        if self._publishes:
+            super().put_manifest(*given)
+        if isinstance(self._answer, TierraError):
+            raise self._answer
+        return self._answer
+
+    def read_manifest(self, partition: str, generation: int) -> bytes:
+        if self._found:
+            raise self._found
+        return super().read_manifest(partition, generation)
+
+
+LOST, SILENT = Unavailable("store-unavailable", "no answer"), Unavailable("store-unavailable", "still no answer")
+FULL, DAMAGED = Broken("store-failed", "the disk is full"), Broken("store-tampered", "damaged")
+
+
+def test_where_the_answer_is_not_that_it_was_created_what_is_there_decides() -> None:
+    def published(answer: TierraError | bool, warned: bool) -> None:
+        sink = Answering(True, answer)
+        with open_journal() as journal, at_station("publish"):
+            assert publish(sink, manifest_of(sink, rows("a")), 0)[1] == "published"
+        told = [fact.text for fact in journal.facts(Warned)]
+        assert ["may not outlive a power cut: the disk is full" in text for text in told] == [True] * warned
+
+    each([(False, False), (LOST, False), (FULL, True)], published)
+
+
+def test_where_nothing_is_there_the_first_error_is_said_and_work_goes_on_only_where_nobody_answered() -> None:
+    def fails(answer: TierraError | bool, found: TierraError | None, message: str) -> None:
+        sink = Answering(False, answer, found)
+        with pytest.raises(TierraError, match=message) as caught:
+            publish(sink, manifest_of(sink, rows("a")), 0)
+        assert isinstance(caught.value, Unavailable) == ("unavailable" in message or "unanswered" in message)
+
+    each(
+        [
+            (False, None, rf"{DAY}/000001\.json was there and is gone.*store-tampered"),
+            (LOST, None, rf"{DAY}/000001\.json: no answer, and nothing is there.*publish-unanswered"),
+            (FULL, None, "the disk is full.*store-failed"),
+            (False, DAMAGED, "damaged.*store-tampered"),
+            (FULL, DAMAGED, "the disk is full.*store-failed"),
+            (LOST, DAMAGED, "no answer.*store-unavailable"),
+            (LOST, SILENT, "still no answer.*store-unavailable"),
+            (FULL, SILENT, "still no answer.*store-unavailable"),
+        ],
+        fails,
+    )
 
 
 class Listed(MemoryObjects):
