@@ -34,7 +34,13 @@ class Known:
     def tests_of(self, change: Change) -> dict[str, list[str]]:
         """By file the tests that reach the lines of a change, the quickest first; all where it is reached at import."""
         reached = {name for line in range(change.first, change.last + 1) for name in self.lines.get(line, [])}
-        names = [name for name in self.seconds if "" in reached or reached & {name, name.split("::")[0]}]
+        return self._in_order(name for name in self.seconds if "" in reached or reached & {name, name.split("::")[0]})
+
+    def all_tests(self) -> dict[str, list[str]]:
+        """Every test, in the same order."""
+        return self._in_order(self.seconds)
+
+    def _in_order(self, names: Iterable[str]) -> dict[str, list[str]]:
         files: dict[str, list[str]] = {}
         for name in sorted(names, key=lambda name: self.seconds[name]):
             files.setdefault(name.split("::")[0], []).append(name)
@@ -68,7 +74,10 @@ class Copy:
         assert code == 0, f"the tests of {module} fail where nothing is changed: see {self._log}"
         learned = json.loads(found.read_text())
         self._modules = learned["modules"]
-        return Known({int(line): names for line, names in learned["lines"].items()}, learned["seconds"])
+        known = Known({int(line): names for line, names in learned["lines"].items()}, learned["seconds"])
+        again = self._ask({"arguments": self._arguments(pair), "tests": known.all_tests(), "seconds": 600})
+        assert again == 0, f"the tests of {module} fail in another order: see {self._log}"
+        return known
 
     def try_change(self, module: str, pair: Pair, change: Change, known: Known) -> Outcome:
         """Run the tests that reach a change; whether one of them fails."""

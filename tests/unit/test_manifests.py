@@ -82,7 +82,8 @@ def test_a_good_manifest_under_another_name_is_refused() -> None:
 
     def planted(dataset: str, day: str, generation: int) -> None:
         sink.objects.put_if_absent(manifest_name(dataset, day, generation), text)
-        with pytest.raises(Broken, match="is the manifest of something else.*store-tampered"):
+        said = rf"{dataset}/manifests/{day}/00000{generation}\.json is the manifest of something else.*store-tampered"
+        with pytest.raises(Broken, match=said):
             read_manifest(ObjectSink(sink.objects, dataset), day, generation)
 
     each([(DATASET, DAY, 2), (DATASET, OTHER_DAY, 1), ("others", DAY, 1)], planted)
