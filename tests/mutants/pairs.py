@@ -41,6 +41,8 @@ SQL = Pair(
 )
 OBJECTS = Pair(
     (
+        "tests/unit/test_local_objects.py",
+        "tests/unit/test_sweeping.py",
         "tests/integration/test_objects_contract.py",
         "tests/integration/test_disk_full.py",
         "tests/integration/test_tampering.py",
