@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tierra.data.code import ProjectCode, load_code
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
+from tierra.data.spec import FileSource, Source
 from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
@@ -150,7 +151,11 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
     sources = {
         name: project.sources[name].model_copy(
-            update={**{key: getattr(source, key) for key in MAKES_FEATURES}, **_schema_of(champion.release, name)}
+            update={
+                **{key: getattr(source, key) for key in MAKES_FEATURES},
+                **_schema_of(champion.release, name),
+                **_texts_of(source, project.sources[name]),
+            }
         )
         for name, source in before.sources.items()
     }
@@ -161,6 +166,13 @@ def _schema_of(release: Release, source: str) -> dict[str, Any]:
     """The columns that the model was trained on, and their types; nothing of a release that kept none."""
     schema = release.schemas.get(source)
     return {"columns": tuple(schema), "types": schema} if schema else {}
+
+
+def _texts_of(trained: Source, today: Source) -> dict[str, Any]:
+    """In which columns of a file only an empty cell was missing: the schema names more texts than were declared."""
+    if isinstance(trained, FileSource) and isinstance(today, FileSource):
+        return {"as_written": trained.literal_columns}
+    return {}
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:
