@@ -16,7 +16,6 @@ import yaml
 
 from tests.direct import score_directly, train_directly
 from tierra.errors import TierraError
-from tierra.journal import Warned, open_journal
 from tierra.reading import read_predictions
 from tierra.steps.trial import Trial, try_project
 from tierra.workspace import open_workspace
@@ -106,9 +105,8 @@ def folder(workspace: Path) -> Path:
 
 def tried() -> tuple[Trial, list[str]]:
     workspace = open_workspace()
-    with open_journal() as journal:
-        found = try_project(workspace, workspace.project("ships"), None)
-    return found, [fact.text for fact in journal.facts(Warned)]
+    found = try_project(workspace, workspace.project("ships"), None)
+    return found, found.warnings
 
 
 def lines_in(text: str) -> dict[str, Any]:
@@ -159,6 +157,7 @@ def test_a_messy_file_trains_as_it_is_or_with_the_line_that_was_suggested(folder
     found, lines = pasted(folder, path=path, **source)
     assert set(lines) == added
     assert found.classes == ("no", "yes")
+    assert mess == "a list in Parquet" or "are missing values; only empty ones in ship" in found.texts[0]
     assert {"miles", "fee", "full"} <= {name for name in found.features if "number" in found.treatments[name]}
     assert found.scores.best_metrics["roc_auc"] > 0.7
 
