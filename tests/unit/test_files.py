@@ -19,12 +19,15 @@ from tierra.data import csv_source
 from tierra.data.file_source import FileReader
 from tierra.data.frames import UNREAD
 from tierra.data.row_numbers import ROW_NUMBER
+from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import columns_to_read
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected, Misconfigured, SourceNotReady, TierraError
 from tierra.journal import Warned, at_station, open_journal
 from tierra.settings import Settings
+from tierra.store.objects import MemoryObjects
+from tierra.store.tables import read_table
 
 TREES = [(f"{number:04}", date(2024, 1, number % 28 + 1), number * 0.25, "Müller" if number % 3 else "Núñez")
          for number in range(400)]  # fmt: skip
@@ -226,6 +229,19 @@ def test_a_cell_that_cannot_be_read_is_a_gap_named_beside_its_row(tmp_path: Path
     assert rows[7] == {"tree": "0007", "felled": None, "girth": None, "by": "Müller",
                        UNREAD: "felled: 'soon'; girth: 'n.d.'"}  # fmt: skip
     assert not any(row.get(UNREAD) for row in rows[:7] + rows[8:])
+
+
+def test_an_unread_cell_is_in_the_snapshot_after_pieces_without_a_row_of_the_day(tmp_path: Path) -> None:
+    for number in range(3):
+        opened(tmp_path, f"days/{number}.csv", written(TREES[number * 2 : number * 2 + 2]))
+    opened(tmp_path, "days/3.csv", "tree,felled,girth,by\n7,2024-02-01,n.d.,x\n8,2024-02-01,1,x\n9,2024-02-01,2,x\n")
+    source = FileSource(kind="file", path="days", key="tree", partition_by="felled", types={"girth": "number"})
+    objects = MemoryObjects()
+    for window, rows in ((single_day(date(2024, 2, 1)), 3), (EVERYTHING, 9)):
+        reader = FileReader("trees", source, tmp_path, Settings())
+        found = read_table(objects, take_snapshot(objects, source, reader, window)).to_pylist()
+        assert len(found) == rows
+        assert [row[UNREAD] for row in found if row[UNREAD]] == ["girth: 'n.d.'"]
 
 
 def test_a_release_decides_the_types_of_every_later_file(tmp_path: Path) -> None:

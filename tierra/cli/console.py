@@ -101,6 +101,10 @@ def show_trial(trial: "Trial") -> None:
     classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
     out.print(f"[bold]{trial.project}[/]: {trial.task}{printable(classes)}, judged by {heading(trial.metric)}")
     out.print(pairs(trial.treatments))
+    for line in trial.texts:
+        out.print(f"[dim]read[/] {escape(line)}", soft_wrap=True)
+    for line in trial.warnings:
+        out.print(f"[yellow]warning[/] {escape(line)}", soft_wrap=True)
     for line in trial.leaks:
         out.print(f"[yellow]suspected leak[/] {printable(line)}")
     for candidate in trial.candidates:

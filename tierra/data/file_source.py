@@ -1,7 +1,8 @@
 """Files of rows, on this machine or in a bucket: one, or many of one schema, read in pieces."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +22,26 @@ from tierra.data.texts import infer_kind, parse_texts
 from tierra.data.unread import TypedTexts
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import DataRejected
-from tierra.journal import warn
+from tierra.journal import Fact, note, warn
 from tierra.settings import Settings
 
 DATES: Final = ("date", "timestamp", "timestamptz")
+
+
+@dataclass(frozen=True)
+class TextsRead(Fact):
+    """How the texts of a source were read when their types were found: what stands for no value, and where not."""
+
+    source: str
+    missing: tuple[str, ...]
+    literal: tuple[str, ...]
+    types: Mapping[str, ColumnType]
+
+    def __str__(self) -> str:
+        """For people."""
+        signs = ", ".join(each for each in self.missing if each) or "no other cell"
+        literal = f"; only empty ones in {', '.join(self.literal)}" if self.literal else ""
+        return f"{self.source}: empty cells and {signs} are missing values{literal}"
 
 
 class FileReader:
@@ -32,7 +49,7 @@ class FileReader:
 
     def __init__(self, name: str, source: FileSource, folder: Path, settings: Settings, zone: str = "UTC") -> None:
         self._files = SourceFiles(name, source, find_places(name, source, folder, settings))
-        self._source, self._zone = source, zone
+        self._name, self._source, self._zone = name, source, zone
         self.where = self._files.where
 
     def columns(self) -> list[str]:
@@ -90,7 +107,9 @@ class FileReader:
         kinds |= self._source.types
         columns = self._source.columns or self._files.columns
         unknown = [name for name in columns if name and name not in kinds and self._files.columns.count(name) == 1]
-        kinds |= self._inferred(unknown) if unknown else {}
+        if unknown:
+            kinds |= self._inferred(unknown)
+            note(TextsRead(self._name, tuple(self._files.missing), self._source.literal_columns, kinds))
         self._require_dates(kinds)
         return kinds
 

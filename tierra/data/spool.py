@@ -30,6 +30,7 @@ class Spool:
         """Add rows. A table may have wider types than those before it, and columns that they lack."""
         if not self._segments or table.schema != self._segments[-1].schema:
             self._write_runs(at_least=1)
+            self._waiting = []  # tables without rows
             self._segments.append(_Segment(self._folder / f"spool.{len(self._segments)}", table.schema))
         self.rows += table.num_rows
         self._waiting.append(table)
