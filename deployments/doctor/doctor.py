@@ -92,6 +92,7 @@ def _checks(settings: Settings, server: str | None, deep: bool) -> list[Callable
         lambda: check_machine(settings),
         lambda: probe("stores"),
         *[partial(probe, "connection", name, seconds=30) for name in settings.connections],
+        lambda: probe("sources"),
         lambda: probe("registry"),
         lambda: _check_server(server, deep) if server else check_throwaway(),
     ]

@@ -26,12 +26,15 @@ NO_LESS = {"type": "expect_column_values_to_be_between", "column": "km", "min_va
 def trained(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with history, a join and a contract, trained and scored; returns the folder we stand in."""
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
-    sources = ride_source(history="7d", types={"ride_id": "text"}) | {"zones": {"kind": "file", "path": "zones.csv"}}
+    later = {"type": "expect_column_values_to_not_be_null", "column": "fare"}
+    sources = ride_source(history="7d", types={"ride_id": "text"}, known_later="fare") | {
+        "zones": {"kind": "file", "path": "zones.csv"}
+    }
     joins = [{"left": "rides", "right": "zones", "on": "zone", "max_orphans": "1%"}]
     many = {"type": "expect_table_row_count_to_be_between", "min_value": 15}
-    contract = {"quarantine_budget": "10%", "expectations": [NO_LESS, many]}
+    contract = {"quarantine_budget": "10%", "expectations": [NO_LESS, many, later]}
     spec = ride_spec(sources=sources, joins=joins, contract=contract, prepare="features:prepare")
-    project = write_project(workspace / "projects" / "rides", spec, features=CODE)
+    project = write_project(workspace / "projects" / "rides", spec, rides().assign(fare=1.0), features=CODE)
     zones().to_csv(project / "zones.csv", index=False)
     train_directly("rides")
     score_directly("rides", DAY)
@@ -50,7 +53,7 @@ def everything(folder: Path) -> set[str]:
 
 def test_rows_of_a_published_day_get_what_was_published(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In another order, without the target, with a column of their own: the file's columns stay as they are."""
-    monkeypatch.setattr("tierra.data.file_source.BYTES_AHEAD", 200)  # some pieces
+    monkeypatch.setattr("tierra.data.csv_source.BYTES_AHEAD", 200)  # some pieces
     there, before = rides(), everything(trained)
     day = there[there["day"] == DAY].sample(frac=1, random_state=1).drop(columns="tipped")
     day = day[["rain", "zone", "ride_id", "km", "day"]].assign(memo="007")

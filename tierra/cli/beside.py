@@ -11,7 +11,7 @@ from tierra.cli.export import replacing
 from tierra.data.columns import require_names
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.errors import DataRejected, InvalidCall
-from tierra.journal import Warned, open_journal
+from tierra.journal import Warned, at_station, open_journal
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tierra.steps.predict import FilePredicted
 
 SUFFIXES = (".csv", ".parquet")
+# Of texts, an empty cell alone is a gap.
+PLAIN = {"missing": (), "as_written": ()}
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".zip")
 
 
@@ -48,14 +50,14 @@ def predict_beside(workspace: Workspace, name: str, file: Path, output: Path | N
     before = _identity(file)
     with open_journal() as journal:
         found = predict_file(workspace, project, file)
-        with replacing(output) as opened:
+        with at_station("write"), replacing(output) as opened:
             _write(_rows_beside(workspace, project, file, found), opened, output.suffix)
             if _identity(file) != before:
                 raise DataRejected("file-changed", f"{file} changed while it was read")
-    made = found.predictions.num_rows
+    made, warnings = found.predictions.num_rows, dict.fromkeys(each.text for each in journal.facts(Warned))
     return PredictedFile(project=project.name, model_version=found.model_version, output=output, rows=found.rows,
                          predicted=made, quarantined=found.rows - made, reasons=found.quarantined,
-                         unseen=found.unseen, warnings=[each.text for each in journal.facts(Warned)])  # fmt: skip
+                         unseen=found.unseen, warnings=list(warnings))  # fmt: skip
 
 
 def choose_output(file: Path, output: Path | None, overwrite: bool) -> Path:
@@ -94,19 +96,21 @@ def _rows_beside(workspace: Workspace, project: "Project", file: Path, found: "F
 
 def _own_rows(workspace: Workspace, project: "Project", file: Path, taken: list[str]) -> "Iterator[pa.Table]":
     """The file's own columns in its own order: text as it is written, or the types of Parquet."""
-    from tierra.data.sources import open_source
     from tierra.data.window import EVERYTHING
     from tierra.steps.predict import as_file
+    from tierra.steps.pull import open_table
 
-    form = as_file(project.main_source, file).model_copy(update={"columns": (), "types": {}, "partition_by": None})
-    reader = open_source(project.main, form, project.folder, workspace.settings)
+    form = as_file(project.main_source, file).model_copy(
+        update={**PLAIN, "columns": (), "types": {}, "partition_by": None}
+    )
+    reader = open_table(workspace, project, project.main, form)
     names = reader.columns()
     require_names(reader.where, names, names)
     if both := [name for name in names if name in taken]:
         raise DataRejected("columns-conflict", f"{reader.where}: '{both[0]}' has the name of a prediction")
     if file.suffix != ".parquet":
         form = form.model_copy(update={"types": dict.fromkeys(names, "text")})
-        reader = open_source(project.main, form, project.folder, workspace.settings)
+        reader = open_table(workspace, project, project.main, form)
     return reader.batches(names, EVERYTHING)
 
 

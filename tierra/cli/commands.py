@@ -66,13 +66,17 @@ def demo(project: Annotated[str | None, typer.Argument(help="A project whose fol
 
 
 @app.command()
-def check(project: PROJECT, as_json: JSON = False) -> None:
-    """Check a project file, its functions and its connections, and print every default."""
+def check(
+    project: PROJECT,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Leave the data alone; look at no source.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Check a project file, its functions, its connections and the first rows of each source; print every default."""
     with one_line_errors():
         from tierra.cli.check import check_project
         from tierra.cli.console import out, pairs, print_json, printable
 
-        found = check_project(project)
+        found = check_project(project, data=not no_data)
         if as_json:
             print_json(found.model_dump_json(indent=1))
             return

@@ -18,7 +18,7 @@ from tierra.data.partitions import ALL, history_window
 from tierra.data.read_once import ReadOnce
 from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import SourceReader, open_source
+from tierra.data.sources import SourceReader
 from tierra.data.spec import FileSource, Source
 from tierra.data.window import EVERYTHING
 from tierra.errors import DataRejected
@@ -28,11 +28,12 @@ from tierra.project.project import Project
 from tierra.steps.champion import find_champion, open_scorer, with_champion_recipe
 from tierra.steps.features import join_partition
 from tierra.steps.publish import score_rows
-from tierra.steps.pull import PartitionRows, pull_side_tables
+from tierra.steps.pull import PartitionRows, open_table, pull_side_tables
 from tierra.steps.validate import CleanTables, validate_partition, validate_tables
 from tierra.store.local_objects import LocalObjects
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
+from tierra.temporary import prefix
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def predict_file(workspace: Workspace, project: Project, file: Path) -> FilePred
     """
     champion = find_champion(workspace, project)
     nightly = with_champion_recipe(workspace, project, champion)
-    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         scratch = replace(workspace, store=LocalObjects(Path(folder)))
         with at_station("pull"):
             sides = validate_tables(scratch, nightly, pull_side_tables(scratch, nightly))
@@ -94,7 +95,7 @@ def _for_any_rows(project: Project, source: FileSource) -> Project:
     of_rows = [each for each in contract.expectations
                if each.type in ROW_EXPECTATIONS or each.table not in (None, main)]  # fmt: skip
     return project.model_copy(update={
-        "sources": project.sources | {main: source},
+        "sources": project.sources | {main: source.model_copy(update={"known_later": project.main_source.known_later})},
         "joins": tuple(join.model_copy(update={"max_orphans": 1.0}) for join in project.joins),
         "contract": contract.model_copy(update={"expectations": tuple(of_rows)}),
     })  # fmt: skip
@@ -105,7 +106,7 @@ def _pull_file(
 ) -> tuple[FileSource, TableRef]:
     """The file as the project's first source, and its rows with their numbers."""
     source = as_file(project.main_source, file)
-    reader = open_source(project.main, source, project.folder, scratch.settings)
+    reader = open_table(scratch, project, project.main, source)
     available = reader.columns()
     need = _needed(project, champion, sides)
     optional = {*project.withheld, *project.main_source.key, project.main_source.partition_by}
@@ -115,7 +116,7 @@ def _pull_file(
     types = {name: kind for name, kind in source.types.items() if name in chosen}
     bare = source.model_copy(update={"columns": chosen, "types": types, "partition_by": day})
     # Opened anew: a reader keeps to the types it was opened with.
-    reader = open_source(project.main, bare, project.folder, scratch.settings)
+    reader = open_table(scratch, project, project.main, bare)
     return bare, take_snapshot(scratch.objects, bare, reader, EVERYTHING, numbered=True)
 
 
@@ -143,7 +144,9 @@ def _group(scratch: Workspace, project: Project, scorer: "Scorer", rows: TableRe
     if scorer.code["prepare"] is None or not column:
         return [PartitionRows(partition=ALL, rows=rows)]
     table = read_table(scratch.objects, rows)
-    days = table.column(column).cast(pa.date32())
+    times = table.column(column)
+    zoned = pa.types.is_timestamp(times.type) and times.type.tz
+    days = (pc.local_timestamp(times) if zoned else times).cast(pa.date32(), safe=False)
     found = sorted(day for day in pc.unique(days).to_pylist() if day is not None)
     parts = {day.isoformat(): table.filter(pc.equal(days, day)) for day in found}
     parts |= {ALL: table.filter(pc.is_null(days))} if days.null_count else {}
@@ -157,7 +160,7 @@ def _with_history(scratch: Workspace, nightly: Project, groups: list[PartitionRo
     if not (nightly.prepare and length):
         return groups
     days = [date.fromisoformat(each.partition) for each in groups if each.partition != ALL]
-    reader = ReadOnce(partial(open_source, nightly.main, source, nightly.folder, scratch.settings), source,
+    reader = ReadOnce(partial(open_table, scratch, nightly, nightly.main), source,
                       [history_window(day, length) for day in days])  # fmt: skip
     filled = [each.model_copy(update={"history": _history(scratch, source, reader, each)}) for each in groups]
     if without := sum(each.rows.rows for each in filled if each.history is None):

@@ -57,7 +57,7 @@ def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     if warning := describe_unjoinable(project.main, project.main_source):
         warn(warning)
     windows = {project.main: project.training_window}
-    readers = {name: _open(workspace, project, name) for name in project.sources}
+    readers = {name: open_table(workspace, project, name) for name in project.sources}
     with one_moment(readers.values()):
         read = {
             name: _snapshot(workspace, project, name, reader, windows.get(name, EVERYTHING))
@@ -69,7 +69,7 @@ def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
 
 def pull_side_tables(workspace: Workspace, project: Project, days: ReadOnce | None = None) -> Snapshots:
     """Every source but the first, once a run; with the days beside them, as far as they are kept at once."""
-    readers = {name: _open(workspace, project, name) for name in project.sources if name != project.main}
+    readers = {name: open_table(workspace, project, name) for name in project.sources if name != project.main}
     beside = days if days and days.is_beside else None
     with one_moment([*readers.values(), *([beside.reader] if beside else [])]):
         if beside:
@@ -86,7 +86,7 @@ def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> R
     sides = [each for name, each in project.sources.items() if name != project.main]
     beside = share_a_database(source, sides, workspace.settings)
     everything = [EVERYTHING] if beside and not source.partition_by else []
-    return ReadOnce(partial(_open, workspace, project, project.main), source, [*windows, *everything], beside)
+    return ReadOnce(partial(open_table, workspace, project, project.main), source, [*windows, *everything], beside)
 
 
 def pull_partition(workspace: Workspace, project: Project, reader: ReadOnce, work: Work) -> PartitionRows:
@@ -149,8 +149,10 @@ def _warn_of_dayless(project: Project, reader: SourceReader) -> None:
         warn(f"{project.main}: {line}")
 
 
-def _open(workspace: Workspace, project: Project, name: str) -> SourceReader:
-    return open_source(name, project.sources[name], project.folder, workspace.settings, project.schedule.timezone)
+def open_table(workspace: Workspace, project: Project, name: str, source: Source | None = None) -> SourceReader:
+    """One of the project's sources, or another in its place, with its instants in the project's time zone."""
+    chosen = source or project.sources[name]
+    return open_source(name, chosen, project.folder, workspace.settings, project.schedule.timezone)
 
 
 def _snapshot(workspace: Workspace, project: Project, name: str, reader: SourceReader, window: Window) -> TableRef:
