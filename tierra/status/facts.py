@@ -123,6 +123,11 @@ class Status(Ended):
         return sorted((line for line in lines if line.level != "green"), key=lambda line: ORDER[line.level])
 
     @property
+    def newest_days(self) -> str:
+        """The newest day that was ready at each project's source, as its last whole run saw it; empty without any."""
+        return ", ".join(f"{flow.project} {flow.newest}" for flow in self.flows if flow.newest)
+
+    @property
     def exit_code(self) -> int:
         """5 when anything is red: the run itself succeeded."""
         return RED if self.level == "red" else 0

@@ -30,7 +30,7 @@ COLUMNS = (
 
 def render_status(status: Status) -> RenderableType:
     """The whole status, the worst first."""
-    return Group(*_lines(status), _table(status), _health(status))
+    return Group(*_lines(status), _table(status), *_newest(status), _health(status))
 
 
 def cells(flow: FlowStatus, now: datetime) -> list[str]:
@@ -78,6 +78,11 @@ def _table(status: Status) -> Table:
     for flow in status.flows:
         table.add_row(Text(*_word(flow.level)), *map(Text, cells(flow, status.moment)))
     return table
+
+
+def _newest(status: Status) -> Iterator[Text]:
+    if status.newest_days:
+        yield Text(f"\nNewest day at the source: {status.newest_days}", style="dim")
 
 
 def _health(status: Status) -> Table:

@@ -16,7 +16,7 @@ from tierra.report.sections import Section
 from tierra.report.terminal import plain_table, printable
 
 # Days of a kind that a receipt names, and findings that a record keeps.
-NAMED, RECORDED = 40, 100
+NAMED, RECORDED = 40, 40
 
 
 def sections(run: FinishedRun) -> Iterator[Section]:
