@@ -47,6 +47,12 @@ class Pages(SimpleHTTPRequestHandler):
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
+        if path.is_dir() and not urlsplit(self.path).path.endswith("/"):  # else its links would miss the folder
+            self.send_response(HTTPStatus.MOVED_PERMANENTLY)
+            self.send_header("Location", f"/{quote(path.relative_to(self.folder).as_posix())}/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))

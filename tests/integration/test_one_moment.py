@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -116,6 +117,20 @@ def test_a_table_that_is_loaded_is_waited_for_no_longer_than_the_limit(db: Datab
             pass
     with one_moment(readers_of(impatient)):
         pass
+
+
+def test_a_moment_outlasts_what_the_server_allows_an_idle_session(db: Database) -> None:
+    load(db, 1)
+    mine = f"alter role postgres in database {db.name}"  # others are served by the same server
+    db.run(f"{mine} set idle_in_transaction_session_timeout = '100ms'", f"{mine} set lock_timeout = '50ms'")
+    try:
+        readers = readers_of(db)
+        with one_moment(readers):
+            for reader in readers:
+                assert loads(reader) == [1] * 50
+                time.sleep(0.3)
+    finally:
+        db.run(f"{mine} reset all")
 
 
 def test_a_table_that_is_missing_is_named(database: Database) -> None:

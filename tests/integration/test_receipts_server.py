@@ -56,7 +56,6 @@ def test_pages_are_served_with_headers_that_let_nothing_else_happen(port: int) -
     for path in (
         "/rides/20240429T030000-score-abc.html",
         "/rides/",
-        "/rides",
         "/rides/index.html?x=1",
         "/bare/inner/x.html",
     ):
@@ -66,6 +65,13 @@ def test_pages_are_served_with_headers_that_let_nothing_else_happen(port: int) -
         assert "python" not in answer.headers["Server"].lower()
     head, body = ask(port, "/rides/", method="HEAD")
     assert (head.status, head.headers["Content-Length"], body) == (200, str(len(PAGE)), "")
+
+
+def test_a_folder_is_called_by_its_slash_so_that_its_links_lead_into_it(port: int) -> None:
+    for path, location in (("/rides", "/rides/"), ("/a%20%3Cb%3E%20&%20c?x", "/a%20%3Cb%3E%20%26%20c/")):
+        answer, _ = ask(port, path)
+        assert (answer.status, answer.headers["Location"]) == (301, location)
+    assert ask(port, "//rides.example.org")[0].status == 404
 
 
 def test_the_first_page_lists_projects_and_nothing_else(port: int) -> None:

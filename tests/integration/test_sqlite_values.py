@@ -57,7 +57,7 @@ MIXED: list[tuple[str, ColumnType | None, list[Any], list[Any]]] = [
 REFUSED: list[tuple[str, ColumnType | None, list[Any], str]] = [
     ("boolean", None, [1, "perhaps"], "boolean and holds 'perhaps'"),
     ("boolean", None, [0, 7], "boolean and holds '7"),
-    ("integer", None, [1, 2.5], "integer and holds '2.5'"),
+    ("integer", None, [1, 2.5], "integer and holds '2.5'; declare it number"),
     ("integer", None, [1, "n.d."], "integer and holds 'n.d.'"),
     ("decimal(8, 2)", None, [1.5, "n.d."], "number and holds 'n.d.'"),
     ("real", None, [1.5, b"\1\2"], "number and holds 'a blob of 2 bytes'"),
@@ -68,7 +68,12 @@ REFUSED: list[tuple[str, ColumnType | None, list[Any], str]] = [
     ("integer", None, [1, 2.0**70], "integer and holds '1.18"),
     ("integer", "text", [1, 2.0**70], "text and holds '1.18"),
     ("datetime", None, [SECONDS * 1_000_000], "timestamp and holds '1714.*Unix seconds from 1973 to 2286"),
-    ("datetime", None, ["2024-04-28 09:30+02:00"], r"timestamp and holds '2024-04-28 09:30\+02:00'"),
+    (
+        "datetime",
+        None,
+        ["2024-04-28 09:30+02:00"],
+        r"timestamp and holds '2024-04-28 09:30\+02:00'; declare it timestamptz",
+    ),
     ("datetime", None, ["now"], "timestamp and holds 'now'"),
     ("date", None, [5], r"date and holds '5' \(numbers are dates as YYYYMMDD"),
     ("date", None, [20240230], "date and holds '20240230'"),

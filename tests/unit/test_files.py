@@ -16,8 +16,9 @@ from openpyxl import Workbook
 
 from tests.cases import each
 from tierra.data import csv_source
-from tierra.data.file_source import ROW_NUMBER, FileReader
+from tierra.data.file_source import FileReader
 from tierra.data.frames import UNREAD
+from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.sources import columns_to_read
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window, single_day

@@ -16,7 +16,7 @@ from psycopg import sql
 from tierra.data.casting import NotExact, arrow_type, cast_column
 from tierra.data.columns import require_columns
 from tierra.data.spec import ColumnType, SqlSource
-from tierra.data.sql_text import describe_source, one_statement, printable
+from tierra.data.sql_text import describe_misfit, describe_source, one_statement
 from tierra.data.window import Window
 from tierra.errors import DataRejected, Misconfigured, Unavailable, first_line
 from tierra.settings import Connection
@@ -51,7 +51,6 @@ LOCK_MILLISECONDS: Final = 300
 # And whether the type is a kind of text.
 NAMES = "select oid, format_type(oid, null), typtype = 'e' or typname = 'citext' from pg_type where oid = any(%s)"
 CELL: Final = re.compile(r"In CSV column #(?P<column>\d+): .*?'(?P<value>.*)'", re.DOTALL)
-LONG: Final = re.compile(r"-?\d{19,}")
 
 
 @dataclass(frozen=True)
@@ -233,10 +232,8 @@ class PostgresReader:
     def _refused(self, name: str, example: str, kinds: dict[str, ColumnType]) -> DataRejected:
         wanted, found = self._source.types.get(name, kinds[name]), kinds[name]
         is_now = f", and {found} now, such as" if wanted != found else " and holds"
-        advice = "; declare it text to keep its digits" if wanted == "integer" and LONG.fullmatch(example) else ""
-        return DataRejected(
-            "column-type", f"{self.where}: column '{name}' is {wanted}{is_now} '{printable(example)}'{advice}"
-        )
+        said = f"column '{name}' is {wanted}{is_now} {describe_misfit(wanted, example)}"
+        return DataRejected("column-type", f"{self.where}: {said}")
 
     def _day(self, stored: dict[str, _Stored]) -> sql.Composable:
         """The day of a row, as SQL."""
@@ -312,7 +309,8 @@ def _began(session: psycopg.Connection, keeper: psycopg.Connection, readers: Seq
             each.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
             for reader in readers:
                 reader._described(each)
-        session.execute("set local lock_timeout = 0")
+        # Between two tables the session waits while the first one is sorted.
+        session.execute("set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0")
         begun = True
     except psycopg.errors.LockNotAvailable:
         session.rollback()

@@ -121,7 +121,7 @@ class ReadOnce:
             columns = [*columns_to_read(self._source, self), *numbered]
             if self._reader.has_fixed_types(columns):
                 return _KeptRows(span, self._plain(columns, span), self._source.partition_by)
-        except (TierraError, pa.ArrowException, OSError) as error:
+        except (TierraError, pa.ArrowException, OSError, _HasUnreadCells) as error:
             if isinstance(error, TierraError) and error.transient:
                 raise
         self._spans.remove(span)
@@ -129,13 +129,15 @@ class ReadOnce:
 
     def _plain(self, columns: list[str], span: Window) -> Iterator[pa.Table]:
         for batch in self._reader.batches(columns, span):
+            if UNREAD in batch.column_names:
+                raise _HasUnreadCells
             table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
-                yield (
-                    table
-                    if UNREAD in table.column_names
-                    else table.append_column(UNREAD, pa.nulls(len(table), "string"))
-                )
+                yield table
+
+
+class _HasUnreadCells(Exception):
+    """Whether a column is of another type, or has few mistakes, is a matter of each window's rows."""
 
 
 def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
@@ -179,10 +181,10 @@ class _KeptRows:
         for number in numbers:
             waiting.append(self._file.get_batch(number))
             if sum(map(len, waiting)) >= ROWS_A_RUN:
-                yield _as_read(waiting, columns)
+                yield pa.Table.from_batches(waiting).select(columns)
                 waiting = []
         if waiting:
-            yield _as_read(waiting, columns)
+            yield pa.Table.from_batches(waiting).select(columns)
 
     def _write(self, path: str, tables: Iterator[pa.Table], column: str | None) -> None:
         writer, number = None, 0
@@ -197,13 +199,6 @@ class _KeptRows:
         finally:
             if writer:
                 writer.close()
-
-
-def _as_read(pieces: list[pa.RecordBatch], columns: list[str]) -> pa.Table:
-    """The columns asked for, and the cells that could not be read where there are any."""
-    rows = pa.Table.from_batches(pieces)
-    unread = [UNREAD] if rows.column(UNREAD).null_count < len(rows) else []
-    return rows.select([*columns, *unread])
 
 
 def _in_runs(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

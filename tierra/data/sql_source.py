@@ -17,7 +17,7 @@ from sqlalchemy.types import NULLTYPE
 from tierra.data.casting import NotExact, cast_column
 from tierra.data.columns import require_columns
 from tierra.data.spec import ColumnType, SqlSource
-from tierra.data.sql_text import describe_source, one_statement, printable
+from tierra.data.sql_text import describe_misfit, describe_source, one_statement, printable
 from tierra.data.sql_values import MOMENTS, NUMBERS_SAID, column_of, number_ranges
 from tierra.data.window import EVERYTHING, Window, shift
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable, first_line
@@ -200,11 +200,10 @@ class SqlReader:
         try:
             return column_of(values, kind, self._zone)
         except NotExact as error:
-            is_kind = kind or "of several types"
+            said = describe_misfit(kind, error.example) if kind else f"'{printable(error.example)}'"
             hint = f" ({NUMBERS_SAID})" if kind in MOMENTS and not isinstance(error.args[0], str) else ""
             raise DataRejected(
-                "column-type",
-                f"{self.where}: column '{name}' is {is_kind} and holds '{printable(error.example)}'{hint}",
+                "column-type", f"{self.where}: column '{name}' is {kind or 'of several types'} and holds {said}{hint}"
             ) from None
 
     @contextmanager

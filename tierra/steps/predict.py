@@ -33,6 +33,7 @@ from tierra.steps.validate import CleanTables, validate_partition, validate_tabl
 from tierra.store.local_objects import LocalObjects
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
+from tierra.temporary import prefix
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def predict_file(workspace: Workspace, project: Project, file: Path) -> FilePred
     """
     champion = find_champion(workspace, project)
     nightly = with_champion_recipe(workspace, project, champion)
-    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         scratch = replace(workspace, store=LocalObjects(Path(folder)))
         with at_station("pull"):
             sides = validate_tables(scratch, nightly, pull_side_tables(scratch, nightly))
