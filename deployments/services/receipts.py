@@ -6,7 +6,6 @@ page of ours is not there.
 
 import html
 import io
-import os
 import sys
 from functools import partial
 from http import HTTPStatus
@@ -14,6 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
+
+from tierra.settings import Settings
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 HEADERS: Final = {
@@ -96,7 +97,7 @@ def _host(header: str) -> str:
 
 def main(port: str, folder: str, host: str = "127.0.0.1") -> None:
     """Serve until the process is stopped."""
-    serve(int(port), Path(folder), host, os.environ.get("TIERRA_RECEIPTS_URL", "")).serve_forever()
+    serve(int(port), Path(folder), host, Settings().receipts_url or "").serve_forever()
 
 
 if __name__ == "__main__":
