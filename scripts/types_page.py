@@ -25,7 +25,9 @@ def _make_examples(source: str) -> str:
 
 def _row(example: Example, kind: ColumnType, declared: ColumnType | None) -> tuple[str, str, str, str]:
     column = f"`{example.column}`" if example.column else "no type"
-    read = example.read if example.read == REFUSED else f"{kind} `{_shown(example.read)}`"
+    read = f"{kind} `{_shown(example.read)}`" if example.read is not None else "a gap"
+    if example.read == REFUSED:
+        read = REFUSED
     return column, f"`{example.written}`", f"`{declared}`" if declared else "", read
 
 

@@ -20,7 +20,7 @@ from tierra.journal import note
 from tierra.project.project import Project
 from tierra.steps.pull import Snapshots
 from tierra.steps.validate import CleanPartition, CleanTables
-from tierra.store.memo import digest, remember
+from tierra.store.memo import digest, has_its_objects, remember
 from tierra.store.refs import TableRef
 from tierra.store.tables import digest_rows, read_batches, read_table, write_batches, write_table
 from tierra.workspace import Workspace
@@ -64,10 +64,11 @@ def build_features(
 ) -> FeatureTable:
     """Join, prepare day by day, and make features and target of every row; the target in `known` labels."""
     code = load_code(project.folder, project.functions)
-    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files, known]
+    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files]
     table = remember(
-        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known)
-    )
+        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known),
+        is_valid=lambda found: known in (None, found.labels) and has_its_objects(workspace.objects, found),
+    )  # fmt: skip
     note(TablesJoined(table.orphans))
     note(FeaturesBuilt(table.unlabelled))
     return table
