@@ -59,6 +59,7 @@ WRONG = {
     "a kept column": Wrong("score.keep: no column 'colour'", spec=ride_spec(score={"keep": "colour"})),
     "a name of ours": Wrong("'row_number' is reserved", spec=ride_spec(sources=ride_source(key=None)),
                             rows=lambda: rides().assign(row_number=1)),
+    "a name of ours beside a key": Wrong("'row_number__' is reserved", rows=lambda: rides().assign(row_number__=1)),
     "a join's column": Wrong("zones: join: no column 'zone'", spec=zoned_spec(),
                              sides=lambda: zones().rename(columns={"zone": "area"})),
     "both sides of a join": Wrong("both sides of the join with zones have 'km'", spec=zoned_spec(),

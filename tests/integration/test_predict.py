@@ -32,7 +32,7 @@ def trained(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     joins = [{"left": "rides", "right": "zones", "on": "zone", "max_orphans": "1%"}]
     many = {"type": "expect_table_row_count_to_be_between", "min_value": 15}
-    contract = {"quarantine_budget": "10%", "expectations": [NO_LESS, many, later]}
+    contract = {"quarantine_budget": "1%", "expectations": [NO_LESS, many, later]}
     spec = ride_spec(sources=sources, joins=joins, contract=contract, prepare="features:prepare")
     project = write_project(workspace / "projects" / "rides", spec, rides().assign(fare=1.0), features=CODE)
     zones().to_csv(project / "zones.csv", index=False)
@@ -78,7 +78,8 @@ def test_other_rows_may_lack_key_day_and_target_and_repeat_themselves(trained: P
     assert list(written.index[written["probability"].isna()]) == [3, 43]
     assert (found["predicted"], found["quarantined"], sum(found["reasons"].values())) == (78, 2, 2)
     assert found["unseen"] == {"zone": 2}
-    history, orphans = found["warnings"]
+    aside, history, orphans = found["warnings"]
+    assert aside.startswith("2 of 80 rows are set aside")
     assert history.startswith("78 rows are predicted without history")
     assert orphans.startswith("2 of 78 rows have no match in zones")
     first, second = (written.iloc[start : start + 40]["probability"].to_list() for start in (0, 40))
@@ -104,7 +105,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...], int, str]] = {
     "a column that is missing": ({"km": [1.0], "zone": ["A"]}, ("rows.csv",), 3, "no column 'rain'"),
     "no rows": ({"km": [], "zone": [], "rain": []}, ("rows.csv",), 3, "no rows"),
     "a name of ours": ({"km": [1.0], "zone": ["A"], "rain": [0.1], "decision": [1]}, ("rows.csv",), 3, "'decision'"),
-    "over the budget": ({"km": [-1.0, 2.0], "zone": ["A", "B"], "rain": [0.1, 0.2]}, ("rows.csv",), 3, "1 of 2 rows"),
+    "no row that is fit": ({"km": [-1.0, -2.0], "zone": ["A", "B"], "rain": [0.1, 0.2]}, ("rows.csv",), 3, "none of 2"),
 }
 
 

@@ -235,7 +235,7 @@ def test_sources_of_a_project_can_be_read_or_it_is_said_why_not(root: Path) -> N
     write_project(root / "projects" / "tips", ride_spec(project="tips", target="tiped"))
     good, wrong = places.check_sources(load_settings())
     assert (good.level, good.said) == ("ok", "rides: rides can be read")
-    assert (wrong.level, "tips: target 'tiped'" in wrong.said) == ("warning", True)
+    assert (wrong.level, "tips: target: no column 'tiped'" in wrong.said) == ("warning", True)
     assert not (root / "var").exists()
     keep_champion(Workspace(load_settings()).objects)
     (root / "projects" / "rides" / "rides.csv").unlink()

@@ -204,7 +204,10 @@ def predict(
     project: PROJECT,
     file: Annotated[Path, typer.Argument(help="A file with rows like those of the first source.")],
     output: Annotated[
-        Path | None, typer.Option(help="A .csv or .parquet file; FILE with `.predictions` in its name when not given.")
+        Path | None,
+        typer.Option(
+            help="A .csv file (commas, UTF-8) or .parquet; FILE with `.predictions` in its name when not given."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the output's name.")] = False,
     as_json: JSON = False,
@@ -213,7 +216,7 @@ def predict(
 
     The rows are typed, held to the contract and joined as at night; their target, key and day may be missing.
     Rows to be set aside are written without a prediction. Rows of a day get the `history` that the first source
-    has of it. What the contract says of whole tables, and `max_orphans`, stop nothing.
+    has of it. What the contract says of whole tables, its budget and `max_orphans` stop nothing.
     """
     with one_line_errors():
         from tierra.cli.beside import predict_beside

@@ -1,6 +1,5 @@
 """Every read of a source becomes an immutable snapshot, sorted by key, or in the order of a file without one."""
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tierra.data.frames import UNREAD, conform
-from tierra.data.row_numbers import ROW_NUMBER, RowNumbers, has_row_numbers, refuse_name
+from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers, refuse_name
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
@@ -58,7 +57,7 @@ def look_at_rows(source: Source, reader: SourceReader, most: int) -> pa.Schema:
 
 def _first_rows(source: Source, reader: SourceReader, most: int) -> pa.Table:
     """The first rows. Raises DataRejected when there are none, or when few of them are what the source should hold."""
-    columns, first = columns_to_read(source, reader), None
+    columns, first = _columns(source, reader, numbered=False), None
     with closing(reader.batches(columns, Window())) as batches:  # type: ignore[type-var]  # every reader's can be
         for batch in batches:  # a source of few rows is read to its end, and told what is said there
             first = pa.concat_tables([first, batch], promote_options="default") if first else batch
@@ -76,8 +75,7 @@ def _first_rows(source: Source, reader: SourceReader, most: int) -> pa.Table:
 def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
     """The columns to read, and the row's number where it is asked for and the source has it."""
     columns = columns_to_read(source, reader)
-    if numbered:
-        refuse_name(reader.where, ROW_NUMBER, columns)
+    refuse_name(reader.where, ROW_NUMBER, columns)
     return [*columns, ROW_NUMBER] if numbered and has_row_numbers(source) else columns
 
 
@@ -123,8 +121,10 @@ def _mixed_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected
 
 
 def _counted(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    numbers = RowNumbers([range(sys.maxsize)])
-    return (numbers.add_to(rows) for rows in batches)
+    start = 0
+    for rows in batches:
+        yield rows.append_column(ROW_NUMBER, pa.array(np.arange(start, start + rows.num_rows)))
+        start += rows.num_rows
 
 
 def _with_keys_checked(reader: SourceReader, spool: Spool, key: tuple[str, ...]) -> Iterator[pa.Table]:

@@ -29,7 +29,7 @@ from tierra.steps.champion import find_champion, open_scorer, with_champion_reci
 from tierra.steps.features import join_partition
 from tierra.steps.publish import score_rows
 from tierra.steps.pull import PartitionRows, open_table, pull_side_tables
-from tierra.steps.validate import CleanTables, validate_partition, validate_tables
+from tierra.steps.validate import Checked, CleanTables, validate_partition, validate_tables
 from tierra.store.local_objects import LocalObjects
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
@@ -82,6 +82,7 @@ def predict_file(workspace: Workspace, project: Project, file: Path) -> FilePred
         scoring = _Scoring(scratch, spec, scorer, sides)
         with at_station("validate"):
             clean = validate_partition(scratch, spec, PartitionRows(partition=ALL, rows=rows)).rows
+            _tell_of_quarantine(nightly, clean)
         with at_station("predict"):
             groups = _with_history(scratch, nightly, _group(scratch, spec, scorer, clean.table))
             predictions = _predict(scoring, nightly, track(groups, "days"))
@@ -89,15 +90,24 @@ def predict_file(workspace: Workspace, project: Project, file: Path) -> FilePred
     return FilePredicted(champion.version, rows.rows, predictions, quarantined, dict(scorer.unseen))
 
 
+def _tell_of_quarantine(nightly: Project, clean: Checked) -> None:
+    """Warn of more rows without a prediction than a night may have. Raises DataRejected when they are all."""
+    why, budget = "; ".join(each.reason for each in clean.reasons), nightly.contract.quarantine_budget
+    if clean.quarantined == clean.rows_in:
+        raise DataRejected("budget-exceeded", f"{nightly.main}: none of {clean.rows_in:,} rows is fit ({why})")
+    if clean.quarantined > budget * clean.rows_in:
+        warn(f"{clean.quarantined:,} of {clean.rows_in:,} rows are set aside; a night may have {budget:.1%}")
+
+
 def _for_any_rows(project: Project, source: FileSource) -> Project:
-    """The project with a file as first source: how many rows it has, and how many find no match, is no matter."""
+    """The project with a file as first source: how many rows it has, and how many are unfit, stops nothing."""
     contract, main = project.contract, project.main
     of_rows = [each for each in contract.expectations
                if each.type in ROW_EXPECTATIONS or each.table not in (None, main)]  # fmt: skip
     return project.model_copy(update={
         "sources": project.sources | {main: source.model_copy(update={"known_later": project.main_source.known_later})},
         "joins": tuple(join.model_copy(update={"max_orphans": 1.0}) for join in project.joins),
-        "contract": contract.model_copy(update={"expectations": tuple(of_rows)}),
+        "contract": contract.model_copy(update={"expectations": tuple(of_rows), "quarantine_budget": 1.0}),
     })  # fmt: skip
 
 
