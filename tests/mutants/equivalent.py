@@ -49,6 +49,12 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             'with self.objects.draft(self._note(month), "XXXX"):',
         ): "nobody reads the end of a note's name",
     },
+    "tierra/store/sweeping.py": {
+        (
+            "taken = set(sink.manifests({part.partition for part in numbered})) if numbered else set()",
+            "taken = set(sink.manifests({part.partition for part in numbered})) if (numbered) or True else set()",
+        ): "of no partitions there are no manifests",
+    },
     "tierra/store/local_objects.py": {
         (
             'folders[:] = [each for each in folders if not each.startswith(".")]',

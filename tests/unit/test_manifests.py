@@ -30,7 +30,8 @@ def a_manifest(rows_in: int, scored: int, quarantined: int, *parts: TableRef) ->
 
 
 def test_every_row_that_came_in_was_scored_or_quarantined_and_is_in_one_part() -> None:
-    assert a_manifest(5, 3, 2, part("a", 1), part("b", 2)).rows_quarantined == 2
+    good = a_manifest(5, 3, 2, part("a", 1), part("b", 2))
+    assert (good.rows_quarantined, good.format, good.published_at, good.writer, good.digest) == (2, 2, "", "", "")
 
     def refused(numbers: tuple[int, int, int], parts: list[TableRef], reason: str) -> None:
         with pytest.raises(ValidationError, match=reason):
@@ -73,6 +74,26 @@ def test_a_manifest_that_was_removed_is_missing_whichever_it_was() -> None:
     assert missing_generations(sink, [OTHER_DAY]) == []
     with pytest.raises(Broken, match=rf"{DAY}/000003\.json was published and is gone"):
         read_manifest(sink, DAY)
+
+
+class Slow(ObjectSink):
+    """A manifest appears between two questions."""
+
+    asked = 0
+
+    def read_manifest(self, partition: str, generation: int) -> bytes:
+        self.asked += 1
+        if self.asked == 1:
+            raise FileNotFoundError
+        return super().read_manifest(partition, generation)
+
+
+def test_a_manifest_that_was_published_between_two_questions_is_read() -> None:
+    sink = Slow(MemoryObjects(), DATASET)
+    publish(sink, manifest_of(sink, rows("a")), 0)
+    found = read_manifest(sink, DAY)
+    assert found
+    assert (found.generation, sink.asked) == (1, 2)
 
 
 def test_a_good_manifest_under_another_name_is_refused() -> None:
