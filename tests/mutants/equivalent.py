@@ -7,6 +7,10 @@ Lines = tuple[str, str]  # the line that goes and the line that comes
 EQUIVALENT: dict[str, dict[Lines, str]] = {
     "tierra/store/predictions.py": {
         (
+            "SEARCHED_DAYS = 64",
+            "SEARCHED_DAYS = 65",
+        ): "how far back is looked before all are listed: the answer is the same",
+        (
             "days = [date.fromordinal(max(last.toordinal() - back, 1)).isoformat() for back in range(SEARCHED_DAYS)]",
             "days = [date.fromordinal(max(last.toordinal() - back, 2)).isoformat() for back in range(SEARCHED_DAYS)]",
         ): "the first day of the year 1 is then found among all days",

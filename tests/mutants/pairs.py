@@ -49,7 +49,13 @@ OBJECTS = Pair(
     ),
     FILES_AND_SQLITE,
 )
-S3 = Pair(("tests/integration/test_s3_objects.py", "tests/integration/test_objects_contract.py"))
+S3 = Pair(
+    (
+        "tests/unit/test_s3_objects.py",
+        "tests/integration/test_s3_objects.py",
+        "tests/integration/test_objects_contract.py",
+    )
+)
 MEMO = Pair(("tests/unit/test_memo.py", "tests/unit/test_tables.py", "tests/integration/test_tampering.py"))
 
 READING = Pair(
@@ -66,7 +72,14 @@ READING = Pair(
 DATABASES = Pair(("tests/integration/test_sqlite_values.py", "tests/integration/test_sql_sources.py"), FILES_AND_SQLITE)
 PROFILE = Pair(("tests/unit/test_profile.py", "tests/property/test_profiles.py", "tests/unit/test_tables.py"))
 SPLIT = Pair(("tests/unit/test_split.py", "tests/property/test_split_laws.py", "tests/property/test_laws.py"))
-CASTING = Pair(("tests/unit/test_casting.py", "tests/integration/test_types.py", "tests/property/test_snapshots.py"))
+CASTING = Pair(
+    (
+        "tests/unit/test_casting.py",
+        "tests/unit/test_frames.py",
+        "tests/integration/test_types.py",
+        "tests/property/test_snapshots.py",
+    )
+)
 CONTRACT = Pair(("tests/unit/test_contract.py", "tests/property/test_laws.py", "tests/integration/test_types.py"))
 EVALUATION = Pair(
     (
@@ -120,7 +133,9 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/labels.py": SPLIT,
     "tierra/data/split.py": SPLIT,
     "tierra/data/sampling.py": SPLIT,
-    "tierra/data/partitions.py": Pair(("tests/unit/test_completeness.py", "tests/unit/test_far_dates.py")),
+    "tierra/data/partitions.py": Pair(
+        ("tests/unit/test_partitions.py", "tests/unit/test_completeness.py", "tests/unit/test_far_dates.py")
+    ),
     "tierra/data/completeness.py": Pair(("tests/unit/test_completeness.py",)),
     "tierra/data/read_once.py": Pair(("tests/unit/test_read_once.py", "tests/unit/test_far_dates.py")),
     "tierra/data/snapshot.py": READING,

@@ -12,7 +12,15 @@ from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.journal import Warned, at_station, open_journal
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name
-from tierra.store.predictions import Manifest, generations, missing_generations, publish, read_manifest, read_published
+from tierra.store.predictions import (
+    Manifest,
+    generations,
+    is_reusable,
+    missing_generations,
+    publish,
+    read_manifest,
+    read_published,
+)
 from tierra.store.refs import TableRef
 from tierra.store.sinks import ObjectSink
 from tierra.store.sweeping import sweep
@@ -31,7 +39,7 @@ def a_manifest(rows_in: int, scored: int, quarantined: int, *parts: TableRef) ->
 
 def test_every_row_that_came_in_was_scored_or_quarantined_and_is_in_one_part() -> None:
     good = a_manifest(5, 3, 2, part("a", 1), part("b", 2))
-    assert (good.rows_quarantined, good.format, good.published_at, good.writer, good.digest) == (2, 2, "", "", "")
+    assert (good.format, good.generation, good.published_at, good.writer, good.digest) == (2, 0, "", "", "")
 
     def refused(numbers: tuple[int, int, int], parts: list[TableRef], reason: str) -> None:
         with pytest.raises(ValidationError, match=reason):
@@ -74,6 +82,15 @@ def test_a_manifest_that_was_removed_is_missing_whichever_it_was() -> None:
     assert missing_generations(sink, [OTHER_DAY]) == []
     with pytest.raises(Broken, match=rf"{DAY}/000003\.json was published and is gone"):
         read_manifest(sink, DAY)
+
+
+def test_a_part_that_is_there_and_intact_is_used_again_and_no_other() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    (ref,) = manifest_of(sink, rows("a", "b")).parts
+    assert is_reusable(sink, ref)
+    assert not is_reusable(sink, ref.model_copy(update={"rows": 3}))
+    sink.objects.remove(ref.name)
+    assert not is_reusable(sink, ref)
 
 
 class Slow(ObjectSink):
