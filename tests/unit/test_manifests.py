@@ -235,6 +235,9 @@ def test_publishing_lists_the_parts_of_its_day_and_more_only_where_another_was_a
 
     publish(sink, manifest_of(sink, rows("b"), OTHER_DAY, after=1), 1)
     assert (objects.listed, objects.was_read) == ([("parts", [OTHER_DAY])], [])
+    objects.listed.clear()
+    assert read_manifest(sink, OTHER_DAY)
+    assert {str(within) for _, within in objects.listed} == {f"['{OTHER_DAY}']"}
     publish(sink, quick, 1)  # another part of its generation is there, so it looks whether that was published
 
     def look_for_another() -> None:

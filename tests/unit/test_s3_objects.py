@@ -39,8 +39,9 @@ def test_a_name_that_is_refused_and_never_there_is_asked_for_some_seconds_and_gi
 class Full:
     """A temporary file on a full disk."""
 
-    def __init__(self, **_: object) -> None:
-        pass
+    def __init__(self, max_size: int, prefix: str) -> None:
+        assert 0 < max_size < 2**27, "more than this waits on the disk"
+        assert prefix == "tierra-"
 
     def __enter__(self) -> "Full":
         return self
@@ -58,3 +59,27 @@ def test_a_full_disk_is_said_of_the_temporary_file(monkeypatch: pytest.MonkeyPat
     draft = S3Objects(bucket, "lake").draft("parts/", ".bin").__enter__()
     with pytest.raises(Broken, match=r"temporary file for an upload: No space left on device.*store-failed"):
         draft.write(b"x")
+
+
+class Month:
+    """A bucket with a manifest of each day of a month, and one that only begins like a day."""
+
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+
+    def keys(self, prefix: str) -> list[str]:
+        self.listed.append(prefix)
+        days = [*(f"2024-04-{day:02d}" for day in range(1, 31)), "2024-04-0", "2024-05-01"]
+        return [key for day in days if (key := f"lake/m/{day}/1.json").startswith(prefix)]
+
+
+def test_the_days_of_a_month_are_found_by_one_listing() -> None:
+    bucket: Any = Month()
+    days = [f"2024-04-{day:02d}" for day in range(2, 31)]
+    assert S3Objects(bucket, "lake").names("m", days) == [f"m/{day}/1.json" for day in days]
+    assert bucket.listed == ["lake/m/2024-04-"]
+    assert S3Objects(bucket, "lake").names("m", ["2024-04-01", "2024-05-01"]) == [
+        "m/2024-04-01/1.json", "m/2024-05-01/1.json",
+    ]  # fmt: skip
+    assert sorted(bucket.listed[1:]) == ["lake/m/2024-04-01/", "lake/m/2024-05-01/"]
+    assert len(S3Objects(bucket, "lake").names("m")) == 32
