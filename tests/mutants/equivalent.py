@@ -58,6 +58,10 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             "taken = set(sink.manifests({part.partition for part in numbered})) if numbered else set()",
             "taken = set(sink.manifests({part.partition for part in numbered})) if (numbered) or True else set()",
         ): "of no partitions there are no manifests",
+        (
+            'if sink.needs_inventory(month := f"{datetime.now(UTC):%Y-%m}"):',
+            'if sink.needs_inventory(month := f"{datetime.now(None):%Y-%m}"):',
+        ): "all parts are looked at once a month, by whichever clock",
     },
     "tierra/store/local_objects.py": {
         (

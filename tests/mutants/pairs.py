@@ -160,7 +160,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/model/gate.py": EVALUATION,
     "tierra/model/comparison.py": EVALUATION,
     "tierra/model/bootstrap.py": EVALUATION,
-    "tierra/model/rules.py": EVALUATION,
+    "tierra/model/rules.py": Pair(("tests/unit/test_rules.py", *EVALUATION.tests)),
     "tierra/model/metrics.py": EVALUATION,
     "tierra/model/scorers.py": EVALUATION,
     "tierra/model/evaluat*.py": EVALUATION,

@@ -83,3 +83,8 @@ def test_the_days_of_a_month_are_found_by_one_listing() -> None:
     ]  # fmt: skip
     assert sorted(bucket.listed[1:]) == ["lake/m/2024-04-01/", "lake/m/2024-05-01/"]
     assert len(S3Objects(bucket, "lake").names("m")) == 32
+
+
+def test_a_place_in_a_bucket_may_be_the_whole_bucket() -> None:
+    bucket: Any = Refusing()
+    assert S3Objects(bucket).location("m/1.json") == "s3://bucket/m/1.json"
