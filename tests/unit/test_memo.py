@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.conftest import ROOT
+from tierra.journal import at_station, open_journal
 from tierra.store import memo
 from tierra.store.memo import code_version, digest, imported_by, remember
 from tierra.store.objects import MemoryObjects
@@ -153,7 +154,12 @@ def test_a_memo_is_used_while_its_value_is_valid_and_is_made_anew_when_it_is_not
     first = ask(True, 1)
     assert (asked, ask(True, 2), asked) == ([first], first, [first])
     assert ask(False, 2) == Kept(day=date(2024, 4, 2))
-    assert [name.rpartition("/")[0] for name in objects.names("memo")] == ["memo/fit-kept"]
+    (name,) = objects.names("memo")
+    assert (name.rpartition("/")[0], len(name)) == ("memo/fit-kept", len("memo/fit-kept/.json") + 40)
+    with open_journal(), at_station("fit") as station:
+        ask(True, 3)
+        ask(False, 3)
+    assert (station.found, station.made) == (1, 1)
 
 
 def test_a_memo_with_an_object_that_is_gone_is_made_anew_wherever_it_is_named() -> None:
