@@ -26,7 +26,7 @@ SKIPPED = (
     | m.If(test=m.Name("TYPE_CHECKING"))
     | m.Arg(keyword=m.Name("description"))
     | m.Subscript(value=m.Name("Literal"))
-    | m.Call(func=m.Name("warn"))
+    | m.Call(func=m.Name("warn") | m.Name("TypeVar"))
     | m.SimpleStatementLine(body=[m.Expr(m.SimpleString())])
 )
 
@@ -101,6 +101,8 @@ def _negate(node: cst.If | cst.While | cst.CompIf) -> Iterator[cst.CSTNode]:
 
 def _drop_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
     """Leave an argument to its default, or say None where it has a place."""
+    if m.matches(node.func, m.Name("cast")):
+        return
     for at, argument in enumerate(node.args):
         rest = node.args[:at], node.args[at + 1 :]
         if m.matches(argument, SKIPPED):

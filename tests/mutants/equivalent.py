@@ -7,6 +7,10 @@ Lines = tuple[str, str]  # the line that goes and the line that comes
 EQUIVALENT: dict[str, dict[Lines, str]] = {
     "tierra/store/predictions.py": {
         (
+            "SEARCHED_DAYS = 64",
+            "SEARCHED_DAYS = 65",
+        ): "how far back is looked before all are listed: the answer is the same",
+        (
             "days = [date.fromordinal(max(last.toordinal() - back, 1)).isoformat() for back in range(SEARCHED_DAYS)]",
             "days = [date.fromordinal(max(last.toordinal() - back, 2)).isoformat() for back in range(SEARCHED_DAYS)]",
         ): "the first day of the year 1 is then found among all days",
@@ -48,6 +52,16 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             'with self.objects.draft(self._note(month), ""):',
             'with self.objects.draft(self._note(month), "XXXX"):',
         ): "nobody reads the end of a note's name",
+    },
+    "tierra/store/sweeping.py": {
+        (
+            "taken = set(sink.manifests({part.partition for part in numbered})) if numbered else set()",
+            "taken = set(sink.manifests({part.partition for part in numbered})) if (numbered) or True else set()",
+        ): "of no partitions there are no manifests",
+        (
+            'if sink.needs_inventory(month := f"{datetime.now(UTC):%Y-%m}"):',
+            'if sink.needs_inventory(month := f"{datetime.now(None):%Y-%m}"):',
+        ): "all parts are looked at once a month, by whichever clock",
     },
     "tierra/store/local_objects.py": {
         (

@@ -12,7 +12,7 @@ from tests.cases import some_of
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.data.spec import PARTS, Split
-from tierra.data.split import split_rows, unit_of
+from tierra.data.split import _cut, split_rows, unit_of
 from tierra.errors import DataRejected
 
 few = some_of(50)
@@ -154,3 +154,18 @@ def test_a_group_that_is_no_column_is_refused() -> None:
     recipe = Recipe(target="y", target_column="y", unit="nowhere")
     with pytest.raises(DataRejected, match=r"'nowhere'.*column-missing"):
         unit_of(pd.DataFrame({"y": [1]}), recipe)
+
+
+def test_rows_are_on_the_side_where_they_always_were() -> None:
+    """A split that moves between two versions makes champions look better than they are: they saw tonight's test."""
+    sides = {by: "".join(name[1] for name in part(a_table(0, 40, unlabelled=0), by, NUMBER)) for by in SHUFFLED}
+    assert sides == {
+        "random": "rrrrrrraaererrrrraarrrreerrarreaeararerr",
+        "stratified": "rraarrraeeaarrrrreearraeerraareeearererr",
+        "group": "rrerraarerarreerrereerarrrrarrrearrrraar",
+    }
+
+
+def test_where_units_are_few_one_is_left_to_train_on() -> None:
+    assert list(_cut(pd.Series([3]), 0.4, 0.4)) == ["train"]
+    assert list(_cut(pd.Series([1, 3]), 0.6, 0.4)) == ["test", "train"]

@@ -54,6 +54,9 @@ REFUSED: list[tuple[list[Any], pa.DataType | None, ColumnType, str]] = [
     ([EVENING], None, "timestamptz", str(EVENING)),
     ([INSTANT], None, "timestamp", str(INSTANT)),
     ([EVENING], None, "number", str(EVENING)),
+    ([EVENING], None, "integer", str(EVENING)),
+    ([EVENING], None, "boolean", str(EVENING)),
+    ([2**60 + 1], None, "boolean", str(2**60 + 1)),
     ([1], None, "timestamp", "1"),
 ]
 

@@ -48,7 +48,10 @@ def test_a_gap_breaks_only_an_expectation_about_gaps() -> None:
 
 def test_batches_are_counted_together() -> None:
     _, bad, findings = check(contract(FAR, KNOWN), *(RIDES.slice(row, 1) for row in range(4)))
-    assert (bad.num_rows, findings.rows, findings.failed) == (2, 4, {0: 2, 1: 2})
+    assert (bad.num_rows, findings.rows, findings.failed, findings.quarantined) == (2, 4, {0: 2, 1: 2}, 2)
+    unread = [RIDES.slice(row, 1).append_column(UNREAD, pa.array(["km: 'n.d.'"])) for row in range(3)]
+    found = check(contract(), *unread)[2]
+    assert (found.rows, found.unread, found.quarantined) == (3, 3, 3)
 
 
 def test_the_budget_is_a_limit_that_may_be_reached() -> None:

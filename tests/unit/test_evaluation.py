@@ -171,11 +171,11 @@ def test_importance_stops_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - started < 3  # one round of ten, not five
 
 
-def compare(slices: Any = None, champion: bool = False) -> Any:
+def compare(slices: Any = None, champion: bool = False, explain: bool = False) -> Any:
     rows = yes_or_no()
     rule = with_threshold(RateRule().fit(rows.table, rows.target.astype(int)), 0.5)
     models = {"said": (Said(), rows), "rule": (rule, rows), **({"champion": (Said(), rows)} if champion else {})}
-    return compare_models("said", models, "roc_auc", (), slices, explain=False)
+    return compare_models("said", models, "roc_auc", (), slices, explain)
 
 
 def test_the_best_and_the_rule_stand_side_by_side_with_the_interval_between_them() -> None:
@@ -194,4 +194,13 @@ def test_a_champion_that_says_the_same_is_no_better_and_no_worse() -> None:
 def test_only_the_best_is_sliced() -> None:
     found = compare(slices=pd.DataFrame({"zone": ["A", "B"] * (ROWS // 2)})).evaluations
     assert [each.value for each in found["said"].slices] == ["A", "B"]
+    assert [each.rule for each in found["said"].slices] == [0.5, 0.5]
+    whole = found["said"].metrics["roc_auc"]
+    assert [each.score for each in found["said"].slices] == pytest.approx([whole, whole], abs=0.05)
     assert found["rule"].slices == ()
+
+
+def test_only_the_best_is_explained_and_only_on_request() -> None:
+    found = compare(explain=True, champion=True).evaluations
+    assert [(each.feature, each.mean > 0.2) for each in found["said"].importance] == [("p", True)]
+    assert found["rule"].importance == found["champion"].importance == compare().evaluations["said"].importance == ()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tierra.model.gate import Scores, Verdict, advantage, judge
+from tierra.model.gate import Scores, Verdict, advantage, format_metric, judge
 from tierra.model.spec import Gate
 from tierra.model.training import choose_candidate
 
@@ -47,7 +47,9 @@ def test_an_equal_model_does_not_beat_the_champion() -> None:
 
 
 def test_a_model_must_beat_the_champion_by_more_than_the_margin() -> None:
-    assert not verdict(0.75, 0.5, champion=0.5, beat_champion_by=0.25).promote
+    found = verdict(0.75, 0.5, champion=0.5, beat_champion_by=0.25)
+    assert not found.promote
+    assert found.reasons[-1].startswith("logistic does not beat champion version 3 by 0.25 or more: ROC AUC 0.7500")
     assert verdict(0.76, 0.5, champion=0.5, beat_champion_by=0.25).promote
 
 
@@ -75,3 +77,9 @@ def test_of_equals_the_first_is_chosen() -> None:
 
 def test_a_champion_whose_metric_is_zero_is_still_a_champion() -> None:
     assert not verdict(0.0, 0.0, champion=0.0, metric="f1").promote
+
+
+def test_a_metric_has_four_decimals_or_as_many_digits_as_people_read() -> None:
+    numbers = (0.12345, -99.99994, 100.0, -512.345, 999.99, 1000.0, 1234567.8)
+    texts = ["0.1235", "-99.9999", "100.00", "-512.35", "999.99", "1,000", "1,234,568"]
+    assert [format_metric(number) for number in numbers] == texts

@@ -12,7 +12,15 @@ from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.journal import Warned, at_station, open_journal
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name
-from tierra.store.predictions import Manifest, generations, missing_generations, publish, read_manifest, read_published
+from tierra.store.predictions import (
+    Manifest,
+    generations,
+    is_reusable,
+    missing_generations,
+    publish,
+    read_manifest,
+    read_published,
+)
 from tierra.store.refs import TableRef
 from tierra.store.sinks import ObjectSink
 from tierra.store.sweeping import sweep
@@ -30,7 +38,8 @@ def a_manifest(rows_in: int, scored: int, quarantined: int, *parts: TableRef) ->
 
 
 def test_every_row_that_came_in_was_scored_or_quarantined_and_is_in_one_part() -> None:
-    assert a_manifest(5, 3, 2, part("a", 1), part("b", 2)).rows_quarantined == 2
+    good = a_manifest(5, 3, 2, part("a", 1), part("b", 2))
+    assert (good.format, good.generation, good.published_at, good.writer, good.digest) == (2, 0, "", "", "")
 
     def refused(numbers: tuple[int, int, int], parts: list[TableRef], reason: str) -> None:
         with pytest.raises(ValidationError, match=reason):
@@ -73,6 +82,35 @@ def test_a_manifest_that_was_removed_is_missing_whichever_it_was() -> None:
     assert missing_generations(sink, [OTHER_DAY]) == []
     with pytest.raises(Broken, match=rf"{DAY}/000003\.json was published and is gone"):
         read_manifest(sink, DAY)
+
+
+def test_a_part_that_is_there_and_intact_is_used_again_and_no_other() -> None:
+    sink = ObjectSink(MemoryObjects(), DATASET)
+    (ref,) = manifest_of(sink, rows("a", "b")).parts
+    assert is_reusable(sink, ref)
+    assert not is_reusable(sink, ref.model_copy(update={"rows": 3}))
+    sink.objects.remove(ref.name)
+    assert not is_reusable(sink, ref)
+
+
+class Slow(ObjectSink):
+    """A manifest appears between two questions."""
+
+    asked = 0
+
+    def read_manifest(self, partition: str, generation: int) -> bytes:
+        self.asked += 1
+        if self.asked == 1:
+            raise FileNotFoundError
+        return super().read_manifest(partition, generation)
+
+
+def test_a_manifest_that_was_published_between_two_questions_is_read() -> None:
+    sink = Slow(MemoryObjects(), DATASET)
+    publish(sink, manifest_of(sink, rows("a")), 0)
+    found = read_manifest(sink, DAY)
+    assert found
+    assert (found.generation, sink.asked) == (1, 2)
 
 
 def test_a_good_manifest_under_another_name_is_refused() -> None:
@@ -197,6 +235,9 @@ def test_publishing_lists_the_parts_of_its_day_and_more_only_where_another_was_a
 
     publish(sink, manifest_of(sink, rows("b"), OTHER_DAY, after=1), 1)
     assert (objects.listed, objects.was_read) == ([("parts", [OTHER_DAY])], [])
+    objects.listed.clear()
+    assert read_manifest(sink, OTHER_DAY)
+    assert {str(within) for _, within in objects.listed} == {f"['{OTHER_DAY}']"}
     publish(sink, quick, 1)  # another part of its generation is there, so it looks whether that was published
 
     def look_for_another() -> None:

@@ -5,13 +5,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from tests.conftest import ROOT
+from tierra.journal import at_station, open_journal
 from tierra.store import memo
-from tierra.store.memo import code_version, imported_by, remember
+from tierra.store.memo import code_version, digest, imported_by, remember
 from tierra.store.objects import MemoryObjects
 from tierra.store.refs import ObjectRef
 
@@ -120,3 +123,58 @@ def test_the_same_inputs_are_found_until_the_code_changes(copy: Path) -> None:
     assert len((ask(), made)[1]) == 3
     objects.remove(ask().name)
     assert len((ask(), made)[1]) == 4
+
+
+class Kept(BaseModel):
+    day: date
+    model: ObjectRef | None = None
+
+
+def test_a_digest_is_of_what_a_value_says_and_stays_the_same_in_every_version() -> None:
+    """What is published and remembered is known by it for ever."""
+    value = Kept(day=date(2024, 4, 29))
+    assert digest({"a": 1, "b": [value, date(2024, 4, 29)]}) == digest({"b": [value, "2024-04-29"], "a": 1})
+    assert digest(value) == digest({"model": None, "day": "2024-04-29"})
+    assert (
+        digest({"b": ["\u00f1", 1.5, None], "a": True})
+        == "5ba0c1bcd1db181d3204ddede4403472884bbc38da31e4ad68ea6d00362af2ac"
+    )
+
+
+def test_a_memo_is_used_while_its_value_is_valid_and_is_made_anew_when_it_is_not() -> None:
+    objects, asked = MemoryObjects(), list[Kept]()
+
+    def ask(valid: bool, day: int) -> Kept:
+        def is_valid(found: Kept) -> bool:
+            asked.append(found)
+            return valid
+
+        return remember(objects, STEPS["fit"], "inputs", Kept, lambda: Kept(day=date(2024, 4, day)), is_valid)
+
+    first = ask(True, 1)
+    assert (asked, ask(True, 2), asked) == ([first], first, [first])
+    assert ask(False, 2) == Kept(day=date(2024, 4, 2))
+    (name,) = objects.names("memo")
+    assert (name.rpartition("/")[0], len(name)) == ("memo/fit-kept", len("memo/fit-kept/.json") + 40)
+    with open_journal(), at_station("fit") as station:
+        ask(True, 3)
+        ask(False, 3)
+    assert (station.found, station.made) == (1, 1)
+
+
+def test_a_memo_with_an_object_that_is_gone_is_made_anew_wherever_it_is_named() -> None:
+    class Nested(BaseModel):
+        inside: dict[str, tuple[Kept, ...]]
+
+    objects = MemoryObjects()
+    objects.put_if_absent("models/a.bin", b"a")
+    kept = Kept(day=date(2024, 4, 29), model=ObjectRef(name="models/a.bin", sha256="a"))
+
+    def is_found() -> bool:
+        made = []
+        remember(objects, STEPS["fit"], "i", Nested, lambda: (made.append(1), Nested(inside={"x": (kept,)}))[1])
+        return not made
+
+    assert [is_found(), is_found()] == [False, True]
+    objects.remove("models/a.bin")
+    assert not is_found()

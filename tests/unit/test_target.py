@@ -10,7 +10,7 @@ import pytest
 from tierra.data.code import ProjectCode
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
-from tierra.data.spellings import is_positive
+from tierra.data.spellings import is_positive, means_yes
 from tierra.data.target import make_target, make_weight
 from tierra.errors import DataRejected, Misconfigured, TierraError
 
@@ -222,3 +222,9 @@ def test_what_is_stated_as_positive_is_compared_with_the_release() -> None:
         (None, Labels(task="regression", classes=()), True),
     ):  # fmt: skip
         assert is_positive(labels, stated) is same, (stated, labels)
+
+
+def test_each_way_to_write_yes_or_no_is_known_and_no_other() -> None:
+    for words, meaning in (("1 true yes y t", True), ("0 false no n f", False), ("2 si x", None)):
+        for word in (*words.split(), *words.upper().split(), f" {words.split()[0]}.00 "):
+            assert means_yes(word) is (None if word == " 2.00 " else meaning), word
