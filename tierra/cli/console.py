@@ -102,9 +102,9 @@ def show_trial(trial: "Trial") -> None:
     out.print(f"[bold]{trial.project}[/]: {trial.task}{printable(classes)}, judged by {heading(trial.metric)}")
     out.print(pairs(trial.treatments))
     for line in trial.texts:
-        out.print(f"[dim]read[/] {escape(line)}", soft_wrap=True)
+        out.print(f"[dim]read[/] {printable(line)}", soft_wrap=True)
     for line in trial.warnings:
-        out.print(f"[yellow]warning[/] {escape(line)}", soft_wrap=True)
+        out.print(f"[yellow]warning[/] {printable(line)}", soft_wrap=True)
     for line in trial.leaks:
         out.print(f"[yellow]suspected leak[/] {printable(line)}")
     for candidate in trial.candidates:
