@@ -125,7 +125,6 @@ def _file(module: str) -> Path:
 
 
 def has_its_objects(objects: Objects, found: BaseModel) -> bool:
-    """Whether all that a remembered value refers to is in the store."""
     """Whether every object that a remembered value refers to is in the store."""
     for ref in _references(found):
         objects.open(ref.name).close()
