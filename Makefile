@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo up test test-long faults check format render lock bench bench-long bench-peers wheel
+.PHONY: help install demo up test test-long faults check mutants format render lock bench bench-long bench-peers wheel
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test-long: install ## the tests that take minutes each
 
 faults: install ## every fault on every sink, about four minutes; prints what survived
 	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests/faults tests/integration/test_kill.py
+
+mutants: install ## small changes that no test notices, of MODULE=tierra/store/predictions.py, or of a sample: at most an hour
+	$(RUN) tests.mutants $(or $(MODULE),--each 12 --minutes 60) $(ARGS)
 
 check: install ## linters, types, architecture, lock and rendered files
 	$(RUN) ruff check .

@@ -181,7 +181,7 @@ def test_days_that_come_after_lookback_are_named_with_the_command_that_scores_th
     command = "tierra score rides --partition 2024-04-23"
     assert command in night.page
     assert place.status()[0] == "amber"
-    late = "2 days arrived after `lookback` had passed, not published: 2024-04-23, 2024-04-24"
+    late = "2 days ready but older than `lookback` and not published: 2024-04-23, 2024-04-24"
     assert f"{late}; publish with {command}" in place.status()[1]
     for day in ("2024-04-23", "2024-04-24"):
         assert place.night("2024-04-27", "--partition", day).outcome == "Published"
@@ -206,6 +206,18 @@ def test_rows_that_were_published_and_are_gone_are_said_and_no_smaller_day_repla
     night = place.night("2024-04-23", "--partition", "2024-04-22", "--rescore")
     assert (night.code, night.outcome, night.end["rows_scored"]) == (0, "Published", 18)
     assert place.night("2024-04-23").missing == lost
+
+
+def test_rows_that_are_added_after_lookback_are_named_with_the_command_that_publishes_them(place: Place) -> None:
+    half = without(up_to("2024-04-23"), "2024-04-23", keep=16)
+    assert place.load(half).night("2024-04-24").outcome == "Published"
+    assert place.load(half).night("2024-04-26").outcome == "NothingDueIncomplete"
+    night = place.load(up_to("2024-04-25")).night("2024-04-26")
+    assert (night.code, night.outcome, night.missing) == (0, "PublishedIncomplete", [("grown", "2024-04-23", ROWS)])
+    said = "2024-04-23 (16 of 20 rows published); publish with tierra score rides --partition 2024-04-23 --rescore"
+    assert (said in night.page, said in place.status()[1]) == (True, True)
+    assert place.night("2024-04-26", "--partition", "2024-04-23", "--rescore").outcome == "Published"
+    assert place.night("2024-04-26").outcome == "NothingDue"
 
 
 def test_a_day_that_is_gone_and_asked_for_is_refused_by_what_was_published_of_it(place: Place) -> None:

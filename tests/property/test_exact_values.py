@@ -73,7 +73,7 @@ def test_whole_numbers_of_sqlite(sqlite: Database, values: list[int], declared: 
     assert from_sqlite(sqlite, declared, values, "text") == [str(value) for value in values]
 
 
-@some_of(60)
+@some_of(30)
 @given(st.lists(LONG, min_size=1, max_size=5), st.sampled_from(["numeric", "numeric(38, 0)", "decimal(40)"]))
 @example([2**63 - 1, -(2**63)], "numeric(38, 0)")
 @example([2**63], "numeric")
@@ -85,7 +85,7 @@ def test_whole_numbers_of_postgresql(server: Database, values: list[int], declar
     assert from_server(server, declared, texts, types={"value": "text"}) == texts
 
 
-@some_of(60)
+@some_of(30)
 @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=4, max_value=10**20, min_value=-(10**20)),
                 min_size=1, max_size=5))  # fmt: skip
 @example([Decimal("900719925474.0993"), Decimal("-0.0001")])
@@ -126,6 +126,13 @@ def test_moments_of_sqlite_in_each_of_their_forms(sqlite: Database, moments: lis
         assert found == expected
 
 
+def _is_gap(value: Any, kind: ColumnType) -> bool:
+    """Texts that hold nothing are gaps where no text is asked for, as tools write them for no number."""
+    return value is None or (
+        kind != "text" and isinstance(value, str) and value.strip().lower().lstrip("+-") in ("", "nan")
+    )
+
+
 @some_of(400)
 @given(st.lists(ANYTHING, max_size=6), st.sampled_from(["text", "integer", "boolean", "date", "timestamp", "number"]))
 def test_whatever_a_column_holds_each_value_is_read_as_if_alone_or_all_are_refused(
@@ -141,7 +148,7 @@ def test_whatever_a_column_holds_each_value_is_read_as_if_alone_or_all_are_refus
             [alone(value) for value in values]
         return
     assert found == [alone(value) for value in values]
-    assert [value is None for value in found] == [value is None for value in values]
+    assert [value is None for value in found] == [_is_gap(value, kind) for value in values]
     if kind == "integer":
         assert [value for value in values if isinstance(value, int)] == [
             read for read, value in zip(found, values, strict=True) if isinstance(value, int)

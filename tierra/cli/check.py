@@ -1,4 +1,4 @@
-"""Checking a project without running it: its file, its functions, its connections."""
+"""Checking a project without running it: its file, its functions, its connections, and the first rows of its data."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from tierra.data.code import check_functions
 from tierra.data.file_places import find_places
+from tierra.data.row_numbers import describe_unjoinable
 from tierra.data.spec import FileSource, SqlSource
 from tierra.errors import TierraError
 from tierra.model.view import alias_of, describe_move
@@ -26,8 +27,8 @@ class CheckedProject(BaseModel):
     warnings: list[str]
 
 
-def check_project(name: str) -> CheckedProject:
-    """Check a project. Raises Misconfigured with the first mistake."""
+def check_project(name: str, data: bool = True) -> CheckedProject:
+    """Check a project, and its data unless that is to be left alone. Raises the first mistake."""
     workspace = open_workspace()
     project = workspace.project(name)
     check_functions(project.folder, project.functions)
@@ -40,9 +41,15 @@ def check_project(name: str) -> CheckedProject:
     _probe_buckets(workspace, project)
     check_sink_names(workspace, project)
     check_owner(workspace, project)
+    if data:
+        from tierra.steps.look import look_at_data
+
+        look_at_data(workspace, project)
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
     warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
+    unjoinable = describe_unjoinable(project.main, project.main_source)
+    warnings += [unjoinable] if unjoinable else []
     warnings += _compare_alias(workspace, project.name)
     return CheckedProject(project=project.name, stated=stated, defaults=defaults, warnings=warnings)
 

@@ -58,13 +58,13 @@ class CsvTexts:
         return pa.input_stream(self._open(), compression=self._compression)
 
     def _reader(
-        self, file: Any, missing: list[str], columns: list[str] | None, block: int = BYTES_AHEAD
+        self, file: Any, missing: list[str], columns: list[str] | None, block: int | None = None
     ) -> csv.CSVStreamingReader:
         # The reader keeps up to 32 blocks ahead in memory.
         names = columns or []
         return csv.open_csv(
             file,
-            read_options=csv.ReadOptions(block_size=block, encoding=self.form.encoding),
+            read_options=csv.ReadOptions(block_size=block or BYTES_AHEAD, encoding=self.form.encoding),
             parse_options=csv.ParseOptions(
                 delimiter=self.form.separator, quote_char=self.form.quote or False, newlines_in_values=True
             ),

@@ -73,17 +73,26 @@ class FileReader:
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window."""
-        counted: Counter[date] = Counter()
-        for table in self.batches([str(self._source.partition_by)], window):
-            for pair in self._days(table).value_counts().to_pylist():
-                if pair["values"] is not None:
-                    counted[pair["values"]] += pair["counts"]
-        return dict(sorted(counted.items()))
+        # Texts are read whole, whatever the window.
+        counted = self._counted if self._files.are_texts else self._count(window)
+        found = {day: rows for day, rows in counted.items() if day and window.first <= day <= window.last}
+        return dict(sorted(found.items()))
 
     def dayless(self) -> int:
         """Rows without a day, which are in no partition."""
-        batches = self.batches([str(self._source.partition_by)], EVERYTHING)
-        return sum(self._days(table).null_count for table in batches)
+        return self._counted[None]
+
+    @cached_property
+    def _counted(self) -> Counter[date | None]:
+        return self._count(EVERYTHING)
+
+    def _count(self, window: Window) -> Counter[date | None]:
+        """Rows of each day of a window, and of none."""
+        counted: Counter[date | None] = Counter()
+        for table in self.batches([str(self._source.partition_by)], window):
+            for pair in self._days(table).value_counts().to_pylist():
+                counted[pair["values"]] += pair["counts"]
+        return counted
 
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Always: of Parquet by its schema, of texts by the first rows or the release."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from tierra.data.spec import FileSource, Source
+from tierra.errors import DataRejected
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,14 @@ def has_row_numbers(source: Source) -> bool:
 def published_key(source: Source) -> dict[str, str]:
     """The names by which a row's predictions are joined back, and the columns they come from."""
     return {name: name for name in source.key} or {PUBLISHED_NUMBER: ROW_NUMBER}
+
+
+def refuse_name(where: str, name: str, columns: Iterable[str]) -> None:
+    """Raise DataRejected when the data has a column with the name of the row numbers."""
+    if name in columns:
+        raise DataRejected(
+            "name-reserved", f"{where}: '{name}' is reserved for the row numbers of a source without `key`"
+        )
 
 
 def describe_unjoinable(name: str, source: Source) -> str:

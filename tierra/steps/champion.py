@@ -153,8 +153,7 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
         name: project.sources[name].model_copy(
             update={
                 **{key: getattr(source, key) for key in MAKES_FEATURES},
-                **_schema_of(champion.release, name),
-                **_texts_of(source, project.sources[name]),
+                **_schema_of(champion.release, name, source, project.sources[name]),
             }
         )
         for name, source in before.sources.items()
@@ -162,17 +161,20 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
     return project.model_copy(update={"sources": sources, **{name: getattr(before, name) for name in CHAMPION_RECIPE}})
 
 
-def _schema_of(release: Release, source: str) -> dict[str, Any]:
-    """The columns that the model was trained on, and their types; nothing of a release that kept none."""
-    schema = release.schemas.get(source)
-    return {"columns": tuple(schema), "types": schema} if schema else {}
+def _schema_of(release: Release, name: str, before: Source, now: Source) -> dict[str, Any]:
+    """The columns that the model was trained on, and their types; nothing of a release that kept none.
 
-
-def _texts_of(trained: Source, today: Source) -> dict[str, Any]:
-    """In which columns of a file only an empty cell was missing: the schema names more texts than were declared."""
-    if isinstance(trained, FileSource) and isinstance(today, FileSource):
-        return {"as_written": trained.literal_columns}
-    return {}
+    In a file now, cells such as NA are gaps in the columns in which they were gaps in training.
+    """
+    schema = release.schemas.get(name)
+    if not schema:
+        return {}
+    kept: dict[str, Any] = {"columns": tuple(schema), "types": schema}
+    if isinstance(now, FileSource):
+        kept["as_written"] = tuple(column for column, kind in schema.items() if kind == "text")
+        if isinstance(before, FileSource) and not before.path.endswith(".parquet"):
+            kept["as_written"] = before.literal_columns
+    return kept
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:
