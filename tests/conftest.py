@@ -38,8 +38,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API", "PYTHONDONTWRITEBYTECODE"))]:
     del os.environ[name]
 sys.dont_write_bytecode = False
-# A script that starts the suite in the background makes it ignore Ctrl-C, and all that it starts.
+# A script that starts the suite in the background makes it ignore Ctrl-C, and all that it starts; `nohup` SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.path.insert(0, str(ROOT))
 
 
