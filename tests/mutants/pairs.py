@@ -33,7 +33,6 @@ SQL = Pair(
         "tests/property/test_publishing_laws.py",
         "tests/integration/test_sinks_contract.py",
         "tests/integration/test_tampering.py",
-        "tests/integration/test_hostile_sql.py",
         "tests/integration/test_sql_refusals.py",
         "tests/faults/test_histories.py",
     ),
