@@ -150,7 +150,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/correlations.py": PROFILE,
     "tierra/data/ranks.py": PROFILE,
     "tierra/model/champions.py": CHAMPIONS,
-    "tierra/model/artifact.py": FITTING,
+    "tierra/model/artifact.py": Pair(("tests/unit/test_artifact.py", *FITTING.tests)),
     "tierra/model/preprocessing.py": FITTING,
     "tierra/model/candidates.py": FITTING,
     "tierra/model/estimators.py": FITTING,
