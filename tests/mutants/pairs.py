@@ -143,6 +143,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/row_*.py": READING,
     "tierra/data/file_source.py": READING,
     "tierra/data/sources.py": READING,
+    "tierra/data/sql_values.py": Pair(("tests/unit/test_sql_values.py", *DATABASES.tests), DATABASES.options),
     "tierra/data/sql_*.py": DATABASES,
     "tierra/data/profile*.py": PROFILE,
     "tierra/data/counting.py": PROFILE,
