@@ -75,10 +75,6 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
     },
     "tierra/data/frames.py": {
         (
-            '__all__ = ["TYPES", "UNREAD", "conform", "empty_table", "kinds_of", "plain_type", "text_of", "to_frame"]',
-            '__all__ = ["TYPES", "UNREAD", "conform", "empty_table", "kinds_of", "plain_type", "XXtext_ofXX", "to_frame"]',
-        ): "nobody imports all",
-        (
             'return pd.Series(texts.to_numpy(object), index=values.index, name=values.name, dtype="str")',
             'return pd.Series(texts.to_numpy(None), index=values.index, name=values.name, dtype="str")',
         ): "texts are objects without being asked",

@@ -30,16 +30,18 @@ PROTOCOL = Pair(
 # Of a real server there is no time: what only PostgreSQL runs is not reached.
 SQL = Pair(
     (
+        "tests/unit/test_sql_sink.py",
         "tests/property/test_publishing_laws.py",
         "tests/integration/test_sinks_contract.py",
         "tests/integration/test_tampering.py",
         "tests/integration/test_sql_refusals.py",
         "tests/faults/test_histories.py",
     ),
-    ("-k", "SQLite or sqlite or database"),
+    ("-k", "SQLite or sqlite or database or test_sql_sink"),
 )
 OBJECTS = Pair(
     (
+        "tests/unit/test_objects.py",
         "tests/unit/test_local_objects.py",
         "tests/unit/test_sweeping.py",
         "tests/integration/test_objects_contract.py",
