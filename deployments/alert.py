@@ -30,7 +30,10 @@ class Message:
 
     @classmethod
     def failed(cls) -> "Message":
-        """A run failed for good: its retries ran out, nothing could be retried, or it died at each start."""
+        """A run failed for good: its retries ran out, nothing could be retried, or it died at each start.
+
+        Or it ended well and found something missing at the source.
+        """
         return cls._of_run(WHAT, REASON)
 
     @classmethod

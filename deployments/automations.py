@@ -16,6 +16,7 @@ from prefect.events.schemas.automations import Posture
 from deployments.alert import Alert, Message
 from deployments.plan import Deployment
 from tasks.server.names import POOL, TAG
+from tierra.outcomes.scoring import INCOMPLETE
 from tierra.spec import format_duration
 
 PREFIX = "tierra: "
@@ -43,6 +44,8 @@ def _common_alerts(alert: Alert) -> list[AutomationCore]:
     alerts = [
         ("a run failed", "One message an hour for each deployment; none for an InvalidCall.",
          _when_run(failed, for_each={DEPLOYMENT}, within=ALERT_INTERVAL), Message.failed()),
+        ("a night is incomplete", "One message a day for each deployment whose runs find something missing.",
+         _when_run({"prefect.state-name": [*INCOMPLETE]}, for_each={DEPLOYMENT}, within=DAY), Message.failed()),
         ("no worker", f"Alerts when the pool {POOL} lost its last worker and none came within "
          f"{format_duration(WORKER_TIMEOUT)}.", _when_workers_are_gone(), Message.no_worker()),
         ("a run waits for approval", "Alerts when a model needs approval before it serves.",

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterable
 
-from rich.markup import escape
-
 from deployments.changes import Change, choose_alert, find_changes
 from deployments.desired import DesiredState, read_desired_state
 from deployments.server import Server, ServerState, open_server
-from tierra.cli.console import out, print_json
+from tierra.cli.console import out, print_json, printable
 from tierra.settings import load_settings
 from tierra.status.server_address import find_server
 
@@ -53,9 +51,9 @@ def apply_changes(changes: Iterable[Change], desired: DesiredState, current: Ser
 def _print_changes(url: str, changes: list[Change], current: ServerState, desired: DesiredState) -> None:
     out.print(f"[dim]server[/] {url}")
     for change in changes:
-        out.print(f"{MARKS[change.verb]} {change.kind} [bold]{escape(change.name)}[/]")
+        out.print(f"{MARKS[change.verb]} {change.kind} [bold]{printable(change.name)}[/]")
         for line in change.details:
-            out.print(f"           [dim]{escape(line)}[/]")
+            out.print(f"           [dim]{printable(line)}[/]")
     if not changes:
         out.print("nothing to do: the server is up to date")
     for name in current.paused:

@@ -52,8 +52,8 @@ def score(
     spec = with_champion_recipe(workspace, today, champion)
     if not found.work:
         return summarise(spec.name, [], request.partition, request.dry_run, found.completeness)
-    sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec))
     reader = open_days(workspace, spec, found.work)
+    sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec, reader))
     left = find_changed(workspace, spec, sides, reader, found.work)
     scoring = Scoring(spec, champion, sides, reader, preview_partition if request.dry_run else publish_partition)
     scored = [score_partition(workspace, scoring, each) for each in track(left.to_score, "partitions")]

@@ -10,6 +10,7 @@ from scripts.project_page import render_project_page
 from scripts.project_schema import make_schema
 from scripts.schema_words import find_undescribed
 from scripts.settings_page import find_undescribed_settings, render_settings_page
+from scripts.types_page import render_types_page
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Rendered by `make render` from the source and docs/templates/; edit those. -->\n"
@@ -24,6 +25,7 @@ def render(root: Path = ROOT) -> dict[Path, str]:
         "errors": render_error_page(root, templates["errors"]),
         "project-file": render_project_page(schema, templates["project-file"]),
         "settings": render_settings_page(templates["settings"]),
+        "types": render_types_page(templates["types"]),
     }
     files = {docs / f"{name}.md": NOTE + page for name, page in pages.items()}
     return files | {docs / "project.schema.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n"}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tasks.run.station import station
 from tierra import steps
 from tierra.data.partitions import Work
+from tierra.facts import PartitionPublished
+from tierra.journal import note
 from tierra.model.release import Champion
 from tierra.outcomes.scoring import PartitionScored
 from tierra.project.project import Project
@@ -59,9 +61,9 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
 
 
 @station
-def pull_side_tables(workspace: Workspace, project: Project) -> "Snapshots":
-    """Every source but the first, once a run."""
-    return steps.pull.pull_side_tables(workspace, project)
+def pull_side_tables(workspace: Workspace, project: Project, days: "ReadOnce | None" = None) -> "Snapshots":
+    """Every source but the first, once a run, at one moment with the days to score."""
+    return steps.pull.pull_side_tables(workspace, project, days)
 
 
 @station
@@ -116,7 +118,10 @@ def predict_partition(
 @station
 def publish_partition(workspace: Workspace, project: Project, ready: "Publication", work: Work) -> PartitionScored:
     """Make the predictions visible at once."""
-    return steps.publish.publish_partition(workspace, project, ready, work)
+    published = steps.publish.publish_partition(workspace, project, ready, work)
+    if published.outcome == "Published":
+        note(PartitionPublished(published.partition, published.generation))
+    return published
 
 
 @station

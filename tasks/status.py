@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from tasks.server.names import POOL
 from tasks.server.reading import read_server
 from tierra.errors import Misconfigured
+from tierra.redaction import clean_line, strike
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.page import write_page
@@ -43,7 +44,12 @@ def read_for_page(workspace: Workspace) -> Status:
 
 def write_status(status: Status) -> None:
     """Write the status page as an artifact, of the run that writes it if there is one."""
-    page = {"key": KEY, "type": "markdown", "data": write_page(status), "description": status.sentence}
+    page = {
+        "key": KEY,
+        "type": "markdown",
+        "data": strike(write_page(status)),
+        "description": clean_line(status.sentence),
+    }
     with get_client(sync_client=True) as client:
         client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run.id))
 
@@ -57,4 +63,4 @@ def emit_paused(status: Status) -> None:
             "tierra.flow": each.flow,
             "tierra.project": each.project,
         }
-        emit_event(PAUSED_EVENT, resource, payload={"why": each.why})
+        emit_event(PAUSED_EVENT, resource, payload={"why": clean_line(each.why)})

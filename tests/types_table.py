@@ -13,7 +13,7 @@ from tierra.data.spec import ColumnType
 REFUSED: Final = "refused"
 DAY, NOON = date(2024, 4, 28), datetime(2024, 4, 28, 12)
 INSTANT = datetime(2024, 4, 28, 12, tzinfo=UTC)
-LONG = 900_719_925_474_099_307
+LONG, LONGER = 900_719_925_474_099_307, "90071992547409930712"
 TYPES: Final[dict[ColumnType, str]] = {
     "text": "Text",
     "integer": "Whole numbers",
@@ -57,6 +57,123 @@ def _of(*rows: tuple[str, str, Any]) -> tuple[Example, ...]:
 
 PROMISES: Final = (
     Promise(
+        "CSV",
+        "text",
+        "As written; also numbers with leading zeros, plus signs or more digits than 64 bits hold",
+        _of(
+            ("", "007", "007"),
+            ("", "+5", "+5"),
+            ("", LONGER, LONGER),
+            ("", "yes", "yes"),
+            ("", "28/04/2024", "28/04/2024"),
+        ),
+        _of(("", "42", "42"), ("", "NA", "NA"), ("", "2.50", "2.50")),
+    ),
+    Promise(
+        "CSV",
+        "integer",
+        "64 bits; 5.0 where it is declared",
+        _of(("", "42", 42), ("", str(LONG), LONG)),
+        _of(("", "5.0", 5), ("", "2.5", REFUSED), ("", "n.d.", REFUSED), ("", LONGER, REFUSED)),
+    ),
+    Promise(
+        "CSV",
+        "number",
+        "The nearest 64-bit number; percent and currency signs and thousands separators are understood",
+        _of(("", "2.5", 2.5), ("", "1e3", 1000.0), ("", "12 %", 0.12), ("", "$5", 5.0), ("", '"1,000.5"', 1000.5)),
+        _of(("", "42", 42.0), ("", "n.d.", REFUSED)),
+    ),
+    Promise(
+        "CSV",
+        "boolean",
+        "true and false; where it is declared also yes, t, y, 1 and no, f, n, 0",
+        _of(("", "true", True), ("", "FALSE", False)),
+        _of(("", "yes", True), ("", "1", True), ("", "0", False), ("", "maybe", REFUSED)),
+    ),
+    Promise(
+        "CSV",
+        "date",
+        "ISO dates; others as `csv: {dates: ...}` says; 20240428 where it is declared",
+        _of(("", "2024-04-28", DAY)),
+        _of(("", "20240428", DAY), ("", "2024-04-28 12:00", DAY), ("", "28/04/2024", REFUSED)),
+    ),
+    Promise(
+        "CSV",
+        "timestamp",
+        "ISO, without an offset",
+        _of(("", "2024-04-28 12:00", NOON), ("", "2024-04-28T12:00:00", NOON)),
+        _of(("", "2024-04-28T12:00Z", REFUSED)),
+    ),
+    Promise(
+        "CSV",
+        "timestamptz",
+        "ISO, with an offset",
+        _of(("", "2024-04-28T12:00:00Z", INSTANT)),
+        _of(("", "2024-04-28T14:00:00+02:00", INSTANT), ("", "2024-04-28 12:00", REFUSED)),
+    ),
+    Promise(
+        "Parquet",
+        "text",
+        "As stored, also from a dictionary; the digits of integers and decimals",
+        _of(("string", "007", "007"), ("large_string", "NA", "NA"), ("dictionary", "a", "a"), ("binary", "a", REFUSED)),
+        _of(
+            ("decimal128(38, 0)", LONGER, LONGER),
+            ("decimal128(10, 2)", "5.50", "5.50"),
+            ("int64", str(LONG), str(LONG)),
+        ),
+    ),
+    Promise(
+        "Parquet",
+        "integer",
+        "64 bits, also of a decimal of scale 0; more digits are refused, and kept when declared text",
+        _of(
+            ("int8", "5", 5),
+            ("int64", str(LONG), LONG),
+            ("decimal128(38, 0)", str(LONG), LONG),
+            ("decimal128(38, 0)", LONGER, REFUSED),
+        ),
+        _of(("double", "5.0", 5), ("double", "2.5", REFUSED)),
+    ),
+    Promise(
+        "Parquet",
+        "number",
+        "The nearest 64-bit number; NaN is a gap; a decimal with a scale that is a key is text",
+        _of(("double", "2.5", 2.5), ("float", "2.5", 2.5), ("decimal128(10, 2)", "5.50", 5.5), ("double", "nan", None)),
+        _of(("int32", "42", 42.0), ("string", "2.5", 2.5), ("string", "n.d.", REFUSED)),
+    ),
+    Promise(
+        "Parquet",
+        "boolean",
+        "Its bool; 0 and 1 where it is declared",
+        _of(("bool", "true", True)),
+        _of(("int64", "1", True), ("int64", "2", REFUSED)),
+    ),
+    Promise(
+        "Parquet",
+        "date",
+        "Its date; numbers such as 20240428 where it is declared; of an instant its day in `schedule.timezone`",
+        _of(("date32", "2024-04-28", DAY), ("date64", "2024-04-28", DAY)),
+        _of(
+            ("int32", "20240428", DAY),
+            ("int64", "20240431", REFUSED),
+            ("timestamp[us, tz=UTC]", "2024-04-28T12:00Z", DAY),
+        ),
+    ),
+    Promise(
+        "Parquet",
+        "timestamp",
+        "Its timestamp without a zone, to the microsecond; one with a zone is refused",
+        _of(("timestamp[ns]", "2024-04-28T12:00", NOON), ("timestamp[ms]", "2024-04-28T12:00", NOON)),
+        _of(("timestamp[us, tz=UTC]", "2024-04-28T12:00Z", REFUSED)),
+    ),
+    Promise(
+        "Parquet",
+        "timestamptz",
+        "Its timestamp with a zone; one without is refused",
+        _of(("timestamp[us, tz=UTC]", "2024-04-28T12:00Z", INSTANT)),
+        _of(("timestamp[us]", "2024-04-28T12:00", REFUSED)),
+    ),
+    Promise(
         "SQLite",
         "text",
         "As stored; the digits of whole numbers",
@@ -66,7 +183,7 @@ PROMISES: Final = (
             ("text", "x'616263'", REFUSED),
             ("", "'n.d.'", "n.d."),
         ),
-        _of(("integer", str(LONG), str(LONG)), ("real", "2.5", "2.5"), ("integer", "90071992547409930712", REFUSED)),
+        _of(("integer", str(LONG), str(LONG)), ("real", "2.5", "2.5"), ("integer", LONGER, REFUSED)),
     ),
     Promise(
         "SQLite",
@@ -78,7 +195,7 @@ PROMISES: Final = (
             ("decimal(18, 0)", str(LONG), LONG),
             ("decimal", "5", 5),
             ("integer", "2.5", REFUSED),
-            ("integer", "90071992547409930712", REFUSED),
+            ("integer", LONGER, REFUSED),
             ("integer", "'n.d.'", REFUSED),
         ),
         _of(("real", "42", 42), ("text", "'42'", 42), ("real", "1e18", REFUSED), ("", "2.5", REFUSED)),
@@ -159,7 +276,7 @@ PROMISES: Final = (
     Promise(
         "SQLite",
         "timestamptz",
-        "ISO texts with an offset, and the numbers of the column before; only where it is declared",
+        "ISO texts with an offset, and the numbers of the type before; only where it is declared",
         (),
         _of(
             ("datetime", "'2024-04-28T14:00:00+02:00'", INSTANT),
@@ -187,8 +304,8 @@ PROMISES: Final = (
             ("bigint", str(LONG), LONG),
             ("numeric(38, 0)", str(LONG), LONG),
             ("numeric", str(LONG), LONG),
-            ("numeric(20, 0)", "90071992547409930712", REFUSED),
-            ("numeric", "90071992547409930712", REFUSED),
+            ("numeric(20, 0)", LONGER, REFUSED),
+            ("numeric", LONGER, REFUSED),
         ),
         _of(
             ("numeric(10, 2)", "5.00", 5),

@@ -116,6 +116,14 @@ class TrainingRecorded(Fact):
 
 
 @dataclass(frozen=True)
+class PartitionPublished(Fact):
+    """A partition's predictions became visible."""
+
+    partition: str
+    generation: int
+
+
+@dataclass(frozen=True)
 class PartitionDrifted(Fact):
     """How a partition's table differs from the rows the champion was trained on, whose profile is `training`."""
 

@@ -180,7 +180,9 @@ def note(fact: Fact) -> None:
 
 def warn(text: str) -> None:
     """Show a line on the run's receipt that is no error and that a person should see."""
-    note(Warned(text))
+    entry = _entry.get()
+    if entry and Warned(text) not in entry.facts:  # a source that is opened twice says it once
+        note(Warned(text))
 
 
 def note_found() -> None:

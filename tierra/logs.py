@@ -1,4 +1,4 @@
-"""Log lines: on the console, in rotating files of each process (all lines, and one a level), secrets redacted."""
+"""Log lines: on the console, in rotating files of each process (all lines, and one a level), cleaned."""
 
 import os
 import sys
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from tierra.redaction import clean, protect
 from tierra.settings import Settings
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-REDACTED = "****"
+LONGEST = 20_000
 CONSOLE = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
 LEVELS = ("DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {process} {name}:{line} {message}"
@@ -35,7 +36,8 @@ def set_up_logs(settings: Settings, forward: Callable[["Message"], None] | None 
         if _ready_for == [configuration]:
             return
         logger.remove()
-        logger.configure(patcher=_redactor(settings.secrets()))
+        protect(settings.secrets())
+        logger.configure(patcher=_clean)
         _add_console(settings, forward)
         _add_files(settings)
         # Last, so that a thread that sees it finds the sinks complete.
@@ -86,13 +88,10 @@ def _add_file(settings: Settings, name: str, only: str | None = None) -> None:
     )
 
 
-def _redactor(secrets: list[str]) -> Callable[["Record"], None]:
-    def redact(record: "Record") -> None:
-        if error := record["exception"]:
-            # Written into the message, since drivers quote the URL they failed at.
-            record["message"] += "\n" + "".join(format_exception(error.type, error.value, error.traceback)).rstrip()
-            record["exception"] = None
-        for secret in secrets:
-            record["message"] = record["message"].replace(secret, REDACTED)
-
-    return redact
+def _clean(record: "Record") -> None:
+    """Clean a line, its traceback included: drivers quote the URL they failed at."""
+    text = record["message"]
+    if error := record["exception"]:
+        text += "\n" + "".join(format_exception(error.type, error.value, error.traceback)).rstrip()
+        record["exception"] = None
+    record["message"] = clean(text, LONGEST)

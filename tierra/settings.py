@@ -1,15 +1,32 @@
 """The settings: folders, connections and the clock, from the environment and `.env`."""
 
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import unquote
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tierra.errors import Misconfigured
+from tierra.redaction import protect, secrets_in
+
+# Variables of AWS, Prefect, PostgreSQL and MLflow.
+BESIDE: Final = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_API_KEY",
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "PGPASSWORD",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+)
 
 
 class Connection(BaseModel):
@@ -129,25 +146,49 @@ class Settings(BaseSettings):
         return self.mlflow_uri.get_secret_value() if self.mlflow_uri else None
 
     def secrets(self) -> list[str]:
-        """Texts that must never be logged: the URLs of connections, and the passwords in URLs."""
-        urls = [connection.address for connection in self.connections.values()]
-        # An address without a password is not secret, and log lines with it should stay readable.
-        urls += [uri for uri in [self.registry_uri()] if uri and _password(uri)]
-        others = [each.get_secret_value() for each in (self.alert_webhook, self.s3.secret_access_key) if each]
-        words = (word for url in urls for word in (url, _password(url), unquote(_password(url))) if word)
-        return list(dict.fromkeys([*others, *words]))
+        """Texts that must never leave: secret settings, and the passwords that stand in any setting."""
+        return list(dict.fromkeys(secret for name in type(self).model_fields for secret in self._secrets_of(name)))
+
+    def _secrets_of(self, name: str) -> Iterator[str]:
+        for value, is_secret in _texts(getattr(self, name)):
+            found = list(secrets_in(value))
+            # An address without a password is not secret, and log lines with it should stay readable.
+            if is_secret and (found or name != "mlflow_uri"):
+                yield value
+            yield from found
+            if name == "alert_webhook":  # clients quote the path alone
+                path = urlsplit(value).path
+                yield from (path, path.rpartition("/")[2])
 
 
-def _password(url: str) -> str:
-    credentials = url.partition("://")[2].rpartition("@")[0]
-    return credentials.partition(":")[2]
+def _texts(value: Any) -> Iterator[tuple[str, bool]]:
+    """Every text in a setting, and whether it is declared secret."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value(), True
+    elif isinstance(value, str | Path):
+        yield str(value), False
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _texts(getattr(value, name))
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+
+
+def _secrets_beside() -> Iterator[str]:
+    """The secrets that libraries read from the environment themselves."""
+    for name in BESIDE:
+        if value := os.environ.get(name):
+            yield from (value, *secrets_in(value), *([value.partition(":")[2]] if name.endswith("AUTH_STRING") else []))
 
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process. Raises Misconfigured, naming the variable."""
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
         variable = "TIERRA_" + "__".join(str(part) for part in first["loc"]).upper()
         raise Misconfigured("settings-invalid", f"{variable}: {first['msg'].lower()}") from None
+    protect([*settings.secrets(), *_secrets_beside()])
+    return settings

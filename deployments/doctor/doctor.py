@@ -10,7 +10,6 @@ from functools import partial
 from typing import Final
 
 from pydantic import BaseModel, computed_field
-from rich.markup import escape
 
 from deployments.doctor.api import Api
 from deployments.doctor.finding import DoctorCheck, Finding
@@ -27,15 +26,15 @@ from deployments.doctor.server_checks import (
 )
 from deployments.doctor.variables import find_secrets, find_variable
 from deployments.doctor.versions import check_versions
-from tierra.cli.console import out, print_json
+from tierra.cli.console import out, print_json, printable
 from tierra.errors import Misconfigured
+from tierra.redaction import clean, protect
 from tierra.settings import Settings, load_settings
 from tierra.status.server_address import find_server
 from tierra.status.words import first_line
 
 # The second is the server's own variable, which a machine has that runs both.
 AUTH_STRINGS: Final = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
-REDACTED: Final = "****"
 COLOURS: Final = {"ok": "green", "warning": "yellow", "broken": "bold red", "skipped": "dim"}
 
 
@@ -58,11 +57,12 @@ def examine(
 ) -> Examination:
     """Run every check; `show` is called with each finding, in order, as soon as it is there."""
     started, settings = time.monotonic(), load_settings()
-    server, secrets, findings = _server_url(settings), find_secrets(settings), []
+    protect(find_secrets(settings))
+    server, findings = _server_url(settings), []
     for finding in _run_together(_checks(settings, None if throwaway else server, deep)):
-        findings.append(_redact_finding(secrets, finding))
+        findings.append(_clean_finding(finding))
         show(findings[-1])
-    server = _redact(secrets, server) if server else None
+    server = clean(server) if server else None
     return Examination(server=server, seconds=round(time.monotonic() - started, 1), findings=findings)
 
 
@@ -83,7 +83,7 @@ def print_examination(as_json: bool, deep: bool, throwaway: bool) -> bool:
 def _print_line(finding: Finding) -> None:
     remedy = f". {finding.remedy}" if finding.remedy else ""
     word = f"[{COLOURS[finding.level]}]{finding.level:<8}[/]"
-    out.print(f"{word} [bold]{finding.check:<12}[/] {escape(finding.said + remedy)}")
+    out.print(f"{word} [bold]{finding.check:<12}[/] {printable(finding.said + remedy)}")
 
 
 def _checks(settings: Settings, server: str | None, deep: bool) -> list[Callable[[], Iterator[Finding]]]:
@@ -92,6 +92,7 @@ def _checks(settings: Settings, server: str | None, deep: bool) -> list[Callable
         lambda: check_machine(settings),
         lambda: probe("stores"),
         *[partial(probe, "connection", name, seconds=30) for name in settings.connections],
+        lambda: probe("sources"),
         lambda: probe("registry"),
         lambda: _check_server(server, deep) if server else check_throwaway(),
     ]
@@ -137,13 +138,6 @@ def _server_url(settings: Settings) -> str | None:
         return None
 
 
-def _redact_finding(secrets: list[str], finding: Finding) -> Finding:
+def _clean_finding(finding: Finding) -> Finding:
     """The finding without secrets: drivers and servers quote what they were given."""
-    texts = {"said": _redact(secrets, finding.said), "remedy": _redact(secrets, finding.remedy)}
-    return finding.model_copy(update=texts)
-
-
-def _redact(secrets: list[str], text: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, REDACTED)
-    return text
+    return finding.model_copy(update={"said": clean(finding.said), "remedy": clean(finding.remedy)})

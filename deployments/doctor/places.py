@@ -15,7 +15,7 @@ from tierra.store.objects import Objects
 from tierra.store.opening import is_remote
 from tierra.workspace import Workspace
 
-STORES, REGISTRY = DoctorCheck("stores"), DoctorCheck("registry")
+STORES, REGISTRY, SOURCES = DoctorCheck("stores"), DoctorCheck("registry"), DoctorCheck("sources")
 WRITERS: Final = 8
 DISK_REMEDY: Final = "Free space, correct permissions, or use a disk that has hard links"
 
@@ -42,7 +42,7 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
 
     try:
         workspace = Workspace(settings)
-        projects = _readable(workspace)
+        projects = [workspace.project(name).name for name in _readable(workspace)]
         champions = [name for name in projects if workspace.champions.current(name)]
         alias_of(workspace.mlflow_address, projects or ["doctor"])
     except TierraError as error:
@@ -51,6 +51,24 @@ def check_registry(settings: Settings) -> Iterator[Finding]:
     stated = settings.mlflow_uri or (settings.root / "mlflow.db").is_file()
     there = f"opens; {len(champions)} of {len(projects)} projects have a champion"
     yield REGISTRY.ok(there if stated or champions else "none yet; the first training makes it")
+
+
+def check_sources(settings: Settings) -> Iterator[Finding]:
+    """Whether the first rows of each project's sources can be read, and hold the columns that it names.
+
+    Data of a project that nothing serves yet may still have to come.
+    """
+    from tierra.steps.look import look_at_data
+
+    workspace = Workspace(settings)
+    for name in _readable(workspace):
+        project = workspace.project(name)
+        try:
+            look_at_data(workspace, project)
+            yield SOURCES.ok(f"{project.name}: {', '.join(project.sources)} can be read")
+        except TierraError as error:
+            say = SOURCES.broken if _has_champion(workspace, project.name) else SOURCES.warning
+            yield say(f"{project.name}: {error.what}", error.remedy)
 
 
 def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
@@ -64,12 +82,20 @@ def check_connection(settings: Settings, name: str) -> Iterator[Finding]:
         yield check.broken(error.what, error.remedy)
 
 
+def _has_champion(workspace: Workspace, project: str) -> bool:
+    """Whether a model serves; `check_stores` and `check_registry` report a store that does not answer."""
+    with suppress(TierraError):
+        return workspace.champions.current(project) is not None
+    return False
+
+
 def _readable(workspace: Workspace) -> list[str]:
-    """The projects whose file can be read; `check_stores` reports the others."""
+    """The folders of the projects whose file can be read; `check_stores` reports the others."""
     found = []
     for name in list_projects(workspace.settings.projects):
         with suppress(TierraError):
-            found.append(workspace.project(name).name)
+            workspace.project(name)
+            found.append(name)
     return found
 
 

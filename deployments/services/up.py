@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from rich.markup import escape
-
 from deployments.services.addresses import (
     Addresses,
     check_ports,
@@ -19,10 +17,11 @@ from deployments.services.addresses import (
 )
 from deployments.services.health import find_fault
 from deployments.services.processes import Service, Services
-from tierra.cli.console import out, pairs, people, show_error
+from tierra.cli.console import out, pairs, people, printable, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
 from tierra.status.server_address import address_file, port_of
+from tierra.store.disk import NEW_STORE, make_folder
 
 WORKER = "worker"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -63,7 +62,7 @@ def run_services(settings: Settings) -> None:
             _print_addresses(settings, addresses)
             while True:
                 for line in services.revive(parent_of_runs=WORKER):
-                    people.print(f"{datetime.now():%H:%M:%S}  {escape(line)}", highlight=False)
+                    people.print(f"{datetime.now():%H:%M:%S}  {printable(line)}", highlight=False)
                 time.sleep(0.5)
 
 
@@ -94,8 +93,7 @@ def _start_mlflow(services: Services, settings: Settings, address: str) -> Servi
 
 def _start_receipts(services: Services, settings: Settings, address: str) -> Service:
     folder = str(settings.root / "receipts")
-    command = ["-m", "http.server", str(port_of(address)), "--bind", "127.0.0.1", "--directory", folder]
-    return services.start("receipts", *command)
+    return services.start("receipts", "-m", "deployments.services.receipts", str(port_of(address)), folder)
 
 
 def _deploy(services: Services) -> None:
@@ -125,7 +123,7 @@ def _answers(address: str) -> bool:
 
 
 def _make_folders(settings: Settings) -> None:
-    (settings.root / "receipts").mkdir(exist_ok=True)
+    make_folder(settings.root / "receipts", NEW_STORE)
     # Parameters, results and logs of runs are private.
     for name in ("prefect", "results"):
         (settings.root / name).mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 from traceback import extract_tb
 from typing import Final
 
@@ -37,12 +38,12 @@ def run_to_end(body: Callable[[], Outcome]) -> Ending:
     except KeyboardInterrupt as interrupt:
         return Ending(Cancelled("run-stopped", "the run was stopped by Ctrl-C"), interrupt)
     except TerminationSignal as signal:
-        return Ending(_stopped(), signal)
+        return Ending(_stopped(signal), signal)
     except MemoryError as error:
         return Ending(Broken("memory-full", f"there is no memory left: {_describe(error)}"))
     except BaseException as error:  # noqa: BLE001  a bug is raised again
         if stop := _signal_behind(error):
-            return Ending(_stopped(), stop)
+            return Ending(_stopped(stop), stop)
         if _is_of_the_disk(error):
             logger.opt(exception=error).debug("a file could not be written")
             return Ending(Broken("disk-unusable", _describe(error)))
@@ -61,11 +62,12 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)} ({_place(error)})"
 
 
-def _stopped() -> Stopped:
+def _stopped(by: TerminationSignal) -> Stopped:
     """A person's doing, or the machine's: the server knows."""
+    stopped = Stopped("run-stopped", f"the run was asked to end ({Signals(by.signal).name})")
     run = FlowRunContext.get()
     if run is None or run.flow_run is None:
-        return Stopped("run-stopped", "the run was asked to end (SIGTERM)")
+        return stopped
     try:
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(run.flow_run.id).state
@@ -74,7 +76,7 @@ def _stopped() -> Stopped:
         state = None
     if state and (state.is_cancelling() or state.is_cancelled()):
         return Cancelled("run-stopped", "the run was cancelled in Prefect")
-    return Stopped("run-stopped", "the run was asked to end (SIGTERM)")
+    return stopped
 
 
 def _signal_behind(error: BaseException | None) -> TerminationSignal | None:

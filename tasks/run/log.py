@@ -2,6 +2,7 @@
 
 import logging
 import os
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_API_URL
 
 from tierra.errors import TierraError
-from tierra.logs import set_up_logs
+from tierra.logs import LONGEST, set_up_logs
+from tierra.redaction import clean
 from tierra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 SEND_TIMEOUT = 2.0
 # The loggers that write how a run ended: the run's own, and the worker's.
-ENGINE_LOGGERS = ("prefect.flow_runs", "prefect.engine")
+ENGINE_LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "prefect.engine")
 # Tells the processes that a run starts: the run's process, its id and its name.
 RUN_VARIABLE = "TIERRA_RUN"
 # The runs that set up logs here, with the id of their process: a fork inherits both.
@@ -40,16 +42,20 @@ def set_up_run_logs(settings: Settings | None = None) -> None:
         _register_run(context.flow_run)
     set_up_logs(settings or load_settings(), forward_to_prefect)
     for name in ENGINE_LOGGERS:
-        logging.getLogger(name).addFilter(drop_traceback)
+        logging.getLogger(name).addFilter(clean_record)
     if _is_child():
         # Without a server's address, a child would start a server of its own.
         set_api_log_sink(_send_at_once if PREFECT_API_URL.value() else _drop)
 
 
-def drop_traceback(record: logging.LogRecord) -> bool:
-    """Log a run that ended in an error of Tierra as one line; Prefect would log a traceback, as for a bug."""
-    if record.exc_info and isinstance(record.exc_info[1], TierraError):
-        record.msg, record.args, record.exc_info = str(record.exc_info[1]), (), None
+def clean_record(record: logging.LogRecord) -> bool:
+    """Clean a line of Prefect's own. An error of Tierra is one line; Prefect would log a traceback, as for a bug."""
+    text, error = record.getMessage(), record.exc_info and record.exc_info[1]
+    if isinstance(error, TierraError):
+        text = str(error)
+    elif error:
+        text += "\n" + "".join(format_exception(error)).rstrip()
+    record.msg, record.args, record.exc_info, record.exc_text = clean(text, LONGEST), (), None, None
     return True
 
 

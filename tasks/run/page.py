@@ -16,17 +16,21 @@ from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from tasks.run.ending import run_to_end
+from tasks.run.leaving import clean_outcome, leaving
 from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
 from tierra.errors import Cancelled, Failed, Misconfigured
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
+from tierra.redaction import clean_line, strike
 from tierra.report.finished_run import FinishedRun
 from tierra.report.wording import inline
+from tierra.temporary import remove_leftovers
 from tierra.workspace import Workspace, open_workspace
 
 P = ParamSpec("P")
 LONGEST = 200
+LONGEST_MESSAGE = 4_000
 
 
 def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, State[Any]]:
@@ -86,8 +90,9 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 
     def show_and_run() -> Outcome:
         set_up_run_logs(workspace.settings)
-        with _progress(flow, project):
-            return body(workspace, *args, **kwargs)
+        remove_leftovers()
+        with _progress(flow, project), leaving():
+            return clean_outcome(body(workspace, *args, **kwargs))
 
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
         ending = run_to_end(show_and_run)
@@ -144,10 +149,10 @@ def _show_summary(key: str, outcome: Outcome, text: str) -> None:
         return
     try:
         description = f"{outcome.name}: {inline(_message(outcome), LONGEST)}"
-        create_markdown_artifact(text, key=key, description=description)
+        create_markdown_artifact(strike(text), key=key, description=description)
     except Exception:  # noqa: BLE001
         logger.exception("no summary could be shown")
 
 
 def _message(outcome: Outcome) -> str:
-    return str(outcome.error) if outcome.error else outcome.sentence
+    return clean_line(outcome.error or outcome.sentence, LONGEST_MESSAGE)

@@ -13,6 +13,7 @@ from loguru import logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from tierra.journal import Entry, Progress, Watcher, watching
+from tierra.redaction import clean_line
 
 # Percent of a run, by how long each station takes on some 300,000 rows.
 SHARES: Final = {
@@ -124,9 +125,9 @@ class Sender:
             percent, words, last = self.latest.get()
             try:
                 if artifact is None:
-                    artifact = cast(UUID, create_progress_artifact(percent, self.key, words))
+                    artifact = cast(UUID, create_progress_artifact(percent, self.key, clean_line(words)))
                 else:
-                    update_progress_artifact(artifact, percent, words)
+                    update_progress_artifact(artifact, percent, clean_line(words))
             except Exception as error:  # noqa: BLE001  a bar must never fail a run
                 logger.debug("the progress bar could not be updated: {}", error)
                 return

@@ -24,14 +24,14 @@ def find_api() -> str:
 
 def run_here(flow: Flow[..., Any], *arguments: Any) -> State[Any]:
     """Run a flow's body in this process: same stations, retries, receipt and outcome, and no server."""
-    with _raised_on_sigterm():
+    with _raised_on(signal.SIGTERM), _raised_on(signal.SIGHUP):
         return cast(State[Any], flow.fn(*arguments))
 
 
 def run_on_server(flow: Flow[..., Any], *arguments: Any) -> State[Any]:
     """Run a flow in this process as a run of the server. Raises Unavailable when the server does not take it."""
     _check_server()
-    with tags(COMMAND_LINE_TAG):
+    with tags(COMMAND_LINE_TAG), _raised_on(signal.SIGHUP):  # SIGTERM is Prefect's
         return cast(State[Any], flow(*arguments, return_state=True))
 
 
@@ -47,13 +47,15 @@ def _check_server() -> None:
 
 
 @contextmanager
-def _raised_on_sigterm() -> Iterator[None]:
-    """End the run in order when the process is asked to end, as Prefect does for its runs."""
-    before = signal.signal(signal.SIGTERM, _raise)
+def _raised_on(number: signal.Signals) -> Iterator[None]:
+    """End the run in order when the process is asked to end, or its terminal closes, as Prefect does for its runs."""
+    before = signal.getsignal(number)
+    if before != signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(number, _raise)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before or signal.SIG_DFL)
 
 
 def _raise(number: int, _: object) -> NoReturn:

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.tasks import Task
 
+from tasks.run.leaving import leaving
 from tasks.run.log import set_up_run_logs
 from tierra.errors import TierraError
 from tierra.journal import at_station, note_retry
@@ -88,7 +89,7 @@ def _timed(name: str, step: Callable[P, R]) -> Callable[P, R]:
         for each in args:
             if isinstance(each, Workspace):
                 set_up_run_logs(each.settings)
-        with at_station(name) as entry:
+        with at_station(name) as entry, leaving():
             made = step(*args, **kwargs)
         logger.info("{}: {} in {:.1f} s", name, "reused" if entry.reused else "done", entry.seconds)
         return made

@@ -108,7 +108,9 @@ def test_no_drawing_is_one_colour_without_its_words(name: str, open_page: Callab
     page, _ = open_page(name)
     page.add_style_tag(content=BARE)
     for window in in_windows(page, (1280, "light"), (390, "dark")):
-        for drawing in page.locator("svg").all():
+        drawings = page.locator("svg").all()
+        assert len(drawings) > 3, window
+        for drawing in drawings:
             with Image.open(BytesIO(drawing.screenshot(animations="disabled"))) as picture:
                 assert np.asarray(picture.convert("L")).std() > 1, (window, drawing.get_attribute("aria-label"))
 

@@ -23,6 +23,7 @@ from tierra.settings import Settings
 from tierra.workspace import Workspace
 
 FEW, ALL = 4, 1  # every fourth flight, every flight
+LATER = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")
 
 
 @pytest.fixture(scope="module", params=[FEW, pytest.param(ALL, marks=pytest.mark.long)], ids=["few", "all"])
@@ -102,6 +103,23 @@ def test_every_published_number_is_what_the_pipeline_says_of_the_tables(demo: st
     said = pd.Series(expected, index=rows["flight_id"])[published.index]
     assert len(published) > 500
     assert np.allclose(published, said, rtol=1e-9, atol=0)
+
+
+def test_a_file_of_a_day_gets_the_predictions_that_were_published(demo: str, checkout: Checkout) -> None:
+    """Exported from the warehouse with what is known before departure, and read by a process of its own."""
+    with closing(sqlite3.connect(checkout.folder / "var/warehouse.db")) as database:
+        columns = [row[1] for row in database.execute("pragma table_info(flights)")]
+        known = ", ".join(name for name in columns if name not in LATER)
+        rows = pd.read_sql(f"select {known} from flights where flight_date = '2013-12-22' order by dest", database)
+    rows.to_csv(checkout.folder / "day.csv", index=False)
+    checkout.tierra("predict", PROJECT, "day.csv")
+    found = pd.read_csv(checkout.folder / "day.predictions.csv")
+    assert found["flight_id"].to_list() == rows["flight_id"].to_list()
+    printed = checkout.call("predictions", PROJECT, "--partition", "2013-12-22").stdout
+    published = pd.read_csv(io.StringIO(printed)).set_index("flight_id")["probability"]
+    scored = found.dropna(subset="probability").set_index("flight_id")["probability"]
+    assert len(scored) == len(published)
+    assert (scored - published[scored.index]).abs().max() <= 1e-12
 
 
 def test_a_day_without_weather_is_rejected_and_one_page_says_why(demo: str, checkout: Checkout) -> None:

@@ -29,7 +29,9 @@ OFTEN = Deployment(
     "train", "often", "", {"project": "often"}, (When(every=timedelta(seconds=30)),), timedelta(seconds=10)
 )
 NIGHTLY = Deployment("score", "nightly", "", {"project": "nightly"}, (When(cron="0 3 * * *"),), tags=("tierra",))
-OTHERS = [Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips")]
+OTHERS = [
+    Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips", "drives")
+]
 # How soon the server sees that a worker is gone and that something did not come, and shows an event that did.
 QUICK = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
@@ -128,6 +130,21 @@ def test_nobody_is_told_of_a_form_filled_in_wrong(played: Played) -> None:
     of_the_form, of_the_failure = played[fill_in_a_wrong_form].result()
     assert of_the_form == []
     assert len(of_the_failure) == 1, "the form did not use up the incident"
+
+
+def find_something_missing_twice(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
+    for name in ("Published", "PublishedIncomplete", "NothingDueIncomplete"):
+        run = ops.run("score/drives")
+        ops.set_state(run, "RUNNING", "Running")
+        ops.set_state(run, "COMPLETED", name, "2024-04-28: 4 rows in. Incomplete: 3 rows have no day.")
+    return settled(told, "drives")
+
+
+def test_a_night_that_is_incomplete_is_told_once_a_day(played: Played) -> None:
+    (message,) = played[find_something_missing_twice].result()
+    assert (
+        message["text"] == "drives: score PublishedIncomplete: 2024-04-28: 4 rows in. Incomplete: 3 rows have no day."
+    )
 
 
 def wait_for_a_yes(ops: Ops, told: Receiver) -> tuple[str, dict[str, Any]]:
@@ -229,7 +246,7 @@ def say(ops: Ops, what: str) -> None:
 
 
 SCENES: tuple[Scene, ...] = (
-    fail_with_quotes_and_lines, fail_three_times, fill_in_a_wrong_form, wait_for_a_yes,
+    fail_with_quotes_and_lines, fail_three_times, fill_in_a_wrong_form, find_something_missing_twice, wait_for_a_yes,
     say_three_times_that_it_is_paused, reject_two_nights_running, complete_no_run,
 )  # fmt: skip
 LONG_SCENES: tuple[Scene, ...] = (lose_the_last_worker,)

@@ -13,6 +13,7 @@ from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.s3_server import S3Server
 from tests.servers import make_database
+from tierra.settings import load_settings
 from tierra.store.postgres import connect
 
 # What a password may hold that an address, a log line or a quoted text writes otherwise.
@@ -103,11 +104,13 @@ def run(project: str) -> list[str]:
     return [f"{state.name} {state.message} {state.result(raise_on_failure=False)!r}" for state in states]
 
 
-def test_ten_secrets_are_in_none_of_seven_places(home: Path, secrets: list[str], s3: S3Server, postgres: str) -> None:
+def test_ten_secrets_are_in_none_of_eight_places(home: Path, secrets: list[str], s3: S3Server, postgres: str) -> None:
     said = [line for number in range(len(PASSWORDS)) for line in run(f"p{number}")]
     assert [line.split()[0] for line in said[:3]] == ["Promoted", "Published", "DataRejected"]
+    settings = load_settings()
     places = {
         "messages": "\n".join(said).encode(),
+        "settings": f"{settings!r} {settings.model_dump_json()} {settings.model_dump()}".encode(),
         "logs": _files(home / "var" / "logs"),
         "receipts": _files(home / "var" / "receipts"),
         "MLflow": _files(home / "var" / "mlflow-artifacts") + _dump(home / "var" / "mlflow.db"),

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.cases import each
 from tests.conftest import ROOT
-from tierra.errors import Broken
+from tierra.errors import Broken, Unavailable
 from tierra.journal import Warned, at_station, open_journal
 from tierra.store import disk
 from tierra.store.local_objects import LocalObjects
@@ -131,6 +132,40 @@ def test_a_disk_that_fails_after_the_manifest_leaves_a_complete_partition(
     sink = open_sink(tmp_path)
     assert generations(sink) == {DAY: 1}
     assert read_published(sink, DAY).num_rows == ROWS
+
+
+def test_where_the_second_look_fails_too_nobody_says_that_nothing_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest is linked, then the disk fails, also for who looks whether it is there."""
+    real = LocalObjects.put_if_absent
+    seconds = {
+        "Broken": (Broken("store-failed", "reading it: I/O error"), "publish-unknown"),
+        "Unavailable": (Unavailable("store-unavailable", "no answer"), "publish-unanswered"),
+    }
+
+    def linked(self: LocalObjects, name: str, data: bytes) -> bool:
+        made = real(self, name, data)
+        if "manifests/" in name:
+            raise Broken("store-failed", f"writing {name}: I/O error")
+        return made
+
+    def check(kind: str) -> None:
+        error, code = seconds[kind]
+
+        def failing(*_: Any) -> bytes:
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(LocalObjects, "put_if_absent", linked)
+            patched.setattr(ObjectSink, "read_manifest", failing)
+            with pytest.raises(type(error)) as caught:
+                publish_rides(tmp_path / kind)
+        assert (caught.value.code, caught.value.what[:19]) == (code, "it is not known whe")
+        assert "I/O error; then" in caught.value.what
+        assert generations(open_sink(tmp_path / kind)) == {DAY: 1}
+
+    each(seconds, check)
 
 
 def test_a_temporary_file_that_cannot_be_removed_hides_no_success(

@@ -78,8 +78,8 @@ def test_a_healthy_environment_without_a_server_is_all_well(tmp_path: Path) -> N
     print(f"healthy: {report['seconds']} s")
     assert report["well"] is True
     assert {each["level"] for each in report["findings"]} == {"ok"}
-    shown = {"versions", "disk", "permissions", "time", "telemetry", "stores", "connection", "registry", "server",
-             "lists", "scheduler"}  # fmt: skip
+    shown = {"versions", "disk", "permissions", "time", "telemetry", "stores", "sources", "connection", "registry",
+             "server", "lists", "scheduler"}  # fmt: skip
     assert {each["check"] for each in report["findings"]} == shown
     assert CANARY not in str(report)
 

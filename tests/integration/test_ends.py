@@ -13,7 +13,9 @@ from tests.builders import CLOCK, ride_spec, write_project
 from tests.cases import each
 from tests.conftest import ROOT
 from tests.servers import call_api
+from tierra import steps
 from tierra.cli.commands import app
+from tierra.errors import Broken
 from tierra.report.index import Run, read_runs
 
 BUILD = "import asyncio, sys, warnings\n\n\ndef build(rows):\n    "
@@ -127,6 +129,26 @@ def test_clocks_at_the_ends_of_the_calendar_leave_their_receipts(folder: Path, m
         assert len(runs_of(folder)) == before + 2
 
     each(["9999-12-31T23:59:59-12:00", "1970-01-01T00:00:00+00:00", "0001-01-01T00:00:00+14:00"], check)
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_was_published_before_an_error_is_on_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "project.yaml").write_text((folder / "project.yaml").read_text().replace("2d", "1d"))
+    assert CliRunner().invoke(app, ["train", "rides"]).exit_code == 0
+    real, published = steps.publish.publish_partition, []
+
+    def failing(*arguments: Any) -> Any:
+        if published:
+            raise Broken("store-failed", "writing: I/O error")
+        published.append(real(*arguments))
+        return published[0]
+
+    monkeypatch.setattr(steps.publish, "publish_partition", failing)
+    ended = CliRunner().invoke(app, ["score", "rides"])
+    assert (ended.exit_code, runs_of(folder)[0].outcome) == (1, "Broken")
+    (first,) = published
+    page = max((folder.parents[1] / "var/receipts/rides").glob("*-score-*.html")).read_text()
+    assert f"<b>Published before it ended.</b> 1: {first.partition}, generation 1" in page
 
 
 def test_settings_that_cannot_be_read_have_their_summary_all_the_same(

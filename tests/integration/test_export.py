@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from stat import S_IMODE
 from typing import Any
 
 import pandas as pd
@@ -120,6 +121,18 @@ def test_a_place_that_cannot_hold_a_file_is_said_so(published: Path, place: str)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.strip().endswith("[export-failed]")
     assert not Path(os.devnull).is_file()
+
+
+def test_who_may_read_an_export_is_not_decided_by_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "shared.csv").touch(mode=0o664)
+    (tmp_path / "shared.csv").chmod(0o664)
+    before = os.umask(0)
+    try:
+        for name, mode in (("new.csv", 0o640), ("shared.csv", 0o664)):
+            write_whole(tmp_path / name, b"rows")
+            assert S_IMODE((tmp_path / name).stat().st_mode) == mode, name
+    finally:
+        os.umask(before)
 
 
 def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:

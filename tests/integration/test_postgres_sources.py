@@ -9,6 +9,7 @@ from tests.databases import Database
 from tierra.data import sources
 from tierra.data.window import EVERYTHING, single_day
 from tierra.errors import DataRejected, Misconfigured
+from tierra.store.objects import MemoryObjects
 
 
 def test_upper_case_tells_tables_apart(server: Database) -> None:
@@ -41,6 +42,51 @@ def test_numbers_of_every_kind_are_numbers(server: Database) -> None:
     found = server.read(query=f"select {values}").to_pylist()[0]
     assert repr(list(found.values())) == repr([1, 2, 3, 1.5, 0.10000000149011612, 1.25, float("nan"), float("nan"),
                                                -float("inf"), 9007199254740993, 4])  # fmt: skip
+
+
+def test_a_key_of_type_numeric_keeps_its_digits(server: Database) -> None:
+    """Whatever warehouse made it: the same snapshot as of a bigint, and the digits of what is longer as text."""
+    first, objects = 900_719_925_474_099_307, MemoryObjects()
+    server.run("create table orders (number bigint, amount numeric(10, 2))",
+               f"insert into orders select {first} + n, n / 4.0 from generate_series(1, 50) as n")  # fmt: skip
+    taken = []
+    for kind in ("bigint", "numeric(38, 0)", "numeric"):
+        server.run(f"alter table orders alter number type {kind}")
+        taken.append(server.snapshot(objects, table="orders", key="number"))
+    assert taken == [taken[0]] * 3
+    assert taken[0].columns == {"number": "int64", "amount": "double"}
+    server.run("update orders set number = number + 10.0 ^ 20")
+    with pytest.raises(DataRejected, match=r"column 'number' is integer and holds '1009\d+'; declare it text to keep"):
+        server.snapshot(objects, table="orders", key="number")
+    texts = server.read(table="orders", key="number", types={"number": "text"})["number"].to_pylist()
+    assert sorted(texts) == [str(10**20 + first + n) for n in range(1, 51)]
+    mixed = "select v::numeric as number from (values ('5'), ('5.0'), ('5.50'), ('-0.0'), ('1e2')) as t (v)"
+    assert server.read(query=mixed, key="number")["number"].to_pylist() == ["5", "5", "5.5", "0", "100"]
+
+
+def test_a_key_with_decimals_is_text_as_the_source_writes_it(server: Database) -> None:
+    server.run("create table orders (number numeric(30, 2))", "insert into orders values (12.50), (7), (1e25), (null)")
+    found = server.read(table="orders", key="number")["number"].to_pylist()
+    assert found == ["12.50", "7.00", "10000000000000000000000000.00", None]
+    assert server.read(table="orders")["number"].to_pylist() == [12.5, 7.0, 1e25, None]
+
+
+def test_a_numeric_that_does_not_say_its_decimals_is_whole_where_all_its_rows_are(server: Database) -> None:
+    server.run("create table orders (day date, amount numeric)",
+               "insert into orders values ('2024-01-01', 5), ('2024-01-01', 6.00), ('2024-01-02', 7.5)")  # fmt: skip
+    source = {"table": "orders", "partition_by": "day"}
+    first = server.read(single_day(date(2024, 1, 1)), columns=["amount"], **source)["amount"]
+    assert (first.type, first.to_pylist()) == (pa.int64(), [5, 6])
+    assert server.read(columns=["amount"], **source)["amount"].to_pylist() == [5.0, 6.0, 7.5]
+    assert not server.open(**source).has_fixed_types(["day", "amount"])
+    assert server.open(**source).has_fixed_types(["day"])
+    assert server.open(**source, types={"amount": "number"}).has_fixed_types(["day", "amount"])
+    with pytest.raises(DataRejected, match=r"column 'amount' is integer and holds '7.5'.*column-type"):
+        server.read(columns=["amount"], types={"amount": "integer"}, **source)
+    server.run("update orders set amount = 'NaN' where amount = 5")
+    assert server.read(single_day(date(2024, 1, 1)), columns=["amount"], **source)["amount"].type == pa.float64()
+    integers = server.read(single_day(date(2024, 1, 1)), types={"amount": "integer"}, columns=["amount"], **source)
+    assert sorted(integers["amount"].to_pylist(), key=str) == [6, None]
 
 
 def test_texts_of_every_kind_are_texts(server: Database) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, insert, text
 from tests.champions import Fitted, fit_project
 from tests.conftest import free_port
 from tests.servers import run_mlflow
-from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, Unavailable
 from tierra.model.recorder import Recorder
 from tierra.model.release import Version
 from tierra.model.takeover import take_over
@@ -170,10 +170,10 @@ def test_a_crash_on_the_way_leaves_what_serves_and_the_next_run_makes_one_versio
 def test_an_alias_on_a_version_that_mlflow_does_not_know_is_an_error_of_ours(
     recorder: Recorder, fitted: Fitted
 ) -> None:
-    with pytest.raises(TierraError):
+    with pytest.raises(Unavailable, match="registry-unavailable"):
         recorder.show("rides", "1")
     register(recorder, fitted)
-    with pytest.raises(TierraError):
+    with pytest.raises(Unavailable, match="registry-unavailable"):
         recorder.show("rides", "9")
 
 

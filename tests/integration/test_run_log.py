@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 from prefect import flow
 
-from tasks.run.log import drop_traceback, flush_run_logs, set_up_run_logs
+from tasks.run.log import clean_record, flush_run_logs, set_up_run_logs
 from tasks.run.station import station
 from tests.servers import call_api
 from tierra.errors import DataRejected, TierraError, Unavailable
@@ -89,11 +89,12 @@ def test_lines_arrive_at_their_level_with_secrets_struck_out(
 def test_an_error_of_ours_is_one_line_and_a_bug_keeps_its_traceback() -> None:
     def logged(error: Exception) -> logging.LogRecord:
         record = logging.LogRecord("prefect.flow_runs", ERROR, "", 1, "exited", (), (type(error), error, None))
-        assert drop_traceback(record)
+        assert clean_record(record)
         return record
 
     rejected = DataRejected("source-empty", "no rows")
     ours = logged(rejected)
     assert (ours.getMessage(), ours.exc_info) == (str(rejected), None)
     bug = logged(KeyError("a column"))
-    assert (bug.getMessage(), bug.exc_info is None) == ("exited", False)
+    assert bug.getMessage() == "exited\nKeyError: 'a column'"
+    assert logged(OSError("\x1b[31mred\x07" + "x" * 1_000_000)).getMessage().startswith("exited\nOSError: red\ufffdxxx")

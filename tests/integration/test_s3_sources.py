@@ -20,7 +20,7 @@ from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, open_source
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING, Window, single_day
-from tierra.errors import DataRejected, Misconfigured, Unavailable
+from tierra.errors import DataRejected, Misconfigured, SourceNotReady, Unavailable
 from tierra.settings import Settings, load_settings
 from tierra.store.objects import MemoryObjects
 
@@ -74,6 +74,31 @@ def test_a_file_in_a_bucket_is_the_same_source_as_in_a_folder(
     assert far.days(window) == local.days(window)
     expected = take_snapshot(here, source(name), local, window)
     assert take_snapshot(there, source(f"s3://{bucket}/in/{name}"), far, window) == expected
+
+
+def test_the_objects_of_a_pattern_or_a_folder_are_one_table(s3: S3Server, bucket: str) -> None:
+    for number, part in enumerate((rides().iloc[:900], rides().iloc[900:])):
+        s3.client().put_object(Bucket=bucket, Key=f"days/{number}.csv", Body=packed("rides.csv", part))
+    s3.client().put_object(Bucket=bucket, Key="days/deep/2.csv", Body=b"of another pattern")
+    s3.client().put_object(Bucket=bucket, Key="days/done", Body=b"no table")
+    whole = remote(s3, f"s3://{bucket}/in/rides.csv")
+    for path in ("days/*.csv", "days/"):
+        reader = remote(s3, f"s3://{bucket}/{path}")
+        assert reader.days(EVERYTHING) == whole.days(EVERYTHING)
+    with pytest.raises(Misconfigured, match=r"no object .*file-missing"):
+        remote(s3, f"s3://{bucket}/nights/*.csv")
+
+
+def test_an_object_written_while_it_is_read_is_refused_for_now(s3: S3Server, bucket: str) -> None:
+    def put(rows: int) -> None:
+        s3.client().put_object(Bucket=bucket, Key="in/new.csv", Body=packed("rides.csv", rides().head(rows)))
+
+    put(900)
+    pieces = remote(s3, f"s3://{bucket}/in/new.csv").batches(["ride_id", "day"], EVERYTHING)
+    assert next(pieces).num_rows == 900
+    put(800)
+    with pytest.raises(SourceNotReady, match=r"it was written while it was read.*source-changed"):
+        list(pieces)
 
 
 def test_a_key_may_have_spaces_and_letters_of_any_language(s3: S3Server, bucket: str) -> None:

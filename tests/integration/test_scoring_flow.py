@@ -10,10 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tasks.scoring import pull_partition
 from tests.builders import ride_source, ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tierra.data.completeness import Finding
 from tierra.errors import DataRejected, InvalidCall, NoChampion
+from tierra.steps import pull as steps_of_pull
+from tierra.steps import work as steps_of_work
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations, read_published
 from tierra.store.sinks import ObjectSink
@@ -339,6 +342,31 @@ def test_a_published_day_that_has_lost_rows_is_replaced_only_by_word(scored: Ins
     assert scored.score(DUE[0], rescore=True)[0] == "Published"
     assert len(scored.read(DUE[0])) == 18
     assert scored.score()[0] == "NothingDue"
+
+
+def test_a_day_that_is_emptied_while_it_is_read_is_read_again(
+    trained: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = trained.folder / "projects" / "rides" / "rides.csv"
+    whole, steps = file.read_bytes(), iter(["empty", "still empty", "whole"])
+    count, pull = steps_of_work.find_work, steps_of_pull.read_partition
+
+    def empty_after_counting(*arguments: Any) -> Any:
+        found = count(*arguments)
+        trained.drop(DUE[0])
+        return found
+
+    def refill_before_the_third_try(*arguments: Any) -> Any:
+        if next(steps, "") == "whole":
+            file.write_bytes(whole)
+        return pull(*arguments)
+
+    monkeypatch.setattr(steps_of_work, "find_work", empty_after_counting)
+    monkeypatch.setattr(steps_of_pull, "read_partition", refill_before_the_third_try)
+    monkeypatch.setattr(pull_partition.task, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    name, end = trained.score()
+    assert (name, end.rows_in) == ("Published", 40)
+    assert next(steps, None) is None
 
 
 def test_a_rescore_replaces_a_part_that_was_damaged(scored: Installation) -> None:

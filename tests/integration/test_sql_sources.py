@@ -137,6 +137,15 @@ def test_days_in_text_are_days_too(database: Database) -> None:
         reader.days(EVERYTHING)
 
 
+@pytest.mark.parametrize("days", [days_of(2, None, 2, None), pa.array(["2024-01-02", "", "2024-01-02T10:00", "soon"])])
+def test_rows_without_a_day_are_counted(database: Database, days: pa.Array) -> None:
+    database.write("rides", pa.table({"id": range(4), "day": days}))
+    for source in ({"table": "rides"}, {"query": "select * from rides where id >= 0"}):
+        reader = database.open(**source, partition_by="day", types={"day": "date"})
+        assert reader.dayless() == 2
+        assert reader.days(single_day(date(2024, 1, 2))) == {date(2024, 1, 2): 2}
+
+
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_a_name_of_any_letters_is_a_name(database: Database, name: str) -> None:
     table = pa.table({name: days_of(1, 2), "id": [1, 2]})

@@ -1,7 +1,7 @@
 """SQLite says nothing of its values: what a column is declared, and what is in it, need not fit."""
 
 import sqlite3
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from tests.cases import each
 from tests.databases import Database
+from tierra.data.snapshot import take_snapshot
 from tierra.data.spec import ColumnType
 from tierra.data.window import EVERYTHING, Window, single_day
 from tierra.errors import DataRejected
+from tierra.store.objects import MemoryObjects
 
 SECONDS = int(datetime(2024, 4, 28, 9, 30, tzinfo=UTC).timestamp())
 FIRST, LAST = date(2024, 4, 27), date(2024, 4, 29)
@@ -55,7 +57,7 @@ MIXED: list[tuple[str, ColumnType | None, list[Any], list[Any]]] = [
 REFUSED: list[tuple[str, ColumnType | None, list[Any], str]] = [
     ("boolean", None, [1, "perhaps"], "boolean and holds 'perhaps'"),
     ("boolean", None, [0, 7], "boolean and holds '7"),
-    ("integer", None, [1, 2.5], "integer and holds '2.5'"),
+    ("integer", None, [1, 2.5], "integer and holds '2.5'; declare it number"),
     ("integer", None, [1, "n.d."], "integer and holds 'n.d.'"),
     ("decimal(8, 2)", None, [1.5, "n.d."], "number and holds 'n.d.'"),
     ("real", None, [1.5, b"\1\2"], "number and holds 'a blob of 2 bytes'"),
@@ -66,7 +68,12 @@ REFUSED: list[tuple[str, ColumnType | None, list[Any], str]] = [
     ("integer", None, [1, 2.0**70], "integer and holds '1.18"),
     ("integer", "text", [1, 2.0**70], "text and holds '1.18"),
     ("datetime", None, [SECONDS * 1_000_000], "timestamp and holds '1714.*Unix seconds from 1973 to 2286"),
-    ("datetime", None, ["2024-04-28 09:30+02:00"], r"timestamp and holds '2024-04-28 09:30\+02:00'"),
+    (
+        "datetime",
+        None,
+        ["2024-04-28 09:30+02:00"],
+        r"timestamp and holds '2024-04-28 09:30\+02:00'; declare it timestamptz",
+    ),
     ("datetime", None, ["now"], "timestamp and holds 'now'"),
     ("date", None, [5], r"date and holds '5' \(numbers are dates as YYYYMMDD"),
     ("date", None, [20240230], "date and holds '20240230'"),
@@ -94,6 +101,69 @@ def test_a_value_that_does_not_fit_is_named_with_its_column(sqlite: Database) ->
             read(sqlite, kind)
 
     each(REFUSED, check)
+
+
+EDGES = [
+    (1_721_425.5, datetime(1, 1, 1)),
+    (1_721_425, None),
+    (5_373_483.5, datetime(9999, 12, 31)),
+    (5_373_485, None),
+    (18991231, None),
+    (19000101, datetime(1900, 1, 1)),
+    (21001231, datetime(2100, 12, 31)),
+    (21010101, None),
+    (99_999_999, None),
+    (100_000_000, datetime(1973, 3, 3, 9, 46, 40)),
+    (9_999_999_999, datetime(2286, 11, 20, 17, 46, 39)),
+    (10_000_000_000, None),
+    (999_999_999_999, None),
+    (1_000_000_000_000, datetime(2001, 9, 9, 1, 46, 40)),
+    (9_999_999_999_999, datetime(2286, 11, 20, 17, 46, 39, 999_000)),
+    (10_000_000_000_000, None),
+    (-1_714_305_600, None),
+]
+
+
+def test_a_number_is_a_moment_within_the_bounds_that_the_page_states(sqlite: Database) -> None:
+    def check(number: float, expected: datetime | None) -> None:
+        fill(sqlite, "datetime", number)
+        if expected:
+            assert read(sqlite) == [expected]
+            return
+        with pytest.raises(DataRejected, match="column 'value' is timestamp and holds"):
+            read(sqlite)
+
+    each(EDGES, check)
+
+
+def test_the_same_rows_have_one_snapshot_however_sqlite_keeps_them(sqlite: Database) -> None:
+    """A loader that goes over to another form of dates, booleans or decimals publishes no day again."""
+    ids, objects = range(48), MemoryObjects()
+    at = [datetime(2024, 4, 27) + timedelta(minutes=61 * number) for number in ids]
+    seconds = [int((moment - datetime(1970, 1, 1)).total_seconds()) for moment in at]
+    quarters = [number / 4 for number in ids]
+    forms: list[tuple[str, list[Any], list[Any], list[Any]]] = [
+        ("datetime", list(map(str, at)), [number % 2 for number in ids], quarters),
+        ("text", [moment.isoformat() for moment in at], ["0", "1"] * 24, list(map(str, quarters))),
+        ("datetime", seconds, ["ft"[number % 2] for number in ids], quarters),
+        ("timestamp", [number * 1000 for number in seconds], ["no", "YES"] * 24, quarters),
+        ("", [number / 86_400 + 2_440_587.5 for number in seconds], [0.0, 1.0] * 24, list(map(str, quarters))),
+    ]  # fmt: skip
+    types = {"at": "timestamp", "member": "boolean", "fare": "number"}
+    digests = []
+    for declared, moments, members, fares in forms:
+        sqlite.run("drop table if exists kept", f"create table kept (id integer, at {declared}, member, fare)")
+        with sqlite3.connect(sqlite.url.removeprefix("sqlite:///")) as connection:
+            connection.executemany(
+                "insert into kept values (?, ?, ?, ?)", zip(ids, moments, members, fares, strict=True)
+            )
+        connection.close()
+        source = sqlite.source(table="kept", key="id", partition_by="at", types=types)
+        taken = take_snapshot(objects, source, sqlite.open(**source.model_dump(exclude={"kind", "connection"})),
+                              single_day(date(2024, 4, 28)))  # fmt: skip
+        digests.append((taken.sha256, taken.rows))
+    assert digests == [digests[0]] * len(forms)
+    assert digests[0][1] == sum(moment.date() == date(2024, 4, 28) for moment in at)
 
 
 def test_text_that_is_no_unicode_is_named(sqlite: Database) -> None:

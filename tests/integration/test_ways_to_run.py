@@ -135,7 +135,8 @@ def test_a_rejected_day_ends_with_3_and_nothing_is_published(here: Checkout) -> 
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "outcome"), [(signal.SIGINT, 130, "Cancelled"), (signal.SIGTERM, 143, "Stopped")]
+    ("number", "code", "outcome"),
+    [(signal.SIGINT, 130, "Cancelled"), (signal.SIGTERM, 143, "Stopped"), (signal.SIGHUP, 143, "Stopped")],
 )
 def test_a_run_that_is_stopped_has_its_page(here: Checkout, number: signal.Signals, code: int, outcome: str) -> None:
     before = list((here.folder / "var/predictions").glob("*/manifests/*/*"))

@@ -83,7 +83,9 @@ def test_an_interval_holds_the_metric_itself_with_weights_too() -> None:
     target, predicted = yes_or_no(random, 500)
     weight = random.gamma(2, 1, 500)
     metrics = compute_metrics(target, predicted, Labels(), weight)
-    for name, (low, high) in intervals(draw_metrics(target, predicted, Labels(), weight)).items():
+    found = intervals(draw_metrics(target, predicted, Labels(), weight))
+    assert set(found) == set(metrics)
+    for name, (low, high) in found.items():
         assert low <= metrics[name] <= high
 
 

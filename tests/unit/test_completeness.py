@@ -99,6 +99,7 @@ def test_each_night_finds_what_is_missing_and_nothing_else() -> None:
         ("a day has lost rows", daily | loaded(2, rows=15), {}, ["vanished 2 15 of 20"]),
         ("a day has lost all but a few", daily | loaded(2, rows=3), {}, ["vanished 2 3 of 20"]),
         ("a day has grown", daily | loaded(2, rows=25), {}, []),
+        ("a day has grown after lookback", daily | loaded(5, rows=25), {}, ["grown 5 25 of 20"]),
         ("a day beyond the watch is gone", loaded(*set(EVERY) - {11}), {"published": published(range(1, 12))}, []),
         ("the source was emptied", {},
          {"published": published([1, 2])}, ["silent 1", "vanished 2 0 of 20", "vanished 1 0 of 20"]),
@@ -168,6 +169,7 @@ def test_each_kind_has_a_line_that_names_days_and_what_to_do() -> None:
         Finding(kind="silent"),
         Finding(kind="vanished", partition="2024-04-25", rows=1012, expected=2000),
         *many,
+        Finding(kind="grown", partition="2024-04-23", rows=150, expected=100),
         Finding(kind="missing", partition="2024-04-26"),
         Finding(kind="unready", partition="2024-04-27", rows=3, expected=15),
         Finding(kind="dayless", rows=1),
@@ -175,10 +177,12 @@ def test_each_kind_has_a_line_that_names_days_and_what_to_do() -> None:
     assert len(lines) == len(KINDS)
     expected = ["no new day since 2024-03-18, 42 days ago, and none of the days that are due", "nothing was published",
                 "2024-04-25 (1,012 of 2,000 rows left)", "tierra score rides --partition 2024-04-20",
-                "1 day between others: 2024-04-26", "2024-04-27 (3 rows)", "1 row has no day"]  # fmt: skip
+                "2024-04-23 (100 of 150 rows published)",
+                "1 day between others without any rows at the source: 2024-04-26",
+                "2024-04-27 (3 rows)", "1 row has no day"]  # fmt: skip
     for line, words in zip(lines, expected, strict=True):
         assert words in line
-    assert "9 days arrived" in lines[3]
+    assert "9 days ready but older than `lookback`" in lines[3]
     assert "2024-04-24 and 4 more" in lines[3]
     assert "2024-04-28" in describe("rides", many, 40)[0]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tierra.data import file_source
+from tierra.data import csv_source, source_files
 from tierra.data.file_source import FileReader
 from tierra.data.sources import columns_to_read
 from tierra.data.spec import FileSource
@@ -20,8 +20,8 @@ def reader_of(folder: Path, text: str) -> FileReader:
 
 def test_a_text_may_hold_line_breaks_between_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the pieces in which a file is read, or the look at its start, end within the quotes."""
-    monkeypatch.setattr(file_source, "INFERRED_FROM_BYTES", 60)
-    monkeypatch.setattr(file_source, "BYTES_AHEAD", 40)
+    monkeypatch.setattr(source_files, "INFERRED_FROM_BYTES", 60)
+    monkeypatch.setattr(csv_source, "BYTES_AHEAD", 40)
     rows = [("a\nb", 1), ("c", 2)] * 20
     text = "said,km\n" + "".join(f'"{said}",{km}\n' for said, km in rows)
     read = [row for batch in reader_of(tmp_path, text).batches(["said", "km"], EVERYTHING) for row in batch.to_pylist()]

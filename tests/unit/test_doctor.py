@@ -26,12 +26,14 @@ from deployments.doctor.api import Api
 from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.server_checks import check_lists, check_schedules, check_version, find_no_answer
 from deployments.doctor.throwaway import find_last_error
-from tests.builders import write_project
+from tests.builders import ride_spec, write_project
+from tests.champions import keep_champion
 from tests.conftest import ROOT, free_port
 from tierra.cli.commands import app
 from tierra.environment import QUIET, set_defaults
 from tierra.settings import load_settings
 from tierra.store.objects import MemoryObjects
+from tierra.workspace import Workspace
 
 CANARY = "hunter2"
 
@@ -225,6 +227,19 @@ def test_a_project_that_cannot_be_read_hides_no_other(root: Path) -> None:
 def test_no_registry_is_made_by_looking_for_one(root: Path) -> None:
     assert levels(places.check_registry(load_settings())) == ["ok"]
     assert not (root / "var" / "mlflow.db").exists()
+
+
+def test_sources_of_a_project_can_be_read_or_it_is_said_why_not(root: Path) -> None:
+    """A warning before the first training, when the data may still have to come."""
+    write_project(root / "projects" / "rides")
+    write_project(root / "projects" / "tips", ride_spec(project="tips", target="tiped"))
+    good, wrong = places.check_sources(load_settings())
+    assert (good.level, good.said) == ("ok", "rides: rides can be read")
+    assert (wrong.level, "tips: target: no column 'tiped'" in wrong.said) == ("warning", True)
+    assert not (root / "var").exists()
+    keep_champion(Workspace(load_settings()).objects)
+    (root / "projects" / "rides" / "rides.csv").unlink()
+    assert levels(places.check_sources(load_settings())) == ["broken", "warning"]
 
 
 def test_a_connection_answers_or_says_why_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

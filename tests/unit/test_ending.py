@@ -7,8 +7,10 @@ from typing import Any
 from prefect.exceptions import TerminationSignal
 
 from tasks.run.ending import run_to_end
+from tasks.run.leaving import clean_error, clean_outcome
 from tests.cases import each
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, Failed, Unavailable
+from tierra.outcomes.scoring import rejected, summarise
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -48,6 +50,20 @@ def test_every_end_is_an_outcome_and_what_is_none_of_ours_is_raised_again() -> N
         assert type(ending.raised) is (raised or type(None))
 
     each(ENDS, check)
+
+
+def test_what_leaves_a_run_is_cleaned_and_what_is_clean_is_the_same() -> None:
+    hostile = "line one\nline two \x1b[31mred, s3://KEY:canary@lake"
+    shown = "line one line two red, s3://****@lake"
+    scored = summarise("rides", [rejected("2024-04-29", 0, DataRejected("source-empty", hostile))])
+    cleaned: Any = clean_outcome(scored)
+    assert (cleaned.partitions[0].reason, cleaned.name, type(cleaned)) == (shown, "DataRejected", type(scored))
+    assert clean_outcome(cleaned) is cleaned
+    ours, others = clean_error(Unavailable("store-unavailable", hostile)), clean_error(OSError(5, hostile))
+    assert (type(ours), str(ours).startswith(f"{shown}. Check that the store answers")) == (Unavailable, True)
+    assert (type(others), "canary" in str(others), "\x1b" in str(others)) == (Failed, False, False)
+    for error in (DataRejected("source-empty", "no rows"), KeyError("x"), KeyboardInterrupt()):
+        assert clean_error(error) is error
 
 
 def test_a_bug_is_told_with_its_place() -> None:

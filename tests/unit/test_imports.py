@@ -31,7 +31,7 @@ def loaded_by(code: str, folder: Path) -> set[str]:
         "import flows.train, flows.score, flows.status",
         "import tasks.status, tierra.status.stores, tierra.status.table",
         COMMAND.format(["tierra", "--help"]),
-        COMMAND.format(["tierra", "check", "rides"]),
+        COMMAND.format(["tierra", "check", "rides", "--no-data"]),
         COMMAND.format(["tierra", "settings"]),
     ],
     ids=["flows", "status", "help", "check", "settings"],
@@ -39,6 +39,12 @@ def loaded_by(code: str, folder: Path) -> set[str]:
 def test_nothing_heavy_is_loaded(tmp_path: Path, code: str) -> None:
     write_project(tmp_path / "projects" / "rides")
     assert loaded_by(code, tmp_path) == set()
+
+
+def test_a_look_at_the_data_loads_what_reads_it_and_no_more(tmp_path: Path) -> None:
+    """Arrow loads pandas when it is given a list."""
+    write_project(tmp_path / "projects" / "rides")
+    assert loaded_by(COMMAND.format(["tierra", "check", "rides"]), tmp_path) <= {"pandas"}
 
 
 def test_who_serves_is_found_without_scikit_learn_and_mlflow(tmp_path: Path) -> None:

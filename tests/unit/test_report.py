@@ -1,9 +1,12 @@
 """What a receipt says, draws and lists, whatever its journal holds or lacks."""
 
 import json
+import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from stat import S_IMODE
 from typing import Any
 from xml.etree import ElementTree
 
@@ -85,6 +88,22 @@ def test_an_unknown_project_has_its_receipt_all_the_same(workspace: Path) -> Non
     file, _ = a_receipt("train", Journal(), Broken("store-failed", "the disk is full"), "nowhere")
     assert "the disk is full" in file.read_text()
     assert (file.parent / NAME).is_file()
+
+
+def test_who_may_read_receipts_is_decided_by_their_folder_and_not_by_the_umask(workspace: Path) -> None:
+    def written(umask: int) -> set[tuple[int, int]]:
+        before = os.umask(umask)
+        try:
+            file, _ = a_receipt("train", Journal(), Broken("store-failed", "the disk is full"), "nowhere")
+        finally:
+            os.umask(before)
+        return {(S_IMODE(each.stat().st_mode), S_IMODE(each.parent.stat().st_mode)) for each in file.parent.iterdir()}
+
+    for umask in (0o000, 0o022, 0o077):
+        assert written(umask) == {(0o640, 0o750)}
+        shutil.rmtree(workspace / "var")
+    (workspace / "var" / "receipts" / "unknown").mkdir(parents=True, mode=0o755)
+    assert written(0o077) == {(0o644, 0o755)}
 
 
 def test_a_page_stays_under_two_megabytes_and_says_what_it_leaves_out(rides: Path) -> None:

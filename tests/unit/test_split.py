@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from tierra.data.labels import Labels
+from tierra.data.recipe import Recipe
 from tierra.data.spec import Split
-from tierra.data.split import days_of, find_cuts, split_rows
+from tierra.data.split import days_of, find_cuts, split_rows, unit_of
 from tierra.errors import DataRejected
 
 DAYS = pd.Series(pd.date_range("2013-01-01", "2013-12-22").repeat(4), name="day")
@@ -86,3 +87,14 @@ def test_a_part_without_rows_or_with_one_class_is_refused(rest: Any, target: pd.
 def test_a_column_that_holds_no_dates_is_refused() -> None:
     with pytest.raises(DataRejected, match="split-column"):
         days_of(pd.DataFrame({"day": ["2024-01-01"]}), "day")
+
+
+def test_a_row_s_side_depends_on_no_order_of_columns_no_width_and_no_column_beside() -> None:
+    rows = pd.DataFrame({"n": [1, 2, 3], "x": [0.5, None, 2.0], "s": ["a", "b", None], "y": ["yes", "no", "yes"]})
+    recipe = Recipe(target="y", target_column="y", columns=("n", "x", "s"), unit="", key=("id",))
+    units = unit_of(rows.astype({"n": "Int64"}), recipe)
+    forms = [rows[["y", "s", "x", "n"]], rows.astype({"n": "float64"}), rows.assign(extra=1, id=[7, 8, 9])]
+    assert units.is_unique
+    assert all(unit_of(form, recipe).tolist() == units.tolist() for form in forms)
+    assert unit_of(rows.assign(n=[1, 2, 4]), recipe).tolist()[:2] == units.tolist()[:2]
+    assert unit_of(rows.assign(n=[1, 2, 4]), recipe)[2] != units[2]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tierra.data.completeness import Finding
 from tierra.status.facts import FlowFacts, Judgement
 from tierra.status.judging import judge, judge_disk, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.seen import PoolSeen, ServerSeen, WorkerSeen
@@ -131,3 +132,18 @@ def test_a_watchdog_that_has_not_looked_for_a_while_is_amber() -> None:
         "green", "amber", "amber",
     ]  # fmt: skip
     assert judge_watchdog(before(hours=3), NOW).what.startswith("none has looked since 3 h ago")
+
+
+def test_each_kind_that_is_missing_is_a_reason_of_its_own_with_its_first_sight() -> None:
+    late, stalled = Finding(kind="late", partition="2024-04-20"), Finding(
+        kind="stalled", partition="2024-04-21", days=42
+    )
+    amber = judged(missing=(late,), missing_since={"late": before(days=3)})
+    assert amber.level == "amber"
+    assert amber.reasons[0].startswith("INCOMPLETE: 1 day ready but older than `lookback`")
+    assert amber.reasons[0].endswith("(first seen 3 d ago)")
+    since = {"stalled": before(hours=6), "late": before(days=3)}
+    red = judged(missing=(stalled, late), missing_since=since, **ended("SourceStalled", error="no new day"))
+    assert (red.level, len(red.reasons)) == ("red", 2)
+    assert "no new day since 2024-04-21, 42 days ago" in red.reasons[0]
+    assert judged(missing=(), missing_since={}).level == "green"

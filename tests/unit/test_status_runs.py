@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tierra.data.completeness import Finding
 from tierra.report.index import Run
 from tierra.status.runs import run_ends, run_facts
 from tierra.status.seen import RunSeen
@@ -67,3 +68,19 @@ def test_a_record_whose_moment_is_not_ours_is_passed_over() -> None:
 def test_the_exact_end_is_taken_where_it_is_recorded() -> None:
     exact = NOW - timedelta(hours=3, microseconds=7)
     assert facts_of([record(3, ended=exact)])["last_ended"] == exact
+
+
+def test_what_is_missing_is_what_the_last_whole_run_saw_since_the_first_in_a_row() -> None:
+    late, gap = Finding(kind="late", partition="2024-04-20"), Finding(kind="missing", partition="2024-04-22")
+    runs = [
+        record(1, "AlreadyPublished"),  # it looked at one day alone
+        record(2, "PublishedIncomplete", missing=(late, gap), newest="2024-04-28"),
+        record(26, "PublishedIncomplete", missing=(late,)),
+        record(50, "DataRejected", "bad", missing=(late,)),
+        record(74, missing=()),
+        record(98, missing=(gap,)),
+    ]
+    facts = run_facts(run_ends(runs, [], ""), NOW)
+    assert (facts["missing"], facts["newest"]) == ((late, gap), "2024-04-28")
+    assert facts["missing_since"] == {"late": NOW - timedelta(hours=50), "missing": NOW - timedelta(hours=2)}
+    assert "missing" not in run_facts(run_ends(runs[:1], [], ""), NOW)

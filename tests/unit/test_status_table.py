@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
+from tierra.data.completeness import Finding
+from tierra.report.index import Run
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.page import write_page
@@ -24,13 +26,17 @@ def deployed(flow: str, project: str, **changes: Any) -> DeploymentSeen:
     return DeploymentSeen(**fields | {"next_run": NOW + timedelta(hours=18)} | changes)
 
 
-def status(*projects: str, runs: tuple[RunSeen, ...] = (), **changes: Any) -> Status:
+def status(
+    *projects: str, runs: tuple[RunSeen, ...] = (), runs_recorded: tuple[Run, ...] = (), **changes: Any
+) -> Status:
     pool = PoolSeen(name="tierra", workers=({"name": "w", "online": True, "heartbeat": NOW},))
     there = [deployed(flow, project) for project in projects for flow in ("score", "train")]
     server = ServerSeen(url="http://127.0.0.1:4200/api", version="3.8.8", pool=pool, deployed=there, ended=runs,
                         watched=NOW)  # fmt: skip
     stores = StoresSeen(
-        projects=[ProjectSeen(project=name, champion={"version": "12", "since": NOW}) for name in projects],
+        projects=[
+            ProjectSeen(project=name, champion={"version": "12", "since": NOW}, runs=runs_recorded) for name in projects
+        ],
         checks=[Check(name="home", level="green", what="var can be written")],
     )
     return compose(stores, server.model_copy(update=changes), "tierra", NOW)
@@ -61,6 +67,20 @@ def test_the_worst_is_first_in_lines_and_in_the_table() -> None:
     assert rows[1:5] == [["RED", "score/zebras"], ["green", "score/rides"], ["green", "train/rides"],
                          ["green", "train/zebras"]]  # fmt: skip
     assert any(URL in line for line in lines)
+
+
+def test_what_is_missing_has_a_line_a_kind_and_the_newest_day_is_named() -> None:
+    late, none = Finding(kind="late", partition="2026-11-12", rows=20), Finding(kind="dayless", rows=3)
+    run = Run(moment="2026-11-24 03:00:00 UTC", flow="score", outcome="PublishedIncomplete", mood="warned",
+              sentence="So it went.", seconds=1, missing=(late, none), newest="2026-11-23")  # fmt: skip
+    shown = status("rides", runs_recorded=(run,))
+    lines = printed(shown)
+    assert lines[0].startswith("AMBER score/rides: INCOMPLETE: 1 day ready but older than `lookback`")
+    assert any(line.startswith("AMBER score/rides: INCOMPLETE: 3 rows have no day") for line in lines)
+    for text in ("\n".join(lines), write_page(shown)):
+        assert "Newest day at the source: rides 2026-11-23" in text
+    assert "3 rows have no day and are in no partition (first seen 6 h ago)" in write_page(shown)
+    assert "Newest day" not in write_page(status("rides"))
 
 
 def test_a_paused_deployment_has_a_line_of_its_own() -> None:

@@ -121,7 +121,7 @@ def test_a_class_to_predict_that_is_not_there_is_refused() -> None:
 
 
 def test_a_target_that_is_not_there_is_refused_and_the_columns_are_named() -> None:
-    with pytest.raises(DataRejected, match=r"'z' is not a column \(available: y\).*target-missing"):
+    with pytest.raises(DataRejected, match=r"no column 'z' \(available: y\).*target-missing"):
         make_target(Recipe(target="z", target_column="z"), NOTHING, pd.DataFrame({"y": [1, 2]}))
 
 

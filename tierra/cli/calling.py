@@ -22,7 +22,7 @@ _debug: list[bool] = []
 
 
 def show_tracebacks(debug: bool) -> None:
-    """Let errors of ours pass through whole."""
+    """Show the traceback of errors of ours too."""
     _debug[:] = [True] if debug else []
 
 
@@ -40,14 +40,12 @@ def run_flow(name: str, *arguments: Any, quiet: bool = False, started: float | N
 
     The run counts from `started`, a moment of `time.perf_counter`; from now when none is given.
     """
-    from rich.markup import escape
-
-    from tierra.cli.console import people, progress
+    from tierra.cli.console import people, printable, progress
     from tierra.logs import warn_on_terminal
     from tierra.workspace import open_workspace
 
     say = people.print if not quiet else _say_nothing
-    say(f"[bold]{name} {escape(arguments[0])}[/]")  # at once: on a busy machine the rest takes its time
+    say(f"[bold]{name} {printable(arguments[0])}[/]")  # at once: on a busy machine the rest takes its time
     workspace = open_workspace()
     workspace.project(arguments[0])  # a mistake in the file shows before Prefect loads
     warn_on_terminal()
@@ -118,13 +116,18 @@ def find_function(module: str, function: str = "") -> Callable[..., Any]:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """An error of ours as one line and its exit code."""
+    """An error of ours as one line, a bug as its traceback, each cleaned and with its exit code."""
     try:
         yield
     except TierraError as error:
-        if _debug:
-            raise
-        from tierra.cli.console import show_error
+        from tierra.cli.console import show_error, show_traceback
 
-        show_error(error)
+        show_traceback(error) if _debug else show_error(error)
         raise typer.Exit(error.exit_code) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:  # noqa: BLE001  Python would print it with whatever secrets it quotes
+        from tierra.cli.console import show_traceback
+
+        show_traceback(error)
+        raise typer.Exit(1) from None

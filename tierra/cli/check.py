@@ -1,19 +1,19 @@
-"""Checking a project without running it: its file, its functions, its connections."""
+"""Checking a project without running it: its file, its functions, its connections, and the first rows of its data."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from tierra.data.code import check_functions
+from tierra.data.file_places import find_places
+from tierra.data.row_numbers import describe_unjoinable
 from tierra.data.spec import FileSource, SqlSource
-from tierra.errors import Misconfigured, TierraError
+from tierra.errors import TierraError
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project
-from tierra.settings import Settings
 from tierra.steps.owners import check_owner
 from tierra.steps.sink_names import check_sink_names
-from tierra.store.opening import is_remote, open_remote
+from tierra.store.opening import is_remote
 from tierra.store.probing import probe_store
 from tierra.workspace import Workspace, open_workspace
 
@@ -27,8 +27,8 @@ class CheckedProject(BaseModel):
     warnings: list[str]
 
 
-def check_project(name: str) -> CheckedProject:
-    """Check a project. Raises Misconfigured with the first mistake."""
+def check_project(name: str, data: bool = True) -> CheckedProject:
+    """Check a project, and its data unless that is to be left alone. Raises the first mistake."""
     workspace = open_workspace()
     project = workspace.project(name)
     check_functions(project.folder, project.functions)
@@ -37,13 +37,19 @@ def check_project(name: str) -> CheckedProject:
             case SqlSource():
                 workspace.settings.connection(source.connection)
             case FileSource():
-                _find_file(source_name, source.path, project.folder, workspace.settings)
+                find_places(source_name, source, project.folder, workspace.settings)
     _probe_buckets(workspace, project)
     check_sink_names(workspace, project)
     check_owner(workspace, project)
+    if data:
+        from tierra.steps.look import look_at_data
+
+        look_at_data(workspace, project)
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
     warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
+    unjoinable = describe_unjoinable(project.main, project.main_source)
+    warnings += [unjoinable] if unjoinable else []
     warnings += _compare_alias(workspace, project.name)
     return CheckedProject(project=project.name, stated=stated, defaults=defaults, warnings=warnings)
 
@@ -58,17 +64,6 @@ def _compare_alias(workspace: Workspace, project: str) -> list[str]:
     except TierraError as error:
         return [f"champion and MLflow's alias cannot be compared: {error.what}"]
     return [moved] if moved else []
-
-
-def _find_file(name: str, path: str, folder: Path, settings: Settings) -> None:
-    try:
-        if is_remote(path):
-            open_remote(path, settings)
-        elif not (folder / path).is_file():
-            raise FileNotFoundError
-    except FileNotFoundError:
-        place = path if is_remote(path) else folder / path
-        raise Misconfigured("file-missing", f"source {name}: no file {place}") from None
 
 
 def _probe_buckets(workspace: Workspace, project: Project) -> None:

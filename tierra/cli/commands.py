@@ -66,19 +66,23 @@ def demo(project: Annotated[str | None, typer.Argument(help="A project whose fol
 
 
 @app.command()
-def check(project: PROJECT, as_json: JSON = False) -> None:
-    """Check a project file, its functions and its connections, and print every default."""
+def check(
+    project: PROJECT,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Leave the data alone; look at no source.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Check a project file, its functions, its connections and the first rows of each source; print every default."""
     with one_line_errors():
         from tierra.cli.check import check_project
-        from tierra.cli.console import out, pairs, print_json
+        from tierra.cli.console import out, pairs, print_json, printable
 
-        found = check_project(project)
+        found = check_project(project, data=not no_data)
         if as_json:
             print_json(found.model_dump_json(indent=1))
             return
         out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
         for warning in found.warnings:
-            out.print(f"[yellow]warning[/] {warning}")
+            out.print(f"[yellow]warning[/] {printable(warning)}")
         out.print(f"[bold green]{found.project} is in order[/]")
 
 
@@ -193,6 +197,38 @@ def predictions(
 
 def _prints_on_a_terminal() -> bool:
     return sys.stdout.isatty()
+
+
+@app.command()
+def predict(
+    project: PROJECT,
+    file: Annotated[Path, typer.Argument(help="A file with rows like those of the first source.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .csv file (commas, UTF-8) or .parquet; FILE with `.predictions` in its name when not given."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the output's name.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Write any file's rows beside their predictions by the champion; nothing is published.
+
+    The rows are typed, held to the contract and joined as at night; their target, key and day may be missing.
+    Rows to be set aside are written without a prediction. Rows of a day get the `history` that the first source
+    has of it. What the contract says of whole tables, its budget and `max_orphans` stop nothing.
+    """
+    with one_line_errors():
+        from tierra.cli.beside import predict_beside
+        from tierra.cli.console import print_json, progress, show_predicted
+        from tierra.workspace import open_workspace
+
+        with progress(as_json):
+            predicted = predict_beside(open_workspace(), project, file, output, overwrite)
+        if as_json:
+            print_json(predicted.model_dump_json(indent=1))
+            return
+        show_predicted(predicted)
 
 
 @app.command()

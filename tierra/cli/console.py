@@ -4,23 +4,38 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from tierra.errors import TierraError
 from tierra.journal import Entry, Progress, Watcher, watching
+from tierra.logs import LONGEST
 from tierra.model.spec import heading
-from tierra.report.terminal import metrics_table, pairs, plain_table
+from tierra.redaction import clean, clean_line, strike
+from tierra.report.terminal import metrics_table, pairs, plain_table, printable
 
 if TYPE_CHECKING:
+    from tierra.cli.beside import PredictedFile
     from tierra.model.champions import Pointer
     from tierra.steps.trial import Trial
 
-__all__ = ["out", "pairs", "people", "print_json", "progress", "show_champions", "show_error", "show_trial"]
+__all__ = [
+    "out",
+    "pairs",
+    "people",
+    "print_json",
+    "printable",
+    "progress",
+    "show_champions",
+    "show_error",
+    "show_predicted",
+    "show_traceback",
+    "show_trial",
+]
 
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
@@ -72,24 +87,46 @@ def _name(entry: Entry) -> str:
 
 def show_error(error: TierraError) -> None:
     """The one line of an error, and what to do about it."""
-    people.print(f"[bold red]error[/] {escape(error.what)}. {escape(error.remedy)}. \\[{error.code}]", soft_wrap=True)
+    what = printable(clean_line(error.what))
+    people.print(f"[bold red]error[/] {what}. {printable(error.remedy)}. \\[{error.code}]", soft_wrap=True)
+
+
+def show_traceback(error: BaseException) -> None:
+    """The traceback of an error, as Python prints it, cleaned."""
+    sys.stderr.write(clean("".join(format_exception(error)), LONGEST) + "\n")
 
 
 def show_trial(trial: "Trial") -> None:
     """What a trial found: features and how they are prepared, metrics, verdict."""
     classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
-    out.print(f"[bold]{trial.project}[/]: {trial.task}{escape(classes)}, judged by {heading(trial.metric)}")
+    out.print(f"[bold]{trial.project}[/]: {trial.task}{printable(classes)}, judged by {heading(trial.metric)}")
     out.print(pairs(trial.treatments))
+    for line in trial.texts:
+        out.print(f"[dim]read[/] {printable(line)}", soft_wrap=True)
+    for line in trial.warnings:
+        out.print(f"[yellow]warning[/] {printable(line)}", soft_wrap=True)
     for line in trial.leaks:
-        out.print(f"[yellow]suspected leak[/] {escape(line)}")
+        out.print(f"[yellow]suspected leak[/] {printable(line)}")
     for candidate in trial.candidates:
-        out.print(f"[dim]candidate[/] {escape(describe_candidate(candidate))}")
+        out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
     scores = trial.scores
     best = {scores.best: scores.best_metrics, "rule": scores.rule_metrics}
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
-    out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {escape('; '.join(trial.verdict.reasons))}")
+    out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {printable('; '.join(trial.verdict.reasons))}")
+
+
+def show_predicted(predicted: "PredictedFile") -> None:
+    """What was predicted, what was not and why, and where it was written."""
+    out.print(f"[bold]{predicted.project}[/]: {predicted.predicted:,} of {predicted.rows:,} rows predicted"
+              f" by version {predicted.model_version}, in {printable(str(predicted.output))}")  # fmt: skip
+    for reason, rows in predicted.reasons.items():
+        out.print(f"[yellow]without a prediction[/] {rows:,} rows: {printable(reason)}")
+    for column, rows in predicted.unseen.items():
+        out.print(f"[yellow]not seen in training[/] values of {printable(column)} in {rows:,} rows")
+    for warning in predicted.warnings:
+        out.print(f"[yellow]warning[/] {printable(warning)}")
 
 
 def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
@@ -104,7 +141,7 @@ def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
         since = f"{each.when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         verdict = f"{'passed' if each.verdict.passed else 'not passed'}: {'; '.join(each.verdict.reasons)}"
         texts = (each.version, each.candidate, since, each.who, each.why, verdict)
-        table.add_row(str(each.number), *(escape(text) for text in texts))
+        table.add_row(str(each.number), *(printable(text) for text in texts))
     out.print(table, soft_wrap=False)
 
 
@@ -115,4 +152,4 @@ def describe_candidate(candidate: Mapping[str, Any]) -> str:
 
 def print_json(text: str) -> None:
     """One object for machines, on standard output alone."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(strike(text) + "\n")

@@ -4,9 +4,11 @@ import io
 import json
 import math
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from stat import S_IMODE
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, assert_never
 
 from tierra.errors import Broken
 from tierra.store import disk
@@ -14,6 +16,7 @@ from tierra.store import disk
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NEW_FILE = disk.NEW_STORE & 0o666  # as the store's own, whatever the umask
 Format = Literal["csv", "json", "parquet"]
 
 
@@ -32,14 +35,21 @@ def encode(table: "pa.Table", format: Format) -> bytes:
 
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file, replacing one of the name; nobody sees half of it. Raises Broken, the old file as it was."""
+    with replacing(file) as opened:
+        disk.write(opened, data)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the name when the block ends without an error. Raises Broken, the old file as it was."""
     final = file.resolve()
     temporary = final.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         # A rename would put a file in the place of a device.
         if final.exists() and not final.is_file():
             raise OSError(None, "it is there and is not a file")
-        with disk.create(temporary) as opened:
-            disk.write(opened, data)
+        with disk.create(temporary, S_IMODE(final.stat().st_mode) if final.exists() else NEW_FILE) as opened:
+            yield opened
             disk.sync(opened)
         disk.rename(temporary, final)
         disk.sync_folder(final.parent)

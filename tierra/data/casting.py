@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 
 from tierra.data.spec import ColumnType
+from tierra.data.texts import parse_texts
 
 PLAIN: Final[dict[ColumnType, pa.DataType]] = {
     "text": pa.string(),
@@ -156,7 +157,10 @@ def _local(values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
 
 
 def _parse(texts: pa.ChunkedArray, kind: ColumnType, zone: str) -> pa.ChunkedArray:
-    return _safely(pc.utf8_trim_whitespace(texts), arrow_type(kind, zone))
+    values, _ = parse_texts(texts, kind, zone)
+    # An empty text is no gap here: a file's reader makes gaps of such cells.
+    _require(texts, pc.or_(pc.is_null(texts), pc.is_valid(values)))
+    return values
 
 
 def _is_whole(numbers: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,18 +1,41 @@
 """Checks for required columns."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.errors import DataRejected
 
+COLUMNS_SHOWN = 20
+
 
 def require_columns(where: str, names: Iterable[str], available: Iterable[str]) -> None:
-    """Raise DataRejected for the first column that is missing, with those that are available."""
-    known = [name for name in available if name != ROW_NUMBER]
-    if missing := next((name for name in names if name not in known), None):
-        raise DataRejected(
-            "column-missing", f"{where}: no column {missing!r} (available: {', '.join(map(str, known))})"
-        )
+    """Raise DataRejected for the columns that are missing, with those that are there beside the required ones."""
+    needed, known = list(map(str, names)), [str(name) for name in available if name != ROW_NUMBER]
+    if not set(needed) <= set(known):
+        raise DataRejected("column-missing", f"{where}: {describe_missing(needed, known)}")
+
+
+def describe_missing(needed: Sequence[str], known: Sequence[str]) -> str:
+    """Which of the required columns are missing, what their names may be now, and what is there beside the others."""
+    missing = [name for name in dict.fromkeys(needed) if name not in known]
+    others = [name for name in known if name not in needed]
+    shown = f"available: {_listed(others)}" if others else "nothing new is there"
+    return f"no column {_listed(map(repr, missing))}{_guess(missing, others)} ({shown})"
+
+
+def _guess(missing: Sequence[str], others: Sequence[str]) -> str:
+    """A question when something there has nearly the name of something missing."""
+    plain = {name.casefold(): name for name in others}
+    close = [plain[each] for name in missing for each in get_close_matches(name.casefold(), plain, 1)]
+    return f"; did you mean {_listed(map(repr, dict.fromkeys(close)))}?" if close else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names, or the first of many."""
+    every = list(names)
+    more = f" and {len(every) - COLUMNS_SHOWN} more" if len(every) > COLUMNS_SHOWN else ""
+    return ", ".join(every[:COLUMNS_SHOWN]) + more
 
 
 def require_names(where: str, chosen: Sequence[str], available: Sequence[str]) -> None:

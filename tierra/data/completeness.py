@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.window import Window, between, shift
 
-Kind = Literal["stalled", "silent", "vanished", "late", "missing", "unready", "dayless"]
+Kind = Literal["stalled", "silent", "vanished", "late", "grown", "missing", "unready", "dayless"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 # On which weekdays a source has rows is seen from five weeks, or from all that is watched where that is more.
 RHYTHM_DAYS: Final = 35
@@ -147,7 +147,7 @@ def usual_lag(published: Mapping[date, date], due: Window, today: date) -> int |
 
 def find_missing(look: Look) -> tuple[Finding, ...]:
     """All that is missing, the gravest first."""
-    found = [*_silence(look), *_vanished(look), *_late(look), *_gaps(look), *_dayless(look)]
+    found = [*_silence(look), *_vanished(look), *_late(look), *_grown(look), *_gaps(look), *_dayless(look)]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
 
 
@@ -181,6 +181,14 @@ def _late(look: Look) -> Iterator[Finding]:
     for day in look.ready:
         if look.watch.first <= day < look.due.first and day not in look.published and look.is_left_out(day):
             yield Finding(kind="late", partition=day.isoformat(), rows=look.days[day])
+
+
+def _grown(look: Look) -> Iterator[Finding]:
+    """Published days to which rows were added, and which no run publishes again by itself any more."""
+    for day, published in look.published.items():
+        rows = look.days.get(day, 0)
+        if look.watch.first <= day < look.due.first and published.rows and rows > published.rows:
+            yield Finding(kind="grown", partition=day.isoformat(), rows=rows, expected=published.rows)
 
 
 def _gaps(look: Look) -> Iterator[Finding]:
@@ -220,12 +228,18 @@ def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
             return f"the source has no new day since {first.partition}, {_days(first.days)} ago{due}"
         case "vanished":
             lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
-            return f"rows that were published are gone at the source: {lost}; what was published stays"
+            return f"published rows are gone at the source: {lost}; what was published stays"
         case "late":
             command = f"tierra score {project} --partition {first.partition}"
-            return f"{_count(found)} arrived after `lookback` had passed, not published: {days}; publish with {command}"
+            return f"{_count(found)} ready but older than `lookback` and not published: {days}; publish with {command}"
+        case "grown":
+            more = _named(
+                (f"{each.partition} ({each.expected:,} of {each.rows:,} rows published)" for each in found), named
+            )
+            command = f"tierra score {project} --partition {first.partition} --rescore"
+            return f"rows were added to published days older than `lookback`: {more}; publish with {command}"
         case "missing":
-            return f"the source has no rows of {_count(found)} between others: {days}"
+            return f"{_count(found)} between others without any rows at the source: {days}"
         case "unready":
             rows = _named((f"{each.partition} ({each.rows:,} rows)" for each in found), named)
             return f"{_count(found)} not loaded whole, ready from {first.expected:,} rows: {rows}"

@@ -1,169 +1,159 @@
-"""CSV and Parquet files, on this machine or in a bucket, read in pieces."""
+"""Files of rows, on this machine or in a bucket: one, or many of one schema, read in pieces."""
 
-import re
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
-import pyarrow.parquet as pq
+import pyarrow.types as t
 
-from tierra.data.frames import TYPES
-from tierra.data.row_groups import choose_groups
-from tierra.data.row_numbers import ROW_NUMBER, RowNumbers
-from tierra.data.spec import FileSource
+from tierra.data.csv_advice import advise
+from tierra.data.file_places import find_places
+from tierra.data.row_numbers import ROW_NUMBER
+from tierra.data.source_files import SourceFiles
+from tierra.data.spec import ColumnType, FileSource
+from tierra.data.texts import infer_kind, parse_texts
+from tierra.data.unread import TypedTexts
 from tierra.data.window import EVERYTHING, Window
-from tierra.errors import DataRejected, Misconfigured, first_line
+from tierra.errors import DataRejected
+from tierra.journal import Fact, note, warn
 from tierra.settings import Settings
-from tierra.store.opening import is_remote, open_remote
 
-INFERRED_FROM_BYTES = 16 * 1024 * 1024
-BYTES_AHEAD = 1024 * 1024
-COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+DATES: Final = ("date", "timestamp", "timestamptz")
 
 
-def find_file(name: str, source: FileSource, folder: Path, settings: Settings) -> Callable[[], Any]:
-    """A function that returns the source's path, or opens its object, each time it is called. Raises Misconfigured."""
-    if is_remote(source.path):
-        try:
-            return open_remote(source.path, settings)
-        except FileNotFoundError:
-            raise Misconfigured("file-missing", f"source {name}: no object {source.path}") from None
-    file = folder / source.path
-    if not file.is_file():
-        demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
-        raise Misconfigured("file-missing", f"source {name}: no file {file}{demo}")
-    return lambda: str(file)
+@dataclass(frozen=True)
+class TextsRead(Fact):
+    """How the texts of a source were read when their types were found: what stands for no value, and where not."""
+
+    source: str
+    missing: tuple[str, ...]
+    literal: tuple[str, ...]
+    types: Mapping[str, ColumnType]
+
+    def __str__(self) -> str:
+        """For people."""
+        signs = ", ".join(each for each in self.missing if each) or "no other cell"
+        literal = f"; only empty ones in {', '.join(self.literal)}" if self.literal else ""
+        return f"{self.source}: empty cells and {signs} are missing values{literal}"
 
 
 class FileReader:
-    """One file."""
+    """The rows of a source's files."""
 
-    def __init__(self, name: str, source: FileSource, folder: Path, settings: Settings) -> None:
-        self.where = f"source {name} ({source.path})"
-        self._source = source
-        self._file = find_file(name, source, folder, settings)
+    def __init__(self, name: str, source: FileSource, folder: Path, settings: Settings, zone: str = "UTC") -> None:
+        self._files = SourceFiles(name, source, find_places(name, source, folder, settings))
+        self._name, self._source, self._zone = name, source, zone
+        self.where = self._files.where
 
     def columns(self) -> list[str]:
-        """The names of all its columns."""
-        with self._opened() as file:
-            schema: pa.Schema = file.schema_arrow if isinstance(file, pq.ParquetFile) else file.schema
-            return list(schema.names)
+        """The names of all its columns; of many files those that each of them has."""
+        return list(self._files.columns)
 
     def batches(self, columns: list[str], window: Window) -> Iterator[pa.Table]:
-        """Its rows in pieces, those of the window only; `ROW_NUMBER` is the row's number in the file, on request."""
+        """Its rows in pieces, those of the window only; `ROW_NUMBER` is the row's number in the source, on request.
+
+        Raises SourceNotReady when a file is written while it is read.
+        """
         data = [name for name in columns if name != ROW_NUMBER]
-        with self._opened() as file:
-            numbers = RowNumbers(self._spans(file, window))
-            try:
-                for piece in self._pieces(file, data, window):
-                    rows = pa.Table.from_batches([piece]).select(data)
-                    rows = numbers.add_to(rows) if ROW_NUMBER in columns else rows
-                    yield self._within(rows.select(columns), window)
-            except pa.ArrowInvalid as error:
-                raise DataRejected("column-type", f"{self.where}: {self._describe(error)}") from None
+        with self._files.unchanged():
+            typed = TypedTexts(self.where, self._kinds, self._zone, self._files.form, self._files.missing)
+            for start, rows in self._files.pieces(data, window):
+                if ROW_NUMBER in columns:
+                    rows = rows.append_column(ROW_NUMBER, pa.array(np.arange(start, start + rows.num_rows)))
+                rows = self._within(rows.select(columns), window)
+                yield typed.read(rows) if self._files.are_texts else rows
+            typed.require_types(lambda: self._files.look.advice)
 
     def days(self, window: Window) -> dict[date, int]:
         """Rows of each day in the window."""
-        counted: Counter[date] = Counter()
-        for table in self.batches([str(self._source.partition_by)], window):
-            for pair in self._dates(table).value_counts().to_pylist():
-                if pair["values"] is not None:
-                    counted[pair["values"]] += pair["counts"]
-        return dict(sorted(counted.items()))
+        # Texts are read whole, whatever the window.
+        counted = self._counted if self._files.are_texts else self._count(window)
+        found = {day: rows for day, rows in counted.items() if day and window.first <= day <= window.last}
+        return dict(sorted(found.items()))
 
     def dayless(self) -> int:
         """Rows without a day, which are in no partition."""
-        batches = self.batches([str(self._source.partition_by)], EVERYTHING)
-        return sum(self._dates(table).null_count for table in batches)
-
-    def has_fixed_types(self, columns: list[str]) -> bool:
-        """Always: of Parquet by its schema, of CSV by the file's start."""
-        return True
-
-    def _pieces(self, file: Any, columns: list[str], window: Window) -> Iterator[pa.RecordBatch]:
-        if not isinstance(file, pq.ParquetFile):
-            return iter(file)
-        groups = choose_groups(file, self._source.partition_by, window)
-        batches: Iterator[pa.RecordBatch] = file.iter_batches(row_groups=groups, columns=columns)
-        return batches if groups else iter(())
-
-    def _spans(self, file: Any, window: Window) -> list[range]:
-        """The numbers of the rows that `_pieces` yields."""
-        if not isinstance(file, pq.ParquetFile):
-            return [range(sys.maxsize)]
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        ends = list(accumulate(sizes))
-        return [range(ends[group] - sizes[group], ends[group])
-                for group in choose_groups(file, self._source.partition_by, window)]  # fmt: skip
-
-    def _opened(self) -> Any:
-        try:
-            if self._source.path.endswith(".parquet"):
-                # Else a whole file is read ahead, or at least a whole row group of it.
-                return pq.ParquetFile(self._file(), pre_buffer=False, buffer_size=BYTES_AHEAD)
-            return self._csv(self._stream(), self._inferred, BYTES_AHEAD)
-        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-            message = self._describe(error)
-            if "conversion error" in message:
-                raise DataRejected("column-type", f"{self.where}: {message}") from None
-            raise Misconfigured("file-invalid", f"{self.where}: {message}") from None
-
-    def _stream(self) -> pa.NativeFile:
-        """The file's text, decompressed when its suffix says that it is compressed."""
-        return pa.input_stream(self._file(), compression=COMPRESSIONS.get(Path(self._source.path).suffix))
+        return self._counted[None]
 
     @cached_property
-    def _inferred(self) -> dict[str, pa.DataType]:
-        """The declared types, and those that the first values of the other columns have."""
-        declared = {name: TYPES[kind] for name, kind in self._source.types.items()}
-        with self._start(declared) as file:
-            return {field.name: field.type for field in file.schema}
+    def _counted(self) -> Counter[date | None]:
+        return self._count(EVERYTHING)
 
-    def _start(self, types: dict[str, pa.DataType]) -> csv.CSVStreamingReader:
-        """The file's first block: the reader finds where its last line ends, and parses nothing beyond."""
-        with self._stream() as file:
-            start = file.read(INFERRED_FROM_BYTES + BYTES_AHEAD)
-        return self._csv(pa.BufferReader(start), types, INFERRED_FROM_BYTES)
+    def _count(self, window: Window) -> Counter[date | None]:
+        """Rows of each day of a window, and of none."""
+        counted: Counter[date | None] = Counter()
+        for table in self.batches([str(self._source.partition_by)], window):
+            for pair in self._days(table).value_counts().to_pylist():
+                counted[pair["values"]] += pair["counts"]
+        return counted
 
-    def _csv(self, file: Any, types: dict[str, pa.DataType], block: int) -> csv.CSVStreamingReader:
-        # The reader keeps up to 32 blocks ahead in memory.
-        return csv.open_csv(
-            file,
-            read_options=csv.ReadOptions(block_size=block),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
-            ),
-        )
+    def has_fixed_types(self, columns: list[str]) -> bool:
+        """Always: of Parquet by its schema, of texts by the first rows or the release."""
+        return True
 
-    def _describe(self, error: Exception) -> str:
-        """The error's first line, with the column's name instead of its number."""
-        message = first_line(error)
-        if number := re.search(r"CSV column #(\d+)", message):
-            with self._start({}) as file:
-                message = message.replace(number[0], f"column '{file.schema.names[int(number[1])]}'")
-        return message
+    @cached_property
+    def _kinds(self) -> dict[str, ColumnType]:
+        """The type of each column of texts: as declared or trained, keys as they are written, others as they look."""
+        if not self._files.are_texts:
+            return {}
+        kinds: dict[str, ColumnType] = dict.fromkeys(self._source.key, "text")
+        kinds |= self._source.types
+        columns = self._source.columns or self._files.columns
+        unknown = [name for name in columns if name and name not in kinds and self._files.columns.count(name) == 1]
+        if unknown:
+            kinds |= self._inferred(unknown)
+            note(TextsRead(self._name, tuple(self._files.missing), self._source.literal_columns, kinds))
+        self._require_dates(kinds)
+        return kinds
 
-    def _dates(self, table: pa.Table) -> pa.ChunkedArray:
-        column = str(self._source.partition_by)
-        try:
-            return table.column(column).cast(pa.date32())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            kind = table.schema.field(column).type
-            raise DataRejected("column-type", f"{self.where}: '{column}' is {kind}, not a date") from None
+    def _inferred(self, columns: list[str]) -> dict[str, ColumnType]:
+        start = self._files.start(columns)
+        kinds = {name: self._infer(start.column(name)) for name in columns}
+        if (day := self._source.partition_by) in kinds and start.column(day).null_count == len(start):
+            kinds[day] = "date"
+        for line in advise(self.where, start, kinds, self._files.form, lambda: self._files.look):
+            warn(line)
+        return kinds
 
-    def _within(self, table: pa.Table, window: Window) -> pa.Table:
+    def _infer(self, texts: pa.ChunkedArray) -> ColumnType:
+        """The type of a column; in one of texts quotes keep a cell from being a gap, in others they do not."""
+        kind = infer_kind(texts, self._files.form)
+        gaps = pc.is_in(texts, pa.array(self._files.missing, pa.string()))
+        if kind != "text" or not pc.any(gaps).as_py():
+            return kind
+        return infer_kind(texts.filter(pc.invert(gaps)), self._files.form)
+
+    def _require_dates(self, kinds: dict[str, ColumnType]) -> None:
+        """Raise DataRejected when the days of a source are no dates."""
+        name = self._source.partition_by
+        if name in kinds and (kind := kinds[name]) not in DATES:
+            advice = self._files.look.advice if kind == "text" else ""
+            raise DataRejected("column-type", f"{self.where}: '{name}' is {kind}, not a date{advice}")
+
+    def _within(self, rows: pa.Table, window: Window) -> pa.Table:
         if window == EVERYTHING or not self._source.partition_by:
-            return table
-        dates = self._dates(table)
+            return rows
+        days = self._days(rows)
         if window.start:
-            table, dates = (each.filter(pc.greater_equal(dates, window.start)) for each in (table, dates))
-        return table.filter(pc.less(dates, window.end)) if window.end else table
+            rows, days = (each.filter(pc.greater_equal(days, window.start)) for each in (rows, days))
+        return rows.filter(pc.less(days, window.end)) if window.end else rows
+
+    def _days(self, rows: pa.Table) -> pa.ChunkedArray:
+        """The day of each row: of an instant, in the project's time zone."""
+        column = str(self._source.partition_by)
+        values = rows.column(column)
+        if t.is_string(values.type) or t.is_large_string(values.type) or t.is_integer(values.type):
+            return parse_texts(values.cast(pa.string()), "date", self._zone, self._files.form)[0]
+        if t.is_timestamp(values.type) and values.type.tz:
+            values = pc.local_timestamp(values.cast(pa.timestamp(values.type.unit, self._zone)))
+        try:
+            return values.cast(pa.date32(), safe=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise DataRejected("column-type", f"{self.where}: '{column}' is {values.type}, not a date") from None

@@ -1,10 +1,11 @@
 """Tables and queries of a PostgreSQL database, read by COPY."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from time import monotonic, sleep
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,11 @@ from psycopg import sql
 from tierra.data.casting import NotExact, arrow_type, cast_column
 from tierra.data.columns import require_columns
 from tierra.data.spec import ColumnType, SqlSource
-from tierra.data.sql_text import describe_source, one_statement, printable
+from tierra.data.sql_text import describe_misfit, describe_source, one_statement
 from tierra.data.window import Window
-from tierra.errors import DataRejected, Misconfigured, first_line
+from tierra.errors import DataRejected, Misconfigured, Unavailable, first_line
 from tierra.settings import Connection
-from tierra.store.postgres import connect, copy_out, parse_url
+from tierra.store.postgres import borrow, connect, copy_out, parse_url
 
 BOOLEAN, TEXT, CHARACTER, DATE, TIMESTAMP, TIMESTAMP_WITH_ZONE, REAL, NUMERIC = (
     16, 25, 1042, 1082, 1114, 1184, 700, 1700)  # fmt: skip
@@ -37,14 +38,19 @@ KINDS: Final[dict[int, ColumnType]] = {
 CAST: Final = {CHARACTER: sql.SQL("{}::text"), REAL: sql.SQL("{}::float8")}
 # Of a numeric; its digits are never made a floating-point number on the way to a key or a text.
 DIGITS: Final = sql.SQL("nullif({}, 'NaN')::text")
+# One that does not say how many decimals it has keeps 5 and 5.0 apart, which are one value.
+SHORTEST: Final = sql.SQL(
+    "case when {0} = trunc({0}) then nullif(trunc({0}), 'NaN')::text else rtrim({0}::text, '0') end"
+)
 WHOLE: Final = sql.SQL("(case when {0} = trunc({0}) then nullif(trunc({0}), 'NaN') else {0} end)::text")
 ALL_WHOLE: Final = sql.SQL("coalesce(bool_and({0} = trunc({0}) and {0}::text !~ '[a-z]'), false)")
 NO_DAY: Final = sql.SQL("{0} is null")
 NO_DAY_IN_TEXT: Final = sql.SQL("{0} is null or {0} !~ '^\\d{{4}}-\\d{{2}}-\\d{{2}}'")
+# Shorter than the second after which PostgreSQL looks for a deadlock, and ends one of its sessions.
+LOCK_MILLISECONDS: Final = 300
 # And whether the type is a kind of text.
 NAMES = "select oid, format_type(oid, null), typtype = 'e' or typname = 'citext' from pg_type where oid = any(%s)"
 CELL: Final = re.compile(r"In CSV column #(?P<column>\d+): .*?'(?P<value>.*)'", re.DOTALL)
-LONG: Final = re.compile(r"-?\d{19,}")
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,31 @@ class PostgresReader:
         self._source = source
         self._connection = connection
         self._zone = zone
+        self._held: psycopg.Connection | None = None
         parse_url(connection.address, self.where)
         self._relation = _relation(source)
+
+    @property
+    def database(self) -> Hashable:
+        """The database's address, and how long it may be asked."""
+        return self._connection.address, self._connection.statement_timeout_seconds
+
+    @staticmethod
+    @contextmanager
+    def hold(readers: Sequence["PostgresReader"]) -> Iterator[None]:
+        """While this lasts, these readers of one database read in one transaction."""
+        with ExitStack() as stack:
+            session = stack.enter_context(readers[0]._session())
+            session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with readers[0]._session() as keeper:
+                _wait_for(lambda: _began(session, keeper, readers), readers[0])
+            try:
+                for reader in readers:
+                    reader._held = session
+                yield
+            finally:
+                for reader in readers:
+                    reader._held = None
 
     def columns(self) -> list[str]:
         """The names of all its columns."""
@@ -125,6 +154,10 @@ class PostgresReader:
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection]:
         limit = self._connection.statement_timeout_seconds
+        if self._held:
+            with borrow(self._held, self.where) as session:
+                yield session
+            return
         with connect(self._connection.address, self.where, limit, read_only=True) as session:
             yield session
 
@@ -199,10 +232,8 @@ class PostgresReader:
     def _refused(self, name: str, example: str, kinds: dict[str, ColumnType]) -> DataRejected:
         wanted, found = self._source.types.get(name, kinds[name]), kinds[name]
         is_now = f", and {found} now, such as" if wanted != found else " and holds"
-        advice = "; declare it text to keep its digits" if wanted == "integer" and LONG.fullmatch(example) else ""
-        return DataRejected(
-            "column-type", f"{self.where}: column '{name}' is {wanted}{is_now} '{printable(example)}'{advice}"
-        )
+        said = f"column '{name}' is {wanted}{is_now} {describe_misfit(wanted, example)}"
+        return DataRejected("column-type", f"{self.where}: {said}")
 
     def _day(self, stored: dict[str, _Stored]) -> sql.Composable:
         """The day of a row, as SQL."""
@@ -260,8 +291,39 @@ def _is_open(stored: _Stored) -> bool:
 def _expression(name: str, stored: _Stored, kind: ColumnType) -> sql.Composable:
     column = sql.Identifier(name)
     if stored.oid == NUMERIC and kind != "number":
-        return (DIGITS if kind == "text" else WHOLE).format(column)
+        digits = SHORTEST if stored.scale is None else DIGITS
+        return (digits if kind == "text" else WHOLE).format(column)
     return CAST.get(stored.oid, sql.SQL("{}")).format(column)
+
+
+def _began(session: psycopg.Connection, keeper: psycopg.Connection, readers: Sequence[PostgresReader]) -> bool:
+    """Whether the session now has a snapshot of all tables and none of them can be emptied; not while one is loaded.
+
+    A snapshot must be younger than the locks, as `_described` says, but to ask for a lock is to take a snapshot: so
+    another session keeps the tables until this one has them. Neither waits for long, because a loader
+    that has one of the tables may want the next.
+    """
+    begun = False
+    try:
+        for each in (keeper, session):
+            each.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
+            for reader in readers:
+                reader._described(each)
+        # Between two tables the session waits while the first one is sorted.
+        session.execute("set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0")
+        begun = True
+    except psycopg.errors.LockNotAvailable:
+        session.rollback()
+    keeper.rollback()
+    return begun
+
+
+def _wait_for(began: Callable[[], bool], reader: PostgresReader) -> None:
+    until = monotonic() + reader._connection.statement_timeout_seconds
+    while not began():
+        if monotonic() > until:
+            raise Unavailable("database-timeout", f"{reader.where}: its tables are being loaded")
+        sleep(LOCK_MILLISECONDS / 1000)
 
 
 def _relation(source: SqlSource) -> sql.Composable:

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tierra.data.frames import conform
+from tierra.data.frames import UNREAD, conform
 from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import ROWS_A_RUN
 from tierra.data.window import Window, between, shift
 from tierra.errors import TierraError
+from tierra.journal import warn
+from tierra.temporary import prefix
 
 # How many days beyond twice the history lie on disk at once; a long backfill is read in spans of that length.
 DAYS_BEYOND = 31
@@ -32,12 +34,17 @@ class ReadOnce:
     """A source read through, whose windows that lie together are read as one span.
 
     Nothing is opened before it is needed. A span lies on disk while its windows are asked for,
-    one span at a time; in memory are single batches.
+    one span at a time; in memory are single batches. One that is read `beside` other tables of its database
+    has its first span read with them, and says so when it reads anything later.
     """
 
-    def __init__(self, opened: Callable[[], SourceReader], source: Source, windows: Iterable[Window]) -> None:
-        self._open, self._source = opened, source
-        self._spans = [span for span in join_windows(windows, 2 * source.history + DAYS_BEYOND) if span.length > 1]
+    def __init__(
+        self, opened: Callable[[], SourceReader], source: Source, windows: Iterable[Window], beside: bool = False
+    ) -> None:
+        self._open, self._source, self.is_beside = opened, source, beside
+        longest = 2 * source.history + DAYS_BEYOND
+        self._spans = [span for span in join_windows(windows, longest) if span.length > 1 or beside]
+        self._is_late = False
         self._kept: _KeptRows | None = None
         self._lock = Lock()
 
@@ -80,22 +87,41 @@ class ReadOnce:
     def _columns(self) -> list[str]:
         return self._reader.columns()
 
+    @property
+    def reader(self) -> SourceReader:
+        """The source itself."""
+        return self._reader
+
+    def read_ahead(self) -> None:
+        """Read the first span now, at the moment of the tables beside it."""
+        with self._lock:
+            self._is_late = False
+            self._kept = self._read(self._spans[0]) if self._spans else None
+
     def _span_of(self, window: Window) -> "_KeptRows | None":
         with self._lock:
             span = next((each for each in self._spans if each.holds(window)), None)
-            if span and not (self._kept and self._kept.span == span):
+            if not span:
+                self._warn_if_late()
+            elif not (self._kept and self._kept.span == span):
+                self._warn_if_late()
                 self._kept = None  # the disk of the last one is free before the next is read
                 self._kept = self._read(span)
             return self._kept if span else None
 
+    def _warn_if_late(self) -> None:
+        if self.is_beside and not self._is_late:
+            warn(f"{self.where}: some of its rows were read later than the other tables, which may have changed since")
+        self._is_late = True
+
     def _read(self, span: Window) -> "_KeptRows | None":
         """A span's rows; None where its windows must be read one by one, so that an error meets its own days alone."""
         numbered = [ROW_NUMBER] if has_row_numbers(self._source) else []
-        columns = [*columns_to_read(self._source, self), *numbered]
         try:
+            columns = [*columns_to_read(self._source, self), *numbered]
             if self._reader.has_fixed_types(columns):
-                return _KeptRows(span, self._plain(columns, span), str(self._source.partition_by))
-        except (TierraError, pa.ArrowException, OSError) as error:
+                return _KeptRows(span, self._plain(columns, span), self._source.partition_by)
+        except (TierraError, pa.ArrowException, OSError, _HasUnreadCells) as error:
             if isinstance(error, TierraError) and error.transient:
                 raise
         self._spans.remove(span)
@@ -103,9 +129,15 @@ class ReadOnce:
 
     def _plain(self, columns: list[str], span: Window) -> Iterator[pa.Table]:
         for batch in self._reader.batches(columns, span):
+            if UNREAD in batch.column_names:
+                raise _HasUnreadCells
             table = conform(batch, self._source.types, self.where, self._source.key)
             if table.num_rows:
                 yield table
+
+
+class _HasUnreadCells(Exception):
+    """Whether a column is of another type, or has few mistakes, is a matter of each window's rows."""
 
 
 def join_windows(windows: Iterable[Window], longest: int) -> list[Window]:
@@ -129,10 +161,10 @@ def _join(earlier: Window, later: Window) -> Window | None:
 class _KeptRows:
     """A span's rows in a file that goes with this object, or with its process: pieces of one day each."""
 
-    def __init__(self, span: Window, tables: Iterator[pa.Table], column: str) -> None:
+    def __init__(self, span: Window, tables: Iterator[pa.Table], column: str | None) -> None:
         self.span = span
         self._pieces: dict[date, list[int]] = defaultdict(list)
-        place, path = tempfile.mkstemp(prefix="tierra-")
+        place, path = tempfile.mkstemp(prefix=prefix())
         os.close(place)
         try:
             self._write(path, tables, column)
@@ -154,12 +186,12 @@ class _KeptRows:
         if waiting:
             yield pa.Table.from_batches(waiting).select(columns)
 
-    def _write(self, path: str, tables: Iterator[pa.Table], column: str) -> None:
+    def _write(self, path: str, tables: Iterator[pa.Table], column: str | None) -> None:
         writer, number = None, 0
         try:
             for table in _in_runs(tables):
                 writer = writer or pa.ipc.new_file(path, table.schema)
-                for day, rows in _by_day(table, column):
+                for day, rows in _by_day(table, column) if column else [(self.span.first, table)]:
                     for batch in rows.to_batches():
                         writer.write_batch(batch)
                         self._pieces[day].append(number)

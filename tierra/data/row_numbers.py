@@ -4,12 +4,10 @@ It is no column of the data: `to_frame` leaves it out, and so do profiles, quara
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tierra.data.spec import FileSource, Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from tierra.errors import DataRejected
 
 # In tables of ours, and in predictions.
 ROW_NUMBER: Final = "row_number__"
@@ -26,6 +24,14 @@ def published_key(source: Source) -> dict[str, str]:
     return {name: name for name in source.key} or {PUBLISHED_NUMBER: ROW_NUMBER}
 
 
+def refuse_name(where: str, name: str, columns: Iterable[str]) -> None:
+    """Raise DataRejected when the data has a column with the name of the row numbers."""
+    if name in columns:
+        raise DataRejected(
+            "name-reserved", f"{where}: '{name}' is reserved for the row numbers of a source without `key`"
+        )
+
+
 def describe_unjoinable(name: str, source: Source) -> str:
     """Why predictions of this source cannot be joined back to its rows; empty when they can."""
     if source.key or has_row_numbers(source):
@@ -34,24 +40,3 @@ def describe_unjoinable(name: str, source: Source) -> str:
         f"source {name}: rows of a database have no number of their own: predictions cannot be joined back to them"
         " without a key; declare `key`"
     )
-
-
-class RowNumbers:
-    """The numbers of a source's rows in the order they are read; `spans` are the rows that are read at all."""
-
-    def __init__(self, spans: Iterable[range]) -> None:
-        self._spans = iter(spans)
-        self._left = range(0)
-
-    def add_to(self, rows: "pa.Table") -> "pa.Table":
-        """The next rows, with their numbers as the last column."""
-        import numpy as np
-        import pyarrow as pa
-
-        wanted, taken = rows.num_rows, [np.empty(0, np.int64)]
-        while wanted:
-            self._left = self._left or next(self._spans)
-            span, self._left = self._left[:wanted], self._left[wanted:]
-            taken.append(np.arange(span.start, span.stop))
-            wanted -= len(span)
-        return rows.append_column(ROW_NUMBER, pa.array(np.concatenate(taken)))

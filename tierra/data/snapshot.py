@@ -1,16 +1,16 @@
 """Every read of a source becomes an immutable snapshot, sorted by key, or in the order of a file without one."""
 
-import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tierra.data.frames import conform
-from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER, RowNumbers, has_row_numbers
+from tierra.data.frames import UNREAD, conform
+from tierra.data.row_numbers import ROW_NUMBER, has_row_numbers, refuse_name
 from tierra.data.sources import SourceReader, columns_to_read
 from tierra.data.spec import Source
 from tierra.data.spool import Spool
@@ -20,6 +20,7 @@ from tierra.journal import advance, note_made
 from tierra.store.objects import Objects
 from tierra.store.refs import TableRef
 from tierra.store.tables import write_table
+from tierra.temporary import prefix
 
 
 def take_snapshot(
@@ -35,7 +36,7 @@ def take_snapshot(
     numbered = numbered and not source.key
     columns = _columns(source, reader, numbered)
     in_file = ROW_NUMBER in columns
-    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         spool = Spool(Path(folder), [ROW_NUMBER] if in_file else source.key or columns)
         schema = _final_schema(_fill(spool, source, reader, columns, window), source, reader)
         rows = _with_keys_checked(reader, spool, source.key) if source.key else spool.in_order()
@@ -47,13 +48,34 @@ def take_snapshot(
             raise _mixed_types(reader, error) from None
 
 
+def look_at_rows(source: Source, reader: SourceReader, most: int) -> pa.Schema:
+    """The types of a source's first rows. Raises what a snapshot of them would, but for keys that are repeated."""
+    table = conform(_first_rows(source, reader, most), source.types, reader.where, source.key)
+    _refuse_gaps(reader, {name: table.column(name).null_count for name in source.key})
+    return _with_dates(table.schema, source, reader)
+
+
+def _first_rows(source: Source, reader: SourceReader, most: int) -> pa.Table:
+    """The first rows. Raises DataRejected when there are none, or when few of them are what the source should hold."""
+    columns, first = _columns(source, reader, numbered=False), None
+    with closing(reader.batches(columns, Window())) as batches:  # type: ignore[type-var]  # every reader's can be
+        for batch in batches:  # a source of few rows is read to its end, and told what is said there
+            first = pa.concat_tables([first, batch], promote_options="default") if first else batch
+            if first.num_rows >= most:
+                break
+    if not first:
+        raise DataRejected("source-empty", f"{reader.where}: no rows")
+    unread = first.column(UNREAD).drop_null() if UNREAD in first.column_names else []
+    if len(unread) > first.num_rows / 2:
+        rows = f"{len(unread):,} of the first {first.num_rows:,} rows"
+        raise DataRejected("column-type", f"{reader.where}: {rows} cannot be read, such as {unread[0]}")
+    return first
+
+
 def _columns(source: Source, reader: SourceReader, numbered: bool) -> list[str]:
     """The columns to read, and the row's number where it is asked for and the source has it."""
     columns = columns_to_read(source, reader)
-    if taken := {PUBLISHED_NUMBER, ROW_NUMBER} & set(columns) if numbered else None:
-        raise DataRejected(
-            "name-reserved", f"{reader.where}: '{min(taken)}' is reserved for the row numbers of a source without `key`"
-        )
+    refuse_name(reader.where, ROW_NUMBER, columns)
     return [*columns, ROW_NUMBER] if numbered and has_row_numbers(source) else columns
 
 
@@ -67,10 +89,14 @@ def _fill(spool: Spool, source: Source, reader: SourceReader, columns: list[str]
         advance(spool.rows, None, "rows")
     if not spool.rows:
         raise DataRejected("source-empty", f"{reader.where}: no rows{_describe_window(window)}")
+    _refuse_gaps(reader, gaps)
+    return spool
+
+
+def _refuse_gaps(reader: SourceReader, gaps: dict[str, int]) -> None:
     for name, rows in gaps.items():
         if rows:
             raise DataRejected("keys-null", f"{reader.where}: key '{name}' is empty in {rows:,} rows")
-    return spool
 
 
 def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Schema:
@@ -78,6 +104,11 @@ def _final_schema(spool: Spool, source: Source, reader: SourceReader) -> pa.Sche
         schema = spool.schema()
     except pa.ArrowTypeError as error:
         raise _mixed_types(reader, error) from None
+    return _with_dates(schema, source, reader)
+
+
+def _with_dates(schema: pa.Schema, source: Source, reader: SourceReader) -> pa.Schema:
+    """The same schema. Raises DataRejected when what partitions the source is no date."""
     column = source.partition_by
     if column and not pa.types.is_temporal(schema.field(column).type):
         kind = schema.field(column).type
@@ -90,8 +121,10 @@ def _mixed_types(reader: SourceReader, error: pa.ArrowException) -> DataRejected
 
 
 def _counted(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    numbers = RowNumbers([range(sys.maxsize)])
-    return (numbers.add_to(rows) for rows in batches)
+    start = 0
+    for rows in batches:
+        yield rows.append_column(ROW_NUMBER, pa.array(np.arange(start, start + rows.num_rows)))
+        start += rows.num_rows
 
 
 def _with_keys_checked(reader: SourceReader, spool: Spool, key: tuple[str, ...]) -> Iterator[pa.Table]:

@@ -3,10 +3,12 @@
 `SourceReader` is the port; postgres_source.py, sql_source.py and file_source.py are its adapters.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Any, Protocol, assert_never, runtime_checkable
 
 import pyarrow as pa
 
@@ -43,6 +45,33 @@ class SourceReader(Protocol):
         """Whether the columns' types are the same whatever rows are read."""
 
 
+@runtime_checkable
+class DatabaseReader(SourceReader, Protocol):
+    """A source in a database, which can show several of its tables as they are at one moment."""
+
+    @property
+    def database(self) -> Hashable:
+        """What the readers of one database have in common."""
+
+    @staticmethod
+    def hold(readers: Sequence[Any]) -> AbstractContextManager[None]:
+        """While this lasts, these readers of one database read in one transaction."""
+
+
+@contextmanager
+def one_moment(readers: Iterable[SourceReader]) -> Iterator[None]:
+    """While this lasts, what is read of one database is what it held at one moment, whatever is loaded meanwhile."""
+    of_database: dict[Hashable, list[DatabaseReader]] = defaultdict(list)
+    for reader in readers:
+        if isinstance(reader, DatabaseReader):
+            of_database[type(reader), reader.database].append(reader)
+    with ExitStack() as stack:
+        for group in of_database.values():
+            if len(group) > 1:
+                stack.enter_context(group[0].hold(group))
+        yield
+
+
 def open_source(name: str, source: Source, folder: Path, settings: Settings, zone: str = "UTC") -> SourceReader:
     """The adapter for a declared source, whose instants are read in a time zone.
 
@@ -54,7 +83,7 @@ def open_source(name: str, source: Source, folder: Path, settings: Settings, zon
         case FileSource():
             from tierra.data.file_source import FileReader
 
-            return FileReader(name, source, folder, settings)
+            return FileReader(name, source, folder, settings, zone)
         case _:
             assert_never(source)
 
@@ -67,6 +96,14 @@ def _open_sql(name: str, source: SqlSource, connection: Connection, zone: str = 
     from tierra.data.sql_source import SqlReader
 
     return SqlReader(name, source, connection.address, zone)
+
+
+def share_a_database(source: Source, others: Iterable[Source], settings: Settings) -> bool:
+    """Whether one of the other sources is in the same database."""
+    return isinstance(source, SqlSource) and any(
+        isinstance(each, SqlSource) and settings.connection(each.connection) == settings.connection(source.connection)
+        for each in others
+    )
 
 
 def check_connection(name: str, connection: Connection) -> str:

@@ -5,10 +5,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from tierra.data.csv_form import CsvForm
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "timestamptz"]
+
+
+AS_TEXTS = {"title": "texts", "type": "array", "items": {"type": "string"}}
+
+
+def _texts(value: Any) -> Any:
+    """A list of texts: YAML reads null and 1 as no texts, and so they are written in quotes."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 class _Source(Spec):
@@ -18,6 +27,12 @@ class _Source(Spec):
     partition_by: Column | None = Field(None, description="The date column whose days are scored one by one")
     history: Days = Field(0, description="Days before a partition that `prepare` may read")
     known_later: Columns = Field((), description="Columns filled in after scoring: withheld from features")
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """The columns that the project file names."""
+        named = [*self.columns, *self.key, *self.known_later, *self.types]
+        return tuple(dict.fromkeys([*named, *([self.partition_by] if self.partition_by else [])]))
 
     @model_validator(mode="after")
     def _fits(self) -> "_Source":
@@ -47,10 +62,29 @@ class SqlSource(_Source):
 
 
 class FileSource(_Source):
-    """A CSV or Parquet file, relative to the project's folder, or in a bucket."""
+    """Files of one schema, relative to the project's folder, or in a bucket."""
 
-    kind: Literal["file"] = Field(description="A file")
-    path: str = Field(min_length=1, description="Path, or s3://bucket/key, of a .csv, .csv.gz or .parquet file")
+    kind: Literal["file"] = Field(description="Files")
+    path: str = Field(
+        min_length=1,
+        description="Path, or s3://bucket/key, of a .csv, .tsv, .parquet or .xlsx file, compressed or not;"
+        " of a folder, as days/; or a pattern for many files, as days/*.csv",
+    )
+    csv: CsvForm | None = Field(None, description="How text files are written, where it is not as most CSV")
+    missing: Annotated[tuple[str, ...] | None, BeforeValidator(_texts), WithJsonSchema(AS_TEXTS)] = Field(
+        None,
+        description="Cells of text files and workbooks that hold no value; NA, NaN, null and the like when not stated",
+    )
+    as_written: Columns | None = Field(
+        None,
+        description="Columns in which only an empty cell is missing; those declared `text` unless `missing` is stated",
+    )
+
+    @property
+    def literal_columns(self) -> tuple[str, ...]:
+        """The columns of texts in which only an empty cell is missing: keys are among them."""
+        texts = [name for name, kind in self.types.items() if kind == "text"] if self.missing is None else []
+        return (*self.key, *(texts if self.as_written is None else self.as_written))
 
 
 Source = Annotated[SqlSource | FileSource, Field(discriminator="kind")]

@@ -27,9 +27,10 @@ class Spool:
         self._waiting: list[pa.Table] = []
 
     def add(self, table: pa.Table) -> None:
-        """Add rows. A table may have wider types than those before it."""
+        """Add rows. A table may have wider types than those before it, and columns that they lack."""
         if not self._segments or table.schema != self._segments[-1].schema:
             self._write_runs(at_least=1)
+            self._waiting = []  # tables without rows
             self._segments.append(_Segment(self._folder / f"spool.{len(self._segments)}", table.schema))
         self.rows += table.num_rows
         self._waiting.append(table)
@@ -72,7 +73,10 @@ class Spool:
         return places, pa.concat_tables([kinds.empty_table(), *firsts]).combine_chunks()
 
     def _read(self, place: tuple[int, int]) -> pa.Table:
-        return self._segments[place[0]].read(place[1]).cast(self.schema())
+        rows, schema = self._segments[place[0]].read(place[1]), self.schema()
+        for name in set(schema.names) - set(rows.column_names):  # one that begins later
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
+        return rows.select(schema.names).cast(schema)
 
     def _sorted(self, rows: pa.Table) -> pa.Table:
         keys = rows.select(self._by)

@@ -1,7 +1,7 @@
 """Tables and queries of SQLite and other databases, through SQLAlchemy. The only file that knows it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy.types import NULLTYPE
 from tierra.data.casting import NotExact, cast_column
 from tierra.data.columns import require_columns
 from tierra.data.spec import ColumnType, SqlSource
-from tierra.data.sql_text import describe_source, one_statement, printable
+from tierra.data.sql_text import describe_misfit, describe_source, one_statement, printable
 from tierra.data.sql_values import MOMENTS, NUMBERS_SAID, column_of, number_ranges
 from tierra.data.window import EVERYTHING, Window, shift
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable, first_line
@@ -43,11 +43,34 @@ class SqlReader:
         self._source = source
         self._zone = zone
         self._engine = self._connect(url)
+        self._held: sa.Connection | None = None
 
     @property
     def kind(self) -> str:
         """The kind of database, such as sqlite."""
         return self._engine.dialect.name
+
+    @property
+    def database(self) -> Hashable:
+        """The database's address."""
+        return self._engine.url
+
+    @staticmethod
+    @contextmanager
+    def hold(readers: Sequence["SqlReader"]) -> Iterator[None]:
+        """While this lasts, these readers of one database read in one transaction."""
+        with readers[0]._connected() as connection:
+            if readers[0]._is_sqlite:
+                # Python's driver begins none for what only reads, and SQLite's own begins with what is read first.
+                connection.exec_driver_sql("begin")
+                connection.exec_driver_sql("select 1 from sqlite_master")
+            try:
+                for reader in readers:
+                    reader._held = connection
+                yield
+            finally:
+                for reader in readers:
+                    reader._held = None
 
     def columns(self) -> list[str]:
         """The names of all its columns."""
@@ -78,9 +101,11 @@ class SqlReader:
     def dayless(self) -> int:
         """Rows whose day is empty, or a text that is no date: they are in no partition."""
         column = self._column(self._partition)
-        no_day = [column.is_(None), *([column.not_like("____-__-__%")] if isinstance(column.type, sa.String) else [])]
+        text = sa.type_coerce(column, sa.String)
+        is_text = text >= "" if self._is_sqlite else sa.literal(isinstance(column.type, sa.String))
+        no_day = sa.or_(column.is_(None), is_text & text.not_like("____-__-__%"))
         with self._connected() as connection:
-            return int(connection.scalar(sa.select(sa.func.count()).where(sa.or_(*no_day))) or 0)
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(self._relation).where(no_day)) or 0)
 
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Not where a column has no type of its own, as in SQLite's queries: its values then decide."""
@@ -175,18 +200,17 @@ class SqlReader:
         try:
             return column_of(values, kind, self._zone)
         except NotExact as error:
-            is_kind = kind or "of several types"
+            said = describe_misfit(kind, error.example) if kind else f"'{printable(error.example)}'"
             hint = f" ({NUMBERS_SAID})" if kind in MOMENTS and not isinstance(error.args[0], str) else ""
             raise DataRejected(
-                "column-type",
-                f"{self.where}: column '{name}' is {is_kind} and holds '{printable(error.example)}'{hint}",
+                "column-type", f"{self.where}: column '{name}' is {kind or 'of several types'} and holds {said}{hint}"
             ) from None
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
         try:
-            with self._engine.connect() as connection:
-                if self._is_sqlite:
+            with nullcontext(self._held) if self._held else self._engine.connect() as connection:
+                if self._is_sqlite and not self._held:
                     connection.exec_driver_sql("pragma query_only = on")
                 yield connection
         except exc.NoSuchTableError:

@@ -1,11 +1,18 @@
 """The little that must be read of a source's SQL before a database gets it."""
 
 import re
+from typing import Final
 
-from tierra.data.spec import SqlSource
+from tierra.data.spec import ColumnType, SqlSource
 from tierra.errors import Misconfigured
 
 LETTERS_SHOWN = 120
+# What a value that does not fit a column's type says of the type that it needs.
+NEEDS: Final[tuple[tuple[ColumnType, re.Pattern[str], str], ...]] = (
+    ("integer", re.compile(r"-?\d{19,}"), "; declare it text to keep its digits"),
+    ("integer", re.compile(r"-?\d+\.\d+"), "; declare it number"),
+    ("timestamp", re.compile(r"\d{4}-\d\d-\d\d[ T].*(Z|[+-]\d\d(:?\d\d)?)"), "; declare it timestamptz"),
+)
 
 # Texts and names may contain what looks like the end of a statement, or a comment.
 TOKEN = re.compile(
@@ -41,3 +48,9 @@ def describe_source(name: str, source: SqlSource) -> str:
 def printable(text: str) -> str:
     """The start of a text from elsewhere, fit for a message of one line."""
     return "".join(letter if letter.isprintable() else " " for letter in text[:LETTERS_SHOWN])
+
+
+def describe_misfit(kind: ColumnType, example: str) -> str:
+    """A value that does not fit its column's type, and what it needs where that is plain."""
+    advice = next((said for need, form, said in NEEDS if need == kind and form.fullmatch(example)), "")
+    return f"'{printable(example)}'{advice}"

@@ -7,6 +7,7 @@ which of the usual ways it is; no number fits two of them.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from typing import Any, Final
 
 import pyarrow as pa
@@ -186,6 +187,8 @@ FORMS: Final = (
 
 def _between(numbers: pa.Array, low: float, high: float, open_end: bool = False) -> pa.Array:
     below = pc.less if open_end else pc.less_equal
+    if t.is_integer(numbers.type):  # which are not all floating-point numbers
+        low, high = ceil(low), ceil(high)
     return pc.and_(pc.greater_equal(numbers, low), below(numbers, high))
 
 

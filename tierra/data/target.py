@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tierra.data.code import ProjectCode, call_function
+from tierra.data.columns import describe_missing
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
 from tierra.data.spellings import choose_positive, class_name, match_classes
@@ -73,9 +74,8 @@ def _column(recipe: Recipe, code: ProjectCode, role: str, name: str, rows: pd.Da
         # A column of pandas keeps its type: of its gaps numpy would make objects.
         return values.set_axis(rows.index) if isinstance(values, pd.Series) else pd.Series(values, index=rows.index)
     if name not in rows.columns:
-        available = ", ".join(rows.columns)
         missing = "target-missing" if role == "target" else "column-missing"
-        raise DataRejected(missing, f"{role} '{name}' is not a column (available: {available})")
+        raise DataRejected(missing, f"{role}: {describe_missing([name], list(map(str, rows.columns)))}")
     return rows[name]
 
 

@@ -22,6 +22,7 @@ from tierra.model.gate import Verdict
 from tierra.model.release import Champion, Release, Version
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
+from tierra.temporary import prefix
 
 FILE = re.compile(r"(\d{6})\.json")
 MODEL_FILE = "model.skops"
@@ -210,6 +211,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 @cache
 def _files_of_process() -> str:
     """A folder for the files of champions; it goes when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="tierra-")
+    folder = tempfile.TemporaryDirectory(prefix=prefix())
     atexit.register(folder.cleanup)
     return folder.name

@@ -20,6 +20,7 @@ from tierra.model.artifact import ALLOWED_TYPES
 from tierra.model.release import Release, Version
 from tierra.model.tracking import RELEASE, MlflowClient, answering, find_aliased, open_client
 from tierra.model.view import ALIAS, is_server
+from tierra.temporary import prefix
 
 SIGNATURE_ROWS = 1000
 
@@ -142,7 +143,7 @@ def _identity(release: Release) -> dict[str, str]:
 def _log_release(release: Release, files: Mapping[str, bytes]) -> None:
     texts = {"release.json": release.text, "project.yaml": release.project_file.encode(),
              "verdict.json": json.dumps(release.verdict.model_dump(), indent=1).encode()}  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="tierra-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         for name, data in {**texts, **files}.items():
             file = Path(folder, name)
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from tierra.model.champions import MODEL_FILE, Appointment, Champions
 from tierra.model.release import Champion, Release
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
+from tierra.temporary import prefix
 
 if TYPE_CHECKING:
     from tierra.model.tracking import Aliased
@@ -26,7 +27,7 @@ def take_over(uri: str, objects: Objects, project: str) -> Champion | None:
     found = find_aliased(client, project)
     if found is None:
         return None
-    with TemporaryDirectory(prefix="tierra-") as folder:
+    with TemporaryDirectory(prefix=prefix()) as folder:
         files = fetch(client, found.release_files, f"{folder}/release")
         release = _read_release(files, found)
         code = {name: _read(files / "code" / name, sha256, "code-mismatch") for name, sha256 in release.code.items()}

@@ -1,7 +1,7 @@
 """The end of a scoring run, and of each of its partitions."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
@@ -13,6 +13,7 @@ from tierra.store.predictions import Manifest
 Complete = Literal["Published", "AlreadyPublished", "NothingDue"]
 # Something is missing at the source. A schedule whose due days have none at all is a failure.
 Incomplete = Literal["PublishedIncomplete", "AlreadyPublishedIncomplete", "NothingDueIncomplete", "SourceStalled"]
+INCOMPLETE: Final = ("PublishedIncomplete", "NothingDueIncomplete")  # runs of a schedule that ended well, and not whole
 
 
 class PartitionScored(BaseModel):

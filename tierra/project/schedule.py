@@ -98,7 +98,7 @@ Times = Annotated[tuple[When, ...], BeforeValidator(_when), _AsWritten()]
 class Schedule(Spec):
     """When the deployments run: cron lines or intervals in a time zone."""
 
-    timezone: str = Field("UTC", description="Time zone of the schedules and of today's date")
+    timezone: str = Field("UTC", description="Time zone of the schedules, of today's date and of instants' days")
     score: Times = Field((), description="When the scoring run starts: a cron line, or a list")
     train: Times = Field((), description="When the training run starts: a cron line, or a list")
     late_after: Duration = Field(

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_IMODE
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tierra.data.completeness import Finding
+from tierra.redaction import strike
 from tierra.report.filling import fill
 
 RUNS = 300
@@ -70,10 +72,11 @@ def read_runs(folder: Path, flow: str = "", limit: int = READ) -> list[Run]:
 
 
 def write_whole(file: Path, content: str) -> None:
-    """Write a file atomically."""
+    """Write a page or a record atomically, without secrets."""
     draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
     try:
-        draft.write_text(content, encoding="utf-8", errors="replace")
+        draft.write_text(strike(content), encoding="utf-8", errors="replace")
+        draft.chmod(S_IMODE(file.parent.stat().st_mode) & 0o666)  # who may list the folder may read its pages
         os.replace(draft, file)
     finally:
         draft.unlink(missing_ok=True)

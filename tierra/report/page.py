@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from tierra import __version__
-from tierra.errors import Misconfigured
-from tierra.facts import ApprovalGiven, RequestNoted
+from tierra.errors import Misconfigured, TierraError
+from tierra.facts import ApprovalGiven, PartitionPublished, RequestNoted
 from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
@@ -22,6 +22,7 @@ from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
 from tierra.report.wording import shorten
+from tierra.store.disk import NEW_STORE, make_folder
 from tierra.workspace import Workspace
 
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
@@ -35,7 +36,7 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     moment, project = datetime.now(UTC), _project(workspace, run.project)
     name = project.name if project else "unknown"
     file = workspace.receipts(name) / f"{moment:%Y%m%dT%H%M%S}-{run.flow}-{uuid4().hex[:6]}.html"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent, make_folder(file.parent.parent, NEW_STORE))
     before, record = read_runs(file.parent, run.flow), _record(run, moment)
     write_record(file, record)
     values = _values(project, run, record)
@@ -83,7 +84,7 @@ def _values(project: Project | None, run: FinishedRun, record: Run) -> dict[str,
         "mood": record.mood,
         "sentence": outcome.sentence,
         "error": outcome.error,
-        "request": _request(journal),
+        "request": [*_published_before(run), *_request(journal)],
         "retries": describe_retries(journal.retries) if journal.retries else "",
         "attempt": journal.attempt,
         "quarantined": record.quarantined,
@@ -102,6 +103,14 @@ def _sections(project: Project | None, run: FinishedRun) -> list[Section]:
     digests = dict(report.digests(run.outcome))
     listed = [*report.sections(run), *data_sections(run.journal, project), *run_sections(run.journal, digests)]
     return [each for each in listed if each.shows]
+
+
+def _published_before(run: FinishedRun) -> list[tuple[str, str]]:
+    """What was published before an error ended the run; an outcome that is a value lists its partitions itself."""
+    if not isinstance(run.outcome, TierraError):
+        return []
+    days = [f"{each.partition}, generation {each.generation}" for each in run.journal.facts(PartitionPublished)]
+    return [("Published before it ended", f"{len(days):,}: {'; '.join(days)}")] if days else []
 
 
 def _request(journal: Journal) -> list[tuple[str, str]]:

@@ -8,6 +8,12 @@ from rich.table import Table
 
 from tierra.model.gate import Intervals, format_metric
 from tierra.model.spec import heading
+from tierra.redaction import LONGEST, clean
+
+
+def printable(value: object, length: int = LONGEST) -> str:
+    """A text as it is printed: cleaned, and no markup of the terminal's library."""
+    return escape(clean(value, length))
 
 
 def metrics_table(
@@ -37,7 +43,7 @@ def pairs(rows: Mapping[str, Any]) -> Table:
     """Names and values."""
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        table.add_row(f"[dim]{escape(name)}[/]", escape(str(value)))
+        table.add_row(f"[dim]{printable(name)}[/]", printable(value))
     return table
 
 

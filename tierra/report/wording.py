@@ -3,6 +3,7 @@
 import math
 
 from tierra.model.spec import LOWER_IS_BETTER, heading
+from tierra.redaction import SEARCHED, clean
 
 __all__ = ["amount", "axis_number", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
 LONGEST = 2000
@@ -45,8 +46,8 @@ def brief(value: float | str) -> str:
 
 
 def shorten(value: object, length: int = LONGEST) -> str:
-    """A text cut to a length."""
-    text = str(value)
+    """A text cleaned, as it leaves on a page, and cut to a length."""
+    text = clean(value, SEARCHED)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

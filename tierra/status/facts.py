@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tierra.data.completeness import Finding, Kind
 from tierra.outcomes.outcome import Ended
-from tierra.status.seen import OFF, ORDER, PAUSED, Check, Frozen, Level
+from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Frozen, Level
 
 RED = 5  # the exit code of a status in which anything is red
 
@@ -123,14 +123,23 @@ class Status(Ended):
         return sorted((line for line in lines if line.level != "green"), key=lambda line: ORDER[line.level])
 
     @property
+    def newest_days(self) -> str:
+        """The newest day that was ready at each project's source, as its last whole run saw it; empty without any."""
+        return ", ".join(f"{flow.project} {flow.newest}" for flow in self.flows if flow.newest)
+
+    @property
     def exit_code(self) -> int:
         """5 when anything is red: the run itself succeeded."""
         return RED if self.level == "red" else 0
 
 
 def _alert(flow: FlowStatus, named: bool) -> Iterator[Alarm]:
-    """The line of one flow, less what an alarm of its name says already."""
+    """The line of one flow, less what an alarm of its name says already, and one for each kind that is missing."""
     reasons = [why for why in flow.reasons if not (named and why.startswith((PAUSED, OFF)))]
-    if reasons:
+    whole = [why for why in reasons if not why.startswith(INCOMPLETE)]
+    if whole:
         link = flow.link if flow.error else ""
-        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(reasons), link=link)
+        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(whole), link=link)
+    for why in reasons:
+        if why not in whole:
+            yield Alarm(level=flow.level, subject=flow.name, what=why)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from tierra.data.completeness import describe
 from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.seen import OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
+from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
 from tierra.status.words import ago, ahead, length
 
 # A run that has not started this long after its time needs a person.
@@ -32,7 +32,7 @@ def worst(levels: Iterable[Level]) -> Level:
 
 def judge(facts: FlowFacts, now: datetime) -> Judgement:
     """The level of one flow of one project, with every reason."""
-    found = [each for rule in RULES if (each := rule(facts, now))]
+    found = [each for rule in RULES if (each := rule(facts, now))] + _missing_at_source(facts, now)
     if not found:
         return Judgement(level="green", reasons=(_ok_reason(facts, now),))
     found.sort(key=lambda each: ORDER[each[0]])
@@ -113,12 +113,13 @@ def _waiting(facts: FlowFacts, now: datetime) -> RuleResult:
     return None
 
 
-def _incomplete(facts: FlowFacts, now: datetime) -> RuleResult:
-    if not facts.missing:
-        return None
-    lines = zip(facts.missing_since.values(), describe(facts.project, facts.missing), strict=False)
-    text = "; ".join(f"{line} (first seen {ago(since, now)})" for since, line in lines)
-    return ("red" if any(each.kind == "stalled" for each in facts.missing) else "amber"), f"INCOMPLETE: {text}"
+def _missing_at_source(facts: FlowFacts, now: datetime) -> list[tuple[Level, str]]:
+    """A reason for each kind of what is missing, and since when."""
+    kinds, lines = facts.missing_since.items(), describe(facts.project, facts.missing)
+    return [
+        ("red" if kind == "stalled" else "amber", f"{INCOMPLETE}: {line} (first seen {ago(since, now)})")
+        for (kind, since), line in zip(kinds, lines, strict=True)
+    ]
 
 
 def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
@@ -129,7 +130,6 @@ def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
 
 RULES: tuple[Callable[[FlowFacts, datetime], RuleResult], ...] = (
     _failed,
-    _incomplete,
     _overdue,
     _late,
     _off,

@@ -10,6 +10,7 @@ from tierra.report.index import Run
 Level = Literal["red", "amber", "green"]
 ORDER: dict[Level, int] = {"red": 0, "amber": 1, "green": 2}
 PAUSED, OFF = "PAUSED", "SCHEDULE OFF"  # how the reasons begin that an alarm may give, too
+INCOMPLETE = "INCOMPLETE"  # and those that have a line each
 
 
 class Frozen(BaseModel):

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tierra.redaction import clean
 from tierra.status.facts import FlowStatus, Status
 from tierra.status.seen import Level
 from tierra.status.words import ago, ahead, length
@@ -29,7 +30,7 @@ COLUMNS = (
 
 def render_status(status: Status) -> RenderableType:
     """The whole status, the worst first."""
-    return Group(*_lines(status), _table(status), _health(status))
+    return Group(*_lines(status), _table(status), *_newest(status), _health(status))
 
 
 def cells(flow: FlowStatus, now: datetime) -> list[str]:
@@ -56,11 +57,11 @@ def _lines(status: Status) -> Iterator[Text]:
     if status.level == "green":
         yield Text.assemble(_word("green"), f" {status.summary}")
     for line in status.alerts:
-        text = Text.assemble(_word(line.level), f" {line.subject}: {line.what}")
-        text.append(f". {line.remedy}" if line.remedy else "", style="dim")
+        text = Text.assemble(_word(line.level), f" {clean(f'{line.subject}: {line.what}')}")
+        text.append(f". {clean(line.remedy)}" if line.remedy else "", style="dim")
         yield text
         if line.link:
-            yield Text(f"      {line.link}", style="dim", no_wrap=True, overflow="ignore")
+            yield Text(f"      {clean(line.link)}", style="dim", no_wrap=True, overflow="ignore")
     yield Text()
 
 
@@ -79,9 +80,14 @@ def _table(status: Status) -> Table:
     return table
 
 
+def _newest(status: Status) -> Iterator[Text]:
+    if status.newest_days:
+        yield Text(f"\nNewest day at the source: {status.newest_days}", style="dim")
+
+
 def _health(status: Status) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_row()
     for check in status.health:
-        table.add_row(Text(*_word(check.level)), Text(check.name), Text(check.what, style="dim"))
+        table.add_row(Text(*_word(check.level)), Text(check.name), Text(clean(check.what), style="dim"))
     return table

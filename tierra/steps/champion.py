@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tierra.data.code import ProjectCode, load_code
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
+from tierra.data.spec import FileSource, Source
 from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
@@ -150,17 +151,30 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
     sources = {
         name: project.sources[name].model_copy(
-            update={**{key: getattr(source, key) for key in MAKES_FEATURES}, **_schema_of(champion.release, name)}
+            update={
+                **{key: getattr(source, key) for key in MAKES_FEATURES},
+                **_schema_of(champion.release, name, source, project.sources[name]),
+            }
         )
         for name, source in before.sources.items()
     }
     return project.model_copy(update={"sources": sources, **{name: getattr(before, name) for name in CHAMPION_RECIPE}})
 
 
-def _schema_of(release: Release, source: str) -> dict[str, Any]:
-    """The columns that the model was trained on, and their types; nothing of a release that kept none."""
-    schema = release.schemas.get(source)
-    return {"columns": tuple(schema), "types": schema} if schema else {}
+def _schema_of(release: Release, name: str, before: Source, now: Source) -> dict[str, Any]:
+    """The columns that the model was trained on, and their types; nothing of a release that kept none.
+
+    In a file now, cells such as NA are gaps in the columns in which they were gaps in training.
+    """
+    schema = release.schemas.get(name)
+    if not schema:
+        return {}
+    kept: dict[str, Any] = {"columns": tuple(schema), "types": schema}
+    if isinstance(now, FileSource):
+        kept["as_written"] = tuple(column for column, kind in schema.items() if kind == "text")
+        if isinstance(before, FileSource) and not before.path.endswith(".parquet"):
+            kept["as_written"] = before.literal_columns
+    return kept
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:

@@ -12,6 +12,7 @@ from tierra.data.frames import to_frame
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET, UNIT, WEIGHT
+from tierra.data.repeatable import check_repeatable
 from tierra.data.split import unit_of
 from tierra.data.target import make_target, make_weight
 from tierra.facts import FeaturesBuilt, TablesJoined
@@ -19,7 +20,7 @@ from tierra.journal import note
 from tierra.project.project import Project
 from tierra.steps.pull import Snapshots
 from tierra.steps.validate import CleanPartition, CleanTables
-from tierra.store.memo import digest, remember
+from tierra.store.memo import digest, has_its_objects, remember
 from tierra.store.refs import TableRef
 from tierra.store.tables import digest_rows, read_batches, read_table, write_batches, write_table
 from tierra.workspace import Workspace
@@ -63,10 +64,11 @@ def build_features(
 ) -> FeatureTable:
     """Join, prepare day by day, and make features and target of every row; the target in `known` labels."""
     code = load_code(project.folder, project.functions)
-    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files, known]
+    inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files]
     table = remember(
-        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known)
-    )
+        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known),
+        is_valid=lambda found: known in (None, found.labels) and has_its_objects(workspace.objects, found),
+    )  # fmt: skip
     note(TablesJoined(table.orphans))
     note(FeaturesBuilt(table.unlabelled))
     return table
@@ -91,6 +93,7 @@ def _build(workspace: Workspace, project: Project, clean: CleanTables, known: La
     joined = joiner.join_checked(main)
     rows = to_frame(joined)
     target, labels = make_target(recipe, code, rows, known)
+    check_repeatable(recipe, code, rows)
     check_row_wise(recipe, code, rows)
     beside = {TARGET: target, UNIT: unit_of(rows, recipe), ROW: range(len(rows))}
     features = build_training_features(recipe, code, rows)

@@ -1,7 +1,8 @@
 """Scoring a partition and publishing it, exactly once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +18,7 @@ from tierra.model.release import Champion
 from tierra.outcomes.scoring import PartitionScored, scored_from
 from tierra.project.project import Project
 from tierra.steps.champion import open_scorer
-from tierra.steps.features import JoinedPartition
+from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
 from tierra.store.memo import remember
@@ -27,6 +28,9 @@ from tierra.store.sinks import Sink
 from tierra.store.sweeping import sweep
 from tierra.store.tables import read_batches, read_table
 from tierra.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tierra.model.scoring import Scorer
 
 
 class Predicted(BaseModel):
@@ -147,17 +151,20 @@ def _is_stale(work: Work) -> bool:
 def _predict(
     workspace: Workspace, project: Project, champion: Champion, joined: JoinedPartition, generation: int
 ) -> Predicted:
-    objects, tables = workspace.objects, joined.joined
     scorer = open_scorer(workspace, project, champion)
-    history = scorer.history_frame(read_table(objects, tables.history) if tables.history else None)
-    # A whole partition where `prepare` must see it, else piece by piece.
-    whole = scorer.code["prepare"] is not None
-    batches = iter([read_table(objects, tables.rows)]) if whole else read_batches(objects, tables.rows)
     require_columns(f"{project.file}: score.keep", project.score.keep, joined.clean.pulled.rows.columns)
     beside = published_key(project.main_source) | {name: name for name in project.score.keep}
-    scored = (scorer.score(batch, history, beside) for batch in _counted(batches, tables.rows.rows))
+    scored = score_rows(workspace, scorer, joined.joined, beside)
     part = workspace.sink(project).write_part(joined.clean.pulled.partition, generation, scored)
     return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores)
+
+
+def score_rows(workspace: Workspace, scorer: "Scorer", joined: Joined, beside: Mapping[str, str]) -> Iterator[pa.Table]:
+    """Predictions of joined rows, beside columns of theirs: at once where `prepare` must see all, else in pieces."""
+    objects, whole = workspace.objects, scorer.code["prepare"] is not None
+    history = scorer.history_frame(read_table(objects, joined.history) if joined.history else None)
+    batches = iter([read_table(objects, joined.rows)]) if whole else read_batches(objects, joined.rows)
+    return (scorer.score(batch, history, beside) for batch in _counted(batches, joined.rows.rows))
 
 
 def _counted(batches: Iterator[pa.Table], total: int) -> Iterator[pa.Table]:

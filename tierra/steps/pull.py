@@ -1,6 +1,6 @@
 """Pulling sources into snapshots."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict
@@ -9,9 +9,9 @@ from tierra.data.code import load_code
 from tierra.data.completeness import Finding, describe
 from tierra.data.partitions import Work, check_pulled, history_window
 from tierra.data.read_once import ReadOnce
-from tierra.data.row_numbers import describe_unjoinable
+from tierra.data.row_numbers import PUBLISHED_NUMBER, describe_unjoinable, refuse_name
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import SourceReader, columns_to_read, open_source
+from tierra.data.sources import SourceReader, columns_to_read, one_moment, open_source, share_a_database
 from tierra.data.spec import Source
 from tierra.data.window import EVERYTHING, Window, between, shift, single_day
 from tierra.errors import DataRejected, SourceNotReady
@@ -57,27 +57,36 @@ def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     if warning := describe_unjoinable(project.main, project.main_source):
         warn(warning)
     windows = {project.main: project.training_window}
-    read = {name: _snapshot(workspace, project, name, windows.get(name, EVERYTHING)) for name in project.sources}
-    _warn_of_dayless(workspace, project)
+    readers = {name: open_table(workspace, project, name) for name in project.sources}
+    with one_moment(readers.values()):
+        read = {
+            name: _snapshot(workspace, project, name, reader, windows.get(name, EVERYTHING))
+            for name, reader in readers.items()
+        }
+        _warn_of_dayless(project, readers[project.main])
     return Snapshots(tables=read)
 
 
-def pull_side_tables(workspace: Workspace, project: Project) -> Snapshots:
-    """Every source but the first, once a run."""
-    names = [name for name in project.sources if name != project.main]
-    return Snapshots(tables={name: _snapshot(workspace, project, name, EVERYTHING) for name in names})
+def pull_side_tables(workspace: Workspace, project: Project, days: ReadOnce | None = None) -> Snapshots:
+    """Every source but the first, once a run; with the days beside them, as far as they are kept at once."""
+    readers = {name: open_table(workspace, project, name) for name in project.sources if name != project.main}
+    beside = days if days and days.is_beside else None
+    with one_moment([*readers.values(), *([beside.reader] if beside else [])]):
+        if beside:
+            beside.read_ahead()
+        tables = {name: _snapshot(workspace, project, name, reader, EVERYTHING) for name, reader in readers.items()}
+    return Snapshots(tables=tables)
 
 
 def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> ReadOnce:
     """The first source, to pull each day of this work from: days that lie together are read once for all of them."""
-    source = project.main_source
+    source = project.main_source if project.main_source.history else _known(project)
     days = [each.day for each in work if each.day]
     windows = [between(shift(day, -source.history), day) for day in days]
-    return ReadOnce(
-        partial(open_source, project.main, source, project.folder, workspace.settings, project.schedule.timezone),
-        source,
-        windows,
-    )
+    sides = [each for name, each in project.sources.items() if name != project.main]
+    beside = share_a_database(source, sides, workspace.settings)
+    everything = [EVERYTHING] if beside and not source.partition_by else []
+    return ReadOnce(partial(open_table, workspace, project, project.main), source, [*windows, *everything], beside)
 
 
 def pull_partition(workspace: Workspace, project: Project, reader: ReadOnce, work: Work) -> PartitionRows:
@@ -108,7 +117,7 @@ def pull_counted(workspace: Workspace, project: Project, reader: ReadOnce, work:
 def read_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
     """The same, however many rows there are."""
     day, source = work.day, project.main_source
-    bare = _without_later(source, project.withheld)
+    bare = _known(project)
     known = [name for name in columns_to_read(bare, reader) if name not in project.withheld]
     bare = bare.model_copy(update={"columns": tuple(known)})
     window = single_day(day) if day else EVERYTHING
@@ -125,27 +134,31 @@ def read_partition(workspace: Workspace, project: Project, reader: SourceReader,
     return pulled.model_copy(update={"history": history})
 
 
-def _without_later(source: Source, withheld: Collection[str]) -> Source:
-    """The source without what is not known when scoring, which a night's table may not even have."""
+def _known(project: Project) -> Source:
+    """The first source without what is not known when scoring, which a night's table may not even have."""
+    source, withheld = project.main_source, project.withheld
     columns = tuple(name for name in source.columns if name not in withheld)
     types = {name: kind for name, kind in source.types.items() if name not in withheld}
     return source.model_copy(update={"columns": columns, "types": types, "known_later": ()})
 
 
-def _warn_of_dayless(workspace: Workspace, project: Project) -> None:
+def _warn_of_dayless(project: Project, reader: SourceReader) -> None:
     """Say that no run will ever score some of the rows."""
-    source = project.main_source
-    if source.partition_by:
-        rows = open_source(
-            project.main, source, project.folder, workspace.settings, project.schedule.timezone
-        ).dayless()
-        for line in describe(project.name, [Finding(kind="dayless", rows=rows)] if rows else []):
-            warn(f"{project.main}: {line}")
+    rows = reader.dayless() if project.main_source.partition_by else 0
+    for line in describe(project.name, [Finding(kind="dayless", rows=rows)] if rows else []):
+        warn(f"{project.main}: {line}")
 
 
-def _snapshot(workspace: Workspace, project: Project, name: str, window: Window) -> TableRef:
-    source = project.sources[name]
-    reader = open_source(name, source, project.folder, workspace.settings, project.schedule.timezone)
-    ref = take_snapshot(workspace.objects, source, reader, window, numbered=name == project.main)
+def open_table(workspace: Workspace, project: Project, name: str, source: Source | None = None) -> SourceReader:
+    """One of the project's sources, or another in its place, with its instants in the project's time zone."""
+    chosen = source or project.sources[name]
+    return open_source(name, chosen, project.folder, workspace.settings, project.schedule.timezone)
+
+
+def _snapshot(workspace: Workspace, project: Project, name: str, reader: SourceReader, window: Window) -> TableRef:
+    source, numbered = project.sources[name], name == project.main
+    ref = take_snapshot(workspace.objects, source, reader, window, numbered=numbered)
+    if numbered and not source.key:
+        refuse_name(reader.where, PUBLISHED_NUMBER, ref.columns)
     note(SnapshotTaken(name, ref.rows, ref.sha256))
     return ref

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel
 
-from tierra.journal import at_station
+from tierra.data.file_source import TextsRead
+from tierra.journal import Warned, at_station
 from tierra.model.gate import Scores, Verdict
 from tierra.project.project import Project
 from tierra.spec import Task
@@ -33,6 +34,8 @@ class Trial(BaseModel):
     features: list[str]
     treatments: dict[str, str]
     leaks: list[str] = []
+    texts: list[str] = []
+    warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
     scores: Scores
@@ -45,11 +48,11 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
     Nothing is kept: no snapshot, no run, no model. Raises the errors the flow would.
     """
     trial = in_memory(workspace)
-    with at_station("pull"):
+    with at_station("pull") as pull:
         snapshots = sample_rows(trial, project, pull_sources(trial, project), rows)
-    with at_station("validate"):
+    with at_station("validate") as validate:
         clean = validate_tables(trial, project, snapshots)
-    with at_station("features"):
+    with at_station("features") as features:
         table = build_features(trial, project, clean)
         project = project.for_task(table.labels.task)
         parts = split_table(trial, project, table)
@@ -58,7 +61,11 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
     with at_station("judge"):
         choice = choose_candidate(project, candidates)
         judged = judge(project, measure_models(trial, project, choice, champion=None, explain=False))
-    return _describe(project, candidates, judged)
+    facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
+    return _describe(project, candidates, judged).model_copy(update={
+        "texts": list(dict.fromkeys(str(fact) for fact in facts if isinstance(fact, TextsRead))),
+        "warnings": list(dict.fromkeys(fact.text for fact in facts if isinstance(fact, Warned))),
+    })  # fmt: skip
 
 
 def sample_rows(workspace: Workspace, project: Project, snapshots: Snapshots, rows: int | None) -> Snapshots:

@@ -141,5 +141,7 @@ def _keep(workspace: Workspace, bad: list[pa.Table]) -> tuple[TableRef | None, t
     table = pa.concat_tables(bad)
     if not table.num_rows:
         return None, ()
-    shown = table.rename_columns([PUBLISHED_NUMBER if name == ROW_NUMBER else name for name in table.column_names])
-    return write_table(workspace.objects, "quarantine/", shown.schema, [shown]), find_reasons(table)
+    reasons = find_reasons(table)
+    if PUBLISHED_NUMBER not in table.column_names:
+        table = table.rename_columns([PUBLISHED_NUMBER if name == ROW_NUMBER else name for name in table.column_names])
+    return write_table(workspace.objects, "quarantine/", table.schema, [table]), reasons

@@ -48,7 +48,7 @@ def remember(
     name = f"memo/{step}/{of[:40]}.json"
     try:
         found = _open(objects, name, of, kind)
-        if is_valid(found) if is_valid else _has_its_objects(objects, found):
+        if is_valid(found) if is_valid else has_its_objects(objects, found):
             note_found()
             return found
     except FileNotFoundError:
@@ -124,7 +124,8 @@ def _file(module: str) -> Path:
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
-def _has_its_objects(objects: Objects, found: BaseModel) -> bool:
+def has_its_objects(objects: Objects, found: BaseModel) -> bool:
+    """Whether every object that a remembered value refers to is in the store."""
     for ref in _references(found):
         objects.open(ref.name).close()
     return True

@@ -42,6 +42,19 @@ def open_remote(uri: str, settings: Settings) -> Callable[[], BinaryIO]:
     return lambda: open_object(bucket, key)
 
 
+def list_remote(start: str, settings: Settings) -> list[str]:
+    """The addresses of the objects whose address begins so."""
+    bucket, prefix = _split(start, settings)
+    return [bucket.where(key) for key in bucket.keys(prefix)]
+
+
+def stamp_remote(uri: str, settings: Settings) -> object:
+    """What is another when the object at an address is another; None when there is none."""
+    bucket, key = _split(uri, settings)
+    head = bucket.head(key)
+    return (head.etag, head.size) if head else None
+
+
 def is_remote(uri: str) -> bool:
     """Whether an address is in a bucket rather than on this machine. Raises Misconfigured for an unsupported scheme."""
     if OTHER.match(uri) and not uri.startswith(BUCKET):

@@ -64,6 +64,20 @@ def connect(url: str, where: str, timeout_seconds: int, read_only: bool = False)
         raise explain(error, where) from None
 
 
+@contextmanager
+def borrow(connection: psycopg.Connection, where: str) -> Iterator[psycopg.Connection]:
+    """A session whose transaction is under way, for a part of it: what fails there is undone, and the rest goes on."""
+    try:
+        with connection.transaction():
+            try:
+                yield connection
+            except BaseException:
+                _cancel(connection)
+                raise
+    except psycopg.Error as error:
+        raise explain(error, where) from None
+
+
 def open_session(url: str, where: str, timeout_seconds: int, read_only: bool = False) -> psycopg.Connection:
     """The same session; the caller closes it and translates its errors."""
     connection = psycopg.connect(**parse_url(url, where), autocommit=True, prepare_threshold=None)

@@ -191,12 +191,10 @@ def _read_back(sink: Sink, mine: Manifest, error: TierraError | None) -> tuple[M
     where = sink.location(mine.partition, mine.generation)
     try:
         there = read_manifest(sink, mine.partition, mine.generation)
-    except Unavailable:
-        raise  # nobody knows: the same work tries again
-    except TierraError:
-        if error is None:
+    except TierraError as second:
+        if error is None and not isinstance(second, Unavailable):
             raise
-        raise error from None
+        raise _unknown(where, error, second) from None
     if there and there.writer != mine.writer:
         return there, "stood down"
     if there:
@@ -208,6 +206,15 @@ def _read_back(sink: Sink, mine: Manifest, error: TierraError | None) -> tuple[M
     if isinstance(error, Unavailable):
         raise Unavailable("publish-unanswered", f"{where}: no answer, and nothing is there")
     raise error
+
+
+def _unknown(where: str, error: TierraError | None, second: TierraError) -> TierraError:
+    """Nobody can say whether the manifest stands. Unavailable where the same work may try again, and finds out."""
+    first = f"{error.what}; then " if error else ""
+    what = f"it is not known whether {where} was published: {first}{second.what}"
+    if isinstance(second, Unavailable):
+        return Unavailable("publish-unanswered", what)
+    return Broken("publish-unknown", what)
 
 
 def _digest_of(text: str | bytes) -> str:

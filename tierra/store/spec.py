@@ -74,7 +74,7 @@ class Score(Spec):
     sink: SinkSpec = Field(FilesSink(), description="Where predictions are published")
     lookback: Days = Field(7, description="Days back in which gaps are filled and changed days re-scored")
     horizon: Days = Field(0, description="Days ahead that are due")
-    watch: Days = Field(30, description="Days back in which changed days are reported")
+    watch: Days = Field(30, description="Days back in which changed, late and vanished days are reported")
     ready: Ready = Field(Ready(), description="When a day may be scored")
     columns: Annotated[tuple[ScoreColumn, ...], BeforeValidator(tuple)] | None = Field(
         None, description="Columns published beside the key; all of the task's when not stated"

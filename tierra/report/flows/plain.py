@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.markup import escape
 
 from tierra.outcomes.outcome import Outcome
 from tierra.report import facts
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
+from tierra.report.terminal import printable
 
 
 def sections(run: FinishedRun) -> Iterator[Section]:
@@ -34,4 +34,4 @@ def digests(outcome: Outcome) -> Mapping[str, str]:
 
 def in_terminal(outcome: Outcome) -> Sequence[RenderableType]:
     """The name and the sentence."""
-    return [f"\n[bold]{outcome.name}[/], {escape(outcome.sentence)}"]
+    return [f"\n[bold]{outcome.name}[/], {printable(outcome.sentence)}"]

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from rich.console import RenderableType
-from rich.markup import escape
 
 from tierra.data.completeness import describe
 from tierra.facts import PartitionPredicted
@@ -14,10 +13,10 @@ from tierra.report import facts
 from tierra.report.drawings import draw_decided, draw_scores
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
-from tierra.report.terminal import plain_table
+from tierra.report.terminal import plain_table, printable
 
 # Days of a kind that a receipt names, and findings that a record keeps.
-NAMED, RECORDED = 40, 100
+NAMED, RECORDED = 40, 40
 
 
 def sections(run: FinishedRun) -> Iterator[Section]:
@@ -73,5 +72,5 @@ def in_terminal(outcome: Scored) -> Sequence[RenderableType]:
             table.add_row(each.partition, ending, *(f"{number:,}" for number in numbers), each.model_version)
         lines.append(table)
     lines += [f"manifest  {each.manifest}" for each in outcome.partitions if each.manifest]
-    lines += [f"[yellow]incomplete[/] {escape(line)}" for line in outcome.missing]
+    lines += [f"[yellow]incomplete[/] {printable(line)}" for line in outcome.missing]
     return [*lines, f"receipt   {outcome.receipt}"]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from rich.console import RenderableType
-from rich.markup import escape
 
 from tierra.facts import CandidatesFitted, FeaturesExamined, ModelsEvaluated, PartsCompared
 from tierra.journal import Journal
@@ -15,7 +14,7 @@ from tierra.report import facts
 from tierra.report.drawings import draw_evaluation, draw_importance, draw_slices
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
-from tierra.report.terminal import metrics_table
+from tierra.report.terminal import metrics_table, printable
 from tierra.report.wording import heading, shorten
 
 NAMED = 40
@@ -75,10 +74,10 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
     title = f"on {outcome.rows['test']:,} test rows, with 95 % intervals"
     passed = "passed" if outcome.verdict.passed else "not passed"
     return [
-        f"\n[bold]{outcome.project}: {outcome.outcome}[/], {escape(outcome.reason)}",
+        f"\n[bold]{outcome.project}: {outcome.outcome}[/], {printable(outcome.reason)}",
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
-        f"verdict   {passed}: {escape('; '.join(outcome.verdict.reasons))}",
+        f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
         f"receipt   {outcome.receipt}",
     ]
 
