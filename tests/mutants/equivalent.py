@@ -92,6 +92,18 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
     "tierra/model/bootstrap.py": {
         ("CELLS_A_BLOCK = 400_000", "CELLS_A_BLOCK = 400001"): "how many are drawn at once; their numbers are the same",
     },
+    "tierra/model/artifact.py": {
+        (
+            "size = float(np.abs(predictions.scores).max(initial=0.0)) if number else 0.0",
+            "size = float(np.abs(predictions.scores).max()) if number else 0.0",
+        ): "a model is compared with itself on some rows",
+    },
+    "tierra/store/s3_objects.py": {
+        (
+            "alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-3])]",
+            "alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-4])]",
+        ): "without the dash they are the days of the same month",
+    },
     "tierra/store/disk.py": {
         (
             "handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)",
