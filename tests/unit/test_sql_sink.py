@@ -61,6 +61,23 @@ def test_a_part_is_pending_until_that_is_noted(sink: TableSink) -> None:
     assert {part.name for part in sink.parts()} == {ref.name for ref in refs}
 
 
+def test_what_a_version_without_account_left_is_pending_once_there_is_an_account(sink: TableSink) -> None:
+    published, left = manifest_of(sink, rows("a")), sink.write_part(DAY, 2, iter([rows("left")]))
+    publish(sink, published, 0)
+    sink._tables.pending.drop(sink._engine)
+    sink._engine.dispose()  # as another process
+    assert sink.pending() == []
+    new = sink.write_part(DAY, 3, iter([rows("new")]))
+    assert {(part.partition, part.name) for part in sink.pending()} == {("", left.name), (DAY, new.name)}
+
+
+def test_a_part_says_its_columns_and_what_cannot_be_stored_is_refused(sink: TableSink) -> None:
+    ref = sink.write_part(DAY, 1, iter([rows("a")]))
+    assert (ref.rows, ref.columns) == (1, {"ride_id": "string", "probability": "double"})
+    with pytest.raises(Misconfigured, match=r"the sink cannot store list.*sink-columns"):
+        sink.check(pa.schema([("x", pa.list_(pa.int64()))]))
+
+
 def test_quarantined_rows_are_kept_once_as_json_in_their_order(sink: TableSink) -> None:
     ref = TableRef(name="q", sha256="q", rows=3, columns={})
     table = pa.table({"ride_id": ["a", "b", "c"], "at": [datetime(2024, 4, 29), None, None]})
@@ -100,7 +117,7 @@ def test_rows_that_were_swept_while_they_were_written_again_are_not_taken_for_th
 def test_what_a_database_refuses_is_said_with_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "sink.db").write_text("a text of some length, which is no database " * 100)
     broken = TableSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
-    with pytest.raises(TierraError, match="warehouse"):
+    with pytest.raises(TierraError, match=r"warehouse.*not a database"):
         broken.manifests()
 
 
@@ -110,3 +127,4 @@ def test_no_column_of_ours_may_be_empty_and_no_part_comes_twice() -> None:
     ours = [column for table in tables.bookkeeping for column in table.c]
     assert [column for column in (*ours, predictions.c[PART], predictions.c[ROW]) if column.nullable] == []
     assert tables.parts.c.sha256.unique
+    assert [column.name for column in tables.quarantine.primary_key] == ["sha256", ROW]
