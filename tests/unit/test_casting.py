@@ -36,6 +36,7 @@ CAST: list[tuple[list[Any], pa.DataType | None, ColumnType, list[Any]]] = [
     ([EVENING], None, "date", [date(2024, 1, 1)]),
     ([datetime(1960, 1, 1, 23, 30)], None, "date", [date(1960, 1, 1)]),
     ([INSTANT], None, "date", [date(2024, 1, 2)]),
+    ([1], pa.timestamp("ns"), "date", [date(1970, 1, 1)]),
     ([date(2024, 1, 1)], None, "timestamp", [datetime(2024, 1, 1)]),
     ([INSTANT], None, "timestamptz", [INSTANT]),
     ([None, None], pa.null(), "date", [None, None]),

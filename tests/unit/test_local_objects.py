@@ -88,6 +88,19 @@ def test_a_store_is_made_wherever_it_is_to_be_and_no_file_stays_open(
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_no_file_stays_open_where_a_write_or_a_look_fails(tmp_path: Path) -> None:
+    objects = LocalObjects(tmp_path)
+    file = tmp_path / put(objects)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(Broken, match=rf"^{file} is not what was written.*store-tampered") as caught:
+        objects.open_verified(NAME, "0" * 64)
+    failing = objects.draft("tips/parts/", "")
+    drafts.append(failing.__enter__())
+    assert failing.__exit__(Broken, caught.value, None) in (None, False)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == [file]
+
+
 def test_what_a_writer_has_not_finished_is_found_by_its_age_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

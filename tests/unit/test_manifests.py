@@ -186,12 +186,12 @@ def test_where_the_answer_is_not_that_it_was_created_what_is_there_decides() -> 
     each([(False, False), (LOST, False), (FULL, True)], published)
 
 
-def test_where_nothing_is_there_the_first_error_is_said_and_work_goes_on_only_where_nobody_answered() -> None:
+def test_where_nothing_is_there_both_errors_are_said_and_work_goes_on_only_where_nobody_answered() -> None:
     def fails(answer: TierraError | bool, found: TierraError | None, message: str) -> None:
         sink = Answering(False, answer, found)
         with pytest.raises(TierraError, match=message) as caught:
             publish(sink, manifest_of(sink, rows("a")), 0)
-        assert isinstance(caught.value, Unavailable) == ("unavailable" in message or "unanswered" in message)
+        assert isinstance(caught.value, Unavailable) == ("unanswered" in message)
 
     each(
         [
@@ -199,10 +199,10 @@ def test_where_nothing_is_there_the_first_error_is_said_and_work_goes_on_only_wh
             (LOST, None, rf"{DAY}/000001\.json: no answer, and nothing is there.*publish-unanswered"),
             (FULL, None, "the disk is full.*store-failed"),
             (False, DAMAGED, "damaged.*store-tampered"),
-            (FULL, DAMAGED, "not known whether.*the disk is full; then damaged.*publish-unknown"),
-            (LOST, DAMAGED, "not known whether.*no answer; then damaged.*publish-unknown"),
-            (LOST, SILENT, "not known whether.*no answer; then still no answer.*publish-unanswered"),
-            (FULL, SILENT, "not known whether.*the disk is full; then still no answer.*publish-unanswered"),
+            (FULL, DAMAGED, "it is not known.*: the disk is full; then damaged.*publish-unknown"),
+            (LOST, DAMAGED, "it is not known.*: no answer; then damaged.*publish-unknown"),
+            (LOST, SILENT, "it is not known.*: no answer; then still no answer.*publish-unanswered"),
+            (FULL, SILENT, "it is not known.*: the disk is full; then still no answer.*publish-unanswered"),
         ],
         fails,
     )

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -130,11 +130,16 @@ class Kept(BaseModel):
     model: ObjectRef | None = None
 
 
+class At(BaseModel):
+    at: datetime
+
+
 def test_a_digest_is_of_what_a_value_says_and_stays_the_same_in_every_version() -> None:
     """What is published and remembered is known by it for ever."""
     value = Kept(day=date(2024, 4, 29))
     assert digest({"a": 1, "b": [value, date(2024, 4, 29)]}) == digest({"b": [value, "2024-04-29"], "a": 1})
     assert digest(value) == digest({"model": None, "day": "2024-04-29"})
+    assert digest(At(at=datetime(2024, 4, 29, 12))) == digest({"at": "2024-04-29T12:00:00"})
     assert (
         digest({"b": ["\u00f1", 1.5, None], "a": True})
         == "5ba0c1bcd1db181d3204ddede4403472884bbc38da31e4ad68ea6d00362af2ac"
