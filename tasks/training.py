@@ -44,9 +44,10 @@ def validate_tables(workspace: Workspace, project: Project, snapshots: "Snapshot
 def build_features(
     workspace: Workspace, project: Project, clean: "CleanTables", replace_champion: bool
 ) -> "FeatureTable":
-    """Join, prepare day by day, and make features and target of every row, with the champion's classes."""
+    """Join, prepare day by day, and make features and target of every row, with the champion's classes and sides."""
     known = None if replace_champion else steps.champion.champion_labels(workspace, project)
-    table = steps.features.build_features(workspace, project, clean, known)
+    content = steps.champion.champion_content(workspace, project)
+    table = steps.features.build_features(workspace, project, clean, known, content)
     steps.sink_names.check_sink_names(workspace, project, table.labels)
     return table
 

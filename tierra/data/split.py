@@ -31,34 +31,22 @@ class Cuts:
     end: date
 
 
-def unit_of(rows: pd.DataFrame, recipe: Recipe) -> pd.Series:
+def unit_of(rows: pd.DataFrame, recipe: Recipe, columns: Sequence[str] = ()) -> pd.Series:
     """The unit that is never split, for each row: its day, or a digest of its group or content.
 
-    Content is what the model is made of: the declared features and the target, or all
-    columns but the key; their order and the width of their types are no content. Raises
-    DataRejected when the column is missing or, for a split by time, holds no dates.
+    Content is all columns but the key, or those stated, in their order: with the ones that
+    a champion was trained on, a row keeps its side whatever the source has beside them and in
+    whatever order. Raises DataRejected when the column is missing or, for a split by time, holds no dates.
     """
     if recipe.unit is None:
         return days_of(rows, recipe.dates)
     require_columns("split", [recipe.unit] if recipe.unit else [], rows)
-    whole = pd.util.hash_pandas_object(_content(rows, recipe), index=False)
+    content = rows[[name for name in columns or rows if name in rows and name not in recipe.key]]
+    whole = pd.util.hash_pandas_object(content, index=False)
     if recipe.unit:  # a row of no group is a group of its own
         group = pd.util.hash_pandas_object(text_of(rows[recipe.unit]), index=False)
         whole = group.where(rows[recipe.unit].notna(), whole)
     return pd.Series(whole.to_numpy("uint64").view("int64"), index=rows.index)
-
-
-def _content(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    declared = {*recipe.columns, recipe.target_column, *([recipe.weight] if recipe.weight else [])}
-    chosen = declared if recipe.columns and "prepare" not in recipe.functions else {str(name) for name in rows.columns}
-    return pd.DataFrame({name: _plain(rows[name]) for name in sorted(chosen - set(recipe.key)) if name in rows})
-
-
-def _plain(values: pd.Series) -> pd.Series:
-    """The same values in one type for all numbers, and in one for all moments."""
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.astype("float64")
-    return values if pd.api.types.is_datetime64_any_dtype(values.dtype) else text_of(values)
 
 
 def split_rows(units: pd.Series, target: pd.Series, split: Split, labels: Labels) -> pd.Series:

@@ -35,6 +35,7 @@ class Release(BaseModel):
     datasets: dict[str, str]
     types: dict[str, str]
     schemas: dict[str, dict[str, ColumnType]] = {}
+    content: tuple[str, ...] = ()
     features: tuple[str, ...]
     rows: dict[str, int]
     libraries: dict[str, str]
@@ -43,7 +44,7 @@ class Release(BaseModel):
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        added = {"evaluations": self.evaluations, "schemas": self.schemas}
+        added = {"evaluations": self.evaluations, "schemas": self.schemas, "content": self.content}
         return self.model_dump_json(exclude={name for name, kept in added.items() if not kept}).encode()
 
     @property

@@ -89,6 +89,12 @@ def has_same_features(workspace: Workspace, project: Project, champion: Champion
     return champion_recipe(workspace, champion) == project.recipe and today.files == champion.release.code
 
 
+def champion_content(workspace: Workspace, project: Project) -> tuple[str, ...]:
+    """The columns by which the champion's rows went to the parts of its split; none before the first."""
+    champion = current_champion(workspace, project)
+    return (champion.release.content or tuple(champion.release.types)) if champion else ()
+
+
 def champion_labels(workspace: Workspace, project: Project) -> Labels | None:
     """What the champion predicts, which a training goes on with; None before the first.
 

@@ -35,6 +35,7 @@ class FeatureTable(BaseModel):
     joined: TableRef
     features: TableRef
     labels: Labels
+    content: tuple[str, ...]
     unlabelled: int
     orphans: dict[str, int] = {}
 
@@ -60,14 +61,22 @@ class JoinedPartition(BaseModel):
 
 
 def build_features(
-    workspace: Workspace, project: Project, clean: CleanTables, known: Labels | None = None
+    workspace: Workspace,
+    project: Project,
+    clean: CleanTables,
+    known: Labels | None = None,
+    content: tuple[str, ...] = (),
 ) -> FeatureTable:
-    """Join, prepare day by day, and make features and target of every row; the target in `known` labels."""
+    """Join, prepare day by day, and make features and target of every row; the target in `known` labels.
+
+    `content` are the columns by which the rows of a split without dates keep their side; all when not stated.
+    """
     code = load_code(project.folder, project.functions)
     inputs = [clean.snapshots.digests, clean.digests, project.joins, asdict(project.recipe), code.files]
     table = remember(
-        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known),
-        is_valid=lambda found: known in (None, found.labels) and has_its_objects(workspace.objects, found),
+        workspace.objects, __name__, inputs, FeatureTable, lambda: _build(workspace, project, clean, known, content),
+        is_valid=lambda found: known in (None, found.labels) and content in ((), found.content)
+        and has_its_objects(workspace.objects, found),
     )  # fmt: skip
     note(TablesJoined(table.orphans))
     note(FeaturesBuilt(table.unlabelled))
@@ -85,7 +94,9 @@ def join_partition(
     return JoinedPartition(clean=clean, joined=joined)
 
 
-def _build(workspace: Workspace, project: Project, clean: CleanTables, known: Labels | None) -> FeatureTable:
+def _build(
+    workspace: Workspace, project: Project, clean: CleanTables, known: Labels | None, content: tuple[str, ...]
+) -> FeatureTable:
     objects, recipe = workspace.objects, project.recipe
     code = load_code(project.folder, project.functions)
     tables = {name: read_table(objects, ref) for name, ref in clean.tables.items()}
@@ -95,7 +106,7 @@ def _build(workspace: Workspace, project: Project, clean: CleanTables, known: La
     target, labels = make_target(recipe, code, rows, known)
     check_repeatable(recipe, code, rows)
     check_row_wise(recipe, code, rows)
-    beside = {TARGET: target, UNIT: unit_of(rows, recipe), ROW: range(len(rows))}
+    beside = {TARGET: target, UNIT: unit_of(rows, recipe, content), ROW: range(len(rows))}
     features = build_training_features(recipe, code, rows)
     weight = make_weight(recipe, code, rows)
     beside |= {} if weight is None else {WEIGHT: weight}
@@ -106,6 +117,7 @@ def _build(workspace: Workspace, project: Project, clean: CleanTables, known: La
         joined=clean.tables[project.main] if unchanged else write_table(objects, "snapshots/", joined.schema, [joined]),
         features=write_table(objects, "features/", table.schema, [table]),
         labels=labels,
+        content=content or tuple(map(str, rows)),
         unlabelled=int(target.isna().sum()),
         orphans=joiner.orphans,
     )

@@ -85,6 +85,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         datasets=datasets,
         types=parts.table.joined.columns,
         schemas=schemas_of(project, parts.table.snapshots.tables),
+        content=parts.table.content,
         features=parts.features,
         rows=parts.rows,
         libraries={name: version(name) for name in LIBRARIES},

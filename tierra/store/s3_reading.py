@@ -1,6 +1,7 @@
 """Reading an object of a bucket as a file: in ranges, with read-ahead, one version only."""
 
 import io
+from contextvars import copy_context
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, cast
 
@@ -75,6 +76,8 @@ class _Ranges(io.RawIOBase):
         self._bucket, self._key, self._head = bucket, key, head
         self._position = self._start = 0
         self._window, self._ahead = b"", LEAST
+        # Arrow reads in threads of its own; what is noted there, such as a retry, is of the station that opened it.
+        self._context = copy_context()
 
     def readable(self) -> bool:
         return True
@@ -108,5 +111,6 @@ class _Ranges(io.RawIOBase):
         self._ahead = min(2 * self._ahead, MOST) if straight_on else LEAST
         size = min(max(size_asked, self._ahead), self._head.size - self._position)
         self._window = b""  # else both are held
-        self._window = self._bucket.get_range(self._key, self._position, size, self._head.etag)
+        ask = self._context.copy().run
+        self._window = ask(self._bucket.get_range, self._key, self._position, size, self._head.etag)
         self._start = self._position
