@@ -11,9 +11,13 @@ import pytest
 import yaml
 
 from tests.direct import score_directly, train_directly
+from tierra.data.frames import UNREAD
+from tierra.data.profile import Profile
 from tierra.errors import DataRejected
+from tierra.facts import RowsQuarantined
 from tierra.outcomes.scoring import PartitionScored
 from tierra.store.predictions import read_published
+from tierra.store.values import read_value
 from tierra.workspace import open_workspace
 
 DAYS = [date(2024, 5, 1) + timedelta(day) for day in range(50)]
@@ -168,3 +172,25 @@ def test_a_day_written_as_a_number_is_a_date_where_it_is_declared_one_or_is_refu
     here.write(lambda table: table.assign(picked=19_800))
     with pytest.raises(DataRejected, match=r"'picked' is date .* such as '19\d+'.*\[column-type\]"):
         train_directly("orchard")
+
+
+def test_a_cell_that_cannot_be_read_costs_its_row_and_is_no_column_of_the_data(clock: Path) -> None:
+    here = Orchard(clock, contract={"quarantine_budget": "20%"})
+
+    def a_word(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(sun=table["sun"].astype(object).where(table.index < len(table) - 1, "n.d."))
+
+    here.write(a_word)
+    trained, journal = train_directly("orchard")
+    assert trained.rows["train"] + trained.rows["validation"] + trained.rows["test"] == len(here.table) - 1
+    end = here.score(a_word)[LAST]
+    assert (end.outcome, end.rows_in, end.rows_quarantined) == ("Published", 8, 1)
+    reasons = [reason.reason for entry in journal.entries for fact in entry.facts if isinstance(fact, RowsQuarantined)
+               for reason in fact.reasons]  # fmt: skip
+    assert reasons == ["cannot be read: sun: 'n.d.'"]
+    champion = open_workspace().champions.current("orchard")
+    assert champion
+    assert UNREAD not in {name for kept in champion.release.schemas.values() for name in kept}
+    assert champion.release.profile
+    profile = read_value(open_workspace().objects, champion.release.profile, Profile)
+    assert [column.name for column in profile.columns] == list(here.table.columns)

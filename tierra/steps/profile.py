@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.differences import compare_profiles
+from tierra.data.frames import UNREAD
 from tierra.data.profile import Difference, Profile
 from tierra.data.profile_table import profile_table
 from tierra.data.row_numbers import ROW_NUMBER
@@ -34,7 +35,7 @@ def profile_of(
     workspace: Workspace, name: str, table: TableRef, key: Sequence[str], columns: Sequence[str] | None = None
 ) -> Profile:
     """The profile of a stored table, made once; of some columns, where they are named. A row's number is none."""
-    chosen = [name for name in (table.columns if columns is None else columns) if name != ROW_NUMBER]
+    chosen = [name for name in (table.columns if columns is None else columns) if name not in (ROW_NUMBER, UNREAD)]
     inputs = [name, table.sha256, key, chosen]
     return remember(workspace.objects, __name__, inputs, Profile,
                     lambda: profile_table(read_batches(workspace.objects, table, chosen), name, key))  # fmt: skip
