@@ -264,6 +264,8 @@ class History:
         place = (mine.partition, generation)
         if ending == "store-tampered":
             assert self._was_touched(mine.partition), "nobody removed anything"
+        elif ending == "publish-unknown":  # it says neither: its own request failed, and so did looking again
+            assert self._was_touched(mine.partition), "nobody removed anything"
         elif ending == "part-late":  # a database's part of a day ago was swept before its manifest: nothing is lost
             assert not self._is_objects or self._was_touched(mine.partition)
         elif ending == "store-failed":  # an unfinished file of a day ago was removed: nothing is published
