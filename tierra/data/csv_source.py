@@ -88,7 +88,8 @@ class CsvTexts:
         self, file: Any, missing: list[str], columns: list[str] | None, block: int | None = None, threads: bool = True
     ) -> csv.CSVStreamingReader:
         # The reader keeps up to 32 blocks ahead in memory.
-        names = [self._stored[self.columns().index(name)] for name in columns or []]
+        stored = dict(zip(self.columns(), self._stored, strict=True)) if columns else {}
+        names = [stored.get(name, name) for name in columns or []]
         return csv.open_csv(
             file,
             read_options=csv.ReadOptions(

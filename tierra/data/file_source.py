@@ -115,7 +115,8 @@ class FileReader:
         return kinds
 
     def _inferred(self, columns: list[str]) -> dict[str, ColumnType]:
-        start = self._files.start([*columns, *(name for name in self._source.key if name not in columns)])
+        keys = [name for name in self._source.key if name in self._files.columns and name not in columns]
+        start = self._files.start([*columns, *keys])
         kinds = {name: self._infer(start.column(name)) for name in columns}
         if (day := self._source.partition_by) in kinds and start.column(day).null_count == len(start):
             kinds[day] = "date"
