@@ -45,7 +45,7 @@ WRONG = {
     "a misspelt target": Wrong("target: no column 'tiped'; did you mean 'tipped'?", spec=ride_spec(target="tiped")),
     "a misspelt key": Wrong("did you mean 'ride_id'?", spec=ride_spec(sources=ride_source(key="ride-id"))),
     "a declared type": Wrong("no column 'kms'", spec=ride_spec(sources=ride_source(types={"kms": "number"}))),
-    "text for a number": Wrong("'zone' is number by its declaration", spec=ride_spec(sources=ride_source(types={"zone": "number"}))),
+    "text for a number": Wrong("'zone' is number by", spec=ride_spec(sources=ride_source(types={"zone": "number"}))),
     "a day that is none": Wrong("'km' is number, not a date", spec=ride_spec(sources=ride_source(partition_by="km"))),
     "rows without a key": Wrong("'ride_id' is empty in", rows=lambda: rides().assign(
         ride_id=lambda table: table["ride_id"].mask(table.index % 2 == 1))),
