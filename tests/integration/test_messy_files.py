@@ -212,6 +212,14 @@ MESSES = {
     "NULL for missing": Mess(lambda table: with_cell(table, "miles", "NULL", 10)),
     "month first": Mess(lambda table: as_csv(table, date_format="%m/%d/%y"), added={"csv"}),
     "day first, with the time": Mess(lambda table: as_csv(table, date_format="%d.%m.%Y 10:15"), added={"csv"}),
+    "months by name": Mess(lambda table: as_csv(table, date_format="%d-%b-%Y"), added={"csv"}),
+    "days written in two ways": Mess(
+        lambda table: as_csv(
+            table.assign(day=[f"{day:{('%Y-%m-%d', '%d/%m/%Y')[day.day % 2]}}" for day in table["day"]])
+        ),
+        added={"csv"},
+    ),
+    "a spreadsheet's word on its separator": Mess(lambda table: "sep=;\n" + spanish(table), added={"csv"}),
     "days without signs": Mess(lambda table: as_csv(table, date_format="%Y%m%d"), added={"types"}),
     "zeros before numbers": Mess(lambda table: as_csv(table.assign(berth=[f"{value:03d}" for value in table["full"]]))),
     "totals": Mess(lambda table: as_csv(table) + ",,210000,,1090000,,\n", added={"csv"}),

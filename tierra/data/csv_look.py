@@ -28,6 +28,8 @@ GROUPED: Final = re.compile(r"^\D*\d{1,3}(?:,\d{3})+\D*$")
 DATE: Final = re.compile(
     r"^\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:(,?[ T]+)(\d{1,2}):\d{2}(:\d{2})?(\s?[AaPp][Mm])?)?\s*$"
 )
+NAMED_MONTH: Final = re.compile(r"^\s*\d{1,2}([ ./-])[A-Za-z]{3,9}\1(\d{4}|\d{2})\s*$")
+YEAR_FIRST: Final = re.compile(r"^\s*\d{4}[/-]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,10 @@ def find_footer(end: str, rows: Sequence[Sequence[str]], separator: str, form: C
 
 
 def _date_form(cells: Sequence[str]) -> str | None:
-    """How these dates are written; None when most are no dates."""
+    """How those of these dates are written that are not year first; None when most are no dates."""
+    cells = [cell for cell in cells if not YEAR_FIRST.match(cell)]
+    if cells and all(named := [NAMED_MONTH.match(cell) for cell in cells]) and named[0]:
+        return f"%d{named[0][1]}%b{named[0][1]}%{'Y' if len(named[0][2]) == 4 else 'y'}"
     matches = [found for cell in cells if (found := DATE.match(cell))]
     if not matches or len(matches) < MOST * len(cells):
         return None
