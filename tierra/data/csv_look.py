@@ -18,6 +18,9 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 TAB: Final = "\t"
 # Parts of a column's texts that must be of a form for the column to be.
 MOST: Final = 0.9
+LONGEST_FOOTER: Final = 5
+# What people write beside the sums of a table's columns.
+TOTAL: Final = r"(?i)^\s*(?:grand |sub)?(?:totale?s?|sums?|suma|summe|gesamt)\s*:?\s*$"
 COMMA: Final = re.compile(
     r"^\s*(?:\S{1,3}\s?)?[-+]?(?:\d+|\d{1,3}(?:[.\s\u00a0\u202f']\d{3})+),\d+\s*(?:%|\S{1,3})?\s*$"
 )
@@ -25,6 +28,8 @@ GROUPED: Final = re.compile(r"^\D*\d{1,3}(?:,\d{3})+\D*$")
 DATE: Final = re.compile(
     r"^\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:(,?[ T]+)(\d{1,2}):\d{2}(:\d{2})?(\s?[AaPp][Mm])?)?\s*$"
 )
+NAMED_MONTH: Final = re.compile(r"^\s*\d{1,2}([ ./-])[A-Za-z]{3,9}\1(\d{4}|\d{2})\s*$")
+YEAR_FIRST: Final = re.compile(r"^\s*\d{4}[/-]")
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,36 @@ class Look:
         """The line to add to the source; empty when the file seems to be written as stated."""
         if not self.found:
             return ""
-        stated = {name: getattr(self.form, name) for name in self.form.model_fields_set}
-        inside = ", ".join(f"{name}: {as_yaml(value)}" for name, value in (stated | self.found).items())
-        return f"; it seems written with {_listed(self.words)}: add `csv: {{{inside}}}`"
+        return f"; it seems written with {_listed(self.words)}: {add_to(self.form, self.found)}"
 
 
-def look_at(data: bytes, form: CsvForm, no_utf8: bool = False) -> Look:
-    """How a file that begins with these bytes differs from its form; `no_utf8` when it is known to be none."""
+def add_to(form: CsvForm, found: dict[str, Any]) -> str:
+    """The line that says how a file is written, what is stated of it already included."""
+    stated = {name: getattr(form, name) for name in form.model_fields_set}
+    inside = ", ".join(f"{name}: {as_yaml(value)}" for name, value in (stated | found).items())
+    return f"add `csv: {{{inside}}}`"
+
+
+def look_at(data: bytes, form: CsvForm, no_utf8: bool = False, end: bytes = b"") -> Look:
+    """How a file that begins and ends with these bytes differs from its form; `no_utf8` when it is known to be none."""
     encoding = find_encoding(data, form) or (_legacy(data, form) if no_utf8 else None)
     text = data.decode(encoding or form.encoding, errors="ignore")
     separator = find_separator(text, form)
-    rows = _even(_rows(text, separator or form.separator, form))
+    written = _rows(text, separator or form.separator, form)
+    above = find_header(written)
+    rows = _even(written[above:])
+    below = find_footer(end.decode(encoding or form.encoding, errors="ignore"), rows, separator or form.separator, form)
     columns = list(zip(*rows[1:], strict=True))
     decimal, dates = find_decimal(columns, form), find_dates(columns, form)
-    found = {"separator": separator, "encoding": encoding, "decimal": decimal, "dates": dates}
+    found: dict[str, Any] = {"separator": separator, "encoding": encoding, "decimal": decimal, "dates": dates}
+    found |= {"skip_rows": above and form.skip_rows + above, "skip_footer": below and form.skip_footer + below}
     words = [
         f"{'tabs' if separator == TAB else as_yaml(separator)} between cells" if separator else "",
         f"the encoding {encoding}" if encoding else "",
         "decimal commas" if decimal else "",
         f"dates as {' and '.join(each for each in dates if each not in form.dates)}" if dates else "",
+        f"{_lines(above)} above its columns' names" if above else "",
+        f"{_lines(below)} below its rows" if below else "",
     ]
     return Look(form, {name: value for name, value in found.items() if value}, tuple(filter(None, words)), text)
 
@@ -112,8 +128,27 @@ def find_dates(columns: Sequence[Sequence[str]], form: CsvForm) -> tuple[str, ..
     return tuple(dict.fromkeys([*form.dates, *found])) if set(found) - set(form.dates) else ()
 
 
+def find_header(rows: Sequence[Sequence[str]]) -> int:
+    """How many rows stand above that of the columns' names: the first that is as long as most, and not mostly empty."""
+    size, _ = Counter(len(row) for row in rows if row).most_common(1)[0] if any(rows) else (0, 0)
+    named = (place for place, row in enumerate(rows) if len(row) == size and 2 * sum(map(bool, row)) >= size)
+    return next(named, 0)
+
+
+def find_footer(end: str, rows: Sequence[Sequence[str]], separator: str, form: CsvForm) -> int:
+    """How many of a file's last lines have other numbers of cells than its rows; none where it seems cut off."""
+    last = [row for row in _cells(end.splitlines(), separator, form) if row]
+    places = (place for place, row in enumerate(reversed(last)) if rows and len(row) == len(rows[0]))
+    below = next(places, 0)
+    is_whole = end.endswith(("\n", "\r")) or any(re.match(TOTAL, cell) for row in last[-1:] for cell in row)
+    return below if is_whole and below <= LONGEST_FOOTER else 0
+
+
 def _date_form(cells: Sequence[str]) -> str | None:
-    """How these dates are written; None when most are no dates."""
+    """How those of these dates are written that are not year first; None when most are no dates."""
+    cells = [cell for cell in cells if not YEAR_FIRST.match(cell)]
+    if cells and all(named := [NAMED_MONTH.match(cell) for cell in cells]) and named[0]:
+        return f"%d{named[0][1]}%b{named[0][1]}%{'Y' if len(named[0][2]) == 4 else 'y'}"
     matches = [found for cell in cells if (found := DATE.match(cell))]
     if not matches or len(matches) < MOST * len(cells):
         return None
@@ -149,10 +184,13 @@ def _steady(text: str, separator: str, form: CsvForm) -> int:
 
 def _rows(text: str, separator: str, form: CsvForm) -> list[list[str]]:
     lines = text.splitlines(keepends=True)
-    whole = lines[:-1] if len(text) >= LOOK / 4 and len(lines) > 1 else lines
-    reader = csv.reader(whole[:ROWS], delimiter=separator, quotechar=form.quote)
+    whole = (lines[:-1] if len(text) >= LOOK / 4 and len(lines) > 1 else lines)[form.skip_rows :]
+    return _cells(whole[:ROWS], separator, form)
+
+
+def _cells(lines: Sequence[str], separator: str, form: CsvForm) -> list[list[str]]:
     try:
-        return list(reader)
+        return list(csv.reader(lines, delimiter=separator, quotechar=form.quote))
     except csv.Error:
         return []
 
@@ -160,6 +198,10 @@ def _rows(text: str, separator: str, form: CsvForm) -> list[list[str]]:
 def _even(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """The rows as long as the first."""
     return [row for row in rows if len(row) == len(rows[0]) > 0]
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'s' if count > 1 else ''}"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -174,6 +216,8 @@ def as_yaml(value: Any) -> str:
         return f"[{', '.join(map(as_yaml, value))}]"
     if value is None:
         return "null"
+    if isinstance(value, int):
+        return str(value)
     if value == TAB:
         return "tab"
     is_plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]+", value) and yaml.safe_load(value) == value

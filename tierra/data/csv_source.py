@@ -1,7 +1,10 @@
 """CSV files as texts, read in pieces: what a text means is decided elsewhere."""
 
+import io
 import zipfile
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from functools import cached_property
 from typing import Any, Final
 
 import pyarrow as pa
@@ -9,8 +12,10 @@ import pyarrow.csv as csv
 
 from tierra.data.csv_form import CsvForm
 from tierra.data.window import Window
+from tierra.errors import first_line
 
 BYTES_AHEAD: Final = 1024 * 1024
+HELD_BACK: Final = 64 * 1024  # of a file whose last lines are no rows
 # Unquoted cells that are gaps where nothing is stated, as most programs write them.
 MISSING: Final = ("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan",
                   "NULL", "Null", "null", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")  # fmt: skip
@@ -25,7 +30,11 @@ class CsvTexts:
         self._missing, self._literal = sorted({"", *missing}), frozenset(literal)
 
     def columns(self) -> list[str]:
-        """The names of all its columns. Raises ArrowInvalid when it has not even a header."""
+        """The names of all its columns, spaces around them aside. Raises ArrowInvalid when it has not even a header."""
+        return [name.strip() for name in self._stored]
+
+    @cached_property
+    def _stored(self) -> list[str]:
         with self._reader(self._stream(), [""], None) as file:
             return list(file.schema.names)
 
@@ -35,7 +44,7 @@ class CsvTexts:
         literal, start = [name for name in columns if name in self._literal], 0
         with self._reader(self._stream(), self._missing, columns) as file:
             for number, batch in enumerate(file):
-                texts = pa.Table.from_batches([batch])
+                texts = _named(batch, columns)
                 if self._missing != [""] and any(texts.column(name).null_count for name in literal):
                     texts = _replaced(texts, exact.read(number, literal))
                 yield start, texts
@@ -47,24 +56,48 @@ class CsvTexts:
             data = stream.read(size + BYTES_AHEAD)
         with self._reader(pa.BufferReader(data), self._missing, columns, size) as file:
             batch = next(iter(file), None)
-        return file.schema.empty_table() if batch is None else pa.Table.from_batches([batch])
+        return _named(pa.RecordBatch.from_pylist([], file.schema) if batch is None else batch, columns)
 
     def first_bytes(self, size: int) -> bytes:
         """What it begins with, decompressed."""
         with self._stream() as stream:
             return bytes(stream.read(size))
 
-    def _stream(self) -> pa.NativeFile:
-        return pa.input_stream(self._open(), compression=self._compression)
+    def last_bytes(self, size: int) -> bytes:
+        """What it ends with, decompressed."""
+        last = b""
+        with self._stream() as stream:
+            while piece := stream.read(BYTES_AHEAD):
+                last = (last + piece)[-size:]
+        return last
+
+    def complaint(self) -> str:
+        """What the reader says of it with one thread, which then names the row; empty when it can be read."""
+        try:
+            with self._reader(self._stream(), [""], None, threads=False) as file:
+                deque(file, maxlen=0)
+        except pa.ArrowInvalid as error:
+            return first_line(error)
+        return ""
+
+    def _stream(self) -> Any:
+        stream = pa.input_stream(self._open(), compression=self._compression)
+        return _WithoutEnd(stream, self.form.skip_footer) if self.form.skip_footer else stream
 
     def _reader(
-        self, file: Any, missing: list[str], columns: list[str] | None, block: int | None = None
+        self, file: Any, missing: list[str], columns: list[str] | None, block: int | None = None, threads: bool = True
     ) -> csv.CSVStreamingReader:
         # The reader keeps up to 32 blocks ahead in memory.
-        names = columns or []
+        stored = dict(zip(self.columns(), self._stored, strict=True)) if columns else {}
+        names = [stored.get(name, name) for name in columns or []]
         return csv.open_csv(
             file,
-            read_options=csv.ReadOptions(block_size=block or BYTES_AHEAD, encoding=self.form.encoding),
+            read_options=csv.ReadOptions(
+                use_threads=threads,
+                block_size=block or BYTES_AHEAD,
+                encoding=self.form.encoding,
+                skip_rows=self.form.skip_rows,
+            ),
             parse_options=csv.ParseOptions(
                 delimiter=self.form.separator, quote_char=self.form.quote or False, newlines_in_values=True
             ),
@@ -78,6 +111,39 @@ class CsvTexts:
         )
 
 
+class _WithoutEnd(io.RawIOBase):
+    """A stream without the last of its lines, those aside that hold nothing."""
+
+    def __init__(self, stream: pa.NativeFile, lines: int) -> None:
+        self._stream, self._lines, self._held, self._ended = stream, lines, b"", False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._ended and (size < 0 or len(self._held) < size + HELD_BACK):
+            piece = self._stream.read(BYTES_AHEAD)
+            self._held, self._ended = self._held + piece, not piece
+            if self._ended:
+                self._held = _without_last(self._held, self._lines)
+        most = len(self._held) if size < 0 else size
+        given, self._held = self._held[:most], self._held[most:]
+        return given
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _without_last(data: bytes, count: int) -> bytes:
+    lines = data.splitlines(keepends=True)
+    for _ in range(count):
+        while lines and not lines[-1].strip():
+            lines.pop()
+        del lines[-1:]
+    return b"".join(lines)
+
+
 class _Exact:
     """The same pieces read once more, from the first that is asked for: only their empty cells are gaps."""
 
@@ -87,7 +153,13 @@ class _Exact:
 
     def read(self, wanted: int, columns: list[str]) -> pa.Table:
         self._pieces = self._pieces or enumerate(self._open(columns))
-        return pa.Table.from_batches([next(batch for number, batch in self._pieces if number == wanted)])
+        batch = next(batch for number, batch in self._pieces if number == wanted)
+        return _named(batch, columns)
+
+
+def _named(batch: pa.RecordBatch, columns: list[str]) -> pa.Table:
+    table = pa.Table.from_batches([batch])
+    return table.rename_columns(columns) if columns else table
 
 
 def _replaced(texts: pa.Table, exact: pa.Table) -> pa.Table:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 
 from tierra.data.csv_advice import advise
+from tierra.data.csv_look import as_yaml
 from tierra.data.file_places import find_places
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.source_files import SourceFiles
@@ -114,7 +115,8 @@ class FileReader:
         return kinds
 
     def _inferred(self, columns: list[str]) -> dict[str, ColumnType]:
-        start = self._files.start(columns)
+        keys = [name for name in self._source.key if name in self._files.columns and name not in columns]
+        start = self._files.start([*columns, *keys])
         kinds = {name: self._infer(start.column(name)) for name in columns}
         if (day := self._source.partition_by) in kinds and start.column(day).null_count == len(start):
             kinds[day] = "date"
@@ -134,8 +136,16 @@ class FileReader:
         """Raise DataRejected when the days of a source are no dates."""
         name = self._source.partition_by
         if name in kinds and (kind := kinds[name]) not in DATES:
-            advice = self._files.look.advice if kind == "text" else ""
+            advice = self._files.look.advice if kind == "text" else self._as_date(name)
             raise DataRejected("column-type", f"{self.where}: '{name}' is {kind}, not a date{advice}")
+
+    def _as_date(self, name: str) -> str:
+        """The line that makes dates of numbers such as 20240428; empty where they spell none."""
+        values = self._files.start([name]).column(name)
+        if name in self._source.types or parse_texts(values, "date", self._zone, self._files.form)[1].any():
+            return ""
+        types = ", ".join(f"{as_yaml(each)}: {kind}" for each, kind in {**self._source.types, name: "date"}.items())
+        return f"; add `types: {{{types}}}`"
 
     def _within(self, rows: pa.Table, window: Window) -> pa.Table:
         if window == EVERYTHING or not self._source.partition_by:

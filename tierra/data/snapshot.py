@@ -60,9 +60,9 @@ def _first_rows(source: Source, reader: SourceReader, most: int) -> pa.Table:
     columns, first = _columns(source, reader, numbered=False), None
     with closing(reader.batches(columns, Window())) as batches:  # type: ignore[type-var]  # every reader's can be
         for batch in batches:  # a source of few rows is read to its end, and told what is said there
-            first = pa.concat_tables([first, batch], promote_options="default") if first else batch
-            if first.num_rows >= most:
+            if first and first.num_rows >= most:  # what is said at the end of a file of one piece is heard
                 break
+            first = pa.concat_tables([first, batch], promote_options="default") if first else batch
     if not first:
         raise DataRejected("source-empty", f"{reader.where}: no rows")
     unread = first.column(UNREAD).drop_null() if UNREAD in first.column_names else []

@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tierra.data.columns import require_columns
 from tierra.data.csv_form import CsvForm
-from tierra.data.csv_look import LOOK, Look, look_at
+from tierra.data.csv_look import LONGEST_FOOTER, LOOK, TOTAL, Look, add_to, find_header, look_at
 from tierra.data.csv_source import MISSING, CsvTexts, open_member
 from tierra.data.file_places import Place
 from tierra.data.parquet_source import ParquetTables
@@ -25,6 +26,7 @@ INFERRED_FROM_BYTES = 16 * 1024 * 1024
 LEAST_BYTES = 64 * 1024  # of each file, so that its header is within
 UNREADABLE: Final = (pa.ArrowInvalid, pa.ArrowKeyError, OSError, ValueError, zipfile.BadZipFile)
 WORKBOOKS: Final = (".xlsx", ".xlsm")
+ROWS_OF_A_SHEET: Final = 100
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class SourceFiles:
                 for start, rows in file.table.pieces(columns, window):
                     end = start + rows.num_rows
                     yield before + start, rows.select(columns)
+                if end and not isinstance(file.table, ParquetTables):
+                    _refuse_totals(file.where, rows, self._source.key, file.table.form)
                 before += file.table.rows() if isinstance(file.table, ParquetTables) else end
 
     def start(self, columns: list[str]) -> pa.Table:
@@ -130,7 +134,7 @@ def _open(name: str, source: FileSource, form: CsvForm, place: Place) -> _File:
     if place.form == ".parquet":
         return _File(where, place, ParquetTables(place.open, source.partition_by))
     if place.form in WORKBOOKS:
-        return _File(where, place, WorkbookTexts(where, place.open, missing, source.literal_columns))
+        return _File(where, place, WorkbookTexts(where, place.open, form, missing, source.literal_columns))
     opened = (lambda: open_member(place.open())) if place.form == ".zip" else place.open
     return _File(where, place, CsvTexts(opened, form, missing, source.literal_columns, place.compression))
 
@@ -150,13 +154,20 @@ def _first_bytes(file: _File) -> bytes:
         return b""
 
 
+def _last_bytes(file: _File) -> bytes:
+    try:
+        return file.table.last_bytes(LOOK) if isinstance(file.table, CsvTexts) else b""
+    except UNREADABLE:
+        return b""
+
+
 def _columns(file: _File, source: FileSource) -> list[str]:
     """A file's columns. Those of lists and the like are left out, where nobody names them."""
     with _described(file, Misconfigured):
         names = file.table.columns()
         nested = file.table.nested() if isinstance(file.table, ParquetTables) else {}
-    if len(names) < 2 and isinstance(file.table, CsvTexts):
-        _require_separator(file, file.table.form)
+    if len(names) < 2 or "" in names:
+        _require_header(file)
     for name, stored in nested.items():
         if name in source.named_columns:
             raise DataRejected("column-type", f"{file.where}: column '{name}' is {stored}, which is not supported")
@@ -164,11 +175,32 @@ def _columns(file: _File, source: FileSource) -> list[str]:
     return [name for name in names if name not in nested]
 
 
-def _require_separator(file: _File, form: CsvForm) -> None:
-    """Raise Misconfigured for a file of one column whose lines another separator parts."""
-    look = look_at(_first_bytes(file), form)
-    if "separator" in look.found:
-        raise Misconfigured("file-invalid", f"{file.where}: each of its lines is one cell{look.advice}")
+def _require_header(file: _File) -> None:
+    """Raise Misconfigured where another separator parts the lines, or the columns' names stand further below."""
+    if isinstance(file.table, WorkbookTexts):
+        if above := find_header(file.table.first_rows(ROWS_OF_A_SHEET)):
+            line = add_to(file.table.form, {"skip_rows": file.table.form.skip_rows + above})
+            raise Misconfigured("file-invalid", f"{file.where}: its first row does not name the columns; {line}")
+    elif isinstance(file.table, CsvTexts):
+        look = look_at(_first_bytes(file), file.table.form)
+        if "separator" in look.found:
+            raise Misconfigured("file-invalid", f"{file.where}: each of its lines is one cell{look.advice}")
+        if "skip_rows" in look.found:
+            raise Misconfigured("file-invalid", f"{file.where}: its first line does not name the columns{look.advice}")
+
+
+def _refuse_totals(where: str, rows: pa.Table, key: Collection[str], form: CsvForm) -> None:
+    """Raise DataRejected when the last of these rows, and no others, are without a key."""
+    for name in [each for each in key if each in rows.column_names and rows.column(each).null_count]:
+        gaps = rows.column(name).is_null()
+        others = pc.or_(gaps, pc.fill_null(pc.match_substring_regex(rows.column(name), TOTAL), False)).to_numpy()
+        below = int(others.sum())
+        if below <= LONGEST_FOOTER and others[-below:].all() and below < len(rows):
+            raise DataRejected(
+                "keys-null",
+                f"{where}: key '{name}' is empty in {pc.sum(gaps)} rows, at the end; where they are totals,"
+                f" {add_to(form, {'skip_footer': form.skip_footer + below})}",
+            )
 
 
 @contextmanager
@@ -183,12 +215,15 @@ def _described(file: _File, kind: Callable[[str, str], TierraError]) -> Iterator
 
 
 def _explain(file: _File, error: Exception, kind: Callable[[str, str], TierraError]) -> TierraError:
-    message = first_line(error).replace("CSV parse error: ", "")
+    message = first_line(error)
     if not isinstance(file.table, CsvTexts):
         return kind("file-invalid", f"{file.where}: {message}")
+    if "parse error: Expected" in message:
+        message = max(message, file.table.complaint(), key=lambda each: "Row #" in each)
+    message = message.replace("CSV parse error: ", "")
     if "Empty CSV file" in message:
         return DataRejected("source-empty", f"{file.where}: {_describe_empty(file.table)}")
-    look = look_at(_first_bytes(file), file.table.form, no_utf8="utf" in message.lower())
+    look = look_at(_first_bytes(file), file.table.form, "utf" in message.lower(), _last_bytes(file))
     return kind("file-invalid", f"{file.where}: {message}{look.advice}")
 
 

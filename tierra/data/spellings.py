@@ -7,6 +7,8 @@ from tierra.data.labels import Labels
 
 YES = {"1", "true", "yes", "y", "t"}
 NO = {"0", "false", "no", "n", "f"}
+# What people write where there is no value.
+NO_VALUE = ("-", "--", "---", "?", ".", "*", "n.d.", "N.D.", "n/d", "N/D", "s/d", "S/D", "n.a.", "N.A.")
 
 
 def class_name(value: Any) -> str:

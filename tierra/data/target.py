@@ -9,7 +9,7 @@ from tierra.data.code import ProjectCode, call_function
 from tierra.data.columns import describe_missing
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
-from tierra.data.spellings import choose_positive, class_name, match_classes
+from tierra.data.spellings import NO_VALUE, choose_positive, class_name, match_classes
 from tierra.errors import DataRejected, Misconfigured
 from tierra.spec import Task
 
@@ -126,6 +126,8 @@ def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) ->
     names = _sorted(texts.dropna().unique().tolist())
     if len(names) < 2:
         raise DataRejected("target-one-class", f"target '{recipe.target}' has one value only: {names}")
+    if len(names) > 2 and recipe.task != "multiclass":
+        _refuse_signs(texts, recipe)
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     if task == "binary" and len(names) > 2:
         raise DataRejected("target-not-binary", f"target '{recipe.target}' has {len(names)} values: {shown}")
@@ -136,6 +138,14 @@ def _classes(texts: pd.Series, values: pd.Series, task: Task, recipe: Recipe) ->
         return tuple(names)
     positive = _positive(names, recipe)
     return (*(name for name in names if name != positive), positive)
+
+
+def _refuse_signs(texts: pd.Series, recipe: Recipe) -> None:
+    """Raise DataRejected for a class by whose name people mean that there is none."""
+    for sign in NO_VALUE:
+        if rows := int((texts == sign).sum()):
+            raise DataRejected("target-gaps", f"target '{recipe.target}' is '{sign}' in {rows:,} rows, as where there"
+                               f" is no value; in a file's source add `missing: ['{sign}', 'NA']`")  # fmt: skip
 
 
 def _positive(names: list[str], recipe: Recipe) -> str:

@@ -1,13 +1,16 @@
 """Excel workbooks: the first sheet's cells as texts, under the names in its first row."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tierra.data.csv_form import CsvForm
 from tierra.data.window import Window
 from tierra.errors import Misconfigured
 
@@ -18,9 +21,9 @@ class WorkbookTexts:
     """The rows of a workbook's first sheet; each value as the one text that stands for it, so a date is 2024-04-28."""
 
     def __init__(
-        self, where: str, opened: Callable[[], Any], missing: Collection[str], literal: Collection[str]
+        self, where: str, opened: Callable[[], Any], form: CsvForm, missing: Collection[str], literal: Collection[str]
     ) -> None:
-        self._where, self._open = where, opened
+        self._where, self._open, self.form = where, opened, form
         self._missing, self._literal = pa.array(missing, pa.string()), literal
 
     def columns(self) -> list[str]:
@@ -34,10 +37,16 @@ class WorkbookTexts:
         with self._rows() as rows:
             places = {name: place for place, name in enumerate(_names(next(rows, ())))}
             wanted = [places[name] for name in columns]
-            while piece := [row for _, row in zip(range(ROWS_A_PIECE), rows, strict=False)]:
-                filled = [row for row in piece if any(cell is not None for cell in row)]
-                yield start, self._table(columns, wanted, filled)
-                start += len(filled)
+            filled = (row for row in rows if any(cell is not None for cell in row))
+            data = _but_last(filled, self.form.skip_footer)
+            while piece := list(islice(data, ROWS_A_PIECE)):
+                yield start, self._table(columns, wanted, piece)
+                start += len(piece)
+
+    def first_rows(self, count: int) -> list[list[str]]:
+        """The texts of its first rows, that with the names among them."""
+        with self._rows() as rows:
+            return [["" if cell is None else _text(cell) or "" for cell in row] for row in islice(rows, count)]
 
     def start(self, columns: list[str], size: int) -> pa.Table:
         """All of its rows: a sheet has at most a million."""
@@ -64,9 +73,17 @@ class WorkbookTexts:
             ) from None  # fmt: skip
         book = load_workbook(self._open(), read_only=True, data_only=True)
         try:
-            yield book.worksheets[0].iter_rows(values_only=True)
+            yield islice(book.worksheets[0].iter_rows(values_only=True), self.form.skip_rows, None)
         finally:
             book.close()
+
+
+def _but_last(rows: Iterator[tuple[Any, ...]], count: int) -> Iterator[tuple[Any, ...]]:
+    held: deque[tuple[Any, ...]] = deque()
+    for row in rows:
+        held.append(row)
+        if len(held) > count:
+            yield held.popleft()
 
 
 def _names(row: tuple[Any, ...]) -> list[str]:
