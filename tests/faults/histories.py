@@ -262,9 +262,7 @@ class History:
     def _check_end(self, mine: Manifest, generation: int, there: Manifest | None, ending: str) -> None:
         """What a writer says of its end is true."""
         place = (mine.partition, generation)
-        if ending == "store-tampered":
-            assert self._was_touched(mine.partition), "nobody removed anything"
-        elif ending == "publish-unknown":  # it says neither: its own request failed, and so did looking again
+        if ending in ("store-tampered", "publish-unknown"):  # the second says neither: looking again failed too
             assert self._was_touched(mine.partition), "nobody removed anything"
         elif ending == "part-late":  # a database's part of a day ago was swept before its manifest: nothing is lost
             assert not self._is_objects or self._was_touched(mine.partition)
