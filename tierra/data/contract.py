@@ -43,8 +43,8 @@ def describe_expectation(expectation: Expectation) -> str:
     about = ", ".join(
         f"{key}={_shown(value)}" for key, value in expectation.arguments.items() if key not in COLUMN_ARGUMENTS
     )
-    columns = " ".join(str(expectation.arguments[key]) for key in COLUMN_ARGUMENTS if key in expectation.arguments)
-    return f"{columns} {expectation.type.removeprefix('expect_')}{f' ({about})' if about else ''}".strip()
+    words = [*expectation.columns, expectation.type.removeprefix("expect_"), *([f"({about})"] if about else [])]
+    return " ".join(words)
 
 
 def _shown(value: Any) -> str:
@@ -64,7 +64,7 @@ def check_rows(batch: pa.Table, findings: Findings, ignore: Sequence[str] = ()) 
     chosen = [
         (index, each)
         for index, each in enumerate(findings.expectations)
-        if each.type in ROW_EXPECTATIONS and not set(ignore) & set(_columns(each))
+        if each.type in ROW_EXPECTATIONS and not set(ignore) & set(each.columns)
     ]
     positions = _failing(batch, [each for _, each in chosen], findings.table)
     for (index, each), rows in zip(chosen, positions, strict=True):
@@ -126,13 +126,9 @@ def _failing(batch: pa.Table, expectations: list[Expectation], table: str) -> li
         return []
     from tierra.data.gx_expectations import failing_rows
 
-    needed = list(dict.fromkeys(column for each in expectations for column in _columns(each)))
+    needed = list(dict.fromkeys(column for each in expectations for column in each.columns))
     require_columns(f"{table}: contract", needed, batch.column_names)
     return failing_rows(to_frame(batch.select(needed)), expectations)
-
-
-def _columns(expectation: Expectation) -> list[str]:
-    return [str(expectation.arguments[key]) for key in COLUMN_ARGUMENTS if key in expectation.arguments]
 
 
 def _separate(batch: pa.Table, reasons: dict[int, list[str]]) -> tuple[pa.Table, pa.Table]:

@@ -6,14 +6,11 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 
-from tierra.data.casting import PLAIN as TYPES
 from tierra.data.casting import NotExact, arrow_type, cast_column, kind_of
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.data.spec import ColumnType
 from tierra.data.spellings import class_name
 from tierra.errors import DataRejected
-
-__all__ = ["TYPES", "UNREAD", "conform", "empty_table", "kinds_of", "plain_type", "text_of", "to_frame"]
 
 # The cells of a row that could not be read, as text: a column that a reader adds and validation takes away.
 UNREAD: Final = "unread__"

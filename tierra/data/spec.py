@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tierra.data.csv_form import CsvForm
-from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS
+from tierra.data.expectations import COLUMN_ARGUMENTS, ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "timestamptz"]
@@ -121,6 +121,11 @@ class Expectation(Spec):
     def arguments(self) -> dict[str, Any]:
         """The expectation's own arguments, as Great Expectations takes them."""
         return {**({"column": self.column} if self.column else {}), **(self.model_extra or {})}
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns it is about."""
+        return [str(self.arguments[key]) for key in COLUMN_ARGUMENTS if key in self.arguments]
 
 
 class Contract(Spec):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from tierra.data.columns import describe_missing, require_columns
-from tierra.data.expectations import COLUMN_ARGUMENTS
 from tierra.data.frames import UNREAD
 from tierra.data.row_numbers import PUBLISHED_NUMBER, refuse_name
 from tierra.data.snapshot import look_at_rows
@@ -38,9 +37,8 @@ def check_columns(project: Project, columns: Mapping[str, list[str]]) -> None:
         refuse_name(f"source {project.main}", PUBLISHED_NUMBER, main)
     require_columns("score.keep", project.score.keep, main)
     for each in project.contract.expectations:
-        table, named = each.table or project.main, [each.arguments[key] for key in COLUMN_ARGUMENTS
-                                                    if key in each.arguments]  # fmt: skip
-        require_columns(f"{table}: contract", named, columns[table])
+        table = each.table or project.main
+        require_columns(f"{table}: contract", each.columns, columns[table])
     rows = _joined(project, columns)
     if not FUNCTION.match(project.target) and project.target not in rows:
         raise DataRejected("target-missing", f"target: {describe_missing([project.target], rows)}")

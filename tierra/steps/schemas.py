@@ -30,8 +30,5 @@ def _looked_at_exactly(project: Project, source: str, kinds: Schema) -> set[str]
         return set(kinds)
     declared = project.sources[source]
     joined = {name for join in project.joins for name in join.on}
-    expected = {
-        str(value) for each in project.contract.of(source, project.main) for value in each.arguments.values()
-        if isinstance(value, str)
-    }  # fmt: skip
+    expected = {name for each in project.contract.of(source, project.main) for name in each.columns}
     return {*declared.key, *declared.types, *project.score.keep, *joined, *expected}
