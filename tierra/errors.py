@@ -87,6 +87,7 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-absent": "Check the date and that the source holds it",
     "source-not-ready": "Wait for the load to finish; the run is retried until its retries run out",
     "source-stalled": "Look at what loads the source; the next run publishes the days of `lookback` that have come",
+    "keys-changed": "Restore the keys, or publish these: tierra score PROJECT --partition DATE --rescore",
     "rows-vanished": "Restore the rows, or publish the smaller day: tierra score PROJECT --partition DATE --rescore",
     # databases
     "address-invalid": "Use postgresql://user:password@host/database, and in user and password %40 for @, %2F for /",
@@ -163,6 +164,7 @@ REMEDIES: Final[dict[str, str]] = {
     "bucket-refused": "Check the keys or the role, what they may do in the bucket, and this machine's clock",
     "bucket-credentials": "Set TIERRA_S3__ACCESS_KEY_ID and TIERRA_S3__SECRET_ACCESS_KEY, or a profile, or a role",
     "bucket-region": "Set TIERRA_S3__REGION to the bucket's region, and TIERRA_S3__ENDPOINT_URL to its store",
+    "partition-needed": "State the day: tierra predictions PROJECT --partition DATE",
     "partition-unpublished": "Score it first: tierra score",
     "snapshot-missing": "Run again; the object is rebuilt",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",

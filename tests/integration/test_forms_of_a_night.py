@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.direct import score_directly, train_directly
+from tests.direct import score_directly, train_directly, without_prefect
 from tierra.data.frames import UNREAD
+from tierra.data.partitions import ALL
 from tierra.data.profile import Profile
-from tierra.errors import DataRejected
+from tierra.errors import DataRejected, InvalidCall
 from tierra.facts import RowsQuarantined
+from tierra.journal import Warned, open_journal
 from tierra.outcomes.scoring import PartitionScored
+from tierra.reading import read_table
 from tierra.store.predictions import read_published
 from tierra.store.values import read_value
 from tierra.workspace import open_workspace
@@ -194,3 +197,50 @@ def test_a_cell_that_cannot_be_read_costs_its_row_and_is_no_column_of_the_data(c
     assert champion.release.profile
     profile = read_value(open_workspace().objects, champion.release.profile, Profile)
     assert [column.name for column in profile.columns] == list(here.table.columns)
+
+
+def test_a_day_whose_keys_are_all_others_is_not_replaced_unless_it_is_asked_for(clock: Path) -> None:
+    here = Orchard(clock)
+    here.write()
+    train_directly("orchard")
+    here.score(lambda table: table)
+    before = here.published()
+
+    def lost_letters(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(tree=table["tree"].str.removeprefix("t").str.lstrip("0"))
+
+    end = here.score(lost_letters)[LAST]
+    assert (end.outcome, end.code) == ("Rejected", "keys-changed")
+    assert "such as 't0392', and holds none of them now: '392'" in end.reason
+    assert here.published() == before
+    some = here.score(lambda table: table.assign(tree=table["tree"].where(table.index % 2 == 0, "n" + table["tree"])))
+    assert some[LAST].outcome == "Published"
+    here.write(lost_letters)
+    with without_prefect("score") as body, open_journal():
+        again = body(open_workspace(), "orchard", LAST, rescore=True)
+    assert again.partitions[0].outcome == "Published"
+
+
+def test_an_edited_positive_is_told_until_it_is_trained(clock: Path) -> None:
+    here = Orchard(clock)
+    here.write()
+    train_directly("orchard")
+    file = here.folder / "project.yaml"
+    file.write_text(file.read_text() + "positive: 'no'\n")
+    _, journal = score_directly("orchard", LAST)
+    told = [fact.text for entry in journal.entries for fact in entry.facts if isinstance(fact, Warned)]
+    assert told == [
+        "positive was edited: champion version 1 predicts ripe, no or yes, with the probability of yes;"
+        " it does so until `tierra train orchard --replace-champion`"
+    ]
+
+
+def test_a_day_must_be_named_to_read_the_predictions_of_a_project_with_days(clock: Path) -> None:
+    here = Orchard(clock)
+    here.write()
+    train_directly("orchard")
+    with pytest.raises(InvalidCall, match=r"published by day, and no day has been published yet.*\[partition-needed\]"):
+        read_table("orchard", ALL)
+    score_directly("orchard", LAST)
+    with pytest.raises(InvalidCall, match=rf"the newest is {LAST}.*\[partition-needed\]"):
+        read_table("orchard", ALL)

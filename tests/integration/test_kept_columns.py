@@ -68,4 +68,20 @@ def test_a_kept_column_that_is_gone_rejects_the_day(workspace: Path, monkeypatch
     train_directly("rides")
     write_project(project, ride_spec(score={"keep": "colour"}))
     scored, _ = score_directly("rides", DAY)
-    assert "score.keep: no column 'colour' (available: " in str(scored.error)
+    assert "source rides (rides.csv): no column 'colour'" in str(scored.error)
+
+
+def test_a_column_that_the_champion_was_not_trained_on_is_kept_too(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    project = workspace / "projects" / "rides"
+    write_project(project)
+    train_directly("rides")
+    score_directly("rides", DAY)
+    before = read_table("rides", DAY)
+    write_project(project, ride_spec(score={"lookback": "2d", "keep": "colour"}), rides().assign(colour="red"))
+    score_directly("rides", DAY)
+    after = read_table("rides", DAY)
+    assert after.column("colour").to_pylist() == ["red"] * len(before)
+    assert after.drop_columns(["colour"]).equals(before)

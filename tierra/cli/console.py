@@ -99,6 +99,8 @@ def show_traceback(error: BaseException) -> None:
 def show_trial(trial: "Trial") -> None:
     """What a trial found: features and how they are prepared, metrics, verdict."""
     classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
+    if trial.task == "binary":
+        classes += f" (`probability` is that of {trial.classes[-1]}; `positive` in the project file states another)"
     out.print(f"[bold]{trial.project}[/]: {trial.task}{printable(classes)}, judged by {heading(trial.metric)}")
     out.print(pairs(trial.treatments))
     for line in trial.texts:

@@ -16,6 +16,8 @@ from tierra.data.quarantine import REASON
 from tierra.data.spec import Contract, Expectation
 from tierra.errors import DataRejected
 
+CANNOT_READ = "cannot be read: "
+
 
 @dataclass
 class Findings:
@@ -26,11 +28,12 @@ class Findings:
     rows: int = 0
     failed: dict[int, int] = field(default_factory=dict)
     unread: int = 0
+    unread_cell: str = ""
     quarantined: int = 0
 
     def failures(self, *on_fail: str) -> list[str]:
         """One line for each broken expectation of the given severities; cells that cannot be read are quarantined."""
-        unread = [f"{self.unread:,} of {self.rows:,} rows have a cell that cannot be read"]
+        unread = [f"{self.unread:,} of {self.rows:,} rows have a cell that cannot be read, such as {self.unread_cell}"]
         return (unread if self.unread and "quarantine" in on_fail else []) + [
             f"{describe_expectation(self.expectations[index])}: {count:,} of {self.rows:,} rows fail"
             for index, count in sorted(self.failed.items())
@@ -61,6 +64,9 @@ def check_rows(batch: pa.Table, findings: Findings, ignore: Sequence[str] = ()) 
     """
     batch, reasons = _take_unread(batch)
     findings.unread += len(reasons)
+    findings.unread_cell = findings.unread_cell or next(
+        (first[0].removeprefix(CANNOT_READ) for first in reasons.values()), ""
+    )
     chosen = [
         (index, each)
         for index, each in enumerate(findings.expectations)
@@ -117,7 +123,7 @@ def _take_unread(batch: pa.Table) -> tuple[pa.Table, dict[int, list[str]]]:
         return batch, {}
     cells = batch.column(UNREAD)
     rows = np.flatnonzero(cells.is_valid().to_numpy())
-    unread = {int(row): ["cannot be read: " + cells[row].as_py().replace("; ", ", ")] for row in rows}
+    unread = {int(row): [CANNOT_READ + cells[row].as_py().replace("; ", ", ")] for row in rows}
     return batch.drop_columns([UNREAD]), unread
 
 

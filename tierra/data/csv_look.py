@@ -58,7 +58,7 @@ def add_to(form: CsvForm, found: dict[str, Any]) -> str:
     """The line that says how a file is written, what is stated of it already included."""
     stated = {name: getattr(form, name) for name in form.model_fields_set}
     inside = ", ".join(f"{name}: {as_yaml(value)}" for name, value in (stated | found).items())
-    return f"add `csv: {{{inside}}}`"
+    return f"add `csv: {{{inside}}}` to the source"
 
 
 def look_at(data: bytes, form: CsvForm, no_utf8: bool = False, end: bytes = b"") -> Look:

@@ -4,6 +4,7 @@ import getpass
 import hashlib
 import os
 import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tierra.data.code import ProjectCode, load_code
@@ -13,7 +14,7 @@ from tierra.data.spec import FileSource, Source
 from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
-from tierra.journal import note
+from tierra.journal import note, warn
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, is_server
 from tierra.project.project import Project, load_project
@@ -103,17 +104,24 @@ def champion_labels(workspace: Workspace, project: Project) -> Labels | None:
     champion = current_champion(workspace, project)
     if champion is None:
         return None
-    before, labels = champion_project(workspace, champion), champion.release.labels
+    if edited := _describe_edit(champion_project(workspace, champion), project, champion):
+        raise Misconfigured("target-edited", f"{project.file}: {edited}")
+    return champion.release.labels
+
+
+def _describe_edit(before: Project, now: Project, champion: Champion) -> str:
+    """What of the project file says today that something else is predicted than by the champion; empty for nothing."""
+    labels = champion.release.labels
     edited = {
-        "target": before.target != project.target,
-        "task": project.task not in (None, labels.task),
-        "positive": before.positive != project.positive and not is_positive(labels, project.positive),
+        "target": before.target != now.target,
+        "task": now.task not in (None, labels.task),
+        "positive": before.positive != now.positive and not is_positive(labels, now.positive),
     }
-    if changed := [name for name, is_changed in edited.items() if is_changed]:
-        predicts = " or ".join(labels.classes) or "a number"
-        raise Misconfigured("target-edited", f"{project.file}: {changed[0]} was edited: champion version"
-                            f" {champion.version} predicts {before.target}, {predicts}")  # fmt: skip
-    return labels
+    changed = next((name for name, is_changed in edited.items() if is_changed), "")
+    what = "a number" if labels.task == "regression" else " or ".join(labels.classes)
+    chance = f", with the probability of {labels.classes[-1]}" if labels.task == "binary" else ""
+    predicts = f"champion version {champion.version} predicts {before.target}, {what}{chance}"
+    return f"{changed} was edited: {predicts}" if changed else ""
 
 
 def champion_features(workspace: Workspace, project: Project, champion: Champion, joined: "pa.Table") -> "pd.DataFrame":
@@ -155,11 +163,14 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
     before = champion_project(workspace, champion)
     if missing := [name for name in before.sources if name not in project.sources]:
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
+    if edited := _describe_edit(before, project, champion):
+        warn(f"{edited}; it does so until `tierra train {project.name} --replace-champion`")
+    kept = {before.main: project.score.keep}
     sources = {
         name: project.sources[name].model_copy(
             update={
                 **{key: getattr(source, key) for key in MAKES_FEATURES},
-                **_schema_of(champion.release, name, source, project.sources[name]),
+                **_schema_of(champion.release, name, source, project.sources[name], kept.get(name, ())),
             }
         )
         for name, source in before.sources.items()
@@ -167,15 +178,19 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
     return project.model_copy(update={"sources": sources, **{name: getattr(before, name) for name in CHAMPION_RECIPE}})
 
 
-def _schema_of(release: Release, name: str, before: Source, now: Source) -> dict[str, Any]:
-    """The columns that the model was trained on, and their types; nothing of a release that kept none.
+def _schema_of(release: Release, name: str, before: Source, now: Source, beside: Sequence[str] = ()) -> dict[str, Any]:
+    """The columns that the model was trained on, others to keep beside its predictions, and their types.
+
+    Nothing of a release that kept none.
 
     In a file now, cells such as NA are gaps in the columns in which they were gaps in training.
     """
     schema = release.schemas.get(name)
     if not schema:
         return {}
-    kept: dict[str, Any] = {"columns": tuple(schema), "types": schema}
+    others = [column for column in beside if column not in schema]
+    types = {column: kind for column, kind in now.types.items() if column in others}
+    kept: dict[str, Any] = {"columns": (*schema, *others), "types": schema | types}
     if isinstance(now, FileSource):
         kept["as_written"] = tuple(column for column, kind in schema.items() if kind == "text")
         if isinstance(before, FileSource) and not before.path.endswith(".parquet"):

@@ -120,6 +120,7 @@ def _pull_file(
     available = reader.columns()
     need = _needed(project, champion, sides)
     optional = {*project.withheld, *project.main_source.key, project.main_source.partition_by}
+    optional |= set(project.score.keep) - set(champion.release.types)
     require_columns(reader.where, [name for name in need if name not in optional], available)
     chosen = tuple(name for name in need if name in available and name not in project.withheld)
     day = source.partition_by if source.partition_by in chosen else None

@@ -19,6 +19,7 @@ from tierra.outcomes.scoring import PartitionScored, scored_from
 from tierra.project.project import Project
 from tierra.steps.champion import open_scorer
 from tierra.steps.features import Joined, JoinedPartition
+from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
 from tierra.store.memo import remember
@@ -71,6 +72,7 @@ def predict_partition(
     drift: ObjectRef | None = None,
 ) -> Publication:
     """Score the joined rows batch by batch with the champion, its code and its recipe."""
+    require_kept_keys(workspace, project, work, joined.joined.rows)
     release, sink, generation = champion.release, workspace.sink(project), work.generation + 1
     # Rows are written for one partition and generation, and published as no other.
     inputs = [joined.joined.digest, release.model_sha256, release.serving_digest, project.score,
