@@ -14,7 +14,7 @@ from tierra.project.schedule import When, longest_gap
 
 # Prefect's minimum is 30 s; a run that misses three is taken for crashed.
 HEARTBEAT_SECONDS = 60
-FLOWS = ("train", "score")  # of each project
+FLOWS = ("train", "score", "rollback")  # of each project
 STATUS_DESCRIPTION = "Refreshes the page that says how every project does; the watchdog does so every 15 minutes"
 
 

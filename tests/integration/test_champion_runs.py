@@ -100,6 +100,14 @@ def test_an_alias_moved_by_hand_is_told_changes_nothing_and_is_set_back(here: In
     assert registry_check().level == "green"
 
 
+def test_a_rollback_and_a_promotion_move_the_alias_too(here: Installation) -> None:
+    said = json.loads(command("rollback", "rides", "--reason", "a test", "--json"))
+    assert (said["outcome"], said["version"], shown()) == ("RolledBack", "2", "2")
+    command("promote", "rides", "1", "--reason", "older still")
+    assert (shown(), registry_check().level) == ("1", "green")
+    assert [each.did for each in open_workspace().champions.history("rides")[3:]] == ["rolled back", "promoted"]
+
+
 def test_mlflow_lost_or_set_back_by_a_week_takes_nothing_from_what_serves(here: Installation) -> None:
     database = here.folder / "var" / "mlflow.db"
     database.unlink()

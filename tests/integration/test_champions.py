@@ -196,7 +196,7 @@ DAMAGES: list[tuple[str, Callable[[Path], Any], str]] = [
     ("champions/rides/000001.json", lambda file: file.write_bytes(b"\xff"), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(project="others"), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(number=2), "artifact-tampered"),
-    ("champions/rides/000001.json", rewrite(format=2), "artifact-tampered"),
+    ("champions/rides/000001.json", rewrite(format=3), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(model=ADDED), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(code={}), "code-mismatch"),
     # a file that could be imported in place of a library

@@ -8,13 +8,14 @@ from tierra.errors import TierraError
 from tierra.facts import ChampionFound, TrainingRecorded
 from tierra.journal import note, note_made, warn
 from tierra.model.artifact import check_agreement, predict
-from tierra.model.champions import Appointment, stored_files
+from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
+from tierra.model.pointers import Appointment
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
-from tierra.steps.champion import current_champion, user_and_host
+from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Judged
 from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.parts import read_part
@@ -35,14 +36,14 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
     release = make_release(project, judged, reason)
     if not judged.verdict.promote:
         note(TrainingRecorded(workspace.recorder().record(release)))
-        _show(workspace, champion)
+        show_champion(workspace, champion)
         return _trained(project, judged, champion, "KeptChampion", judged.verdict.reasons[-1])
     return _promote(workspace, project, judged, release)
 
 
 def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion: Champion) -> Trained:
     """The champion comes from this very training: an earlier one, or this one before its station was tried again."""
-    _show(workspace, champion)
+    show_champion(workspace, champion)
     if judged.verdict.promote and champion.number > judged.champion_number:
         return _trained(project, judged, champion, "Promoted", _promoted_because(project, judged))
     kept = judged.model_copy(update={"verdict": champion.release.verdict})
@@ -107,19 +108,23 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     files = stored_files(workspace.objects.read(_winner(judged).name), code)
     shown = workspace.recorder().register(release, model, features, files)
     reason = _promoted_because(project, judged)
-    by = Appointment(who=judged.approved_by or user_and_host(), why=release.reason or reason, **dict(shown))
+    by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))
         faster = current_champion(workspace, project)
         first = f"another training promoted version {faster.version if faster else '?'} first"
         return _trained(project, judged, faster, "KeptChampion", first)
-    _show(workspace, champion, is_new=True)
+    show_champion(workspace, champion, is_new=True)
     note_made()
     return _trained(project, judged, champion, "Promoted", reason)
 
 
-def _show(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
+def _by_whom(judged: Judged) -> dict[str, str]:
+    return who_and_where() | ({"who": judged.approved_by} if judged.approved_by else {})
+
+
+def show_champion(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
     """Let MLflow's alias name what serves now, and warn where it was moved. MLflow only shows: no run ends by it."""
     if champion is None:
         return
