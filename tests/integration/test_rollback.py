@@ -19,6 +19,7 @@ from tierra.journal import Warned, open_journal
 from tierra.model.release import Version
 from tierra.outcomes.rollback import Repointed
 from tierra.steps import rollback as steps_of_rollback
+from tierra.steps.champion import user_and_host
 from tierra.store.predictions import publish, read_manifest
 from tierra.workspace import open_workspace
 
@@ -180,6 +181,13 @@ def test_a_version_that_was_taken_back_serves_again_when_it_is_promoted(here: In
     assert [each.did for each in open_workspace().champions.history("rides")] == [
         "trained", "trained", "rolled back", "promoted"]  # fmt: skip
     assert (rollback().version, shown(here)[REPAIRED[0]]) == ("1", (5, "1"))
+
+
+def test_the_same_training_does_not_bring_back_what_was_taken_back(here: Installation) -> None:
+    rollback()
+    ended, _ = train_directly("rides")
+    assert (ended.name, ended.champion.version) == ("KeptChampion", "1")
+    assert f"same inputs as version 2, which was taken back by {user_and_host()}: {WHY}" in ended.sentence
 
 
 def test_of_two_rollbacks_at_once_one_moves_the_pointer(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """The entries of a project's history of champions, each holding the digest of the one before."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -67,6 +67,17 @@ class Pointer(Appointment):
     def is_same_work(self, other: "Pointer") -> bool:
         """Whether both were written by the same work; where that has no name, whether they appoint the same model."""
         return self.writer == other.writer and self.release == other.release
+
+
+def find_taken_back(history: Sequence[Pointer], inputs: str) -> tuple[TakenBack, Pointer] | None:
+    """The version of these inputs that was taken back and not promoted since, and the entry that took it back."""
+    promoted = set[str]()
+    for entry in reversed(history):
+        for each in entry.taken_back:
+            if each.inputs == inputs and each.model not in promoted:
+                return each, entry
+        promoted |= {entry.model.sha256} if entry.did == "promoted" else set()
+    return None
 
 
 def seal_name(project: str, number: int, text: bytes) -> str:

@@ -10,7 +10,7 @@ from tierra.journal import note, note_made, warn
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
-from tierra.model.pointers import Appointment
+from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
@@ -34,6 +34,9 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
     if champion and is_same_training(project, judged.datasets, champion):
         return _keep_same(workspace, project, judged, champion)
     release = make_release(project, judged, reason)
+    if judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
+        show_champion(workspace, champion)
+        return _trained(project, judged, champion, "KeptChampion", taken_back)
     if not judged.verdict.promote:
         note(TrainingRecorded(workspace.recorder().record(release)))
         show_champion(workspace, champion)
@@ -50,6 +53,15 @@ def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion:
     return _trained(project, kept, champion, "KeptChampion", f"same inputs as version {champion.version}")
 
 
+def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
+    """Why a training's winner may not serve though it passed: a rollback took back the very same; else nothing."""
+    found = find_taken_back(workspace.champions.history(project.name), training_inputs(project, judged.datasets))
+    if not found:
+        return ""
+    version, entry = found
+    return f"same inputs as version {version.version}, which was taken back by {entry.who}: {entry.why}"
+
+
 def _promoted_because(project: Project, judged: Judged) -> str:
     return "; ".join(judged.verdict.reasons[-2 if project.gate.approval else -1 :])
 
@@ -59,6 +71,8 @@ def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Tra
     champion = current_champion(workspace, project)
     if champion and is_same_training(project, judged.datasets, champion):
         would = f"would keep version {champion.version}: same inputs"
+    elif judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
+        would = f"would keep the champion: {taken_back}"
     else:
         would = f"would {'promote' if judged.verdict.promote else 'keep the champion'}: {judged.verdict.reasons[-1]}"
     return _trained(project, judged, champion, "DryRun", would)
