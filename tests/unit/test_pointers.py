@@ -9,8 +9,9 @@ from tests.cases import each
 from tests.champions import an_appointment, keep_champion, keep_model
 from tierra.errors import Broken
 from tierra.model.champions import Champions
-from tierra.model.pointers import Pointer, digest_of
+from tierra.model.pointers import Pointer, TakenBack, digest_of
 from tierra.model.release import Champion
+from tierra.steps.rollback import lineage
 from tierra.store.objects import MemoryObjects
 
 FOLDER = "champions/rides"
@@ -154,6 +155,62 @@ def test_an_entry_whose_files_are_gone_or_changed_is_not_appointed_again() -> No
             ("model", b"x", "artifact-tampered"),
             ("release", None, "artifact-missing"),
             ("release", b"{}", "artifact-tampered"),
+        ],
+        check,
+    )
+
+
+def test_what_was_taken_back_stays_so_under_later_champions_until_it_is_promoted() -> None:
+    champions, objects = with_models()
+    first, bad = champions.history("rides")
+    model = bad.model.sha256
+    assert champions.taken_back("rides", model, "s") is None
+    by = an_appointment(version="1", did="rolled back", again=1, taken_back=[TakenBack(version="2", model=model)])
+    assert champions.appoint_again(first, by, 2)
+    assert keep_champion(objects, 3, "a third", version="3")
+    found = champions.taken_back("rides", model, "s")
+    assert found
+    assert found.number == 3
+    assert champions.taken_back("rides", first.model.sha256, "s") is None
+    assert champions.appoint_again(bad, an_appointment(version="2", did="promoted", again=2), 4)
+    assert champions.taken_back("rides", model, "s") is None
+
+
+def test_a_version_taken_back_is_known_by_model_and_recipe() -> None:
+    each(
+        [
+            (TakenBack(version="2", model="m", scoring="s"), "m", "s", True),
+            (TakenBack(version="2", model="m", scoring="s"), "m", "other", False),
+            (TakenBack(version="2", model="m", scoring="s"), "other", "s", False),
+            (TakenBack(version="2", model="m"), "m", "any", True),
+        ],
+        lambda taken, model, scoring, expected: _equal(taken.published(model, scoring), expected),
+    )
+
+
+def _equal(found: bool, expected: bool) -> None:
+    assert found == expected
+
+
+def test_the_line_of_entries_that_led_to_what_serves_leaves_out_what_was_taken_back() -> None:
+    champions, _ = with_models()
+    pointer = champions.history("rides")[0]
+
+    def history(*deeds: tuple[str, int | None]) -> list[Pointer]:
+        return [pointer.model_copy(update={"number": number, "did": did, "again": again})
+                for number, (did, again) in enumerate(deeds, 1)]  # fmt: skip
+
+    def check(deeds: list[tuple[str, int | None]], expected: list[int]) -> None:
+        assert [entry.number for entry in lineage(history(*deeds))] == expected
+
+    trained, promoted = ("trained", None), ("promoted", 1)
+    each(
+        [
+            ([trained], [1]),
+            ([trained, trained, ("rolled back", 1)], [1]),
+            ([trained, trained, ("rolled back", 1), trained], [1, 4]),
+            ([trained, trained, trained, ("rolled back", 2), ("rolled back", 1)], [1]),
+            ([trained, trained, ("rolled back", 1), promoted, trained, ("rolled back", 4)], [1, 4]),
         ],
         check,
     )

@@ -50,6 +50,19 @@ class Champions:
         """Every champion the project had, oldest first. Raises Broken."""
         return tuple(self._read(project, number) for number in self._numbers(project))
 
+    def taken_back(self, project: str, model: str, scoring: str) -> Pointer | None:
+        """The entry that took back the version of this model, code and recipe; None where it may serve. Raises Broken.
+
+        Where it serves, or did last of all that is kept, one entry is read.
+        """
+        for number in reversed(self._numbers(project)):
+            entry = self._read(project, number)
+            if any(each.published(model, scoring) for each in entry.taken_back):
+                return entry
+            if entry.model.sha256 == model:
+                return None
+        return None
+
     def check_history(self, project: str) -> None:
         """Raise Broken where an entry of the history is gone or is not what was written, naming each."""
         texts = {number: self._bytes(_name(project, number)) for number in self._numbers(project)}

@@ -105,9 +105,8 @@ def publish_partition(workspace: Workspace, project: Project, ready: Publication
 
 def _refuse_taken_back(workspace: Workspace, project: Project, manifest: Manifest) -> None:
     """Raise Broken where a rollback took the model back while this run scored with it."""
-    latest = workspace.champions.latest(project.name)
-    if latest and any(each.published(manifest.model, manifest.scoring) for each in latest.taken_back):
-        what = f"version {manifest.model_version} was taken back by {latest.who} ({latest.why})"
+    if entry := workspace.champions.taken_back(project.name, manifest.model, manifest.scoring):
+        what = f"version {manifest.model_version} was taken back by {entry.who} ({entry.why})"
         raise Broken("champion-taken-back", f"{project.name} {manifest.partition} was not published: {what}")
 
 
