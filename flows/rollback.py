@@ -32,7 +32,7 @@ from tierra.project.project import Project
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tierra.steps.rollback import Damaged
+    from tierra.steps.repair import Damaged
 
 
 @flow(name="rollback", flow_run_name=run_name, validate_parameters=False)

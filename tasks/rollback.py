@@ -21,7 +21,8 @@ from tierra.project.project import Project
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tierra.steps.rollback import Damaged, Looked, Plan
+    from tierra.steps.repair import Damaged, Looked
+    from tierra.steps.repoint import Plan
 
 Version = Annotated[str, Field(max_length=100)]
 Predictions = Literal["repair", "keep"]
@@ -45,13 +46,13 @@ def check_repointing(workspace: Workspace, request: RepointRequest) -> None:
 @station
 def plan_rollback(workspace: Workspace, project: Project, version: str) -> "Plan":
     """Which champion is to serve again, and which versions that takes back."""
-    return steps.rollback.plan_rollback(workspace, project, version)
+    return steps.repoint.plan_rollback(workspace, project, version)
 
 
 @station
 def plan_promotion(workspace: Workspace, project: Project, version: str) -> "Plan":
     """Which former champion is to serve again."""
-    return steps.rollback.plan_promotion(workspace, project, version)
+    return steps.repoint.plan_promotion(workspace, project, version)
 
 
 @station
@@ -70,13 +71,13 @@ def check_nobody_publishes(workspace: Workspace, project: Project) -> None:
 @station
 def repoint(workspace: Workspace, project: Project, plan: "Plan", reason: str) -> Champion:
     """Let the planned version serve, by a new entry in the history."""
-    return steps.rollback.repoint(workspace, project, plan, reason)
+    return steps.repoint.repoint(workspace, project, plan, reason)
 
 
 @station
 def find_damage(workspace: Workspace, project: Project, plan: "Plan") -> "Looked":
     """The partitions that a version taken back published last, and how many there are beside them."""
-    return steps.rollback.find_damage(workspace, project, plan)
+    return steps.repair.find_damage(workspace, project, plan)
 
 
 @station
@@ -86,7 +87,7 @@ def name_again(
     """Publish former generations again where they stand, and the partitions that must be scored."""
     done, left = list[PartitionRepaired](), list["Damaged"]()
     for each in track(damaged, "partitions"):
-        made = steps.rollback.name_again(workspace, project, each)
+        made = steps.repair.name_again(workspace, project, each)
         if made is None:
             left.append(each)
         else:
@@ -98,7 +99,7 @@ def name_again(
 @station
 def preview_rollback(workspace: Workspace, project: Project, plan: "Plan", request: RepointRequest) -> Repointed:
     """What the rollback would change; nothing is changed."""
-    found, champion = steps.rollback.find_damage(workspace, project, plan), workspace.champions.of(plan.target)
+    found, champion = steps.repair.find_damage(workspace, project, plan), workspace.champions.of(plan.target)
     listed = found.kept if request.predictions == "keep" else found.previewed
     return summarise_repointing(project, plan, champion, request, listed, found.untouched)
 
@@ -109,7 +110,7 @@ def look_again(
 ) -> list[PartitionRepaired]:
     """The partitions that a version taken back published while they were repaired, or after."""
     known = {each.partition for each in done if each.outcome == "Rejected"}
-    found = steps.rollback.find_damage(workspace, project, plan).damaged
+    found = steps.repair.find_damage(workspace, project, plan).damaged
     return [repaired(each.newest, "PublishedMeanwhile") for each in found if each.newest.partition not in known]
 
 

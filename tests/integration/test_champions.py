@@ -18,7 +18,7 @@ import pytest
 from tests.champions import LABELS, Fitted, a_release, an_appointment, fit_project, keep_champion, keep_model
 from tests.s3_server import S3Server
 from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
-from tierra.model import champions as module
+from tierra.model import served_files as module
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import Champions
 from tierra.project.project import Project

@@ -18,7 +18,7 @@ from tierra.errors import Broken, InvalidCall, TierraError
 from tierra.journal import Warned, open_journal
 from tierra.model.release import Version
 from tierra.outcomes.rollback import Repointed
-from tierra.steps import rollback as steps_of_rollback
+from tierra.steps import repair, repoint
 from tierra.steps.champion import user_and_host
 from tierra.store.predictions import publish, read_manifest
 from tierra.workspace import open_workspace
@@ -191,14 +191,14 @@ def test_the_same_training_does_not_bring_back_what_was_taken_back(here: Install
 
 
 def test_of_two_rollbacks_at_once_one_moves_the_pointer(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = steps_of_rollback.repoint
+    real = repoint.repoint
 
     def overtaken(*words: Any) -> Any:
-        monkeypatch.setattr(steps_of_rollback, "repoint", real)
+        monkeypatch.setattr(repoint, "repoint", real)
         rollback(reason="the other one's")
         return real(*words)
 
-    monkeypatch.setattr(steps_of_rollback, "repoint", overtaken)
+    monkeypatch.setattr(repoint, "repoint", overtaken)
     with pytest.raises(InvalidCall, match=r"rolled back meanwhile by .*the other one's.*champion-moved"):
         rollback()
     assert ([each.number for each in open_workspace().champions.history("rides")], shown(here)) == ([1, 2, 3], AFTER)
@@ -226,10 +226,10 @@ def test_a_run_that_scored_with_the_bad_version_meanwhile_publishes_nothing(
 def test_what_is_published_between_repair_and_the_last_look_is_told_and_not_green(
     here: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = steps_of_rollback.find_damage
+    real = repair.find_damage
 
     def late(*words: Any) -> Any:
-        monkeypatch.setattr(steps_of_rollback, "find_damage", last)
+        monkeypatch.setattr(repair, "find_damage", last)
         return real(*words)
 
     def last(*words: Any) -> Any:
@@ -239,13 +239,13 @@ def test_what_is_published_between_repair_and_the_last_look_is_told_and_not_gree
         publish(here.sink, bad.model_copy(update={"parts": (part,), "writer": "late"}), 3)
         return real(*words)
 
-    monkeypatch.setattr(steps_of_rollback, "find_damage", late)
+    monkeypatch.setattr(repair, "find_damage", late)
     ended = rollback()
     assert ended.name == "RollbackIncomplete"
     assert ended.error
     assert "2024-04-22 (generation 4, version 2, " in ended.error.what
     assert "published meanwhile" in ended.error.what
-    monkeypatch.setattr(steps_of_rollback, "find_damage", real)
+    monkeypatch.setattr(repair, "find_damage", real)
     assert (rollback().name, shown(here)) == ("RolledBack", AFTER | {REPAIRED[0]: (5, "1")})
 
 

@@ -11,7 +11,7 @@ from tierra.errors import Broken
 from tierra.model.champions import Champions
 from tierra.model.pointers import Pointer, TakenBack, digest_of
 from tierra.model.release import Champion
-from tierra.steps.rollback import lineage
+from tierra.steps.repoint import lineage
 from tierra.store.objects import MemoryObjects
 
 FOLDER = "champions/rides"

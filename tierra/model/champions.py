@@ -5,29 +5,24 @@ objects named by their digests, and each is checked against its digest before it
 which only shows what serves.
 """
 
-import atexit
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from tierra.errors import Broken, TierraError
 from tierra.model.pointers import Appointment, Pointer, digest_of, find_breaks, seal_name
 from tierra.model.release import Champion, Release
+from tierra.model.served_files import folder_of
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
-from tierra.temporary import prefix
 
 FILE = re.compile(r"(\d{6})\.json")
 SEAL = re.compile(r"seals/([0-9a-f]{64})-(\d{6})")
 MODEL_FILE = "model.skops"
-_lock = Lock()
 
 
 class Champions:
@@ -94,13 +89,7 @@ class Champions:
 
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
-        with _lock:
-            kept = Path(_files_of_process()) / champion.release.serving_digest
-            if not kept.is_dir():
-                made = Path(tempfile.mkdtemp(dir=_files_of_process()))
-                _write(made, self._files(champion))
-                made.rename(kept)
-        return kept
+        return folder_of(champion.release.serving_digest, lambda: self._files(champion))
 
     def appoint(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, after: int
@@ -242,20 +231,3 @@ def _check(pointer: Pointer, release: Release) -> None:
     named = {name: ref.sha256 for name, ref in pointer.code.items()}
     if different := sorted({name for name, _ in named.items() ^ release.code.items()}):
         raise Broken("code-mismatch", f"{which}: {different[0]} is not the file it was judged with")
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name, data in files.items():
-        file = folder / name
-        if not file.resolve().is_relative_to(folder.resolve()):
-            raise Broken("code-mismatch", f"{name} would lie outside the champion's folder")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-
-
-@cache
-def _files_of_process() -> str:
-    """A folder for the files of champions; it goes when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix=prefix())
-    atexit.register(folder.cleanup)
-    return folder.name

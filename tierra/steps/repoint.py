@@ -1,25 +1,19 @@
-"""Taking a model back: who is to serve again, what the versions taken back published, and repairing that."""
+"""Letting a former champion serve again: which one, whether it can, and the entry that says so."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from tierra.data.partitions import Work
 from tierra.data.sources import columns_to_read
 from tierra.errors import Broken, InvalidCall, TierraError
 from tierra.facts import ChampionFound
 from tierra.journal import note, warn
 from tierra.model.pointers import Appointment, Deed, Pointer, TakenBack
 from tierra.model.release import Champion
-from tierra.outcomes.rollback import PartitionRepaired, repaired
 from tierra.project.project import Project
 from tierra.steps.champion import who_and_where, with_champion_recipe
-from tierra.steps.owners import claim_names
 from tierra.steps.pull import open_table, scoring_source
 from tierra.steps.register import show_champion
-from tierra.store.predictions import Manifest, generations, read_manifest
-from tierra.store.restoring import restore
-from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
 
 
@@ -37,38 +31,6 @@ class Plan:
     never_again: tuple[TakenBack, ...] = ()
     stands: bool = False
     name: str = field(default_factory=lambda: uuid4().hex)
-
-
-@dataclass(frozen=True)
-class Damaged:
-    """A partition whose newest generation a version taken back published, and an earlier one that is as it was."""
-
-    newest: Manifest
-    former: int | None
-    name: str = field(default_factory=lambda: uuid4().hex)
-
-    @property
-    def work(self) -> Work:
-        """The same as work for scoring."""
-        return Work(self.newest.partition, self.newest.generation, rescore=True)
-
-
-@dataclass(frozen=True)
-class Looked:
-    """The partitions to repair, and how many show what no version taken back published."""
-
-    damaged: tuple[Damaged, ...]
-    untouched: int
-
-    @property
-    def kept(self) -> list[PartitionRepaired]:
-        """The damaged ones, where nothing is to be done about them."""
-        return [repaired(each.newest, "Kept") for each in self.damaged]
-
-    @property
-    def previewed(self) -> list[PartitionRepaired]:
-        """The damaged ones, and what repairing them would do."""
-        return [_preview(each) for each in self.damaged]
 
 
 def plan_promotion(workspace: Workspace, project: Project, version: str) -> Plan:
@@ -132,42 +94,6 @@ def repoint(workspace: Workspace, project: Project, plan: Plan, reason: str) -> 
         champion = made
     note(ChampionFound(champion))
     return champion
-
-
-def find_damage(workspace: Workspace, project: Project, plan: Plan) -> Looked:
-    """The partitions whose newest generation a version taken back published. Nothing is changed."""
-    sink, newest = workspace.sink(project), list[Manifest]()
-    for partition, number in sorted(generations(workspace.sink(project)).items()):
-        try:
-            found = read_manifest(sink, partition, number)
-        except Broken as error:
-            warn(f"{partition} is left as it is, for nobody knows what published it: {error.what}")
-            continue
-        newest += [found] if found else []
-    bad = [each for each in newest if _is_of(each, plan.taken_back)]
-    damaged = tuple(Damaged(each, _find_former(sink, plan, each)) for each in bad)
-    return Looked(damaged, len(newest) - len(bad))
-
-
-def name_again(workspace: Workspace, project: Project, damaged: Damaged) -> PartitionRepaired | None:
-    """Publish a former generation's rows again; None where there is none, or its rows are gone: they must be scored."""
-    if damaged.former is None:
-        return None
-    claim_names(workspace, project)
-    sink, newest = workspace.sink(project), damaged.newest
-    try:
-        done, ending = restore(sink, newest.partition, damaged.former, newest.generation, damaged.name)
-    except Broken as error:
-        warn(f"{newest.partition}: generation {damaged.former} cannot be named again: {error.what}")
-        return None
-    where = sink.location(done.partition, done.generation)
-    return repaired(newest, "NamedAgain" if ending == "published" else "Overtaken", done, where)
-
-
-def _preview(damaged: Damaged) -> PartitionRepaired:
-    """What repairing a partition would do."""
-    restored = damaged.newest.model_copy(update={"restores": damaged.former})
-    return repaired(damaged.newest, "WouldNameAgain" if damaged.former else "WouldRescore", restored)
 
 
 def _history(workspace: Workspace, project: Project) -> tuple[Pointer, ...]:
@@ -245,19 +171,3 @@ def _never_again(history: Sequence[Pointer], plan: Plan) -> tuple[TakenBack, ...
     """All versions that were ever taken back, but for the one that is to serve."""
     every = {each for pointer in history for each in pointer.taken_back} | {*plan.taken_back}
     return tuple(each for each in every if each.model != plan.target.model.sha256)
-
-
-def _is_of(manifest: Manifest, versions: Sequence[TakenBack]) -> bool:
-    return any(each.published(manifest.model, manifest.scoring) for each in versions)
-
-
-def _find_former(sink: Sink, plan: Plan, newest: Manifest) -> int | None:
-    """The newest earlier generation that a good version made of the same inputs."""
-    for number in range(newest.generation - 1, 0, -1):
-        try:
-            found = read_manifest(sink, newest.partition, number)
-        except Broken:
-            continue
-        if found and found.inputs == newest.inputs and not _is_of(found, plan.never_again):
-            return number
-    return None
