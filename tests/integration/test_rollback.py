@@ -249,6 +249,26 @@ def test_what_is_published_between_repair_and_the_last_look_is_told_and_not_gree
     assert (rollback().name, shown(here)) == ("RolledBack", AFTER | {REPAIRED[0]: (5, "1")})
 
 
+def test_a_day_that_was_corrected_at_the_source_meanwhile_is_scored_from_the_corrected_rows(here: Installation) -> None:
+    here.change_where(lambda table: table["day"] == REPAIRED[0], rain=0.5)
+    assert score(REPAIRED[0], rescore=True).name == "Published"
+    bad = read_manifest(here.sink, REPAIRED[0])
+    ended = rollback()
+    now = read_manifest(here.sink, REPAIRED[0])
+    assert bad
+    assert now
+    assert {each.partition: each.outcome for each in ended.partitions}[REPAIRED[0]] == "Rescored"
+    assert (now.generation, now.model_version, now.inputs, now.restores) == (4, "1", bad.inputs, None)
+
+
+def test_no_generation_of_the_bad_version_is_named_again(here: Installation) -> None:
+    assert score(REPAIRED[1], rescore=True).name == "Published"
+    rollback()
+    now = read_manifest(here.sink, REPAIRED[1])
+    assert now
+    assert (now.generation, now.model_version, now.restores) == (4, "1", 1)
+
+
 def test_a_former_generation_whose_rows_are_damaged_is_scored_again(here: Installation) -> None:
     first = read_manifest(here.sink, REPAIRED[0], 1)
     assert first
