@@ -89,6 +89,16 @@ REMEDIES: Final[dict[str, str]] = {
     "source-stalled": "Look at what loads the source; the next run publishes the days of `lookback` that have come",
     "keys-changed": "Restore the keys, or publish these: tierra score PROJECT --partition DATE --rescore",
     "rows-vanished": "Restore the rows, or publish the smaller day: tierra score PROJECT --partition DATE --rescore",
+    # web addresses
+    "url-invalid": "Give an address as https://host/path, without a user, its host in ASCII",
+    "url-refused": "Name a public host, or set TIERRA_HTTP__ALLOW_PRIVATE=true where a private one is meant",
+    "token-unknown": "Set TIERRA_HTTP__TOKENS__<NAME> in the environment or in .env",
+    "download-refused": "Correct the token, or name one: `http: {token: NAME}` and TIERRA_HTTP__TOKENS__<NAME>",
+    "download-large": "Raise that setting, or ask the address for less",
+    "download-slow": "Raise TIERRA_HTTP__MAX_SECONDS, or ask the address for less; the run is retried",
+    "download-unavailable": "Check that the address answers; the run is retried",
+    "download-failed": "Open the address by hand, as with `curl -i`, and correct `path` or its server",
+    "pages-endless": "Correct `page_parameter` or the server's links, or raise TIERRA_HTTP__MAX_PAGES",
     # databases
     "address-invalid": "Use postgresql://user:password@host/database, and in user and password %40 for @, %2F for /",
     "login-refused": "Correct user and password in the connection's URL, or let the server accept them",

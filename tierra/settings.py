@@ -75,6 +75,20 @@ class S3(BaseModel):
         return self
 
 
+class Http(BaseModel):
+    """How web addresses are read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: dict[str, SecretStr] = Field(default_factory=dict, description="Bearer tokens by name")
+    allow_private: bool = Field(
+        False, description="Also read from this machine and private networks; from metadata services never"
+    )
+    max_megabytes: int = Field(1_000, ge=1, le=100_000, description="Largest that a source's answers may be together")
+    max_seconds: int = Field(600, ge=1, le=86_400, description="Longest that reading a source may take")
+    max_pages: int = Field(1_000, ge=1, le=100_000, description="Most pages that a source may have")
+
+
 class Settings(BaseSettings):
     """The settings. Every field is a variable with the prefix TIERRA_."""
 
@@ -99,6 +113,7 @@ class Settings(BaseSettings):
         description="Snapshots, models and the memo: a folder under the home, or s3://bucket/prefix",
     )
     s3: S3 = Field(S3(), description="How buckets are reached")
+    http: Http = Field(Http(), description="How web addresses are read")
     connections: dict[str, Connection] = Field(default_factory=dict, description="Databases by name")
     clock: AwareDatetime | None = Field(None, description="A fixed now, for demos on old data")
     run_registered_code: bool = Field(
