@@ -75,6 +75,18 @@ class S3(BaseModel):
         return self
 
 
+class Gcs(BaseModel):
+    """How buckets of Google Cloud Storage are reached. Credentials are Google's own: GOOGLE_APPLICATION_CREDENTIALS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@?#]+/?$",
+        description="Address of another endpoint; one with http:// is asked without credentials, as an emulator is",
+    )
+
+
 class Http(BaseModel):
     """How web addresses are read."""
 
@@ -110,9 +122,10 @@ class Settings(BaseSettings):
     store: str = Field(
         "store",
         min_length=1,
-        description="Snapshots, models and the memo: a folder under the home, or s3://bucket/prefix",
+        description="Snapshots, models and the memo: a folder under the home, s3://bucket/prefix or gs://bucket/prefix",
     )
     s3: S3 = Field(S3(), description="How buckets are reached")
+    gcs: Gcs = Field(Gcs(), description="How buckets of Google Cloud Storage are reached")
     http: Http = Field(Http(), description="How web addresses are read")
     connections: dict[str, Connection] = Field(default_factory=dict, description="Databases by name")
     clock: AwareDatetime | None = Field(None, description="A fixed now, for demos on old data")

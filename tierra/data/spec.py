@@ -69,8 +69,8 @@ class FileSource(_Source):
     kind: Literal["file"] = Field(description="Files")
     path: str = Field(
         min_length=1,
-        description="Path, s3://bucket/key or https:// address of a .csv, .tsv, .jsonl, .parquet or .xlsx file,"
-        " compressed or not; of a folder, as days/; or a pattern for many files, as days/*.csv",
+        description="Path, s3:// or gs://bucket/key, or https:// address of a .csv, .tsv, .jsonl, .parquet or .xlsx"
+        " file, compressed or not; of a folder, as days/; or a pattern for many files, as days/*.csv",
     )
     format: Format | None = Field(None, description="What the file is; by the path's ending when not stated")
     http: HttpForm | None = Field(None, description="How a web address is asked, where it needs more than its path")
