@@ -92,6 +92,7 @@ REMEDIES: Final[dict[str, str]] = {
     # web addresses
     "url-invalid": "Give an address as https://host/path, without a user, its host in ASCII",
     "url-refused": "Name a public host, or set TIERRA_HTTP__ALLOW_PRIVATE=true where a private one is meant",
+    "url-forbidden": "Name another host: such addresses are never asked",
     "token-unknown": "Set TIERRA_HTTP__TOKENS__<NAME> in the environment or in .env",
     "download-refused": "Correct the token, or name one: `http: {token: NAME}` and TIERRA_HTTP__TOKENS__<NAME>",
     "download-large": "Raise that setting, or ask the address for less",

@@ -110,6 +110,7 @@ HOSTILE = [
     "http://198.18.0.1/rides.csv",
     "http://224.0.0.1/rides.csv",
     "http://255.255.255.255/rides.csv",
+    "http://user:word@93.184.216.34/rides.csv",
     "http://data.example.org@127.0.0.1/rides.csv",  # who is the host
     "http://data.example.org:80@127.0.0.1/rides.csv",
     "http://127.0.0.1\\@data.example.org/rides.csv",

@@ -1,7 +1,9 @@
 """Web addresses are sources as files are; what they may not be is refused in one line."""
 
+import gc
 import gzip
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from tests.cases import each
 from tests.web_server import Asked, Reply, WebServer, web_server
 from tierra.cli.commands import app
 from tierra.data.downloads import _next
+from tierra.data.read_once import ReadOnce
 from tierra.data.snapshot import take_snapshot
 from tierra.data.sources import SourceReader, open_source
 from tierra.data.spec import FileSource
@@ -125,6 +128,28 @@ def test_what_is_kept_and_damaged_is_downloaded_again(server: WebServer, tmp_pat
     kept.write_text(CSV.replace("yes", "no"))
     assert snapshot(url, settings(tmp_path)) == first
     assert kept.read_text() == CSV
+
+
+def test_a_download_goes_with_its_reader(server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    url = server.put("/rides.csv", CSV, etag='"1"')
+    reader = opened(url, settings(tmp_path))
+    assert list((tmp_path / "tmp").iterdir())
+    reader.columns()
+    del reader
+    gc.collect()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_day_that_is_not_ready_is_downloaded_anew_by_another_try(server: WebServer, tmp_path: Path) -> None:
+    url = server.put("/rides.csv", rides(240).head(200).to_csv(index=False), etag='"1"')
+    reader = ReadOnce(lambda: opened(url, settings(tmp_path)), source(url), [])
+    assert sum(reader.days(EVERYTHING).values()) == 200
+    server.put("/rides.csv", CSV, etag='"2"')
+    assert sum(reader.days(EVERYTHING).values()) == 200
+    reader.forget()
+    assert sum(reader.days(EVERYTHING).values()) == 240
 
 
 def test_a_reader_keeps_to_its_version(server: WebServer, tmp_path: Path) -> None:

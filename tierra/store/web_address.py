@@ -116,7 +116,8 @@ def resolve(host: str, port: int, allow_private: bool, only_private: bool = Fals
     found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
     for each in found:  # one that is refused makes the whole answer suspicious
         if reason := why_refused(each, allow_private):
-            raise Misconfigured("url-refused", f"{host} is {each}, {reason}")
+            message = f"{host} is {reason}" if host == each else f"{host} is {each}, {reason}"
+            raise Misconfigured("url-refused" if not why_refused(each, True) else "url-forbidden", message)
         if only_private and not _is_own(_innermost(ip_address(each))):
             raise Misconfigured("url-invalid", f"a token would be sent to {host} in clear text; only https:// hides it")
     return found
