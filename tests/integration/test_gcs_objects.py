@@ -184,6 +184,8 @@ def test_bytes_that_are_spoilt_on_the_way_are_noticed(behind: BucketObjects, pro
     refused(behind, lambda objects: objects.read(name), Broken, "store-tampered")
     digest = name.removeprefix("parts/").removesuffix(".bin")
     refused(behind, lambda objects: objects.open_verified(name, digest), Broken, "store-tampered")
+    behind.put_if_absent("m/1.json", b"without a digest in its name")
+    refused(behind, ASKS["read"], Broken, "store-tampered")
 
 
 def test_a_large_upload_that_fails_is_no_object(behind: BucketObjects, direct: BucketObjects, proxy: Proxy) -> None:

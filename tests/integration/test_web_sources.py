@@ -27,6 +27,7 @@ from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING
 from tierra.errors import Misconfigured, SourceNotReady
 from tierra.settings import Http, Settings, load_settings
+from tierra.steps.predict import as_file
 from tierra.store.objects import MemoryObjects
 from tierra.store.web import Answer
 from tierra.store.web_address import parse_address
@@ -204,6 +205,12 @@ def test_pages_without_an_end_are_refused(server: WebServer, tmp_path: Path) -> 
         opened(f"{server.url}/chain?1", settings(tmp_path, max_pages=3), format="csv")
 
 
+def test_a_link_to_the_next_page_never_leaves_https() -> None:
+    page = Answer(parse_address("https://h.org/a"), 200, {"link": "<http://h.org/b>; rel=next"}, iter(()))
+    with pytest.raises(Misconfigured, match=r"leads from https to http://h.org/b.*url-refused"):
+        _next(page)
+
+
 def test_a_link_to_the_next_page_is_found() -> None:
     def check(link: str, expected: str | None) -> None:
         assert _next(Answer(parse_address("https://h.org/a/b"), 200, {"link": link}, iter(()))) == expected
@@ -239,6 +246,14 @@ def test_what_a_project_file_says_of_an_address_is_checked(tmp_path: Path) -> No
         ],
         check,
     )
+
+
+def test_a_file_to_predict_is_what_its_own_name_says(tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(CSV)
+    web = source("https://api.example.org/rides", format="jsonl", http={"token": "partner"}, as_written=["zone"])
+    file = as_file(web, tmp_path / "new.csv")
+    assert (file.is_web, file.as_written) == (False, ("zone",))
+    assert open_source("rides", file, tmp_path, Settings()).columns() == list(rides().columns)
 
 
 @pytest.fixture

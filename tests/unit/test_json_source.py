@@ -58,7 +58,7 @@ def test_values_keep_what_they_say(tmp_path: Path) -> None:
             (["123456789012345678901234567890"], "string", ["123456789012345678901234567890"], {}),
             (["true", "false", "null"], "bool", [True, False, None], {}),
             (['"NA"', '"null"', "null", '"x"'], "string", ["NA", "null", None, "x"], {}),
-            (['"-"', "7", "8"], "int64", [None, 7, 8], {"missing": ["-"]}),
+            (['"-"', "7", '""'], "int64", [None, 7, None], {"missing": ["-"]}),
             (['"007"', '"008"'], "string", ["007", "008"], {}),
             (['"2024-05-01"', "null"], "date32[day]", [TREES[0][1].replace(month=5), None], {}),
             (["0.1", "0.10"], "string", ["0.1", "0.10"], {"types": {"v": "text"}}),

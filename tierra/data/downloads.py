@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +25,7 @@ from tierra.data.http_form import file_name
 from tierra.data.spec import FileSource
 from tierra.errors import Broken, Misconfigured, SourceNotReady, TierraError, Unavailable
 from tierra.settings import Settings
-from tierra.store.web import Answer, Web
+from tierra.store.web import Answer, Web, follow
 from tierra.store.web_address import parse_address
 from tierra.store.web_network import Budget
 from tierra.temporary import prefix
@@ -200,9 +200,9 @@ def _write(answer: Answer, file: Path) -> str:
 
 
 def _next(answer: Answer) -> str | None:
-    """The address of the next page, as the answer links to it."""
+    """The address of the next page, as the answer links to it. Raises Misconfigured for one that leaves https."""
     for url, about in LINK.findall(answer.headers.get("link", "")):
         words = [quoted or bare for name, quoted, bare in PARAMETER.findall(about) if name.lower() == "rel"]
         if "next" in " ".join(words).lower().split():
-            return urljoin(answer.address.url, url)
+            return follow(answer, url).url
     return None

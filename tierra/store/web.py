@@ -72,7 +72,7 @@ class Web:
                 if answer.status not in REDIRECTS or "location" not in answer.headers:
                     yield answer
                     return
-                address = _redirected(answer)
+                address = follow(answer, answer.headers["location"])
         raise Misconfigured("download-failed", f"{url}: more than {MOST_REDIRECTS} redirects")
 
     @contextmanager
@@ -136,13 +136,12 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _redirected(answer: Answer) -> WebAddress:
-    """Where an answer points to. Raises Misconfigured when it would leave https."""
-    place = answer.headers["location"]
+def follow(answer: Answer, place: str) -> WebAddress:
+    """Where an answer points to, by a redirect or a link. Raises Misconfigured when it would leave https."""
     require_writable(place)  # joining drops what it cannot write
     target = parse_address(urljoin(answer.address.url, place))
     if answer.address.scheme == "https" and target.scheme != "https":
-        raise Misconfigured("url-refused", f"{answer.address.url} redirects from https to {target.url}")
+        raise Misconfigured("url-refused", f"{answer.address.url} leads from https to {target.url}")
     return target
 
 
