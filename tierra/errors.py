@@ -51,6 +51,7 @@ REMEDIES: Final[dict[str, str]] = {
     "call-contradictory": "Choose one of the two",
     "output-needed": "Give --output FILE, or pipe the output on",
     "output-form": "Give --output a name that ends in one of them",
+    "input-missing": "Give the path of a file that is there",
     "output-exists": "Give --output another name, or --overwrite",
     "flows-not-found": "Run the command from a checkout of Tierra, which has the folder flows/",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
