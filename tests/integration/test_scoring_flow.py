@@ -23,7 +23,7 @@ from tierra.store.sinks import ObjectSink
 from tierra.workspace import open_workspace
 
 CLOCK = "2024-04-29T03:00:00+00:00"
-DUE, EARLIER, ABSENT = ["2024-04-28", "2024-04-29"], "2024-04-25", "2030-01-01"
+DUE, EARLIER, ABSENT = ["2024-04-28", "2024-04-29"], "2024-04-25", "2023-01-01"
 FEATURES = "def build(rows):\n    return rows[['km', 'zone', 'rain']]\n"
 EXPECTATIONS = [
     {"type": "expect_column_values_to_be_between", "column": "km", "min_value": 0, "on_fail": "quarantine"},
@@ -300,6 +300,7 @@ def test_every_rejected_day_is_named(trained: Installation) -> None:
 @pytest.mark.parametrize(
     ("day", "name", "kind", "code"),
     [(ABSENT, "DataRejected", DataRejected, "partition-absent"),
+     ("2030-01-01", "InvalidCall", InvalidCall, "partition-future"),
      ("2024-4-9", "InvalidCall", InvalidCall, "partition-invalid")],
 )  # fmt: skip
 def test_a_partition_that_cannot_be_is_refused(

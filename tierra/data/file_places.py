@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from tierra.data.spec import FileSource
-from tierra.errors import Misconfigured
+from tierra.errors import SourceMissing
 from tierra.settings import Settings
 from tierra.store.opening import is_remote, list_remote, open_remote, stamp_remote
 
@@ -40,13 +40,13 @@ class Place:
 
 
 def find_places(name: str, source: FileSource, folder: Path, settings: Settings) -> list[Place]:
-    """The source's files, by name. Raises Misconfigured when there is none."""
+    """The source's files, by name. Raises SourceMissing when there is none."""
     found = _remote(source.path, settings) if is_remote(source.path) else _local(source.path, folder)
     if not found:
         what = "object" if is_remote(source.path) else "file"
         place = source.path if is_remote(source.path) else folder / source.path
         demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
-        raise Misconfigured("file-missing", f"source {name}: no {what} {place}{demo}")
+        raise SourceMissing("file-missing", f"source {name}: no {what} {place}{demo}")
     return found
 
 
