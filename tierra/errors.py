@@ -2,6 +2,7 @@
 
 TierraError
 ├── Misconfigured         exit 2  the project file or the settings are wrong
+│   ├── SourceMissing     exit 2  transient: a source's file is not there
 │   └── InvalidCall       exit 2  the parameters of this one run are wrong; nobody is alerted
 ├── DataRejected          exit 3  the data broke its contract; nothing changed
 │   └── SourceNotReady    exit 3  transient: the partition is still being loaded
@@ -47,10 +48,12 @@ REMEDIES: Final[dict[str, str]] = {
     "connection-invalid": "Use an SQLAlchemy URL such as sqlite:///warehouse.db",
     "call-invalid": "Correct the value and start the run again",
     "partition-invalid": "Give a date as YYYY-MM-DD",
+    "partition-future": "Give a day that has come",
     "partition-none": "Leave the partition empty, or say `all`: the project's whole table is one partition",
     "call-contradictory": "Choose one of the two",
     "output-needed": "Give --output FILE, or pipe the output on",
     "output-form": "Give --output a name that ends in one of them",
+    "input-missing": "Give the path of a file that is there",
     "output-exists": "Give --output another name, or --overwrite",
     "flows-not-found": "Run the command from a checkout of Tierra, which has the folder flows/",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
@@ -239,6 +242,12 @@ class Misconfigured(TierraError):
     """The project file, the settings or the call is wrong; found before any work."""
 
     exit_code = 2
+
+
+class SourceMissing(Misconfigured):
+    """A source's file is not there; retried, since whoever swaps it for a new one leaves none for a moment."""
+
+    transient = True
 
 
 class InvalidCall(Misconfigured):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ FEW = 1 if ALL else 3
 RANDOM = 13 if ALL else 3
 SAID = {
     "kill": "kill -9 at a point",
+    "restore": "kill -9 at a point of restoring",
     "terminate": "SIGTERM at a point",
     "cancel": "cancelled by Prefect at a point",
     "quota": "a used-up quota at a point",
@@ -69,6 +71,24 @@ def test_refused_by_the_disk_at_any_point_it_shows_all_or_nothing_and_ends_with_
 ) -> None:
     """Errors that we raise where the system would: a bucket's and a server's own full disks are in other tests."""
     assert hold(kind, what, stop, place_of(kind), survived)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else KINDS[:1])
+def test_killed_at_any_point_of_restoring_it_shows_the_bad_generation_or_the_restored_one(
+    kind: str, place_of: Callable[[str], Place], stop: Stop, survived: Survived
+) -> None:
+    cases = stop(replace(place_of(kind), restores=True), "kill", EVERY["kill"])
+    for case in cases:
+        done = case["seen"] == "generation 3"
+        held = case["seen"] in ("generation 2", "generation 3") and case["retried"] == (
+            "already" if done else "published"
+        )
+        held &= (case["after"], case["third"], case["left"], case["at last"]) == (
+            "generation 3", "already", 0, "generation 3")  # fmt: skip
+        survived(kind, SAID["restore"], held)
+        assert held, json.dumps(case)
+    assert {case["signal"] for case in cases} == {9}
+    assert "generation 2" in {case["seen"] for case in cases}
 
 
 def hold(kind: str, what: str, stop: Stop, place: Place, survived: Survived) -> list[dict[str, Any]]:

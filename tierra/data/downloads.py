@@ -23,7 +23,7 @@ from tierra.data.downloads_kept import Kept, KeptPages, version_of
 from tierra.data.file_places import Place
 from tierra.data.http_form import file_name
 from tierra.data.spec import FileSource
-from tierra.errors import Broken, Misconfigured, SourceNotReady, TierraError, Unavailable
+from tierra.errors import Broken, Misconfigured, SourceMissing, SourceNotReady, TierraError, Unavailable
 from tierra.settings import Settings
 from tierra.store.web import Answer, Web, follow
 from tierra.store.web_address import parse_address
@@ -179,7 +179,7 @@ def _refusal(status: int, where: str) -> TierraError | None:
     if status in (401, 403):
         return Misconfigured("download-refused", where)
     if status in ABSENT:
-        return Misconfigured("file-missing", where)
+        return SourceMissing("file-missing", where)
     if status in (408, 425, 429) or status >= 500:
         return Unavailable("download-unavailable", where)
     return None if status in (200, 204) else Misconfigured("download-failed", where)

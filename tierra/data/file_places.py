@@ -11,7 +11,7 @@ from typing import Any
 
 from tierra.data.http_form import COMPRESSIONS, TABLES
 from tierra.data.spec import FileSource
-from tierra.errors import Misconfigured
+from tierra.errors import SourceMissing
 from tierra.settings import Settings
 from tierra.store.opening import is_remote, list_remote, open_remote, stamp_remote
 
@@ -43,7 +43,7 @@ class Place:
 
 
 def find_places(name: str, source: FileSource, folder: Path, settings: Settings) -> list[Place]:
-    """The source's files, by name. Raises Misconfigured when there is none."""
+    """The source's files, by name. Raises SourceMissing when there is none."""
     if source.is_web:
         from tierra.data.downloads import download
 
@@ -53,7 +53,7 @@ def find_places(name: str, source: FileSource, folder: Path, settings: Settings)
         what = "object" if is_remote(source.path) else "file"
         place = source.path if is_remote(source.path) else folder / source.path
         demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
-        raise Misconfigured("file-missing", f"source {name}: no {what} {place}{demo}")
+        raise SourceMissing("file-missing", f"source {name}: no {what} {place}{demo}")
     return [replace(place, format=source.format) for place in found]
 
 

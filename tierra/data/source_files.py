@@ -20,7 +20,7 @@ from tierra.data.parquet_source import ParquetTables
 from tierra.data.spec import FileSource
 from tierra.data.window import Window
 from tierra.data.workbook import WorkbookTexts
-from tierra.errors import DataRejected, Misconfigured, SourceNotReady, TierraError, first_line
+from tierra.errors import DataRejected, Misconfigured, SourceMissing, SourceNotReady, TierraError, first_line
 from tierra.journal import warn
 
 INFERRED_FROM_BYTES = 16 * 1024 * 1024
@@ -221,7 +221,7 @@ def _described(file: _File, kind: Callable[[str, str], TierraError]) -> Iterator
     try:
         yield
     except FileNotFoundError:
-        raise Misconfigured("file-missing", f"{file.where}: it is no longer there") from None
+        raise SourceMissing("file-missing", f"{file.where}: it is no longer there") from None
     except UNREADABLE as error:
         raise _explain(file, error, kind) from None
 
