@@ -2,6 +2,7 @@
 
 TierraError
 ├── Misconfigured         exit 2  the project file or the settings are wrong
+│   ├── SourceMissing     exit 2  transient: a source's file is not there
 │   └── InvalidCall       exit 2  the parameters of this one run are wrong; nobody is alerted
 ├── DataRejected          exit 3  the data broke its contract; nothing changed
 │   └── SourceNotReady    exit 3  transient: the partition is still being loaded
@@ -47,10 +48,12 @@ REMEDIES: Final[dict[str, str]] = {
     "connection-invalid": "Use an SQLAlchemy URL such as sqlite:///warehouse.db",
     "call-invalid": "Correct the value and start the run again",
     "partition-invalid": "Give a date as YYYY-MM-DD",
+    "partition-future": "Give a day that has come",
     "partition-none": "Leave the partition empty, or say `all`: the project's whole table is one partition",
     "call-contradictory": "Choose one of the two",
     "output-needed": "Give --output FILE, or pipe the output on",
     "output-form": "Give --output a name that ends in one of them",
+    "input-missing": "Give the path of a file that is there",
     "output-exists": "Give --output another name, or --overwrite",
     "flows-not-found": "Run the command from a checkout of Tierra, which has the folder flows/",
     "demo-not-found": "Name a project whose folder has a demo.py with a load function",
@@ -89,6 +92,17 @@ REMEDIES: Final[dict[str, str]] = {
     "source-stalled": "Look at what loads the source; the next run publishes the days of `lookback` that have come",
     "keys-changed": "Restore the keys, or publish these: tierra score PROJECT --partition DATE --rescore",
     "rows-vanished": "Restore the rows, or publish the smaller day: tierra score PROJECT --partition DATE --rescore",
+    # web addresses
+    "url-invalid": "Give an address as https://host/path, without a user, its host in ASCII",
+    "url-refused": "Name a public host, or set TIERRA_HTTP__ALLOW_PRIVATE=true where a private one is meant",
+    "url-forbidden": "Name another host: such addresses are never asked",
+    "token-unknown": "Set TIERRA_HTTP__TOKENS__<NAME> in the environment or in .env",
+    "download-refused": "Correct the token, or name one: `http: {token: NAME}` and TIERRA_HTTP__TOKENS__<NAME>",
+    "download-large": "Raise that setting, or ask the address for less",
+    "download-slow": "Raise TIERRA_HTTP__MAX_SECONDS, or ask the address for less; the run is retried",
+    "download-unavailable": "Check that the address answers; the run is retried",
+    "download-failed": "Open the address by hand, as with `curl -i`, and correct `path` or its server",
+    "pages-endless": "Correct `page_parameter` or the server's links, or raise TIERRA_HTTP__MAX_PAGES",
     # databases
     "address-invalid": "Use postgresql://user:password@host/database, and in user and password %40 for @, %2F for /",
     "login-refused": "Correct user and password in the connection's URL, or let the server accept them",
@@ -167,12 +181,14 @@ REMEDIES: Final[dict[str, str]] = {
     "sink-table": "State another `table` under `score.sink`",
     "sink-value": "Correct the value at the source, or publish to files",
     "sink-invalid": "Name a table without a schema, or use PostgreSQL",
-    "store-address": "Give a folder, or a bucket as s3://bucket/prefix",
+    "store-address": "Give a folder, or a bucket as s3://bucket/prefix or gs://bucket/prefix",
     "store-unavailable": "Check that the store answers; the run is retried",
     "store-unconditional": "Use a store that supports If-None-Match; here two writers could overwrite each other",
     "bucket-missing": "Create the bucket, or correct its name",
     "bucket-refused": "Check the keys or the role, what they may do in the bucket, and this machine's clock",
     "bucket-credentials": "Set TIERRA_S3__ACCESS_KEY_ID and TIERRA_S3__SECRET_ACCESS_KEY, or a profile, or a role",
+    "gcs-credentials": "Set GOOGLE_APPLICATION_CREDENTIALS to a key's file, or run where a service account is given",
+    "gcs-missing": "Install it with pip install 'tierra[gcs]'",
     "bucket-region": "Set TIERRA_S3__REGION to the bucket's region, and TIERRA_S3__ENDPOINT_URL to its store",
     "partition-needed": "State the day: tierra predictions PROJECT --partition DATE",
     "partition-unpublished": "Score it first: tierra score",
@@ -236,6 +252,12 @@ class Misconfigured(TierraError):
     """The project file, the settings or the call is wrong; found before any work."""
 
     exit_code = 2
+
+
+class SourceMissing(Misconfigured):
+    """A source's file is not there; retried, since whoever swaps it for a new one leaves none for a moment."""
+
+    transient = True
 
 
 class InvalidCall(Misconfigured):

@@ -19,7 +19,7 @@ from tasks.run.ending import run_to_end
 from tasks.run.leaving import clean_outcome, leaving
 from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
-from tierra.errors import Cancelled, Failed, Misconfigured
+from tierra.errors import Cancelled, Failed, InvalidCall, Misconfigured, first_line
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
 from tierra.redaction import clean_line, strike
@@ -31,6 +31,7 @@ from tierra.workspace import Workspace, open_workspace
 P = ParamSpec("P")
 LONGEST = 200
 LONGEST_MESSAGE = 4_000
+NO_RECEIPT = "no receipt could be written"
 
 
 def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, State[Any]]:
@@ -96,10 +97,17 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
         ending = run_to_end(show_and_run)
-    outcome = _with_page(workspace, FinishedRun(project, flow, journal, ending.outcome))
+    outcome = _with_page(workspace, FinishedRun(project, flow, journal, _of_schedule(ending.outcome)))
     announce_end(outcome)
     if ending.raised and _passes_on(outcome):
         raise ending.raised
+    return outcome
+
+
+def _of_schedule(outcome: Outcome) -> Outcome:
+    """An invalid call is told to whoever made it. Of a schedule nobody did: a project that is gone, a wrong setting."""
+    if isinstance(outcome, InvalidCall) and "auto-scheduled" in (flow_run.tags or ()):
+        return Misconfigured(outcome.code, outcome.what)
     return outcome
 
 
@@ -128,9 +136,11 @@ def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
         receipt, summary = write_receipt(workspace, end)
     # Neither a full disk nor a page that cannot be drawn turns what was published into a failure.
     except Exception as error:  # noqa: BLE001
-        logger.exception("no receipt could be written")
-        _show_summary(key, end.outcome, _short_page(end.outcome, error))
-        return end.outcome
+        why = f"{NO_RECEIPT}: {clean_line(first_line(error))}"
+        logger.opt(exception=not isinstance(error, OSError)).error(why)
+        outcome = end.outcome.with_receipt(why)
+        _show_summary(key, outcome, _short_page(outcome, error))
+        return outcome
     logger.info("receipt: {}", receipt)
     _show_summary(key, end.outcome, summary)
     return end.outcome.with_receipt(str(receipt))
@@ -139,7 +149,7 @@ def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
 def _short_page(outcome: Outcome, error: Exception | None = None) -> str:
     """The summary where no receipt could be written."""
     lines = [f"# {outcome.name}", inline(_message(outcome))]
-    why = f"No receipt could be written: {type(error).__name__}; see the log." if error else ""
+    why = f"No receipt could be written: {inline(first_line(error))}; see the log." if error else ""
     return "\n\n".join([*lines, *([why] if why else [])])
 
 
@@ -155,4 +165,6 @@ def _show_summary(key: str, outcome: Outcome, text: str) -> None:
 
 
 def _message(outcome: Outcome) -> str:
-    return clean_line(outcome.error or outcome.sentence, LONGEST_MESSAGE)
+    receipt = str(getattr(outcome, "receipt", ""))
+    lost = f" But {receipt}." if receipt.startswith(NO_RECEIPT) else ""
+    return clean_line(outcome.error or f"{outcome.sentence}{lost}", LONGEST_MESSAGE)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.direct import score_directly, train_directly, without_prefect
+from tests.oracle import load_champion, says
 from tierra.data.frames import UNREAD
 from tierra.data.partitions import ALL
 from tierra.data.profile import Profile
@@ -83,6 +84,27 @@ def a_gap(table: pd.DataFrame) -> pd.DataFrame:
     table["row"] = table["row"].astype("float64")
     table.loc[len(table) - 1, "row"] = None
     return table
+
+
+def other_digits(table: pd.DataFrame) -> pd.DataFrame:
+    """Codes that are all numbers this night, and shares that are all whole."""
+    last = table["picked"] == DAYS[-1]
+    return table.assign(code=table["code"].mask(last, "2"), sun=table["sun"].mask(last, 1.0))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_what_is_published_is_what_the_pipeline_says_of_the_rows(clock: Path, suffix: str) -> None:
+    here = Orchard(clock, suffix)
+    here.write()
+    train_directly("orchard")
+    nights: list[Change] = [lambda table: table, a_gap, other_digits]
+    for change in nights:
+        here.score(change)
+        rows = change(here.table.copy()).query("picked == @DAYS[-1]")
+        expected = dict(zip(rows["tree"], says(load_champion("orchard"), rows[["row", "code", "sun"]]), strict=True))
+        published = here.published()
+        assert published.keys() == expected.keys()
+        assert all(np.isclose(published[tree], expected[tree], rtol=1e-12, atol=0) for tree in expected)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

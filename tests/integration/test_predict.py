@@ -100,7 +100,7 @@ def test_parquet_keeps_its_types_and_days_their_history(trained: Path) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...], int, str]] = {
-    "no such file": ({}, ("none.csv",), 2, "file-missing"),
+    "no such file": ({}, ("none.csv",), 2, "input-missing"),
     "another form": ({"km": [1.0]}, ("rows.csv", "--output", "rows.xml"), 2, "output-form"),
     "a column that is missing": ({"km": [1.0], "zone": ["A"]}, ("rows.csv",), 3, "no column 'rain'"),
     "no rows": ({"km": [], "zone": [], "rain": []}, ("rows.csv",), 3, "no rows"),

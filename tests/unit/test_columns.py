@@ -44,7 +44,7 @@ SOURCES = {
 def test_a_column_renamed_at_the_source_is_told_with_its_new_name(kind: str, tmp_path: Path) -> None:
     table = pa.table({"id": [1], "Kilometres": [2.5], "zone": ["A"], "wind": [1]})
     source, reader = SOURCES[kind](tmp_path, table)
-    said = r"^source rides .*: no column 'kilometre'; did you mean 'Kilometres'\? \(available: Kilometres, wind\)"
+    said = r"^source rides .*: no column 'kilometre'; did you mean 'Kilometres'\? \(also there: Kilometres, wind\)"
     with pytest.raises(DataRejected, match=said) as refused:
         columns_to_read(source, reader)
     assert refused.value.code == "column-missing"
@@ -53,7 +53,7 @@ def test_a_column_renamed_at_the_source_is_told_with_its_new_name(kind: str, tmp
 
 SAID: list[tuple[list[Any], list[Any], str]] = [
     (["a"], [], "no column 'a' (nothing new is there)"),
-    (["a", "km", "zone"], ["zone", "KM", "x"], "no column 'a', 'km'; did you mean 'KM'? (available: KM, x)"),
+    (["a", "km", "zone"], ["zone", "KM", "x"], "no column 'a', 'km'; did you mean 'KM'? (also there: KM, x)"),
     (["km"], ["day", "fare"], "no column 'km' (available: day, fare)"),
     (["km", "day"], ["day"], "no column 'km' (nothing new is there)"),
     (["tiped"], ["day", "tipped"], "no column 'tiped'; did you mean 'tipped'? (available: day, tipped)"),

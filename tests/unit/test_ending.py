@@ -2,15 +2,19 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from prefect.exceptions import TerminationSignal
 
 from tasks.run.ending import run_to_end
 from tasks.run.leaving import clean_error, clean_outcome
+from tasks.run.page import one_page
 from tests.cases import each
 from tierra.errors import DataRejected, Failed, Unavailable
-from tierra.outcomes.scoring import rejected, summarise
+from tierra.outcomes.scoring import PartitionScored, Scored, rejected, summarise
+from tierra.workspace import Workspace
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -50,6 +54,22 @@ def test_every_end_is_an_outcome_and_what_is_none_of_ours_is_raised_again() -> N
         assert type(ending.raised) is (raised or type(None))
 
     each(ENDS, check)
+
+
+def test_a_receipt_that_found_no_room_is_said_where_the_run_ends_well(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    def score(workspace: Workspace, project: str) -> Scored:
+        return summarise(project, [PartitionScored(partition="2024-04-29", outcome="Published")])
+
+    monkeypatch.setattr("tierra.report.page.write_receipt", no_room)
+    state = one_page(score)("rides")
+    assert (state.name, "But no receipt could be written: [Errno 28] No space left" in str(state.message)) == (
+        "Published", True)  # fmt: skip
+    assert "no receipt could be written" in state.data.receipt
 
 
 def test_what_leaves_a_run_is_cleaned_and_what_is_clean_is_the_same() -> None:

@@ -45,5 +45,6 @@ def test_an_error_survives_a_journey_between_processes(kind: type[TierraError]) 
 
 def test_an_error_of_a_kind_has_the_exit_code_the_command_promises() -> None:
     found = {kind.__name__: kind.exit_code for kind in KINDS if kind is not TierraError}
-    assert found == {"Misconfigured": 2, "InvalidCall": 2, "DataRejected": 3, "SourceNotReady": 3, "NoChampion": 4,
-                     "Broken": 1, "Unavailable": 1, "Stopped": 143, "Cancelled": 130, "Failed": 1}  # fmt: skip
+    assert found == {"Misconfigured": 2, "SourceMissing": 2, "InvalidCall": 2, "DataRejected": 3,
+                     "SourceNotReady": 3, "NoChampion": 4, "Broken": 1, "Unavailable": 1,
+                     "Stopped": 143, "Cancelled": 130, "Failed": 1}  # fmt: skip

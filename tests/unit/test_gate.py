@@ -1,12 +1,18 @@
 """The gate: a model serves only when it beats the rule and the champion, and every reason is said."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.champions import a_release, an_appointment
+from tierra.model.champions import Champions
 from tierra.model.gate import Scores, Verdict, advantage, format_metric, judge
 from tierra.model.spec import Gate
 from tierra.model.training import choose_candidate
+from tierra.steps.register import served
+from tierra.store.local_objects import LocalObjects
+from tierra.store.refs import ObjectRef
 
 
 def verdict(best: float, rule: float, champion: float | None = None, metric: str = "roc_auc", **gate: Any) -> Verdict:
@@ -83,3 +89,22 @@ def test_a_metric_has_four_decimals_or_as_many_digits_as_people_read() -> None:
     numbers = (0.12345, -99.99994, 100.0, -512.345, 999.99, 1000.0, 1234567.8)
     texts = ["0.1235", "-99.9999", "100.00", "-512.35", "999.99", "1,000", "1,234,568"]
     assert [format_metric(number) for number in numbers] == texts
+
+
+def test_what_serves_is_shown_as_it_was_measured_beside_the_others(tmp_path: Path) -> None:
+    release, model = a_release(metrics={"roc_auc": 0.9}), ObjectRef(name=f"models/{'0' * 64}.skops", sha256="0" * 64)
+    champion = Champions(LocalObjects(tmp_path)).appoint(release, model, {}, an_appointment(version="3"), 0)
+    for version, metrics, shown in (
+        ("3", {"roc_auc": 0.7}, 0.7),  # compared on today's test rows
+        ("2", {"roc_auc": 0.7}, 0.9),  # another training was faster, and its champion was not compared
+        (None, None, 0.9),  # the same training: its own test rows
+    ):
+        scores = Scores(rows=9, best="logistic", best_metrics={"roc_auc": 0.8}, rule_metrics={"roc_auc": 0.6},
+                        champion_metrics=metrics, champion_version=version)  # fmt: skip
+        assert served(champion, scores).metrics == {"roc_auc": shown}
+
+
+def test_an_interval_that_is_all_worse_says_worse() -> None:
+    scores = Scores(rows=9, best="logistic", best_metrics={"roc_auc": 0.5}, rule_metrics={"roc_auc": 0.6},
+                    over_rule=(-0.15, -0.05))  # fmt: skip
+    assert judge(scores, Gate(metric="roc_auc")).reasons[0].endswith("worse by 0.0500 to 0.1500 (95 % interval)")

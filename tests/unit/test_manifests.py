@@ -1,5 +1,6 @@
 """What a manifest must say to be one, and what publishing it asks of a store."""
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.cases import each
 from tests.sinks import DATASET, DAY, manifest_of, rows
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.journal import Warned, at_station, open_journal
+from tierra.store.memo import digest
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name
 from tierra.store.predictions import (
@@ -21,7 +23,7 @@ from tierra.store.predictions import (
     read_manifest,
     read_published,
 )
-from tierra.store.refs import TableRef
+from tierra.store.refs import RowsScored, TableRef
 from tierra.store.sinks import ObjectSink
 from tierra.store.sweeping import sweep
 
@@ -55,6 +57,21 @@ def test_every_row_that_came_in_was_scored_or_quarantined_and_is_in_one_part() -
         ],
         refused,
     )
+
+
+def test_a_manifest_names_the_rows_it_was_scored_from_and_one_that_does_not_verifies_as_before() -> None:
+    sink, joined = ObjectSink(MemoryObjects(), DATASET), RowsScored(rows=part("j", 3), history=part("h", 9))
+    publish(sink, manifest_of(sink, rows("a"), after=0, joined=joined), 0)
+    found = read_manifest(sink, DAY)
+    assert found
+    assert found.joined == joined
+    said = json.loads(found.model_dump_json(exclude={"joined", "digest"}))
+    older = said | {"partition": OTHER_DAY, "rows_in": 0, "rows_scored": 0, "parts": []}
+    text = json.dumps(older | {"digest": digest(older)}).encode()
+    sink.objects.put_if_absent(manifest_name(DATASET, OTHER_DAY, 1), text)
+    before = read_manifest(sink, OTHER_DAY)
+    assert before
+    assert before.joined is None
 
 
 def test_a_manifest_restores_an_earlier_generation_alone() -> None:

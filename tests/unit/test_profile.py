@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tierra.data import counting
-from tierra.data.differences import compare_profiles
+from tierra.data.differences import compare_profiles, mostly_missing
 from tierra.data.profile import ColumnProfile, Difference, Profile
 from tierra.data.profile_table import profile_table
 
@@ -191,3 +191,14 @@ def test_the_key_and_dates_move_on_every_day_and_are_passed_over() -> None:
     assert moved([*range(1000, 2000)], [*range(1000)], key=("x",)) == ()
     days = pd.date_range("2024-01-01", periods=50)
     assert moved(pa.array(days + pd.Timedelta("99D")), pa.array(days)) == ()
+
+
+def test_a_column_that_is_mostly_missing_is_said_in_one_line() -> None:
+    full, half, most = ([*range(10 - gaps), *[None] * gaps] for gaps in (0, 5, 8))
+    for now, before, said in (
+        (most, full, "column 'x' is missing in 80.0 % of rows, 0.0 % in training"),
+        (half, full, "column 'x' is missing in 50.0 % of rows, 0.0 % in training"),
+        (most, half, ""),
+        (full, most, ""),
+    ):
+        assert "; ".join(mostly_missing(profile(x=now), profile(x=before))) == said

@@ -44,7 +44,7 @@ def predict_beside(workspace: Workspace, name: str, file: Path, output: Path | N
     """Predict a file's rows and write them beside their predictions: whole, or, on an error, not at all."""
     project, output = workspace.project(name), choose_output(file, output, overwrite)
     if not file.is_file():
-        raise InvalidCall("file-missing", f"no file {file}")
+        raise InvalidCall("input-missing", f"no file {file}")
     from tierra.steps.predict import predict_file
 
     before = _identity(file)

@@ -21,7 +21,8 @@ def describe_missing(needed: Sequence[str], known: Sequence[str]) -> str:
     """Which of the required columns are missing, what their names may be now, and what is there beside the others."""
     missing = [name for name in dict.fromkeys(needed) if name not in known]
     others = [name for name in known if name not in needed]
-    shown = f"available: {_listed(others)}" if others else "nothing new is there"
+    others_are = "available" if len(set(needed)) == 1 else "also there"
+    shown = f"{others_are}: {_listed(others)}" if others else "nothing new is there"
     return f"no column {_listed(map(repr, missing))}{_guess(missing, others)} ({shown})"
 
 

@@ -9,6 +9,7 @@ from tierra.data.profile import ColumnProfile, Difference, Profile, Severity
 
 # From which size a difference is notable, and from which it is strong.
 MISSING_MOVED = (0.02, 0.10)  # of all rows, up or down
+MOSTLY_MISSING = 0.5
 UNSEEN_VALUES = (0.001, 0.05)  # of the rows that hold a value
 MORE_OUTLIERS = (0.01, 0.05)  # of the rows that hold a value, more than before
 PSI = (0.10, 0.25)  # Siddiqi, Credit Risk Scorecards, 2006
@@ -32,6 +33,15 @@ def compare_profiles(current: Profile, reference: Profile, reference_name: str =
         for each in _column(name, current.by_name.get(name), reference.by_name.get(name), reference_name)
     ]
     return tuple(sorted(found, key=lambda each: (each.severity != "strong", -each.size, each.column)))
+
+
+def mostly_missing(current: Profile, reference: Profile, reference_name: str = "training") -> Iterator[str]:
+    """A line for each column that is missing in so many more rows that whoever reads it reads something else."""
+    for name in current.by_name.keys() & reference.by_name.keys():
+        now, before = current.by_name[name], reference.by_name[name]
+        if now.rows and now.missing_share - before.missing_share >= MOSTLY_MISSING:
+            share = f"{_share(now.missing_share)} of rows, {_share(before.missing_share)} in {reference_name}"
+            yield f"column '{name}' is missing in {share}"
 
 
 def _column(

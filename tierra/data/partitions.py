@@ -116,6 +116,12 @@ def next_step(work: Work, published: str | None, inputs: str) -> Step:
     return "publish" if work.within_lookback else "report"
 
 
+def check_past(project: str, day: date, today: date) -> None:
+    """Raise InvalidCall when a requested day, of which there are no rows, is yet to come."""
+    if day > today:
+        raise InvalidCall("partition-future", f"{project}: {day} is in the future; today is {today}")
+
+
 def check_ready(project: str, day: date, rows: int, ready: Ready) -> None:
     """Raise when a requested day is absent or not loaded yet."""
     if day.year == date.max.year:

@@ -20,7 +20,7 @@ from tierra.data.spec import ColumnType, SqlSource
 from tierra.data.sql_text import describe_misfit, describe_source, one_statement, printable
 from tierra.data.sql_values import MOMENTS, NUMBERS_SAID, column_of, number_ranges
 from tierra.data.window import EVERYTHING, Window, shift
-from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable, first_line
+from tierra.errors import DataRejected, Misconfigured, SourceMissing, TierraError, Unavailable, first_line
 
 ROWS_A_BATCH = 50_000
 DECLARED: Final[dict[type[sa.types.TypeEngine[Any]], ColumnType]] = {
@@ -124,7 +124,7 @@ class SqlReader:
         try:
             parsed = sa.make_url(url)
             if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
-                raise Misconfigured("database-missing", f"{self.where}: no database file {parsed.database}")
+                raise SourceMissing("database-missing", f"{self.where}: no database file {parsed.database}")
             return sa.create_engine(parsed)
         except (exc.ArgumentError, ImportError) as error:
             message = type(error).__name__ if "://" in str(error) else first_line(error)

@@ -76,7 +76,8 @@ def _reason(
     if over is None:
         return reason
     low, high = (-over[1], -over[0]) if metric in LOWER_IS_BETTER else over
-    return f"{reason}, better by {format_metric(low)} to {format_metric(high)} (95 % interval)"
+    word, low, high = ("worse", -high, -low) if high < 0 else ("better", low, high)
+    return f"{reason}, {word} by {format_metric(low)} to {format_metric(high)} (95 % interval)"
 
 
 def format_metric(value: float) -> str:

@@ -15,6 +15,8 @@ Complete = Literal["Published", "AlreadyPublished", "NothingDue"]
 Incomplete = Literal["PublishedIncomplete", "AlreadyPublishedIncomplete", "NothingDueIncomplete", "SourceStalled"]
 INCOMPLETE: Final = ("PublishedIncomplete", "NothingDueIncomplete")  # runs of a schedule that ended well, and not whole
 
+DAYS_NAMED: Final = 7
+
 
 class PartitionScored(BaseModel):
     """The end of one partition of a scoring run."""
@@ -96,11 +98,12 @@ class Scored(Ended):
         """The rejected partitions, each named, or a source without any day that is due; None when there is neither."""
         if self.outcome == "SourceStalled":
             return DataRejected("source-stalled", f"{self.project}: {'; '.join(self.missing)}")
-        found = [each for each in self.partitions if each.outcome == "Rejected"]
+        found = _by_error([each for each in self.partitions if each.outcome == "Rejected"])
+        lines = [f"{', '.join(_few(days))}: {reason}" for (_, reason), days in found.items()]
         if len(found) == 1:
-            return DataRejected(found[0].code, f"{self.project} {found[0].partition}: {found[0].reason}")
-        lines = "; ".join(f"{each.partition}: {each.reason}" for each in found)
-        return DataRejected("several", f"{self.project}: {len(found)} partitions rejected: {lines}") if found else None
+            return DataRejected(next(iter(found))[0], f"{self.project} {lines[0]}")
+        count, every = sum(map(len, found.values())), "; ".join(lines)
+        return DataRejected("several", f"{self.project}: {count} partitions rejected: {every}") if found else None
 
     @property
     def made_a_difference(self) -> bool:
@@ -155,6 +158,19 @@ class Scored(Ended):
     def manifest(self) -> str | int | None:
         """Where the manifest lies, when there is one partition."""
         return self._only("manifest")
+
+
+def _by_error(rejected: Sequence[PartitionScored]) -> dict[tuple[str, str], list[str]]:
+    """The partitions of each error, by code and reason: what seven days share is said once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in rejected:
+        found.setdefault((each.code, each.reason), []).append(each.partition)
+    return found
+
+
+def _few(days: Sequence[str]) -> Sequence[str]:
+    """The days, or the ends of many."""
+    return days if len(days) <= DAYS_NAMED else (days[0], f"{len(days) - 2:,} others", days[-1])
 
 
 def scored_from(

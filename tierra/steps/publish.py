@@ -24,7 +24,7 @@ from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
 from tierra.store.memo import remember
 from tierra.store.predictions import Manifest, is_reusable, publish
-from tierra.store.refs import ObjectRef, TableRef
+from tierra.store.refs import ObjectRef, RowsScored, TableRef
 from tierra.store.sinks import Sink
 from tierra.store.sweeping import sweep
 from tierra.store.tables import read_batches, read_table
@@ -138,6 +138,7 @@ def _manifest(project: Project, champion: Champion, joined: JoinedPartition, pre
         rows_quarantined=rows.quarantined,
         parts=(predicted.part,),
         quarantine=(rows.quarantine,) if rows.quarantine else (),
+        joined=RowsScored(rows=joined.joined.rows, history=joined.joined.history),
     )
 
 

@@ -10,6 +10,7 @@ from tierra.journal import note, note_made, warn
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
+from tierra.model.gate import Scores
 from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
@@ -182,19 +183,20 @@ def _trained(
         task=(release.labels if release else parts.labels).task,
         metric=project.gate.metric_name,
         verdict=judged.verdict,
-        champion=_served(champion),
+        champion=served(champion, scores),
         rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),
         best=Served(candidate=scores.best, metrics=scores.best_metrics, intervals=scores.best_intervals),
-        rows=release.rows if release else parts.rows,
+        rows=parts.rows,
         model_sha256=release.model_sha256 if release else "",
-        datasets=release.datasets if release else judged.datasets,
+        datasets=judged.datasets,
     )
 
 
-def _served(champion: Champion | None) -> Served:
+def served(champion: Champion | None, scores: Scores) -> Served:
+    """What serves, as it was measured on this run's test rows; where it was not, as when it was promoted."""
     if not champion:
         return NOTHING_SERVES
-    release = champion.release
-    return Served(
-        version=champion.version, candidate=release.candidate, metrics=release.metrics, intervals=release.intervals
-    )
+    release, metrics, intervals = champion.release, scores.champion_metrics, scores.champion_intervals
+    if metrics is None or scores.champion_version != champion.version:
+        metrics, intervals = release.metrics, release.intervals
+    return Served(version=champion.version, candidate=release.candidate, metrics=metrics, intervals=intervals)

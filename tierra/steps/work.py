@@ -75,6 +75,7 @@ def _find_day(project: Project, sink: Sink, source: SourceReader, today: date, d
     work = partitions.work_for_partition(project.score, today, day, published, rescore)
     work = replace(work, counted=rows, published=manifest)
     if not rows:
+        partitions.check_past(project.name, day, today)
         check_lost(project.name, work, rows)
     partitions.check_ready(project.name, day, rows, project.score.ready)
     lost = find_vanished(day, rows, manifest.rows_in if manifest else 0)

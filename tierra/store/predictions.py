@@ -25,7 +25,7 @@ from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first
 from tierra.journal import warn
 from tierra.store.memo import digest
 from tierra.store.part_names import read_part_name
-from tierra.store.refs import ObjectRef, TableRef
+from tierra.store.refs import ObjectRef, RowsScored, TableRef
 from tierra.store.sinks import Sink
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Manifest(BaseModel):
         None, description="A part without rows, written for this generation: on files it stays known by that"
     )
     quarantine: tuple[TableRef, ...] = ()
+    joined: RowsScored | None = Field(None, description="Where those rows are kept; older manifests do not say")
     drift: ObjectRef | None = Field(None, description="How the rows differ from those the model was trained on")
     published_at: str = ""
     writer: str = Field("", description="Name of the work that made it: whose it is, when the answer was lost")

@@ -20,3 +20,12 @@ class TableRef(ObjectRef):
 
     def __hash__(self) -> int:
         return hash(self.sha256)
+
+
+class RowsScored(BaseModel):
+    """The joined rows that predictions were made of, and the history that `prepare` looked at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: TableRef
+    history: TableRef | None = None
