@@ -79,6 +79,11 @@ class Place:
         state = self.ops.ended(run, seconds)
         return f"{state['name']}: {(state['message'] or '').splitlines()[0]}"
 
+    def mended(self, run: str) -> str:
+        """The end of a run that died and is started again."""
+        until(f"{run} is mended", 400, lambda: self.ops.state(run)["type"] in ("COMPLETED", "FAILED"))
+        return self.ended(run)
+
     def score(self, **parameters: Any) -> str:
         return self.ended(self.begin(**parameters))
 
