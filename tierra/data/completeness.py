@@ -151,6 +151,12 @@ def find_missing(look: Look) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
 
 
+def find_missing_in_range(look: Look) -> tuple[Finding, ...]:
+    """What is missing of the days that a person asked for, which may lie back: silence since then is another matter."""
+    found = [*_vanished(look), *_gaps(look), *_dayless(look)]
+    return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
+
+
 def find_vanished(day: date, rows: int, published: int) -> Iterator[Finding]:
     """A day that has fewer rows at the source than were published of it."""
     if rows < published:

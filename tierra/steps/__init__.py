@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tierra.steps import (
+        backfill,
         champion,
         compare,
+        days,
         evaluate,
         features,
         fit,
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
         pull,
         register,
         sink_names,
+        then,
         validate,
         work,
     )
 
 __all__ = [
+    "backfill",
     "champion",
     "compare",
+    "days",
     "evaluate",
     "features",
     "fit",
@@ -37,6 +42,7 @@ __all__ = [
     "pull",
     "register",
     "sink_names",
+    "then",
     "validate",
     "work",
 ]
