@@ -5,7 +5,7 @@ from functools import partial
 
 from prefect import flow
 
-from tasks.apart import score_apart
+from tasks.apart import get_ready, score_apart
 from tasks.run.form import Date, Jobs, Partition, ProjectName, Reason, RunRequest, check_request
 from tasks.run.page import one_page, run_name
 from tasks.scoring import (
@@ -67,6 +67,7 @@ def score(
         to_date=to_date, which=which, model=model, jobs=jobs, long_range=long_range,
     )  # fmt: skip
     days = check_request(workspace, request)
+    get_ready(request.jobs)
     today = open_project(workspace, request.project)
     found = find_work(workspace, today, request.partition, request.rescore, days)
     plans = [*plan_days(workspace, today, find_served(workspace, today, found.work, request.model), request)]

@@ -8,12 +8,18 @@ from tierra import steps
 from tierra.data.partitions import Work
 from tierra.journal import track
 from tierra.outcomes.scoring import PartitionScored
-from tierra.processes import in_slices, run_apart
+from tierra.processes import import_early, in_slices, run_apart
 from tierra.workspace import Workspace
 
 Days = Sequence[tuple[Scoring, Work]]
 # What a process that scores imports, imported once for all of them.
 PRELOAD = ("tierra.steps.days", "tierra.model.artifact", "tierra.model.scoring", "tierra.data.gx_expectations")
+
+
+def get_ready(jobs: int) -> None:
+    """Begin to import what processes of their own need, while the run finds out what there is to do."""
+    if jobs > 1:
+        import_early(PRELOAD)
 
 
 def score_apart(

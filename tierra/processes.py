@@ -5,11 +5,12 @@ slice, opens what it needs, and hands back small values one by one. It ends when
 """
 
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, TypeVar
 
@@ -36,6 +37,12 @@ def in_slices(items: Sequence[T], most: int) -> list[Sequence[T]]:
     return [items[start:end] for start, end in pairwise(cuts)]
 
 
+def import_early(modules: Sequence[str]) -> None:
+    """Let the modules be imported now, beside what this process does, for all processes that `run_apart` starts."""
+    SERVER.set_forkserver_preload(list(modules))
+    forkserver.ensure_running()
+
+
 def run_apart(
     work: Callable[..., Iterable[R]], slices: Sequence[Any], *shared: Any, preload: Sequence[str] = ()
 ) -> Iterator[R]:
@@ -44,13 +51,13 @@ def run_apart(
     `preload` are modules to import once for all of them. Raises a process's error, or Broken when one dies; the
     others are ended then, and when the caller takes no more.
     """
-    SERVER.set_forkserver_preload(list(preload))
-    with _started(work, shared, slices) as pipes:
-        while pipes:
-            for pipe in wait(list(pipes)):
-                message = _receive(pipes[pipe], pipe)  # type: ignore[index, arg-type]
+    import_early(preload)
+    with _started(work, shared, slices) as running:
+        while running:
+            for pipe in wait(list(running)):
+                message = _receive(running[pipe], pipe)  # type: ignore[index, arg-type]
                 if isinstance(message, _End):
-                    pipes.pop(pipe)  # type: ignore[call-overload]
+                    running.pop(pipe)  # type: ignore[call-overload]
                     if message.error:
                         raise message.error
                 else:
@@ -61,18 +68,22 @@ def run_apart(
 def _started(
     work: Callable[..., Iterable[R]], shared: tuple[Any, ...], slices: Sequence[Any]
 ) -> "Iterator[dict[Connection[Any, Any], Any]]":
-    """A process for each slice by our end of its pipe; whatever happens, none outlives the block."""
+    """A process for each slice by our end of its pipe; whatever happens, none outlives the block.
+
+    The caller takes those out that have said their last word: they end by themselves.
+    """
     started: dict[Connection[Any, Any], Any] = {}
+    running: dict[Connection[Any, Any], Any] = {}
     try:
         for each in slices:
             ours, theirs = SERVER.Pipe(duplex=False)
             process = SERVER.Process(target=_work, args=(theirs, work, (*shared, each)), daemon=True)
             process.start()
             theirs.close()
-            started[ours] = process
-        yield dict(started)
+            started[ours] = running[ours] = process
+        yield running
     finally:
-        for process in started.values():
+        for process in running.values():
             process.terminate()
         for pipe, process in started.items():
             process.join(GRACE)
@@ -94,6 +105,7 @@ def _receive(process: Any, pipe: "Connection[Any, Any]") -> Any:
 def _work(pipe: "Connection[Any, Any]", work: Callable[..., Iterable[Any]], arguments: tuple[Any, ...]) -> None:
     """In the new process: hand back what the work yields, and at last how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the run ends us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order, so that temporary files go
     parent = parent_process()
     try:
         for each in work(*arguments):

@@ -316,3 +316,22 @@ def killed_after_one(workspace: Workspace, days: Any) -> Iterator[Any]:
     """Score a day, and die."""
     yield from steps_of_days.score_days(workspace, days[:1])
     os.kill(os.getpid(), 9)
+
+
+@pytest.mark.long
+def test_a_run_of_the_server_has_a_task_for_each_day_that_another_process_scored(
+    rides: Rides, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    from flows.score import score
+
+    state = score("rides", **RANGE, jobs=2, return_state=True)  # type: ignore[arg-type]
+    assert (state.name, counts(state.result())) == ("Published", (10, 10, 0, 0, 0))
+    with get_client(sync_client=True) as client:
+        of_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        names = Counter(each.name.rpartition("-")[0] for each in client.read_task_runs(flow_run_filter=of_run))
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert (names["record-partition"], names["pull-partition"]) == (10, 0)
+    assert run.name == f"score-rides-{DAYS[0]}..{DAYS[9]}"
