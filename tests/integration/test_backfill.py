@@ -1,10 +1,15 @@
 """Scoring a range of days: what is missing, changed or all of it, by one model or by those that served then."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,9 +17,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from tests.builders import CLOCK, ride_source, ride_spec, write_project, zones
+from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
+from tierra.cli.commands import app
 from tierra.errors import Broken, InvalidCall
 from tierra.facts import PartitionPublished
 from tierra.outcomes.backfill import Backfill
@@ -255,6 +263,23 @@ def test_a_day_whose_rows_of_then_are_gone_is_scored_from_those_of_now_and_says_
     assert sum(note.startswith("data of generation 1") for note in notes.values()) == 9
 
 
+def test_the_rows_of_an_older_version_s_publication_are_found_where_they_are_remembered(rides: Rides) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps_of_publish, "RowsScored", lambda **_: None)
+        backfill()
+    manifest = read_manifest(rides.sink, DAYS[1])
+    assert manifest
+    assert manifest.joined is None
+    before = rides.read(DAYS[1])
+    rides.correct(DAYS[1], rain=0.99)
+    min(Path(rides.workspace.settings.root, "store", "memo", "features-joined").iterdir()).unlink()
+    then = backfill(which="all", model="then")
+    notes = Counter(each.note.split(",")[0].split(":")[0] for each in then.partitions)
+    assert notes == {"data of generation 1": 9, "data as of now": 1}
+    kept = next(each for each in then.partitions if each.partition == DAYS[1]).note.startswith("data of")
+    assert rides.read(DAYS[1]).equals(before) is kept
+
+
 def test_no_champion_served_a_day_that_was_due_before_the_first(rides: Rides) -> None:
     with pytest.raises(InvalidCall, match=f"no champion served {DAYS[0]} on 2024-04-02 00:00 UTC; the first one") as no:
         backfill(model="then")
@@ -297,6 +322,37 @@ def test_a_day_that_may_do_better_at_another_try_is_scored_by_the_run_itself(
     assert counts(backfill(jobs=2)) == (10, 10, 0, 0, 0)
 
 
+def test_the_command_fills_a_range_and_refuses_a_wrong_one_in_one_line(
+    rides: Rides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(app, ["score", "rides", *words])
+
+    for words, code in (
+        (["--from", DAYS[9], "--to", DAYS[0]], "range-invalid"),
+        (["--from", DAYS[0], "--to", "2031-01-01"], "range-invalid"),
+        (["--from", "2004-01-01"], "range-long"),
+        (["--from", DAYS[0], "--stale", "--all"], "call-contradictory"),
+        (["--from", DAYS[0], "--model", "then"], "champion-later"),
+    ):
+        refused = run(*words)
+        assert (refused.exit_code, refused.stderr.count("error ")) == (2, 1), words
+        assert f"[{code}]" in refused.stderr
+    assert rides.published == {}
+    filled = run("--from", DAYS[8], "--to", DAYS[9], "--json")
+    assert json.loads(filled.stdout)["backfill"] == {
+        "first": DAYS[8], "last": DAYS[9], "which": "missing", "model": "now", "planned": 2, "published": 2,
+        "already": 0, "rejected": 0, "not_ready": [],
+    }  # fmt: skip
+    assert f"{DAYS[8]} to {DAYS[9]} (missing, model now): 0 planned" in run("--from", DAYS[8], "--to", DAYS[9]).stdout
+    page = Path(json.loads(filled.stdout)["receipt"]).read_text()
+    assert "Range of days" in page
+    assert "2 planned, 2 published, 0 already published, 0 rejected, 0 not ready" in page
+
+
 @pytest.mark.long
 def test_processes_of_their_own_share_a_range_and_one_that_is_killed_ends_the_run(
     rides: Rides, monkeypatch: pytest.MonkeyPatch
@@ -310,6 +366,31 @@ def test_processes_of_their_own_share_a_range_and_one_that_is_killed_ends_the_ru
     assert all(1 <= number <= 2 for number in before.values())
     assert counts(backfill(jobs=2)) == (10 - len(before), 10 - len(before), len(before), 0, 0)
     assert rides.published == dict.fromkeys(DAYS, 1) | before
+
+
+@pytest.mark.long
+def test_a_backfill_that_is_killed_leaves_no_process_and_goes_on_when_it_is_started_again(rides: Rides) -> None:
+    command = [sys.executable, "-m", "tests.bench.direct_child", "score", "rides", json.dumps({**RANGE, "jobs": 2})]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    while len(rides.published) < 3 and first.poll() is None:
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    ended = time.monotonic() + 60
+    while time.monotonic() < ended and _has_processes(first.pid):
+        time.sleep(0.1)
+    assert not _has_processes(first.pid)
+    before = len(rides.published)
+    assert counts(backfill(jobs=2)) == (10 - before, 10 - before, before, 0, 0)
+    assert rides.published == dict.fromkeys(DAYS, 1)
+
+
+def _has_processes(group: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
 
 
 def killed_after_one(workspace: Workspace, days: Any) -> Iterator[Any]:

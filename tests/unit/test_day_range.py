@@ -13,6 +13,7 @@ from tierra.errors import DataRejected
 from tierra.outcomes.backfill import Backfill
 from tierra.outcomes.scoring import PartitionScored, Scored, rejected, summarise
 from tierra.project.project import load_project
+from tierra.report.flows.score import in_terminal
 from tierra.steps.then import due_time
 
 FIRST, LAST = date(2024, 2, 27), date(2024, 3, 2)
@@ -85,3 +86,17 @@ def test_a_summary_counts_the_days_of_a_range_however_they_ended() -> None:
     assert isinstance(failed, Scored)
     assert failed.backfill
     assert (failed.outcome, failed.backfill.rejected) == ("DataRejected", 1)
+
+
+def test_what_a_range_says_in_a_terminal_names_the_days_of_each_note_once() -> None:
+    note = "data as of now: no snapshot of {} stands"
+    ends = [PartitionScored(partition=str(day), outcome="Published", manifest=f"m/{day}", note=note.format(day))
+            for day in DayRange(FIRST, date(2024, 4, 30))]  # fmt: skip
+    stated = Backfill(first=str(FIRST), last="2024-04-30", not_ready=("2024-05-01",)).ended("then", 64, ends)
+    lines = [line for line in in_terminal(summarise("rides", ends, backfill=stated)) if isinstance(line, str)]
+    ranged = [line.removeprefix("range     ") for line in lines if line.startswith("range")]
+    assert ranged[:2] == [stated.words, "not ready: 2024-05-01"]
+    assert ranged[2].startswith("data as of now: no snapshot of the day stands: 2024-02-27, 2024-02-28, 2024-02-29")
+    assert ranged[2].endswith("and 24 more")
+    assert "[dim]and 24 more, all of them in --json[/]" in lines
+    assert sum(line.startswith("manifest") for line in lines) == 40

@@ -236,7 +236,7 @@ def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
             lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
             return f"published rows are gone at the source: {lost}; what was published stays"
         case "late":
-            command = f"tierra score {project} --partition {first.partition}"
+            command = f"tierra score {project} --from {first.partition} --to {found[-1].partition}"
             return f"{_count(found)} ready but older than `lookback` and not published: {days}; publish with {command}"
         case "grown":
             more = _named(

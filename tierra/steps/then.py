@@ -19,9 +19,10 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.pull import PartitionRows
 from tierra.steps.served import Served
 from tierra.steps.validate import Checked, CleanPartition
+from tierra.store.memo import find_remembered
 from tierra.store.objects import Objects
 from tierra.store.predictions import Manifest, read_manifest
-from tierra.store.refs import ObjectRef
+from tierra.store.refs import ObjectRef, RowsScored
 from tierra.workspace import Workspace
 
 
@@ -31,7 +32,7 @@ def find_champions_then(workspace: Workspace, project: Project, work: Sequence[W
     by_number = {each.number: each for each in history}
     days: dict[int, list[Work]] = defaultdict(list)
     for each in work:
-        first = _first_generation(workspace, project, each)
+        first = _with_joined(workspace, _first_generation(workspace, project, each))
         pointer = _server_of(first, history) or _server_at(_moment(project, each, first), project, each, history)
         days[pointer.number].append(_with_rows(workspace.objects, each, first))
     return [Served(workspace.champions.served(by_number[number]), listed) for number, listed in sorted(days.items())]
@@ -59,6 +60,19 @@ def _first_generation(workspace: Workspace, project: Project, work: Work) -> Man
         return read_manifest(workspace.sink(project), work.partition, 1)
     except Broken:
         return None
+
+
+def _with_joined(workspace: Workspace, first: Manifest | None) -> Manifest | None:
+    """The manifest with its joined rows: one of an older version does not name them, and they may be remembered."""
+    if first is None or first.joined:
+        return first
+    known = workspace.once.get(("joined", "by digest"), lambda: _remembered(workspace.objects))
+    return first.model_copy(update={"joined": known.get(first.inputs)})
+
+
+def _remembered(objects: Objects) -> dict[str, RowsScored]:
+    found = find_remembered(objects, Joined.__module__, Joined)
+    return {each.digest: RowsScored(rows=each.rows, history=each.history) for each in found}
 
 
 def _server_of(first: Manifest | None, history: Sequence[Pointer]) -> Pointer | None:
