@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,22 @@ def test_a_caller_that_takes_no_more_ends_the_processes() -> None:
     assert is_alive(process)
     results.close()  # type: ignore[attr-defined]
     assert not is_alive(process)
+
+
+def tidies(folder: Path, numbers: Sequence[int]) -> Iterator[int]:
+    """Work for a minute, and note at the end that temporary files are gone."""
+    try:
+        yield os.getpid()
+        time.sleep(60)
+    finally:
+        (folder / f"tidied {numbers[0]}").touch()
+
+
+def test_a_process_that_is_ended_tidies_up(tmp_path: Path) -> None:
+    results = run_apart(tidies, [[1]], tmp_path)
+    next(iter(results))
+    results.close()  # type: ignore[attr-defined]
+    assert (tmp_path / "tidied 1").exists()
 
 
 def is_alive(process: int) -> bool:
