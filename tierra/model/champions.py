@@ -74,6 +74,10 @@ class Champions:
         """Every champion the project had, oldest first. Raises Broken."""
         return tuple(self._read(project, number) for number in self._numbers(project))
 
+    def served(self, pointer: Pointer) -> Champion:
+        """The champion of a pointer of the history, its release verified. Raises Broken."""
+        return self._open(pointer)
+
     def load(self, champion: Champion) -> Any:
         """The champion's model, checked before it is loaded. Raises Broken."""
         # scikit-learn costs seconds, which a run that has nothing to score does not spend.

@@ -5,7 +5,7 @@ import math
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.redaction import SEARCHED, clean
 
-__all__ = ["amount", "axis_number", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
+__all__ = ["amount", "axis_number", "brief", "cell", "exact", "heading", "inline", "lower_is_better", "number", "shorten"]
 LONGEST = 2000
 
 
@@ -43,6 +43,15 @@ def brief(value: float | str) -> str:
     if isinstance(value, str):
         return value.replace("T00:00:00.000000", "").replace(".000000", "")
     return number(value) if isinstance(value, int) else axis_number(value)
+
+
+def exact(value: object) -> str:
+    """A value as it is kept: every digit of a number, a gap as a dash; a long text is cut."""
+    if value is None:
+        return "—"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return shorten(value, 300)
 
 
 def shorten(value: object, length: int = LONGEST) -> str:
