@@ -31,9 +31,7 @@ def crossed(
     return Crossed((before[0], before[1]), (after[0], after[1]), pairs, thresholds)
 
 
-@given(
-    some.integers(0, 10**6), some.integers(1, 30), some.integers(0, 9), some.integers(0, 9), some.floats(1e-6, 1e6)
-)
+@given(some.integers(0, 10**6), some.integers(1, 30), some.integers(0, 9), some.integers(0, 9), some.floats(1e-6, 1e6))
 @some_of(200)
 def test_the_terms_sum_to_the_change(seed: int, common: int, removed: int, added: int, size: float) -> None:
     found = crossed(seed, common, removed, added, size=size)

@@ -35,6 +35,11 @@ def key_texts(table: pa.Table, key: Sequence[str]) -> pa.Array:
     return pc.binary_join_element_wise(*_texts(table, key), SEPARATOR)
 
 
+def shown_key(text: str) -> str:
+    """A key's text as people write it."""
+    return text.replace(SEPARATOR, ",")
+
+
 def match_rows(before: pa.Table, after: pa.Table, key: Sequence[str]) -> Matched:
     """Match the rows of two tables by their key.
 
@@ -61,7 +66,9 @@ def count_changes(before: pa.Table, after: pa.Table, matched: Matched) -> dict[s
 
 def compare_columns(before: pa.Table, after: pa.Table) -> Iterator[str]:
     """A line for each column that is in one table alone, or has another type."""
-    one, other = ({each.name: each.type for each in table.schema if each.name != ROW_NUMBER} for table in (before, after))
+    one, other = (
+        {each.name: each.type for each in table.schema if each.name != ROW_NUMBER} for table in (before, after)
+    )
     for name in dict.fromkeys((*one, *other)):
         if name not in other:
             yield f"column '{name}' ({one[name]}) is gone"

@@ -56,8 +56,8 @@ def fill_page(project: str, what: str, lead: Lead, sheets: Sequence[Sheet], inde
     """A page in the receipts' form; `what` is the command that made it, `index` the address of the list of runs."""
     values = {
         "project": project, "flow": what, "title": f"{what} · {lead.badge}", "outcome": lead.badge, "mood": lead.mood,
-        "sentence": lead.sentence, "attempt": 1, "figures": lead.figures, "sections": as_sections(sheets), "index": index,
-        "moment": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S UTC}", "versions": {"tierra": __version__},
+        "sentence": lead.sentence, "attempt": 1, "figures": lead.figures, "sections": as_sections(sheets),
+        "index": index, "moment": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S UTC}", "versions": {"tierra": __version__},
     }  # fmt: skip
     return fill("receipt.html", values)
 

@@ -8,8 +8,8 @@ from typing import Any
 from tierra.report.index import Run
 from tierra.report.sheets import Lead, Sheet, page_name
 from tierra.report.wording import amount, exact
+from tierra.steps.explanation import Explanation, GenerationSeen, JoinSeen
 from tierra.steps.keys import shown
-from tierra.steps.why import Explanation, GenerationSeen, JoinSeen
 
 ENCODED = 60
 
@@ -27,7 +27,10 @@ def lead(found: Explanation) -> Lead:
     sentence = f"{key} of {found.partition} was given {numbers} by {model}, {which}."
     figures = [(_short(value), name) for name, value in _made(found).items()]
     figures += [(amount(found.model.threshold), "threshold")] if found.model.threshold is not None else []
-    figures += [(found.model.version or str(found.model.number), "model version"), (str(found.generation), "generation")]
+    figures += [
+        (found.model.version or str(found.model.number), "model version"),
+        (str(found.generation), "generation"),
+    ]
     if found.replay is None:
         return Lead(_badge(found), "quiet", sentence, figures)
     mood = "good" if found.replay.equal else "bad"
@@ -126,7 +129,9 @@ def _decision(found: Explanation) -> list[str]:
     if threshold is None or not isinstance(made.get("probability"), float):
         return []
     side = "at or above" if made["probability"] >= threshold else "below"
-    return [f"Probability {made['probability']!r} is {side} the threshold {threshold!r}: decision {made.get('decision')}."]
+    return [
+        f"Probability {made['probability']!r} is {side} the threshold {threshold!r}: decision {made.get('decision')}."
+    ]
 
 
 def _verdict(found: Explanation) -> list[str]:

@@ -5,7 +5,18 @@ import math
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.redaction import SEARCHED, clean
 
-__all__ = ["amount", "axis_number", "brief", "cell", "exact", "heading", "inline", "lower_is_better", "number", "shorten"]
+__all__ = [
+    "amount",
+    "axis_number",
+    "brief",
+    "cell",
+    "exact",
+    "heading",
+    "inline",
+    "lower_is_better",
+    "number",
+    "shorten",
+]
 LONGEST = 2000
 
 

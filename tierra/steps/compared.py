@@ -13,7 +13,7 @@ from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
 from tierra.data.partitions import ALL, parse_partition
 from tierra.data.target import make_target
-from tierra.errors import InvalidCall, TierraError
+from tierra.errors import Broken, InvalidCall, Misconfigured, TierraError
 from tierra.model.release import Champion
 from tierra.project.project import Project
 from tierra.steps.champion import (
@@ -136,7 +136,7 @@ def _training(workspace: Workspace, project: Project, name: str, version: str) -
     """The training set of a version: its sources as they were read, joined by its own recipe."""
     champion = _find_version(workspace, project, version)
     release, before = champion.release, champion_project(workspace, champion)
-    tables = {source: _snapshot(workspace, digest) for source, digest in release.datasets.items()}
+    tables = {source: _snapshot(workspace, name, source, digest) for source, digest in release.datasets.items()}
     table = Joiner(before.joins, tables).join(tables[before.main])
     side = Side(
         name=name, rows=table.num_rows, model_version=champion.version, candidate=champion.candidate,
@@ -163,9 +163,15 @@ def _find_version(workspace: Workspace, project: Project, version: str) -> Champ
     raise InvalidCall("version-unknown", f"{project.name} never had a champion of version {version}")
 
 
-def _snapshot(workspace: Workspace, sha256: str) -> pa.Table:
-    name = f"snapshots/{sha256}.parquet"
-    return read_table(workspace.objects, TableRef(name=name, sha256=sha256, rows=0, columns={}))
+def _snapshot(workspace: Workspace, name: str, source: str, sha256: str) -> pa.Table:
+    """A source as it was read for a training. Raises Misconfigured when it is not kept."""
+    ref = TableRef(name=f"snapshots/{sha256}.parquet", sha256=sha256, rows=0, columns={})
+    try:
+        return read_table(workspace.objects, ref)
+    except Broken as error:
+        if error.code != "snapshot-missing":
+            raise
+        raise Misconfigured("replay-gone", f"{name}: its source {source} is not kept: {error.what}") from None
 
 
 def _facts_of_training(champion: Champion) -> dict[str, str]:

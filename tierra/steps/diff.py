@@ -1,7 +1,6 @@
 """What changed between two partitions, two generations or two training sets, and what of it moved the predictions."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,19 +9,15 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Difference
 from tierra.data.profile_table import profile_table
-from tierra.data.row_changes import Matched, compare_columns, count_changes, key_texts, match_rows
+from tierra.data.row_changes import Matched, compare_columns, count_changes, key_texts, match_rows, shown_key
 from tierra.data.row_numbers import ROW_NUMBER
-from tierra.errors import TierraError
-from tierra.model.decomposition import Crossed, attribute
+from tierra.errors import DataRejected, Misconfigured
+from tierra.model.decomposition import FACTORS, Crossed, attribute
 from tierra.model.release import Champion
 from tierra.project.project import Project
 from tierra.steps.champion import champion_model
 from tierra.steps.compared import Compared, Label, Side, open_compared
-from tierra.steps.replay import shown_key
 from tierra.workspace import Workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SHOWN = 5
 AGREES = 1e-9
@@ -92,7 +87,8 @@ def compare(workspace: Workspace, project: Project, before: str, after: str) -> 
 
 
 def _rows(one: Compared, other: Compared, matched: Matched) -> RowsMoved:
-    assert one.table and other.table
+    assert one.table is not None
+    assert other.table is not None
     return RowsMoved(
         added=len(matched.added), removed=len(matched.removed), common=matched.common,
         changed=count_changes(one.table, other.table, matched),
@@ -144,8 +140,8 @@ def _quantities(
         notes.append("One of the two has no rows, so nothing can be said of a mean.")
         return
     try:
-        scored = [[each.score(model) for model in (one.champion, other.champion)] for each in (one, other)]
-    except TierraError as error:
+        scored = [_score_by_both(each, one.champion, other.champion) for each in (one, other)]
+    except (DataRejected, Misconfigured) as error:
         notes.append(f"What moved the predictions cannot be told apart: one model cannot read the other's rows"
                      f" ({error.what}).")  # fmt: skip
         yield from _published(one, other)
@@ -157,23 +153,30 @@ def _quantities(
         yield quantity
 
 
+def _score_by_both(compared: Compared, before: Champion, after: Champion) -> tuple[pa.Table, pa.Table]:
+    """The predictions of one side's rows by the model before and after; scored once where they are one."""
+    first, one, other = compared.score(before), before.release, after.release
+    same = (one.model_sha256, one.serving_digest) == (other.model_sha256, other.serving_digest)
+    return first, first if same else compared.score(after)
+
+
 def _crossed(
-    workspace: Workspace, one: Champion, other: Champion, scored: list[list[pa.Table]], matched: Matched
+    workspace: Workspace, one: Champion, other: Champion, scored: list[tuple[pa.Table, pa.Table]], matched: Matched
 ) -> Iterator[tuple[str, Crossed]]:
     """The numbers of each quantity: the mean prediction, and of two classes the share of positive decisions."""
     places, labels = (matched.before, matched.after), one.release.labels
     for name in labels.columns:
         if name == "decision":
             continue
-        numbers = [tuple(table.column(name).to_numpy() for table in tables) for tables in scored]
-        yield name, Crossed(*numbers, matched=places)  # type: ignore[arg-type]
+        before, after = ((tables[0].column(name).to_numpy(), tables[1].column(name).to_numpy()) for tables in scored)
+        yield name, Crossed(before, after, places)
         if labels.task == "binary":
-            thresholds = tuple(float(champion_model(workspace, each).threshold) for each in (one, other))
-            yield "decision", Crossed(*numbers, matched=places, thresholds=thresholds)  # type: ignore[arg-type]
+            cut = float(champion_model(workspace, one).threshold), float(champion_model(workspace, other).threshold)
+            yield "decision", Crossed(before, after, places, cut)
 
 
 def _quantity(name: str, crossed: Crossed) -> Quantity:
-    before, after = crossed.mean(frozenset()), crossed.mean(frozenset(("rows", "features", "model", "threshold")))
+    before, after = crossed.mean(frozenset()), crossed.mean(frozenset(FACTORS))
     return Quantity(name=name, before=before, after=after, terms=attribute(crossed.mean))
 
 

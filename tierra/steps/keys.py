@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tierra.data.partitions import ALL, parse_partition
-from tierra.data.row_changes import SEPARATOR, key_texts
+from tierra.data.row_changes import SEPARATOR, key_texts, shown_key
 from tierra.errors import InvalidCall
 from tierra.journal import track
 from tierra.project.project import Project
-from tierra.steps.replay import find_manifest, shown_key
+from tierra.steps.replay import find_manifest
 from tierra.store.predictions import Manifest, generations
 from tierra.store.tables import read_batches
 from tierra.workspace import Workspace
@@ -61,7 +61,7 @@ def find_key(
         near = near or _near(texts, wanted)
     where = searched[0] if len(searched) == 1 else f"the {len(searched)} newest partitions, back to {searched[-1]}"
     hint = f"; near it are {', '.join(near)}" if near else ""
-    raise InvalidCall("key-unknown", f"{project.name}: no {shown(wanted)} in {where}{hint}")
+    raise InvalidCall("row-unknown", f"{project.name}: no {shown(wanted)} in {where}{hint}")
 
 
 def find_row(batches: Iterable[pa.Table], columns: Sequence[str], wanted: Mapping[str, str]) -> pa.Table | None:

@@ -4,98 +4,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
 
 from tierra.data.contract import describe_expectation
 from tierra.data.quarantine import REASON, QuarantineReason, find_reasons
+from tierra.data.row_changes import SEPARATOR, key_texts
 from tierra.data.row_numbers import ROW_NUMBER, published_key
 from tierra.errors import Broken, Misconfigured, TierraError
-from tierra.model.gate import Verdict
 from tierra.model.release import Champion
 from tierra.project.project import Project
 from tierra.steps.champion import champion_project
+from tierra.steps.explanation import Explanation, GenerationSeen, JoinSeen, ModelSeen
 from tierra.steps.keys import find_key, find_row, find_set_aside, shown
-from tierra.steps.replay import Replayed, Scorable, find_manifest, find_publisher, open_published, replay_partition
+from tierra.steps.replay import Scorable, find_manifest, find_publisher, open_published, replay_partition
 from tierra.store.predictions import Manifest, generations
-from tierra.store.refs import TableRef
 from tierra.store.tables import read_batches, read_table
 from tierra.workspace import Workspace
 
 GENERATIONS = 30
-
-
-class _Explained(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class JoinSeen(_Explained):
-    """What one side table gave the row."""
-
-    table: str
-    on: dict[str, Any]
-    values: dict[str, Any]
-
-    @property
-    def matched(self) -> bool:
-        """Whether any of its columns has a value."""
-        return any(value is not None for value in self.values.values())
-
-
-class ModelSeen(_Explained):
-    """The model that made the number, since when it serves and by whose word."""
-
-    version: str
-    candidate: str
-    number: int
-    who: str
-    why: str
-    since: str
-    sha256: str
-    code: dict[str, str]
-    verdict: Verdict
-    threshold: float | None = None
-    trained_from: dict[str, str] = {}
-
-
-class GenerationSeen(_Explained):
-    """A generation of the partition, and what it says of the key."""
-
-    generation: int
-    published_at: str = ""
-    model_version: str = ""
-    restores: int | None = None
-    predicted: dict[str, Any] = {}
-    note: str = ""
-
-
-class Explanation(_Explained):
-    """One published prediction, or a row that was set aside, and all that it was made of."""
-
-    project: str
-    key: dict[str, str]
-    partition: str
-    generation: int
-    generations: tuple[GenerationSeen, ...]
-    published_at: str
-    work: str
-    manifest: str
-    predicted: dict[str, Any] = {}
-    set_aside: str = ""
-    rows_in: int
-    rows_scored: int
-    rows_quarantined: int
-    reasons: tuple[QuarantineReason, ...] = ()
-    contract: tuple[str, ...] = ()
-    snapshot: TableRef | None = None
-    history: TableRef | None = None
-    inputs: str
-    row: dict[str, Any] = {}
-    joins: tuple[JoinSeen, ...] = ()
-    features: dict[str, Any] = {}
-    encoded: dict[str, float] = {}
-    model: ModelSeen
-    notes: tuple[str, ...] = ()
-    replay: Replayed | None = None
 
 
 def explain_key(
@@ -129,9 +54,7 @@ def explain_key(
 
 def with_replay(workspace: Workspace, project: Project, found: Explanation) -> Explanation:
     """The same with the replay of the whole partition. Raises Misconfigured when its rows are not kept, and Broken."""
-    return found.model_copy(
-        update={"replay": replay_partition(workspace, project, found.partition, found.generation)}
-    )
+    return found.model_copy(update={"replay": replay_partition(workspace, project, found.partition, found.generation)})
 
 
 def _made_of(
@@ -150,7 +73,7 @@ def _made_of(
 
 
 def _described(workspace: Workspace, scorable: Scorable, explanation: Explanation) -> dict[str, Any]:
-    rows, key = scorable.joined.rows, list(scorable.key.values())
+    rows, key = scorable.joined.rows, [scorable.key.get(name, name) for name in explanation.key]
     row = find_row(read_batches(workspace.objects, rows), key, explanation.key)
     if row is None:
         raise Broken("store-tampered", f"{workspace.objects.location(rows.name)} has no {shown(explanation.key)}")
@@ -180,9 +103,7 @@ def _features(workspace: Workspace, scorable: Scorable, row: pa.Table, explanati
     made = scorer.features_of(rows, history)
     if not whole:
         return made
-    from tierra.data.row_changes import SEPARATOR, key_texts
-
-    texts = key_texts(rows, list(scorable.key.values()))
+    texts = key_texts(rows, [scorable.key.get(name, name) for name in explanation.key])
     place = texts.index(SEPARATOR.join(explanation.key.values())).as_py()
     return made.iloc[[place]].reset_index(drop=True)
 
@@ -226,7 +147,9 @@ def _generations(
         except TierraError as error:
             yield GenerationSeen(generation=number, note=error.what)
             continue
-        note = "" if predicted else find_set_aside(workspace, each, wanted).get(REASON) or "the key is not among its rows"
+        note = (
+            "" if predicted else find_set_aside(workspace, each, wanted).get(REASON) or "the key is not among its rows"
+        )
         yield GenerationSeen(
             generation=number, published_at=each.published_at, model_version=each.model_version,
             restores=each.restores, predicted=predicted, note=note,
