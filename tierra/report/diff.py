@@ -6,7 +6,7 @@ from typing import Any
 from tierra.report.charts import Measure, bars
 from tierra.report.drawings import Drawing
 from tierra.report.sheets import Lead, Sheet, page_name
-from tierra.report.wording import amount
+from tierra.report.wording import amount, moment
 from tierra.steps.diff import Diff, Quantity, RowsMoved
 
 METHOD = (
@@ -100,8 +100,8 @@ def _sides(found: Diff) -> Iterator[tuple[str, str, str]]:
         yield "threshold", amount(one.threshold), amount(other.threshold)
     for name in dict.fromkeys((*one.facts, *other.facts)):
         if one.facts.get(name) or other.facts.get(name):
-            yield name, one.facts.get(name, ""), other.facts.get(name, "")
+            yield name, moment(one.facts.get(name, "")), moment(other.facts.get(name, ""))
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{amount(value)}"
+    return f"{'+' if value > 0 else ''}{amount(value)}" if value else "0"

@@ -14,7 +14,7 @@ from tierra.report.drawings import Drawing
 from tierra.report.filling import fill
 from tierra.report.sections import Section
 from tierra.report.terminal import pairs, plain_table, printable
-from tierra.report.wording import exact
+from tierra.report.wording import exact, is_digest
 
 
 @dataclass(frozen=True)
@@ -83,5 +83,5 @@ def in_terminal(sheets: Sequence[Sheet]) -> Iterator[RenderableType]:
         if each.rows:
             table = plain_table(*each.heads, right=each.numbers)
             for row in each.rows:
-                table.add_row(*(printable(exact(value)) for value in row))
+                table.add_row(*(printable(str(value)[:12] if is_digest(value) else exact(value)) for value in row))
             yield table

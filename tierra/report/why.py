@@ -7,7 +7,7 @@ from typing import Any
 
 from tierra.report.index import Run
 from tierra.report.sheets import Lead, Sheet, page_name
-from tierra.report.wording import amount, exact
+from tierra.report.wording import amount, exact, moment
 from tierra.steps.explanation import Explanation, GenerationSeen, JoinSeen
 from tierra.steps.keys import shown
 
@@ -47,8 +47,8 @@ def sheets(found: Explanation, receipts: Sequence[tuple[str, Run]] = ()) -> list
         Sheet("features", "What the model saw", "Features, as the champion's own code made them.", found.features),
         Sheet("encoded", "As numbers", "After encoding; zeros are left out.",
               dict(list(found.encoded.items())[:ENCODED])),
-        Sheet("model", "Model and code", pairs=_model(found)),
         Sheet("decision", "Threshold and decision", lines=_decision(found)),
+        Sheet("model", "Model and code", pairs=_model(found)),
         Sheet("gate", "The gate's verdict", lines=_verdict(found)),
         Sheet("checks", "Checks", _checks_note(found), _counts(found), found.contract),
         Sheet("published", "Published", pairs=_published(found, receipts)),
@@ -104,7 +104,7 @@ def _row_note(found: Explanation) -> str:
         return "As it was read; it broke the contract and was not scored."
     if found.snapshot is None:
         return ""
-    return f"As it was read, from the rows kept in {found.snapshot.name} ({found.snapshot.rows:,} rows)."
+    return f"As it was read; it is one of {found.snapshot.rows:,} rows in snapshot {found.snapshot.sha256[:12]}."
 
 
 def _joins(joins: Sequence[JoinSeen]) -> Iterator[Sheet]:
@@ -119,7 +119,7 @@ def _model(found: Explanation) -> dict[str, Any]:
     kept = {f"trained from {name}": digest for name, digest in model.trained_from.items()}
     return {
         "version": model.version or "not registered in MLflow", "champion": f"number {model.number}",
-        "candidate": model.candidate, "serves since": model.since, "appointed by": model.who, "because": model.why,
+        "candidate": model.candidate, "serves since": moment(model.since), "appointed by": model.who, "because": model.why,
         "model sha256": model.sha256, **{f"{name} sha256": digest for name, digest in model.code.items()}, **kept,
     }  # fmt: skip
 
@@ -156,9 +156,9 @@ def _published(found: Explanation, receipts: Sequence[tuple[str, Run]]) -> dict[
     if found.snapshot:
         digests["snapshot sha256"] = found.snapshot.sha256
     if found.history:
-        digests["history sha256"] = f"{found.history.sha256} ({found.history.rows:,} rows)"
+        digests |= {"history sha256": found.history.sha256, "history rows": f"{found.history.rows:,}"}
     runs = {f"run of {run.moment}": f"{run.outcome}, {file}" for file, run in receipts}
-    return {"when": found.published_at, "work": found.work, "manifest": found.manifest, **runs, **digests}
+    return {"when": moment(found.published_at), "work": found.work, "manifest": found.manifest, **runs, **digests}
 
 
 def _columns(found: Explanation) -> list[str]:
@@ -169,7 +169,7 @@ def _generation(each: GenerationSeen, columns: Sequence[str]) -> list[Any]:
     restored = f"names generation {each.restores} again" if each.restores else ""
     note = "; ".join(filter(None, (restored, each.note)))
     values = [each.predicted.get(name) if each.predicted else "" for name in columns]
-    return [each.generation, each.published_at[:19], each.model_version, *values, note]
+    return [each.generation, moment(each.published_at), each.model_version, *values, note]
 
 
 def _replay(found: Explanation) -> list[str]:

@@ -1,6 +1,8 @@
 """Formats metrics, numbers and long texts for people."""
 
 import math
+import re
+from datetime import UTC, datetime
 
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.redaction import SEARCHED, clean
@@ -13,11 +15,13 @@ __all__ = [
     "exact",
     "heading",
     "inline",
+    "is_digest",
     "lower_is_better",
     "number",
     "shorten",
 ]
 LONGEST = 2000
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def lower_is_better(name: str) -> bool:
@@ -63,6 +67,19 @@ def exact(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
     return shorten(value, 300)
+
+
+def moment(text: str) -> str:
+    """A moment as it is kept, in UTC to the second; what is none as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
+    except ValueError:
+        return text
+
+
+def is_digest(value: object) -> bool:
+    """Whether a value is a whole SHA-256."""
+    return isinstance(value, str) and DIGEST.fullmatch(value) is not None
 
 
 def shorten(value: object, length: int = LONGEST) -> str:

@@ -115,7 +115,7 @@ def _published(workspace: Workspace, project: Project, manifest: Manifest) -> Co
 
 def _facts(manifest: Manifest) -> dict[str, str]:
     return {
-        "published": manifest.published_at[:19], "set aside": f"{manifest.rows_quarantined:,}",
+        "published": manifest.published_at, "set aside": f"{manifest.rows_quarantined:,}",
         "rows digest": manifest.inputs, "model digest": manifest.model, "code and recipe": manifest.scoring,
         "restores": str(manifest.restores or ""),
     }  # fmt: skip
@@ -180,7 +180,7 @@ def _facts_of_training(champion: Champion) -> dict[str, str]:
     rows = {f"{name} rows": f"{rows:,}" for name, rows in release.rows.items()}
     metric = {release.metric: f"{release.metrics[release.metric]:.4f}"} if release.metric in release.metrics else {}
     made = {"features": f"{len(release.features):,}", "code and recipe": release.serving_digest}
-    return {"appointed": f"{champion.registered:%Y-%m-%dT%H:%M:%S}", **metric, **rows, **data, **made}
+    return {"appointed": champion.registered.isoformat(), **metric, **rows, **data, **made}
 
 
 def _labels(workspace: Workspace, project: Project, champion: Champion, table: pa.Table) -> Iterator[Label]:
