@@ -328,3 +328,33 @@ def test_a_restored_generation_is_replayed_and_every_generation_is_shown(folder:
     assert (one["restores"], three["restores"]) == (None, 1)
     numbers = [each["predicted"]["probability"] for each in (one, two, three)]
     assert numbers == [numbers[0], numbers[0] + 0.25, numbers[0]]
+
+
+NO_DAY = {"sources": ride_source(key=None, partition_by=None), "split": {"by": "random"}}
+KINDS: dict[str, dict[str, Any]] = {
+    "prediction": {"target": "km", "candidates": [{"rule": {"rate_by": ["zone"]}}, {"model": "ridge"}],
+                   "gate": {"metric": "rmse"}},
+    "probability_A": {"target": "zone", "candidates": [{"rule": "base_rate"}, {"model": "logistic"}],
+                      "gate": {"metric": "accuracy"}},
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("column", KINDS)
+def test_numbers_and_several_classes_of_rows_without_key_or_day(
+    column: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(workspace, monkeypatch)
+    write_project(workspace / "projects" / "rides", ride_spec(score=None, **NO_DAY, **KINDS[column]), rides(600))
+    train_directly("rides")
+    score_directly("rides")
+    (workspace / "projects" / "rides" / "rides.csv").unlink()
+    replayed = replay_partition(*opened(), "all")
+    assert (replayed.rows, replayed.differing, replayed.largest) == (600, 0, 0)
+    found = json.loads(why("17", "--replay", "--json"))
+    assert found["predicted"][column] == read_predictions("rides", "all")[column][17]
+    assert found["row"]["rain"] == rides(600)["rain"][17]
+    ended = CliRunner().invoke(app, ["diff", "rides", "all", "all@1", "--json"])
+    quantities = json.loads(ended.output)["quantities"]
+    assert column in [each["name"] for each in quantities]
+    assert {term for each in quantities for term in each["terms"].values()} == {0.0}

@@ -36,7 +36,7 @@ def why(
 ) -> None:
     """Say why a published prediction is what it is: its row, joins, features, model, code, checks and generations.
 
-    Everything is read from the store and verified by its digest, today's sources and project folder aside. A row
+    Everything is read from the store and verified by its digest; today's sources and code play no part. A row
     without a declared key is named by its row number. Ends with 1 when a replay differs from what is published.
     """
     with one_line_errors():

@@ -21,7 +21,7 @@ def lead(found: Diff) -> Lead:
     if not found.quantities:
         return Lead(between, "quiet", f"{found.project}: {between}.", figures)
     first = found.quantities[0]
-    change = f"The mean {first.name} went from {amount(first.before)} to {amount(first.after)}"
+    change = f"The {_named(first)} went from {amount(first.before)} to {amount(first.after)}"
     return Lead(between, "quiet", f"{change}{_mostly(first)}.", figures)
 
 
@@ -51,7 +51,7 @@ def file_name(found: Diff) -> str:
 
 def _figures(found: Diff) -> Iterator[tuple[str, str]]:
     for each in found.quantities[:2]:
-        yield _signed(each.total), f"mean {each.name}"
+        yield _signed(each.total), _named(each)
     if found.rows:
         yield f"{found.rows.common:,}", "rows of the same key" if found.rows.common else "rows in both"
         yield f"{found.rows.added:,}", "rows added"
@@ -71,13 +71,17 @@ def _factors(found: Diff) -> list[str]:
 
 def _terms(quantity: Quantity, factors: list[str]) -> list[Any]:
     terms = [_signed(quantity.terms[name]) if name in quantity.terms else "—" for name in factors]
-    return [quantity.name, amount(quantity.before), amount(quantity.after), _signed(quantity.total), *terms]
+    return [_named(quantity), amount(quantity.before), amount(quantity.after), _signed(quantity.total), *terms]
 
 
 def _draw(quantity: Quantity) -> Drawing:
     measures = [Measure(name, value) for name, value in quantity.terms.items()]
-    return Drawing(f"Mean {quantity.name}", bars(f"What moved the mean {quantity.name}", measures),
-                   f"Of a change of {_signed(quantity.total)}.")  # fmt: skip
+    drawn = bars(f"What moved the {_named(quantity)}", measures)
+    return Drawing(_named(quantity).capitalize(), drawn, f"Of a change of {_signed(quantity.total)}.")
+
+
+def _named(quantity: Quantity) -> str:
+    return "share of decision 1" if quantity.name == "decision" else f"mean {quantity.name}"
 
 
 def _rows(rows: RowsMoved | None) -> Iterator[Sheet]:
