@@ -27,8 +27,8 @@ def an_explanation(**changes: Any) -> Explanation:
     """A prediction of a row with one join, in two generations, replayed."""
     reason = "average beats the rule: ROC AUC 0.7213 against 0.6511"
     model = ModelSeen(
-        version="4", candidate="hist_gradient_boosting", number=4, who="ops@worker-1", why=reason, since=WHEN, sha256=SHA,
-        code={"features.py": SHA, "calendar_of_the_city.py": SHA}, threshold=0.4180339887498949,
+        version="4", candidate="hist_gradient_boosting", number=4, who="ops@worker-1", why=reason, since=WHEN,
+        sha256=SHA, code={"features.py": SHA, "calendar_of_the_city.py": SHA}, threshold=0.4180339887498949,
         verdict=Verdict(passed=True, winner="average", promote=True, reasons=(reason, "the champion was not better")),
         trained_from={"rides": SHA, "zones": SHA},
     )  # fmt: skip
@@ -41,8 +41,8 @@ def an_explanation(**changes: Any) -> Explanation:
         "project": "rides", "key": {"ride_id": "r002385", "leg": "2"}, "partition": "2024-04-29", "generation": 3,
         "generations": generations, "published_at": WHEN, "work": "20326d939c9543828419e4f153ee246f",
         "manifest": "var/predictions/rides/manifests/2024-04-29/000003.json",
-        "predicted": {"probability": 0.61803398874989, "decision": 1, "zone": "C"}, "rows_in": 2041, "rows_scored": 2029,
-        "rows_quarantined": 12, "reasons": (QuarantineReason(reason="km not_be_null", rows=12),),
+        "predicted": {"probability": 0.61803398874989, "decision": 1, "zone": "C"}, "rows_in": 2041,
+        "rows_scored": 2029, "rows_quarantined": 12, "reasons": (QuarantineReason(reason="km not_be_null", rows=12),),
         "contract": ("km not_be_null (quarantine)", "zones: zone be_unique (stop)"),
         "snapshot": TableRef(name=f"snapshots/{SHA}.parquet", sha256=SHA, rows=2029, columns={}), "inputs": SHA,
         "history": TableRef(name=f"snapshots/{SHA}.parquet", sha256=SHA, rows=14_203, columns={}),
@@ -61,8 +61,9 @@ def a_nasty_explanation() -> Explanation:
     values = {f"{ATTACK} {number}": ATTACK * 9 for number in range(300)} | {LONG: LONG, "\u202eenog": "a|b\nc"}
     seen = GenerationSeen(generation=1, note=ATTACK + LONG)
     return an_explanation(
-        key={ATTACK: LONG}, set_aside=ATTACK + LONG, row=values, features=values, replay=None, notes=(ATTACK, LONG * 40),
-        joins=(JoinSeen(table=ATTACK, on=values, values=values),), generations=(seen,) * 30, contract=(ATTACK,) * 300,
+        key={ATTACK: LONG}, set_aside=ATTACK + LONG, row=values, features=values, replay=None,
+        notes=(ATTACK, LONG * 40), joins=(JoinSeen(table=ATTACK, on=values, values=values),),
+        generations=(seen,) * 30, contract=(ATTACK,) * 300,
     )  # fmt: skip
 
 

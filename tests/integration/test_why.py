@@ -161,6 +161,7 @@ def test_a_row_that_was_set_aside_says_so_with_its_reason(folder: Path) -> None:
     assert f"ride_id {BAD} of {DAY} has no prediction" in told
     assert "km column_values_to_be_between" in told
     assert "-1" in told
+    assert "What the model saw" not in told
 
 
 def test_the_receipt_of_the_run_that_published_is_named(folder: Path) -> None:
@@ -288,6 +289,19 @@ def test_a_published_number_that_the_store_does_not_make_is_told_with_its_row(fo
     assert "replay-differs" in told
     publish_again({}, shift=-1e-9 + 1e-14)
     assert replay_partition(*opened(), DAY).equal
+
+
+def test_where_registered_code_may_not_run_all_but_the_features_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = read_predictions("rides", DAY)["ride_id"][3]
+    monkeypatch.setenv("TIERRA_RUN_REGISTERED_CODE", "false")
+    assert json.loads(why(key, "--replay", "--json"))["replay"]["differing"] == 0
+    (folder / "projects" / "rides" / "features.py").write_text(CODE + "# edited\n")
+    found = json.loads(why(key, "--json"))
+    assert (found["row"]["ride_id"], found["features"]) == (key, {})
+    assert "features.py is not what version 1 was judged with" in found["notes"][0]
+    assert "code-differs" in why(key, "--replay", exit=2)
 
 
 def test_a_model_that_no_champion_had_is_named(folder: Path) -> None:

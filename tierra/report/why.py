@@ -44,9 +44,7 @@ def sheets(found: Explanation, receipts: Sequence[tuple[str, Run]] = ()) -> list
         Sheet("noticed", "Noticed", lines=found.notes),
         Sheet("row", "The row at its source", _row_note(found), found.row),
         *_joins(found.joins),
-        Sheet("features", "What the model saw", "Features, as the champion's own code made them.", found.features),
-        Sheet("encoded", "As numbers", "After encoding; zeros are left out.",
-              dict(list(found.encoded.items())[:ENCODED])),
+        *_features(found),
         Sheet("decision", "Threshold and decision", lines=_decision(found)),
         Sheet("model", "Model and code", pairs=_model(found)),
         Sheet("gate", "The gate's verdict", lines=_verdict(found)),
@@ -114,13 +112,22 @@ def _joins(joins: Sequence[JoinSeen]) -> Iterator[Sheet]:
         yield Sheet(f"join-{number}", f"Joined: {each.table}", note, each.values)
 
 
+def _features(found: Explanation) -> Iterator[Sheet]:
+    if found.features:
+        yield Sheet("features", "What the model saw", "Features, as the model's own code made them.", found.features)
+    if found.encoded:
+        numbers = dict(list(found.encoded.items())[:ENCODED])
+        yield Sheet("encoded", "As numbers", "After encoding; zeros are left out.", numbers)
+
+
 def _model(found: Explanation) -> dict[str, Any]:
     model = found.model
     kept = {f"trained from {name}": digest for name, digest in model.trained_from.items()}
     return {
         "version": model.version or "not registered in MLflow", "champion": f"number {model.number}",
-        "candidate": model.candidate, "serves since": moment(model.since), "appointed by": model.who, "because": model.why,
-        "model sha256": model.sha256, **{f"{name} sha256": digest for name, digest in model.code.items()}, **kept,
+        "candidate": model.candidate, "serves since": moment(model.since), "appointed by": model.who,
+        "because": model.why, "model sha256": model.sha256,
+        **{f"{name} sha256": digest for name, digest in model.code.items()}, **kept,
     }  # fmt: skip
 
 

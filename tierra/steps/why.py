@@ -15,7 +15,14 @@ from tierra.project.project import Project
 from tierra.steps.champion import champion_project
 from tierra.steps.explanation import Explanation, GenerationSeen, JoinSeen, ModelSeen
 from tierra.steps.keys import find_key, find_row, find_set_aside, shown
-from tierra.steps.replay import Scorable, find_manifest, find_publisher, open_published, replay_partition
+from tierra.steps.replay import (
+    Scorable,
+    find_manifest,
+    find_publisher,
+    open_published,
+    replay_partition,
+    rows_of,
+)
 from tierra.store.predictions import Manifest, generations
 from tierra.store.tables import read_batches, read_table
 from tierra.workspace import Workspace
@@ -60,52 +67,66 @@ def with_replay(workspace: Workspace, project: Project, found: Explanation) -> E
 def _made_of(
     workspace: Workspace, project: Project, manifest: Manifest, explanation: Explanation
 ) -> dict[str, Any]:  # fmt: skip
-    """The row, its joins and features, as far as the rows are kept and were scored."""
+    """The row, its joins and features, as far as the rows are kept and were scored, and its model's code may run."""
     if explanation.set_aside:
         return {}
     try:
-        scorable = open_published(workspace, project, manifest)
-        return _described(workspace, scorable, explanation)
+        made = _kept(workspace, project, manifest, explanation)
     except (Misconfigured, Broken) as error:
         if error.code not in ("replay-gone", "snapshot-missing"):
             raise
         return {"notes": (f"The rows that were scored are not kept: {error.what}",)}
+    try:
+        return made | _seen(workspace, open_published(workspace, project, manifest), explanation)
+    except Misconfigured as error:
+        if error.code != "code-differs":
+            raise
+        return made | {"notes": (f"What the model saw is not shown, since its code may not run here: {error.what}",)}
 
 
-def _described(workspace: Workspace, scorable: Scorable, explanation: Explanation) -> dict[str, Any]:
-    rows, key = scorable.joined.rows, [scorable.key.get(name, name) for name in explanation.key]
-    row = find_row(read_batches(workspace.objects, rows), key, explanation.key)
+def _kept(
+    workspace: Workspace, project: Project, manifest: Manifest, explanation: Explanation
+) -> dict[str, Any]:  # fmt: skip
+    """The row as it was joined, each side table's columns apart."""
+    champion, joined = find_publisher(workspace, project, manifest), rows_of(project, manifest)
+    key = published_key(champion_project(workspace, champion).main_source)
+    row = find_row(read_batches(workspace.objects, joined.rows), _names(key, explanation), explanation.key)
     if row is None:
-        raise Broken("store-tampered", f"{workspace.objects.location(rows.name)} has no {shown(explanation.key)}")
-    values, joins = _values(row), tuple(_joins(workspace, scorable.champion, row))
+        place = workspace.objects.location(joined.rows.name)
+        raise Broken("store-tampered", f"{place} has no {shown(explanation.key)}, which was published from it")
+    joins = tuple(_joins(workspace, champion, row))
     of_joins = {name for each in joins for name in each.values}
-    features = _features(workspace, scorable, row, explanation)
+    own = {name: value for name, value in _values(row).items() if name not in of_joins}
+    return {"snapshot": joined.rows, "history": joined.history, "row": own, "joins": joins}
+
+
+def _names(key: Mapping[str, str], explanation: Explanation) -> list[str]:
+    """The columns of the joined rows that hold the key."""
+    return [key.get(name, name) for name in explanation.key]
+
+
+def _seen(workspace: Workspace, scorable: Scorable, explanation: Explanation) -> dict[str, Any]:
+    """What the model saw of the row, and the threshold that it was compared with."""
     from tierra.model.encoded import encode_row
 
-    threshold = getattr(scorable.scorer.model, "threshold", None)
+    features, model = _features(workspace, scorable, explanation), scorable.scorer.model
+    threshold = getattr(model, "threshold", None)
     return {
-        "snapshot": rows,
-        "history": scorable.joined.history,
-        "row": {name: value for name, value in values.items() if name not in of_joins},
-        "joins": joins,
         "features": _plain(features.iloc[0].to_dict()),
-        "encoded": encode_row(scorable.scorer.model, features),
+        "encoded": encode_row(model, features),
         "model": explanation.model.model_copy(update={"threshold": threshold}),
     }
 
 
-def _features(workspace: Workspace, scorable: Scorable, row: pa.Table, explanation: Explanation) -> Any:
+def _features(workspace: Workspace, scorable: Scorable, explanation: Explanation) -> Any:
     """The features of the one row; made with all rows beside it where `prepare` sees them all."""
-    joined, scorer = scorable.joined, scorable.scorer
-    whole = scorer.code["prepare"] is not None
+    joined, scorer, key = scorable.joined, scorable.scorer, _names(scorable.key, explanation)
     history = scorer.history_frame(read_table(workspace.objects, joined.history) if joined.history else None)
-    rows = read_table(workspace.objects, joined.rows) if whole else row
-    made = scorer.features_of(rows, history)
-    if not whole:
-        return made
-    texts = key_texts(rows, [scorable.key.get(name, name) for name in explanation.key])
-    place = texts.index(SEPARATOR.join(explanation.key.values())).as_py()
-    return made.iloc[[place]].reset_index(drop=True)
+    if scorer.code["prepare"] is None:
+        return scorer.features_of(find_row(read_batches(workspace.objects, joined.rows), key, explanation.key), history)
+    rows = read_table(workspace.objects, joined.rows)
+    place = key_texts(rows, key).index(SEPARATOR.join(explanation.key.values())).as_py()
+    return scorer.features_of(rows, history).iloc[[place]].reset_index(drop=True)
 
 
 def _joins(workspace: Workspace, champion: Champion, row: pa.Table) -> Iterator[JoinSeen]:
