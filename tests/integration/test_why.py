@@ -97,6 +97,14 @@ def opened() -> tuple[Workspace, Any]:
     return workspace, workspace.project("rides")
 
 
+def published_by(day: str, generation: int | None = None) -> Manifest:
+    """The manifest of a day."""
+    workspace, project = opened()
+    manifest = read_manifest(workspace.sink(project), day, generation)
+    assert manifest is not None
+    return manifest
+
+
 def why(*words: str, exit: int = 0) -> str:
     ended = CliRunner().invoke(app, ["why", "rides", *words])
     assert ended.exit_code == exit, ended.output
@@ -169,8 +177,7 @@ def test_the_receipt_of_the_run_that_published_is_named(folder: Path) -> None:
 
     outcome, journal = score_directly("rides", DAY)
     assert outcome.outcome == "AlreadyPublished"
-    published = read_manifest(opened()[0].sink(opened()[1]), DAY)
-    assert published is not None
+    published = published_by(DAY)
     journal.started -= 10_000  # it was under way when this was published
     receipt, _ = a_receipt("score", journal, outcome)
     told = json.loads(why(BAD, "--json"))
@@ -233,8 +240,7 @@ def flip(file: Path) -> None:
 def test_one_flipped_byte_is_detected_and_named(folder: Path) -> None:
     """In the rows, their history, the model, its code, its release, the part and the manifest."""
     workspace, project = opened()
-    manifest = read_manifest(workspace.sink(project), DAY)
-    assert manifest is not None
+    manifest = published_by(DAY)
     assert manifest.joined is not None
     assert manifest.joined.history is not None
     scorable = open_published(workspace, project, manifest)
@@ -264,13 +270,12 @@ def test_one_flipped_byte_is_detected_and_named(folder: Path) -> None:
     each(objects.items(), check)
 
 
-def publish_again(change: dict[str, Any], shift: float = 0.0) -> Manifest:
+def publish_again(change: dict[str, Any], shift: float = 0.0, backwards: bool = False) -> Manifest:
     """Another generation of the day, of the same rows, whose manifest or numbers are others."""
     workspace, project = opened()
-    sink = workspace.sink(project)
-    before = read_manifest(sink, DAY)
-    assert before is not None
+    sink, before = workspace.sink(project), published_by(DAY)
     rows = read_published(sink, DAY)
+    rows = rows.take(list(range(rows.num_rows))[::-1]) if backwards else rows
     numbers = np.array(rows["probability"].to_numpy())
     numbers[3] += shift
     rows = rows.set_column(1, "probability", [numbers])
@@ -289,6 +294,8 @@ def test_a_published_number_that_the_store_does_not_make_is_told_with_its_row(fo
     assert "replay-differs" in told
     publish_again({}, shift=-1e-9 + 1e-14)
     assert replay_partition(*opened(), DAY).equal
+    publish_again({}, backwards=True)
+    assert "rows of other keys, or in another order" in replay_partition(*opened(), DAY).sentence
 
 
 def test_where_registered_code_may_not_run_all_but_the_features_is_shown(
@@ -305,8 +312,12 @@ def test_where_registered_code_may_not_run_all_but_the_features_is_shown(
 
 
 def test_a_model_that_no_champion_had_is_named(folder: Path) -> None:
+    """Nor a model with other code."""
     publish_again({"model": "0" * 64})
     with pytest.raises(Broken, match=r"version 1, 000000000000.*artifact-missing"):
+        replay_partition(*opened(), DAY)
+    publish_again({"model": published_by(DAY, 1).model, "scoring": "0" * 64})
+    with pytest.raises(Broken, match="artifact-missing"):
         replay_partition(*opened(), DAY)
 
 
@@ -318,8 +329,7 @@ def test_a_generation_whose_rows_are_gone_is_explained_as_far_as_it_can_be_and_n
     before = {file: file.read_bytes() for file in (folder / "var").rglob("*") if file.is_file()}
     assert "replay-gone" in why(key, "--replay", exit=2)
     workspace, project = opened()
-    manifest = read_manifest(workspace.sink(project), DAY, 1)
-    assert manifest is not None
+    manifest = published_by(DAY, 1)
     assert manifest.joined is not None
     gone = folder / "var" / "store" / manifest.joined.rows.name
     del before[gone]
