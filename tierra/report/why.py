@@ -1,17 +1,19 @@
 """What `tierra why` says of one prediction: on its page and in a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tierra.report.index import Run
+from tierra.report.index import Run, read_run
 from tierra.report.sheets import Lead, Sheet, page_name
 from tierra.report.wording import amount, exact, moment
 from tierra.steps.explanation import Explanation, GenerationSeen, JoinSeen
 from tierra.steps.keys import shown
 
 ENCODED = 60
+LOOKED_THROUGH = 50
+SLACK = timedelta(seconds=2)
 
 
 def lead(found: Explanation) -> Lead:
@@ -65,19 +67,15 @@ def file_name(found: Explanation) -> str:
 def find_receipts(folder: Path, published_at: str) -> list[tuple[str, Run]]:
     """The scoring runs under way when something was published, by the file of their page. None need be left."""
     try:
-        moment = datetime.fromisoformat(published_at).timestamp()
+        moment = datetime.fromisoformat(published_at).astimezone(UTC)
     except ValueError:
         return []
-    found = []
-    for file in sorted(folder.glob("[0-9]*-score-*.json")):
-        try:
-            run = Run.model_validate_json(file.read_bytes())
-        except (OSError, ValueError):
-            continue
-        # Seconds of slack: a record names the moment at which its page was begun.
-        if run.ended and run.ended.timestamp() - run.seconds - 2 <= moment <= run.ended.timestamp() + 2:
-            found.append((file.with_suffix(".html").name, run))
-    return found
+    # Pages are named by the moment at which their run ended; a second is lost in a name.
+    first = f"{moment - SLACK:%Y%m%dT%H%M%S}"
+    later = sorted(file for file in folder.glob("[0-9]*-score-*.json") if file.name >= first)[:LOOKED_THROUGH]
+    runs = [(file.with_suffix(".html").name, read_run(file)) for file in later]
+    return [(name, run) for name, run in runs
+            if run and run.ended and run.ended - timedelta(seconds=run.seconds) - SLACK <= moment]  # fmt: skip
 
 
 def _made(found: Explanation) -> Mapping[str, Any]:
