@@ -159,9 +159,13 @@ def test_the_command_says_all_of_it_in_a_terminal_on_a_page_and_for_machines(fol
     assert f"\nride_id {key} of {DAY} was given probability" in why("--key", f"ride_id={key}")
 
 
-def test_without_a_day_the_newest_that_has_the_key_is_found(folder: Path) -> None:
+def test_without_a_day_the_newest_that_has_the_key_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among so many that the search ends."""
     key = read_predictions("rides", DAYS[0])["ride_id"][0]
     assert json.loads(why(key, "--json"))["partition"] == DAYS[0]
+    monkeypatch.setattr("tierra.steps.keys.SEARCHED", 1)
+    assert "row-unknown" in why(key, exit=2)
+    assert json.loads(why(key, "--json", "--partition", DAYS[0]))["partition"] == DAYS[0]
 
 
 def test_a_row_that_was_set_aside_says_so_with_its_reason(folder: Path) -> None:
@@ -375,7 +379,8 @@ def test_numbers_and_several_classes_of_rows_without_key_or_day(
     (workspace / "projects" / "rides" / "rides.csv").unlink()
     replayed = replay_partition(*opened(), "all")
     assert (replayed.rows, replayed.differing, replayed.largest) == (600, 0, 0)
-    found = json.loads(why("17", "--replay", "--json"))
+    found = json.loads(why("17", "--replay", "--json", "--partition", "all"))
+    assert "partition-none" in why("17", "--partition", DAY, exit=2)
     assert found["predicted"][column] == read_predictions("rides", "all")[column][17]
     assert found["row"]["rain"] == rides(600)["rain"][17]
     ended = CliRunner().invoke(app, ["diff", "rides", "all", "all@1", "--json"])

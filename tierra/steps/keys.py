@@ -90,9 +90,9 @@ def shown(wanted: Mapping[str, str]) -> str:
 
 def _searched(workspace: Workspace, project: Project, partition: str | None) -> Iterator[str]:
     by_day = bool(project.main_source.partition_by)
-    if partition and not by_day:
+    if partition not in (None, ALL) and not by_day:
         raise InvalidCall("partition-none", f"{project.name} has no days, and '{partition}' was given")
-    if partition:
+    if partition and by_day:
         yield parse_partition(partition).isoformat()
     elif by_day:
         days = sorted(generations(workspace.sink(project)), reverse=True)[:SEARCHED]
