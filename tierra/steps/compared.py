@@ -159,7 +159,7 @@ def _find_version(workspace: Workspace, project: Project, version: str) -> Champ
     """The newest champion of a version; one that MLflow shows nowhere goes by its number."""
     for pointer in reversed(workspace.champions.history(project.name)):
         if version == (pointer.version or str(pointer.number)):
-            return workspace.champions.served(pointer)
+            return workspace.champions.of(pointer)
     raise InvalidCall("version-unknown", f"{project.name} never had a champion of version {version}")
 
 

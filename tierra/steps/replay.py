@@ -54,7 +54,7 @@ def find_publisher(workspace: Workspace, project: Project, manifest: Manifest) -
 def _find_publisher(workspace: Workspace, project: Project, manifest: Manifest) -> Champion:
     for pointer in reversed(workspace.champions.history(project.name)):
         if pointer.model.sha256 == manifest.model:
-            champion = workspace.champions.served(pointer)
+            champion = workspace.champions.of(pointer)
             if champion.release.serving_digest == manifest.scoring:
                 return champion
     raise Broken(
