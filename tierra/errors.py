@@ -51,6 +51,9 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-future": "Give a day that has come",
     "partition-none": "Leave the partition empty, or say `all`: the project's whole table is one partition",
     "call-contradictory": "Choose one of the two",
+    "range-invalid": "Give --from DATE, and --to DATE that is not before it; neither in the future",
+    "range-long": "Give a shorter range, or confirm this one with --yes",
+    "champion-later": "Give a later --from, or use --model now",
     "output-needed": "Give --output FILE, or pipe the output on",
     "output-form": "Give --output a name that ends in one of them",
     "input-missing": "Give the path of a file that is there",
@@ -200,6 +203,7 @@ REMEDIES: Final[dict[str, str]] = {
     "snapshot-missing": "Run again; the object is rebuilt",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run
+    "process-lost": "Run it again: it goes on where it stopped. Use fewer --jobs where memory is short",
     "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",
     "disk-unusable": "Free space or correct permissions; TMPDIR names the folder of temporary files",
     "memory-full": "Give the run more memory, or fewer rows at once",

@@ -151,6 +151,12 @@ def find_missing(look: Look) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
 
 
+def find_missing_in_range(look: Look) -> tuple[Finding, ...]:
+    """What is missing of the days that a person asked for, which may lie back: silence since then is another matter."""
+    found = [*_vanished(look), *_gaps(look), *_dayless(look)]
+    return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
+
+
 def find_vanished(day: date, rows: int, published: int) -> Iterator[Finding]:
     """A day that has fewer rows at the source than were published of it."""
     if rows < published:
@@ -230,7 +236,7 @@ def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
             lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
             return f"published rows are gone at the source: {lost}; what was published stays"
         case "late":
-            command = f"tierra score {project} --partition {first.partition}"
+            command = f"tierra score {project} --from {first.partition} --to {found[-1].partition}"
             return f"{_count(found)} ready but older than `lookback` and not published: {days}; publish with {command}"
         case "grown":
             more = _named(
