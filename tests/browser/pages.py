@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tests.browser.explained import write_explained
 from tests.builders import ride_spec, write_project
 from tierra.data.differences import compare_profiles
 from tierra.data.profile import Difference, Profile
@@ -341,4 +342,5 @@ def write_pages(folder: Path) -> dict[str, Path]:
     pages["profile"] = write_profile_page(a_profile(4.0, 1), receipts, moved, a_profile())
     pages["nasty-profile"] = write_profile_page(a_nasty_profile(), receipts)
     pages["index"] = receipts / "index.html"
+    pages |= write_explained(receipts)
     return pages

@@ -10,6 +10,7 @@ import typer
 from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
+from tierra.cli.why import diff, why
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
 from tierra.errors import InvalidCall, Misconfigured
 from tierra.settings import load_settings
@@ -246,6 +247,10 @@ def predictions(
 
 def _prints_on_a_terminal() -> bool:
     return sys.stdout.isatty()
+
+
+app.command()(why)
+app.command()(diff)
 
 
 @app.command()
