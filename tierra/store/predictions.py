@@ -203,7 +203,29 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
     if manifest is None:
         which = f"generation {generation} of {partition}" if generation else partition
         raise Misconfigured("partition-unpublished", f"{sink.dataset}: {which} is not published")
-    return pa.concat_tables([sink.read_part(part) for part in manifest.parts])
+    try:
+        return pa.concat_tables(read_parts(sink, manifest))
+    except Misconfigured:
+        if generation:
+            raise
+    # Others were published while this one was read, so many that its rows went.
+    newest = read_manifest(sink, partition)
+    return pa.concat_tables(read_parts(sink, newest or manifest))
+
+
+def read_parts(sink: Sink, manifest: Manifest) -> "list[pa.Table]":
+    """The rows that a manifest names, each part verified. Raises Misconfigured when they were collected, and Broken."""
+    try:
+        return [sink.read_part(part) for part in manifest.parts]
+    except Broken:
+        if sink.fates([manifest.partition]).get((manifest.partition, manifest.generation)) != "collected":
+            raise
+        raise _collected(manifest, manifest.generation) from None
+
+
+def _collected(manifest: Manifest, generation: int) -> Misconfigured:
+    which = f"{manifest.dataset}: the rows of generation {generation} of {manifest.partition}"
+    return Misconfigured("generation-collected", f"{which} were removed by `tierra gc`, which others had replaced")
 
 
 def _check_parts(sink: Sink, mine: Manifest) -> None:
@@ -216,6 +238,9 @@ def _check_parts(sink: Sink, mine: Manifest) -> None:
             f"{mine.dataset} {mine.partition}: generation {mine.restores}, to be restored, has other parts or is gone"
         )
         raise Broken("part-late", what)
+    # From here on no collection takes them: the two ask for the same word, and the first has it.
+    if mine.restores and sink.decide_fate(mine.partition, mine.restores, "restored") == "collected":
+        raise _collected(mine, mine.restores)
     for part in [each for each in mine.named if not (mine.restores and each in mine.parts)]:
         if not sink.is_written_for(part, mine.partition, mine.generation):
             which = f"{mine.dataset} {mine.partition}, generation {mine.generation}"
