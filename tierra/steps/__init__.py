@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tierra.steps import (
         champion,
+        collect,
         compare,
         evaluate,
         features,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "champion",
+    "collect",
     "compare",
     "evaluate",
     "features",
