@@ -80,11 +80,13 @@ def test_a_time_is_read_as_it_is_written(length: timedelta) -> None:
 
 def test_a_run_is_expected_by_its_schedule_and_the_allowed_delay(tmp_path: Path) -> None:
     spec = ride_spec(schedule={"score": "0 3 * * *", "late_after": "90m", "tags": ["nightly"]})
-    train, score, status = plan([load_project(str(write_project(tmp_path / "rides", spec)))])
+    train, score, status, gc = plan([load_project(str(write_project(tmp_path / "rides", spec)))])
     assert train.expected_within(NOW) is None
     assert score.expected_within(NOW) == timedelta(days=1, minutes=90)
     assert score.tags == ("tierra", "rides", "nightly")
     assert (status.name, status.entrypoint, status.times) == ("status/all", "flows/status.py:status", ())
+    assert (gc.name, gc.entrypoint, gc.parameters) == ("gc/all", "flows/gc.py:gc", {})
+    assert timedelta(days=7) < gc.expected_within(NOW) < timedelta(days=8)
 
 
 def test_no_project_needs_no_status() -> None:
