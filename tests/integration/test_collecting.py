@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,12 @@ from typer.testing import CliRunner, Result
 
 from tests.builders import CLOCK, ride_spec, write_project
 from tests.direct import score_directly, train_directly
+from tests.servers import call_api
 from tierra.cli.commands import app
+from tierra.model.recorder import Recorder
+from tierra.model.tracking import open_client
 from tierra.store.marks import read_mark
+from tierra.store.objects import Objects
 from tierra.store.predictions import read_manifest, read_published
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace, open_workspace
@@ -76,6 +80,58 @@ def rescore(workspace: Workspace, times: int) -> None:
         publish.publish_partition(workspace, spec, ready, found[0])
 
 
+def keep(objects: Objects, stem: str, text: str) -> str:
+    with objects.draft(stem, ".parquet") as draft:
+        draft.write(text.encode())
+    return draft.name
+
+
+def test_old_objects_are_marked_and_go_six_days_later_as_announced(home: Path) -> None:
+    objects = open_workspace().objects
+    old, memo = keep(objects, "snapshots/", "old"), "memo/fit-fitted/" + "0" * 40 + ".json"
+    objects.put_if_absent(memo, b"{}")
+    objects.put_if_absent("snapshots/notes.txt", b"not ours")
+    grow_old(home, 31)
+    young = keep(objects, "snapshots/", "young")
+    before = sizes(home)
+    assert collected("--dry-run") == {"snapshots": 0, "memo": 2, "freed": 0, "to go": 2, "marked": 1}
+    assert sizes(home) == before
+    assert collected() == {"snapshots": 0, "memo": 2, "freed": 2, "to go": 2, "marked": 1}
+    assert read_mark(objects).doomed == {old}
+    grow_old(home, 5.9)
+    assert collected()["freed"] == 0
+    grow_old(home, 0.2)
+    assert "kept" in gc("--dry-run").output
+    assert collected()["freed"] == len("old")
+    assert open_workspace().objects.names("snapshots") == [young, "snapshots/notes.txt"]
+    assert keep(open_workspace().objects, "snapshots/", "young") != young
+
+
+def test_where_there_is_no_project_nothing_goes(home: Path, tmp_path: Path) -> None:
+    name = keep(open_workspace().objects, "snapshots/", "old")
+    grow_old(home, 31)
+    (tmp_path / "projects" / "rides" / "project.yaml").unlink()
+    assert collected()["marked"] == 0
+    assert open_workspace().objects.names("snapshots") == [name]
+
+
+def test_the_flow_shows_what_goes_before_it_does_and_ends_in_a_named_state(home: Path, prefect_server: str) -> None:
+    from flows.gc import gc as flow
+
+    objects = open_workspace().objects
+    objects.put_if_absent("memo/fit-fitted/" + "0" * 40 + ".json", b"{}")
+    grow_old(home, 31)
+    assert flow(dry_run=True, return_state=True).name == "Collected"
+    assert objects.names("memo")
+    state = flow(return_state=True)
+    assert (state.type.value, state.name) == ("COMPLETED", "Collected")
+    assert state.message == "2 bytes in 1 object were freed"
+    assert not objects.names("memo")
+    page = call_api(prefect_server, "GET", "/artifacts/gc/latest")
+    assert "| memo | 1 | 2 bytes | 0 bytes | 2 bytes | 0 bytes |" in page["data"]
+
+
+@pytest.mark.long
 def test_what_nothing_needs_goes_and_all_that_is_published_still_reads(home: Path) -> None:
     train_directly("rides")
     score_directly("rides")
@@ -117,6 +173,7 @@ def test_what_nothing_needs_goes_and_all_that_is_published_still_reads(home: Pat
     score_directly("rides", DAY)
 
 
+@pytest.mark.long
 def test_generations_that_were_replaced_long_ago_go(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train_directly("rides")
     score_directly("rides")
@@ -156,6 +213,7 @@ def test_receipts_go_after_their_time_but_for_the_newest_of_each_flow(home: Path
     assert "20240103" in (folder / "index.html").read_text()
 
 
+@pytest.mark.long
 def test_a_clock_a_year_ahead_is_one_line_and_nothing_changed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train_directly("rides")
     grow_old(home, 365)  # the same as a clock a year ahead
@@ -168,6 +226,7 @@ def test_a_clock_a_year_ahead_is_one_line_and_nothing_changed(home: Path, monkey
     assert collected("--yes")["memo"] > 0
 
 
+@pytest.mark.long
 def test_a_project_whose_file_is_gone_is_known_by_its_champion(home: Path, tmp_path: Path) -> None:
     train_directly("rides")
     score_directly("rides")
@@ -183,3 +242,25 @@ def test_a_project_whose_file_is_gone_is_known_by_its_champion(home: Path, tmp_p
     assert manifest
     assert manifest.drift
     assert workspace.objects.read(manifest.drift.name)
+
+
+@pytest.mark.long
+def test_old_runs_of_mlflow_go_but_for_those_of_versions_and_champions(home: Path) -> None:
+    home.mkdir()
+    recorder = Recorder(f"sqlite:///{home}/mlflow.db", home / "mlflow-artifacts")
+    client = open_client(f"sqlite:///{home}/mlflow.db")
+    assert recorder.old_runs("rides", datetime.now(UTC), ()) == []
+    experiment = client.create_experiment("rides", (home / "mlflow-artifacts" / "rides").as_uri())
+    long_ago = int((time.time() - 400 * 86_400) * 1000)
+    old, champion, version = (client.create_run(experiment, start_time=long_ago).info.run_id for _ in range(3))
+    young = client.create_run(experiment).info.run_id
+    client.create_registered_model("rides")
+    client.create_model_version("rides", f"runs:/{version}/model", version)
+    before = datetime.now(UTC) - timedelta(days=365)
+    assert recorder.old_runs("rides", before, [champion]) == [old]
+    recorder.delete_runs([old])
+    assert recorder.old_runs("rides", before, [champion]) == []
+    assert client.get_run(old).info.lifecycle_stage == "deleted"
+    assert {client.get_run(each).info.lifecycle_stage for each in (champion, version, young)} == {"active"}
+    # The rest of a collection goes on where MLflow has only some of it.
+    assert collected("--yes")["freed"] == 0

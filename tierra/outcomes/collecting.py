@@ -40,7 +40,7 @@ class Collected(Ended):
         verb = "would be freed" if self.dry_run else "were freed"
         marked = sum(each.marked_bytes for each in self.kinds)
         later = f"; {size(marked)} more {self.marked_until}" if marked else ""
-        return f"{size(went)} in {objects:,} objects {verb}{later}"
+        return f"{size(went)} in {objects:,} object{'s' * (objects != 1)} {verb}{later}"
 
     @property
     def figures(self) -> Figures:

@@ -199,18 +199,17 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
     """The predictions of a partition, each part verified. Raises Misconfigured when there are none."""
     import pyarrow as pa
 
-    manifest = read_manifest(sink, partition, generation)
-    if manifest is None:
-        which = f"generation {generation} of {partition}" if generation else partition
-        raise Misconfigured("partition-unpublished", f"{sink.dataset}: {which} is not published")
-    try:
-        return pa.concat_tables(read_parts(sink, manifest))
-    except Misconfigured:
-        if generation:
-            raise
-    # Others were published while this one was read, so many that its rows went.
-    newest = read_manifest(sink, partition)
-    return pa.concat_tables(read_parts(sink, newest or manifest))
+    tried = 0
+    while manifest := read_manifest(sink, partition, generation):
+        try:
+            return pa.concat_tables(read_parts(sink, manifest))
+        except Misconfigured:
+            # Others were published while this one was read, and its rows went: the newest has some.
+            if generation or manifest.generation == tried:
+                raise
+            tried = manifest.generation
+    which = f"generation {generation} of {partition}" if generation else partition
+    raise Misconfigured("partition-unpublished", f"{sink.dataset}: {which} is not published")
 
 
 def read_parts(sink: Sink, manifest: Manifest) -> "list[pa.Table]":
