@@ -33,6 +33,7 @@ class Receiver(NamedTuple):
     messages: list[dict[str, Any]]
 
 
+REFUSE_ONCE = "refuse me once"
 OWNER = "nobody"  # the server refuses to run as root
 
 
@@ -198,13 +199,17 @@ def restore_database(file: Path, url: str) -> None:
 
 @contextmanager
 def a_receiver() -> Iterator[Receiver]:
-    """A webhook on loopback."""
+    """A webhook on loopback, which takes a message that asks for it only when it comes again."""
     received: list[dict[str, Any]] = []
+    refusals: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
+            message = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            # Refused once: what says so has not been seen before.
+            refused = REFUSE_ONCE in message.get("reason", "") and message not in refusals
+            (refusals if refused else received).append(message)
+            self.send_response(500 if refused else 200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

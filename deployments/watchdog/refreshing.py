@@ -1,10 +1,12 @@
 """The status page, written again and again by a process that has everything imported."""
 
 import time
+from datetime import UTC, datetime
 
 from loguru import logger
 
-from tasks.status import emit_paused, read_for_page, write_status
+from tasks.server.messages import send_again
+from tasks.status import emit_attention, read_for_page, write_status
 from tierra.workspace import open_workspace
 
 FIRST_PAGE_AFTER = 30.0
@@ -26,7 +28,8 @@ class StatusPage:
             began = time.process_time()
             status = read_for_page(open_workspace())
             write_status(status)
-            emit_paused(status)
+            emit_attention(status)
+            send_again(datetime.now(UTC))
             logger.info("status: {} ({:.2f} s CPU)", status.sentence, time.process_time() - began)
         # Whatever is wrong with a page, the runs are watched.
         except Exception:  # noqa: BLE001

@@ -44,7 +44,7 @@ class Points:
         setattr(owner, name, call)
 
     def install(self, kind: str) -> None:
-        {"folder": self._on_disk, "S3": self._on_s3}.get(kind, self._on_sql)()
+        {"folder": self._on_disk, "S3": self._on_s3, "GCS": self._on_gcs}.get(kind, self._on_sql)()
 
     def _on_disk(self) -> None:
         from tierra.store import disk
@@ -74,6 +74,11 @@ class Points:
             return made
 
         Endpoint.make_request = make_request
+
+    def _on_gcs(self) -> None:
+        from requests import Session
+
+        self.around(Session, "send", "request")
 
     def _on_sql(self) -> None:
         import psycopg

@@ -27,6 +27,7 @@ from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 
 DATASET, DAY, ROWS = "tips", "2024-04-29", 1000
+BUCKETS = {"S3": "s3", "GCS": "gcs"}  # and the part of the settings that says how each is reached
 KEYS = [f"r{number:05d}" for number in range(ROWS)]
 
 
@@ -49,11 +50,11 @@ class Place:
         """The sink, opened anew."""
         if self.kind == "folder":
             return ObjectSink(LocalObjects(Path(self.address)), DATASET)
-        if self.kind == "S3":
+        if self.kind in BUCKETS:
             from tierra.settings import Settings
             from tierra.store.opening import open_objects
 
-            return ObjectSink(open_objects(self.address, Settings(s3=self.settings)), DATASET)
+            return ObjectSink(open_objects(self.address, Settings(**{BUCKETS[self.kind]: self.settings})), DATASET)
         from tierra.store.sql_sink import TableSink
 
         return TableSink(self.address, "warehouse", DATASET, self.schema, timeout=20)

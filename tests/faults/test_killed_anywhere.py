@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.child import serve
 from tests.faults.conftest import ALL, KINDS, Survived
-from tests.faults.publishing import Place
+from tests.faults.publishing import BUCKETS, Place
 from tests.forks import heard, in_a_process
 
 pytestmark = pytest.mark.timeout(900)
@@ -93,7 +93,7 @@ def test_killed_at_any_point_of_restoring_it_shows_the_bad_generation_or_the_res
 
 def hold(kind: str, what: str, stop: Stop, place: Place, survived: Survived) -> list[dict[str, Any]]:
     """Every case held; the cases."""
-    cases = stop(place, what, FEW if kind == "S3" else EVERY[what])  # of a bucket there are few points
+    cases = stop(place, what, FEW if kind in BUCKETS else EVERY[what])  # of a bucket there are few points
     for case in cases:
         survived(kind, SAID[what], holds(case))
         assert holds(case), json.dumps(case)

@@ -37,7 +37,7 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
         match source:
             case SqlSource():
                 workspace.settings.connection(source.connection)
-            case FileSource():
+            case FileSource() if not source.is_web:
                 find_places(source_name, source, project.folder, workspace.settings)
     _probe_buckets(workspace, project)
     check_sink_names(workspace, project)

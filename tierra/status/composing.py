@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tierra.status.facts import Alarm, FlowFacts, FlowStatus, PausedDeployment, Status
-from tierra.status.judging import judge, judge_pool, judge_server, judge_watchdog, worst
+from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Status
+from tierra.status.judging import judge, judge_alerts, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.runs import run_ends, run_facts
 from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 from tierra.status.stores import FLOWS
@@ -25,7 +25,6 @@ def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, si
         health=health,
         alarms=tuple(alarms),
         flows=tuple(flows),
-        paused=tuple(_paused(server)),
     )
 
 
@@ -38,7 +37,8 @@ def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) ->
     answers = judge_server(server)
     if server.fault:
         return (answers, *stores.checks)
-    return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now), *stores.checks)
+    return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now),
+            judge_alerts(server.unsent, now), *stores.checks)  # fmt: skip
 
 
 def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:
@@ -96,13 +96,6 @@ def _serving(seen: ProjectSeen, flow: str) -> dict[str, Any]:
     if flow == "score" and (last := seen.publication):
         facts |= {"partition": last.partition, "rows": last.rows, "quarantined": last.quarantined}
     return facts
-
-
-def _paused(server: ServerSeen) -> Iterator[PausedDeployment]:
-    for each in server.deployed:
-        if each.paused or each.switched_off:
-            why = "it is paused" if each.paused else f"its schedule is off: {', '.join(each.switched_off)}"
-            yield PausedDeployment(id=each.id, flow=each.flow, project=each.project, why=why)
 
 
 def _alarms(stores: StoresSeen, server: ServerSeen, single_project: bool) -> Iterator[Alarm]:

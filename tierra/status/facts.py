@@ -76,15 +76,6 @@ class Alarm(Frozen):
     link: str = ""
 
 
-class PausedDeployment(Frozen):
-    """A deployment that does not run on schedule, being paused or having a schedule off."""
-
-    id: str
-    flow: str
-    project: str
-    why: str
-
-
 class Status(Ended):
     """The status of every flow and of the installation, the worst first."""
 
@@ -94,7 +85,6 @@ class Status(Ended):
     health: tuple[Check, ...]
     alarms: tuple[Alarm, ...]
     flows: tuple[FlowStatus, ...]
-    paused: tuple[PausedDeployment, ...] = ()
 
     @property
     def name(self) -> str:

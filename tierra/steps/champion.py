@@ -193,7 +193,7 @@ def _schema_of(release: Release, name: str, before: Source, now: Source, beside:
     kept: dict[str, Any] = {"columns": (*schema, *others), "types": schema | types}
     if isinstance(now, FileSource):
         kept["as_written"] = tuple(column for column, kind in schema.items() if kind == "text")
-        if isinstance(before, FileSource) and not before.path.endswith(".parquet"):
+        if isinstance(before, FileSource) and not before.is_parquet:
             kept["as_written"] = before.literal_columns
     return kept
 
