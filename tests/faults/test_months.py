@@ -9,10 +9,19 @@ import pytest
 
 from tests.faults.conftest import ALL
 from tests.faults.months import Months
+from tierra.steps import collect
 from tierra.store import collecting, marks
 from tierra.store.marks import MarkedObjects
 
 pytestmark = pytest.mark.timeout(3000)
+
+
+@pytest.fixture(autouse=True)
+def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of these histories asks for one thing at a time."""
+    monkeypatch.setattr(collect, "READERS", 1)
+
+
 HISTORIES = 2000 if ALL else 40
 ENOUGH = 3000 if ALL else 400
 

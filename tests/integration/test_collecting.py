@@ -136,9 +136,9 @@ def test_what_nothing_needs_goes_and_all_that_is_published_still_reads(home: Pat
     train_directly("rides")
     score_directly("rides")
     workspace = open_workspace()
-    rescore(workspace, 4)
+    rescore(workspace, 28)
     sink = workspace.sink(workspace.project("rides"))
-    rows = {number: read_published(sink, DAY, number) for number in range(1, 6)}
+    rows = {number: read_published(sink, DAY, number) for number in range(1, 30)}
 
     # At once nothing is old.
     before = sizes(home)

@@ -29,6 +29,7 @@ from tierra.workspace import Workspace
 
 CLOCK = "gc/clock-"
 MEMO = "memo"
+A_TIME = 1_000  # objects in hand at once
 # A database's part that was written again since is young.
 YOUNG = timedelta(days=1)
 Found = TypeVar("Found")
@@ -149,7 +150,7 @@ def plan_generations(
     """What goes of a data set, and what its generations refer to in the store."""
     before, written, fates = now - timedelta(days=keep.snapshots), collecting.written_at(stored), sink.fates()
     needed = [key for key in sorted(sink.manifests()) if fates.get(key) != "collected"]
-    published = dict(zip(needed, _read_all(partial(_published, sink), needed, "manifests"), strict=True))
+    published = dict(zip(needed, _ask_all(partial(_published, sink), needed, "manifests"), strict=True))
     to_decide = collecting.replaced(published, fates, written, keep.generations, before)
     goes = {*to_decide, *(key for key, fate in fates.items() if fate == "collected")}
     line = Line(f"predictions of {sink.dataset}")
@@ -158,7 +159,7 @@ def plan_generations(
     # Those of generations that go stay this time: a rollback may yet be first.
     names = frozenset(collecting.roots(published, fates, written, before))
     drifts = sorted(name for name in names if name.startswith("drift/"))
-    beside = _read_all(partial(_drift, objects), drifts, "drift")
+    beside = _ask_all(partial(_drift, objects), drifts, "drift")
     parts = tuple(each for each in stored if _key(each) in goes)
     return Generations(sink, tuple(to_decide), parts, names.union(*beside), line)
 
@@ -184,13 +185,14 @@ def _drift(objects: Objects, name: str) -> tuple[str, ...]:
     return drift.profile.name, drift.training.name
 
 
-def _read_all(read: Callable[[Given], Found], given: Sequence[Given], unit: str) -> list[Found]:
-    """What is read of each, some at once: of a remote store it is the waiting that takes long."""
+def _ask_all(act: Callable[[Given], Found], given: Sequence[Given], unit: str) -> list[Found]:
+    """What is answered of each, some asked at once: of a remote store it is the waiting that takes long."""
     found: list[Found] = []
     with ThreadPoolExecutor(READERS) as pool:
-        for each in pool.map(read, given):
-            found.append(each)
-            advance(len(found), len(given), unit)
+        for start in range(0, len(given), A_TIME):
+            for each in pool.map(act, given[start : start + A_TIME]):
+                found.append(each)
+                advance(len(found), len(given), unit)
     return found
 
 
@@ -210,10 +212,8 @@ def plan_objects(objects: Objects, kept: Collection[str], mark: Mark, now: datet
 
 def collect_objects(objects: Objects, plan: StorePlan) -> int:
     """Remove what goes and mark what is to go; the bytes freed."""
-    for name in track(plan.memos, "memos"):
-        objects.remove(name)
-    for entry in track(plan.objects.going, "objects"):
-        objects.remove(entry.name)
+    _ask_all(objects.remove, plan.memos, "memos")
+    _ask_all(objects.remove, [each.name for each in plan.objects.going], "objects")
     # Last: what was remembered of these objects is forgotten, so no run finds them any more.
     if plan.objects.to_mark and not plan.to_wait:
         put_mark(objects, plan.mark.number, (each.name for each in plan.objects.to_mark))
