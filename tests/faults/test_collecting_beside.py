@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.conftest import ALL, KINDS, Survived
 from tests.faults.publishing import DAY, Place, publish_day, scored, seen_by_a_reader
-from tierra.errors import Misconfigured, TierraError, Unavailable
+from tierra.errors import Broken, TierraError, Unavailable
 from tierra.steps.collect import collect_generations, plan_generations
 from tierra.store.objects import MemoryObjects
 from tierra.store.predictions import generations, read_published
@@ -51,7 +51,7 @@ def go_back(sink: Sink) -> None:
     seen = generations(sink, [DAY])[DAY]
     try:
         restore(sink, DAY, max(seen - 1, 1), seen)
-    except Misconfigured as error:
+    except Broken as error:
         assert error.code == "generation-collected"  # noqa: PT017 - it was replaced meanwhile
 
 

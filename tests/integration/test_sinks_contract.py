@@ -460,7 +460,7 @@ def test_the_rows_of_a_collected_generation_go_and_all_else_stays(sink: Sink) ->
     assert collect(sink, 1)
     assert sink.fates() == sink.fates([DAY]) == {(DAY, 1): "collected"}
     assert sink.fates(["2024-01-01"]) == {}
-    with pytest.raises(Misconfigured, match="generation 1 of 2024-04-29 were removed by `tierra gc`"):
+    with pytest.raises(Broken, match="generation 1 of 2024-04-29 were removed by `tierra gc`"):
         keys(sink, 1)
     assert read_manifest(sink, DAY, 1)
     assert [keys(sink, number) for number in (2, 3, None)] == [["g2"], ["g3"], ["g3"]]
@@ -472,7 +472,7 @@ def test_the_rows_of_a_collected_generation_go_and_all_else_stays(sink: Sink) ->
 def test_of_collecting_and_restoring_a_generation_the_first_is_done_for_ever(sink: Sink) -> None:
     published_again(sink)
     assert collect(sink, 1)
-    with pytest.raises(Misconfigured, match="generation-collected"):
+    with pytest.raises(Broken, match="generation-collected"):
         restore(sink, DAY, 1, 3)
     assert restore(sink, DAY, 2, 3)[1] == "published"
     assert not collect(sink, 2)
@@ -490,7 +490,7 @@ def test_a_restorer_that_was_under_way_publishes_no_rows_that_were_collected(
         return real(self, *given)
 
     monkeypatch.setattr(type(sink), "write_record", collected_meanwhile)
-    with pytest.raises(Misconfigured, match="generation-collected"):
+    with pytest.raises(Broken, match="generation-collected"):
         restore(sink, DAY, 1, 3)
     assert (generations(sink), keys(sink)) == ({DAY: 3}, ["g3"])
 

@@ -203,9 +203,9 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
     while manifest := read_manifest(sink, partition, generation):
         try:
             return pa.concat_tables(read_parts(sink, manifest))
-        except Misconfigured:
+        except Broken as error:
             # Others were published while this one was read, and its rows went: the newest has some.
-            if generation or manifest.generation == tried:
+            if error.code != "generation-collected" or generation or manifest.generation == tried:
                 raise
             tried = manifest.generation
     which = f"generation {generation} of {partition}" if generation else partition
@@ -213,7 +213,7 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
 
 
 def read_parts(sink: Sink, manifest: Manifest) -> "list[pa.Table]":
-    """The rows that a manifest names, each part verified. Raises Misconfigured when they were collected, and Broken."""
+    """The rows that a manifest names, each part verified. Raises Broken, also when they were collected."""
     try:
         return [sink.read_part(part) for part in manifest.parts]
     except Broken:
@@ -222,9 +222,9 @@ def read_parts(sink: Sink, manifest: Manifest) -> "list[pa.Table]":
         raise _collected(manifest, manifest.generation) from None
 
 
-def _collected(manifest: Manifest, generation: int) -> Misconfigured:
+def _collected(manifest: Manifest, generation: int) -> Broken:
     which = f"{manifest.dataset}: the rows of generation {generation} of {manifest.partition}"
-    return Misconfigured("generation-collected", f"{which} were removed by `tierra gc`, which others had replaced")
+    return Broken("generation-collected", f"{which} were removed by `tierra gc`, which others had replaced")
 
 
 def _check_parts(sink: Sink, mine: Manifest) -> None:

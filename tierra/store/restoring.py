@@ -11,7 +11,7 @@ def restore(sink: Sink, partition: str, former: int, after: int, writer: str = "
     """Publish the rows of a former generation as the one after the generation that was seen.
 
     Each part is read and verified before. Ends as `publish` does; raises Misconfigured where the former generation was
-    never published or its rows were collected, and Broken where its manifest or a part is gone or changed: then
+    never published, and Broken where its rows were collected, or its manifest or a part is gone or changed: then
     nothing is published.
     """
     found = read_manifest(sink, partition, former)
