@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.measure import here, hold
-from tierra.steps import collect
+from tierra.steps import collect, replaced
 from tierra.steps.profile import Drift
 from tierra.store.local_objects import LocalObjects
 from tierra.store.marks import read_mark
@@ -63,9 +63,9 @@ def fill(objects: Objects, sink: ObjectSink, partitions: int) -> None:
 def collection(objects: Objects, sink: ObjectSink, now: datetime) -> int:
     """What `tierra gc` does with the stores of one project; the bytes freed."""
     mark = read_mark(objects)
-    planned = collect.plan_generations(objects, sink, Keep(snapshots="36500d"), list(sink.stored_parts()), now)
+    planned = replaced.plan_generations(objects, sink, Keep(snapshots="36500d"), list(sink.stored_parts()), now)
     plan = collect.plan_objects(objects, planned.roots, mark, now, 30)
-    return collect.collect_generations(planned, now) + collect.collect_objects(objects, plan)
+    return replaced.collect_generations(planned, now) + collect.collect_objects(objects, plan)
 
 
 @pytest.mark.timeout(900)

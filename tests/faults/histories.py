@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tests.sinks import DATASET
 from tierra.errors import Broken, TierraError, Unavailable
-from tierra.steps.collect import collect_generations, plan_generations
+from tierra.steps.replaced import collect_generations, plan_generations
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name, mark_of, read_fate_name, read_manifest_name
 from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import ALL, KINDS, Survived
 from tests.faults.publishing import DAY, Place, publish_day, scored, seen_by_a_reader
 from tierra.errors import Broken, TierraError, Unavailable
-from tierra.steps.collect import collect_generations, plan_generations
+from tierra.steps.replaced import collect_generations, plan_generations
 from tierra.store.objects import MemoryObjects
 from tierra.store.predictions import generations, read_published
 from tierra.store.restoring import restore

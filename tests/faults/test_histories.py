@@ -11,7 +11,7 @@ from tests.faults.conftest import ALL, KINDS, Survived
 from tests.faults.histories import History
 from tests.faults.publishing import Place
 from tests.sinks import DATASET
-from tierra.steps import collect
+from tierra.steps import replaced
 from tierra.store import predictions, sinks, sweeping
 from tierra.store.objects import MemoryObjects
 from tierra.store.predictions import read_manifest
@@ -27,7 +27,7 @@ ENOUGH = 400  # histories in which a broken protocol is found
 def everything_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clocks are off by more than a day: no part is too young to be swept. Nobody asks for two things at once."""
     monkeypatch.setattr(sweeping, "SWEEP_AGE", timedelta(days=-2))
-    for module in (collect, sinks):
+    for module in (replaced, sinks):
         monkeypatch.setattr(module, "READERS", 1)
 
 

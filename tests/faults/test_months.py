@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.conftest import ALL
 from tests.faults.months import Months
-from tierra.steps import collect
+from tierra.steps import replaced
 from tierra.store import collecting, marks
 from tierra.store.marks import MarkedObjects
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(3000)
 @pytest.fixture(autouse=True)
 def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of these histories asks for one thing at a time."""
-    monkeypatch.setattr(collect, "READERS", 1)
+    monkeypatch.setattr(replaced, "READERS", 1)
 
 
 HISTORIES = 2000 if ALL else 40

@@ -4,47 +4,25 @@
 is shown, and what is freed is what was planned.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TypeVar
 
-from tierra.errors import Broken, Misconfigured, TierraError
-from tierra.journal import advance, track
+from tierra.errors import Broken, Misconfigured
 from tierra.model.release import Release
 from tierra.project.project import Project, list_projects
 from tierra.steps.champion import champion_project
-from tierra.steps.profile import Drift
+from tierra.steps.replaced import Generations, ask_all, collect_generations, plan_generations
 from tierra.store import collecting
-from tierra.store.collecting import QUIET, Key, Line, Published, Sorted
+from tierra.store.collecting import QUIET, Line, Sorted
 from tierra.store.marks import KINDS, Mark, put_mark, read_mark
 from tierra.store.objects import Objects
-from tierra.store.predictions import read_manifest
-from tierra.store.sinks import READERS, Sink, StoredPart
-from tierra.store.spec import Keep
+from tierra.store.sinks import StoredPart
 from tierra.workspace import Workspace
 
 CLOCK = "gc/clock-"
 MEMO = "memo"
-A_TIME = 1_000  # objects in hand at once
-# A database's part that was written again since is young.
-YOUNG = timedelta(days=1)
-Found = TypeVar("Found")
-Given = TypeVar("Given")
-
-
-@dataclass(frozen=True)
-class Generations:
-    """What goes of one data set: generations without a fate yet, and the parts of all that are collected."""
-
-    sink: Sink
-    to_decide: tuple[Key, ...]
-    parts: tuple[StoredPart, ...]
-    roots: frozenset[str]
-    line: Line
 
 
 @dataclass(frozen=True)
@@ -144,58 +122,6 @@ def _check_clock(now: datetime, newest: datetime | None, yes: bool) -> None:
                             f" {newest:%Y-%m-%d}: nothing was removed")  # fmt: skip
 
 
-def plan_generations(
-    objects: Objects, sink: Sink, keep: Keep, stored: Sequence[StoredPart], now: datetime
-) -> Generations:
-    """What goes of a data set, and what its generations refer to in the store."""
-    before, written, fates = now - timedelta(days=keep.snapshots), collecting.written_at(stored), sink.fates()
-    needed = [key for key in sorted(sink.manifests()) if fates.get(key) != "collected"]
-    published = dict(zip(needed, _ask_all(partial(_published, sink), needed, "manifests"), strict=True))
-    to_decide = collecting.replaced(published, fates, written, keep.generations, before)
-    goes = {*to_decide, *(key for key, fate in fates.items() if fate == "collected")}
-    line = Line(f"predictions of {sink.dataset}")
-    for each in stored:
-        line.add(each.size, _key(each) in goes)
-    # Those of generations that go stay this time: a rollback may yet be first.
-    names = frozenset(collecting.roots(published, fates, written, before))
-    drifts = sorted(name for name in names if name.startswith("drift/"))
-    beside = _ask_all(partial(_drift, objects), drifts, "drift")
-    parts = tuple(each for each in stored if _key(each) in goes)
-    return Generations(sink, tuple(to_decide), parts, names.union(*beside), line)
-
-
-def _key(each: StoredPart) -> Key:
-    return each.part.partition, each.part.generation or 0
-
-
-def _published(sink: Sink, key: Key) -> Published:
-    """What a manifest says. Raises Broken: what it refers to would not be known."""
-    manifest = read_manifest(sink, *key)
-    if manifest is None:
-        raise Broken("store-tampered", f"{sink.location(*key)} was published and is gone")
-    return collecting.describe(manifest)
-
-
-def _drift(objects: Objects, name: str) -> tuple[str, ...]:
-    """The profiles that a kept drift refers to; none where it is gone or damaged, which its reader is told."""
-    try:
-        drift = Drift.model_validate_json(objects.read(name))
-    except (FileNotFoundError, ValueError, TierraError):
-        return ()
-    return drift.profile.name, drift.training.name
-
-
-def _ask_all(act: Callable[[Given], Found], given: Sequence[Given], unit: str) -> list[Found]:
-    """What is answered of each, some asked at once: of a remote store it is the waiting that takes long."""
-    found: list[Found] = []
-    with ThreadPoolExecutor(READERS) as pool:
-        for start in range(0, len(given), A_TIME):
-            for each in pool.map(act, given[start : start + A_TIME]):
-                found.append(each)
-                advance(len(found), len(given), unit)
-    return found
-
-
 def plan_objects(objects: Objects, kept: Collection[str], mark: Mark, now: datetime, days: int) -> StorePlan:
     """What goes of the store; `kept` is what is referred to, read after the mark and after `now`."""
     before, due = now - timedelta(days=days), collecting.is_due(mark, now)
@@ -212,8 +138,8 @@ def plan_objects(objects: Objects, kept: Collection[str], mark: Mark, now: datet
 
 def collect_objects(objects: Objects, plan: StorePlan) -> int:
     """Remove what goes and mark what is to go; the bytes freed."""
-    _ask_all(objects.remove, plan.memos, "memos")
-    _ask_all(objects.remove, [each.name for each in plan.objects.going], "objects")
+    ask_all(objects.remove, plan.memos, "memos")
+    ask_all(objects.remove, [each.name for each in plan.objects.going], "objects")
     # Last: what was remembered of these objects is forgotten, so no run finds them any more.
     if plan.objects.to_mark and not plan.to_wait:
         put_mark(objects, plan.mark.number, (each.name for each in plan.objects.to_mark))
@@ -239,12 +165,3 @@ def collect(workspace: Workspace, plan: Plan) -> int:
     """Do what is planned; the bytes freed. What a rollback took meanwhile stays."""
     freed = sum(collect_generations(each, plan.now) for each in plan.datasets)
     return freed + (collect_objects(workspace.objects, plan.store) if plan.store else 0)
-
-
-def collect_generations(planned: Generations, now: datetime) -> int:
-    """Remove the parts of generations whose fate that is now; the bytes freed."""
-    sink = planned.sink
-    spared = {key for key in planned.to_decide if sink.decide_fate(*key, "collected") != "collected"}
-    parts = [each for each in planned.parts if _key(each) not in spared]
-    freed = [each.size for each in track(parts, "parts") if sink.collect_part(each.part, now - YOUNG)]
-    return sum(freed)
