@@ -185,6 +185,7 @@ REMEDIES: Final[dict[str, str]] = {
     "sink-value": "Correct the value at the source, or publish to files",
     "sink-invalid": "Name a table without a schema, or use PostgreSQL",
     "store-address": "Give a folder, or a bucket as s3://bucket/prefix or gs://bucket/prefix",
+    "run-outlived": "Start it again; nothing was published",
     "store-unavailable": "Check that the store answers; the run is retried",
     "store-unconditional": "Use a store that supports If-None-Match; here two writers could overwrite each other",
     "bucket-missing": "Create the bucket, or correct its name",
@@ -200,6 +201,9 @@ REMEDIES: Final[dict[str, str]] = {
     "replay-differs": "Compare the libraries named; where they are the same, report it: it is not what was judged",
     "compare-invalid": "Give two partitions (2024-04-29), generations (2024-04-29@2) or training sets (v3)",
     "partition-unpublished": "Score it first: tierra score",
+    "generation-collected": "Read a newer generation; `keep.generations` and `keep.snapshots` say how long they stay",
+    "gc-clock": "Correct this machine's clock; where nothing ran for so long, say --yes",
+    "gc-project": "Run it where the project's file and connections are, or let both be found",
     "snapshot-missing": "Run again; the object is rebuilt",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run

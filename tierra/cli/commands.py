@@ -185,6 +185,38 @@ def status(
 
 
 @app.command()
+def gc(
+    project: Annotated[str | None, typer.Argument(help="A project; all, and the store, when not given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would be.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Believe a clock that is far ahead of the last run.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Remove what nothing needs any more, as `keep` in each project file says; show how much it is before.
+
+    What is published stays, and every champion. Objects of the store that nothing refers to are marked, and removed by
+    the first `tierra gc` six days later, so that no run loses what it works with.
+    """
+    with one_line_errors():
+        from tierra.cli.console import out, print_json, printable, progress, show_kinds
+        from tierra.report.retention import carry_out, plan_retention
+        from tierra.workspace import open_workspace
+
+        workspace = open_workspace()
+        with progress(as_json):
+            planned = plan_retention(workspace, project, yes, dry_run)
+        if not as_json:
+            show_kinds(planned.as_outcome(dry_run=dry_run))
+        with progress(as_json):
+            ended = planned.as_outcome() if dry_run else carry_out(workspace, planned)
+        if as_json:
+            print_json(ended.model_dump_json(indent=1))
+            return
+        for warning in ended.warnings:
+            out.print(f"[yellow]warning[/] {printable(warning)}")
+        out.print(printable(ended.sentence))
+
+
+@app.command()
 def champions(project: PROJECT, as_json: JSON = False) -> None:
     """List every champion a project had: since when, by whose word, why and how; check that none was changed."""
     with one_line_errors():

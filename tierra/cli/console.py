@@ -15,6 +15,7 @@ from tierra.errors import TierraError
 from tierra.journal import Entry, Progress, Watcher, watching
 from tierra.logs import LONGEST
 from tierra.model.spec import heading
+from tierra.outcomes.collecting import Collected, size
 from tierra.pace import Pace
 from tierra.redaction import clean, clean_line, strike
 from tierra.report.terminal import metrics_table, pairs, plain_table, printable
@@ -33,6 +34,7 @@ __all__ = [
     "progress",
     "show_champions",
     "show_error",
+    "show_kinds",
     "show_predicted",
     "show_traceback",
     "show_trial",
@@ -146,6 +148,16 @@ def show_predicted(predicted: "PredictedFile") -> None:
         out.print(f"[yellow]not seen in training[/] values of {printable(column)} in {rows:,} rows")
     for warning in predicted.warnings:
         out.print(f"[yellow]warning[/] {printable(warning)}")
+
+
+def show_kinds(collected: Collected) -> None:
+    """What is stored, a kind a row: how much, and how much of it goes."""
+    table = plain_table("kind", "objects", "bytes", "kept", "to go", "marked")
+    for each in collected.kinds:
+        kept = each.bytes - each.going_bytes
+        numbers = (f"{each.objects:,}", *map(size, (each.bytes, kept, each.going_bytes, each.marked_bytes)))
+        table.add_row(printable(each.kind), *numbers)
+    out.print(table, soft_wrap=False)
 
 
 def show_champions(project: str, champions: Sequence["Pointer"]) -> None:

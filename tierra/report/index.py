@@ -1,7 +1,7 @@
 """The page that lists a project's runs, made from the records: one small file beside each receipt."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from stat import S_IMODE
 from uuid import uuid4
@@ -58,6 +58,21 @@ def add_run(receipt: Path, project: str, run: Run) -> Path:
         write_whole(index, _page(project, files))
         listed = files
     return index
+
+
+def old_runs(folder: Path, before: float) -> list[Path]:
+    """The receipts and records last written before then, but for the newest record of each flow and its receipt."""
+    files = [*folder.glob("[0-9]*.html"), *_files(folder)]
+    newest = {run.flow: file.stem for file in reversed(_files(folder)) if (run := read_run(file))}
+    return [file for file in files if file.stem not in newest.values() and file.stat().st_mtime < before]
+
+
+def remove_runs(folder: Path, project: str, files: Sequence[Path]) -> None:
+    """Remove receipts and records, and write the list of runs again."""
+    for file in files:
+        file.unlink(missing_ok=True)
+    if files:
+        write_whole(folder / NAME, _page(project, _files(folder)))
 
 
 def read_runs(folder: Path, flow: str = "", limit: int = READ) -> list[Run]:

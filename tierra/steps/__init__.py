@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tierra.steps import (
         backfill,
         champion,
+        collect,
         compare,
         days,
         evaluate,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "backfill",
     "champion",
+    "collect",
     "compare",
     "days",
     "evaluate",

@@ -22,6 +22,7 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
+from tierra.store.marks import confirm
 from tierra.store.memo import remember
 from tierra.store.predictions import Manifest, is_reusable, publish
 from tierra.store.refs import ObjectRef, RowsScored, TableRef
@@ -95,6 +96,7 @@ def publish_partition(workspace: Workspace, project: Project, ready: Publication
     now = datetime.now().astimezone().isoformat(timespec="microseconds")
     manifest = ready.manifest.model_copy(update={"writer": work.name, "published_at": now})
     _show_quarantine(workspace, sink, manifest)
+    confirm(workspace.objects)
     done, ending = publish(sink, manifest, work.generation)
     where = sink.location(done.partition, done.generation)
     if ending == "stood down":

@@ -19,6 +19,7 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.pull import PartitionRows
 from tierra.steps.served import Served
 from tierra.steps.validate import Checked, CleanPartition
+from tierra.store.marks import may_be_reused
 from tierra.store.memo import find_remembered
 from tierra.store.objects import Objects
 from tierra.store.predictions import Manifest, read_manifest
@@ -116,11 +117,12 @@ def _with_rows(objects: Objects, work: Work, first: Manifest | None) -> Work:
 
 
 def _stand(objects: Objects, refs: Iterable[ObjectRef | None]) -> bool:
-    """Whether every object is in the store, with the bytes it was written with."""
+    """Whether every object is in the store, with the bytes it was written with, and is not about to be collected."""
     try:
-        for ref in refs:
-            if ref:
-                objects.open_verified(ref.name, ref.sha256).close()
+        for ref in filter(None, refs):
+            if not may_be_reused(objects, ref.name):
+                return False
+            objects.open_verified(ref.name, ref.sha256).close()
     except (FileNotFoundError, Broken):
         return False
     return True

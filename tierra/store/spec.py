@@ -71,6 +71,16 @@ class Ready(Spec):
     min_rows: int = Field(1, ge=1, description="Rows from which a day counts as loaded")
 
 
+class Keep(Spec):
+    """How long that is kept which nothing that serves needs. What is published, and every champion, stays."""
+
+    generations: int = Field(3, ge=1, le=1000, description="Generations of a day whose rows are kept")
+    snapshots: Annotated[Days, Field(ge=7)] = Field(
+        30, description="Days that snapshots, joined rows, the memo, and any generation since it was replaced are kept"
+    )
+    runs: Annotated[Days, Field(ge=7)] = Field(365, description="Days that receipts and MLflow's runs are kept")
+
+
 class Score(Spec):
     """What is published, where, and which days are due."""
 
