@@ -12,28 +12,33 @@ from prefect.runtime import flow_run
 
 from tasks.server.names import POOL
 from tasks.server.reading import read_server
-from tierra.errors import Misconfigured
+from tierra.errors import InvalidCall, Misconfigured
 from tierra.redaction import clean_line, strike
+from tierra.report.partitions import DAYS
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.page import write_page
 from tierra.status.seen import ServerSeen
-from tierra.status.server_address import find_server
+from tierra.status.server_address import LOCK, find_server
 from tierra.status.stores import read_stores
 from tierra.workspace import Workspace, open_workspace
 
 KEY = "status"
+MOST_DAYS = 3660
 PAUSED_EVENT = "tierra.deployment.paused"
 
 
-def read_status(project: str | None = None) -> Status:
-    """The status of every project, or of one, for `tierra status`. Raises Misconfigured."""
+def read_status(project: str | None = None, days: int = DAYS) -> Status:
+    """The status of every project, or of one, with the partitions of the last days. Raises Misconfigured."""
+    if not 0 < days <= MOST_DAYS:
+        raise InvalidCall("call-invalid", f"days should be between 1 and {MOST_DAYS:,}, not {days}")
     workspace = open_workspace()
-    stores = read_stores(workspace, project)
+    stores = read_stores(workspace, project, days)
     try:
         server = read_server(POOL, find_server(workspace.settings))
     except Misconfigured as error:
-        server = ServerSeen(fault=f"{error.what}: {error.remedy}")
+        ran_before = (workspace.settings.root / LOCK).exists()
+        server = ServerSeen(fault=f"{error.what}: {error.remedy}", expected=ran_before)
     return compose(stores, server, POOL, datetime.now(UTC), single_project=project is not None)
 
 

@@ -23,7 +23,7 @@ from tierra.errors import Cancelled, Failed, Misconfigured, first_line
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
 from tierra.redaction import clean_line, strike
-from tierra.report.finished_run import FinishedRun
+from tierra.report.finished_run import NO_RECEIPT, FinishedRun
 from tierra.report.wording import inline
 from tierra.temporary import remove_leftovers
 from tierra.workspace import Workspace, open_workspace
@@ -31,7 +31,6 @@ from tierra.workspace import Workspace, open_workspace
 P = ParamSpec("P")
 LONGEST = 200
 LONGEST_MESSAGE = 4_000
-NO_RECEIPT = "no receipt could be written"
 
 
 def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, State[Any]]:

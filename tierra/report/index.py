@@ -14,12 +14,16 @@ from tierra.report.filling import fill
 
 RUNS = 300
 READ = 1000
-LARGEST = 20_000
+LARGEST = 60_000
 NAME = "index.html"
 
 
 class Run(BaseModel):
-    """The record of one run: how it ended, and what it took."""
+    """The record of one run: how it ended, and what it took.
+
+    `days` are the rows a day that it counted at the source, `looked` the day on which it did. `receipt` is the name of
+    its page, empty where there is none and None where nobody looked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,10 +39,16 @@ class Run(BaseModel):
     quarantined: int | None = None
     missing: tuple[Finding, ...] | None = None  # None where the run did not look at all days
     newest: str = Field("", max_length=20)
+    days: dict[str, int] = {}
+    looked: str = Field("", max_length=20)
+    published: tuple[str, ...] = ()
+    rejected: dict[str, str] = {}
+    stale: tuple[str, ...] = ()
     model_version: str = Field("", max_length=100)
     error: str = Field("", max_length=2000)
     flow_run_id: str = Field("", max_length=100)
     ended: AwareDatetime | None = None
+    receipt: str | None = Field(None, exclude=True)
 
 
 def write_record(receipt: Path, run: Run) -> None:
@@ -94,13 +104,14 @@ def _page(project: str, files: list[Path]) -> str:
 
 def _listed(file: Path) -> Iterator[tuple[str, Run]]:
     """The run and its receipt's name, if both files exist."""
-    receipt = file.with_suffix(".html")
-    if receipt.is_file() and (run := _record(file)):
-        yield receipt.name, run
+    if file.with_suffix(".html").is_file() and (run := _record(file)):
+        yield run.receipt or "", run
 
 
 def _record(file: Path) -> Run | None:
+    receipt = file.with_suffix(".html")
     try:
-        return Run.model_validate_json(file.read_bytes()) if file.stat().st_size <= LARGEST else None
+        run = Run.model_validate_json(file.read_bytes()) if file.stat().st_size <= LARGEST else None
     except (OSError, ValidationError):
         return None
+    return run.model_copy(update={"receipt": receipt.name if receipt.is_file() else ""}) if run else None

@@ -63,6 +63,7 @@ def _record(run: FinishedRun, moment: datetime) -> Run:
         error=shorten(str(outcome.error).partition("\n")[0], 1000) if outcome.error else "",
         flow_run_id=run.journal.run_id,
         ended=moment,
+        **facts.days_counted(run.journal),
         **counts,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tierra.data.completeness import Finding, Kind
+from tierra.data.partition_states import PartitionState
 from tierra.outcomes.outcome import Ended
 from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Frozen, Level
 
@@ -43,8 +44,14 @@ class FlowFacts(Frozen):
     rows: int | None = None
     quarantined: int | None = None
     newest: str = ""
+    newest_age_seconds: float | None = None
+    fresh_within_seconds: float | None = None
+    receipt: str = ""
+    receipt_lost: str = ""
+    last_sentence: str = ""
     missing: tuple[Finding, ...] = ()
     missing_since: dict[Kind, datetime] = {}
+    partitions: tuple[PartitionState, ...] = ()
 
     @property
     def name(self) -> str:
