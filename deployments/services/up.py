@@ -17,6 +17,7 @@ from deployments.services.addresses import (
 )
 from deployments.services.health import find_fault
 from deployments.services.processes import Service, Services
+from tasks.server.names import PAGES
 from tierra.cli.console import out, pairs, people, printable, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
@@ -164,9 +165,9 @@ def _print_addresses(settings: Settings, addresses: Addresses) -> None:
     shown = {
         "Prefect": addresses.pages,
         # No menu of the pages leads to the artifacts.
-        "status": f"{addresses.pages}/v2/artifacts/key/status",
+        "status": f"{addresses.pages}{PAGES}/artifacts/key/status",
         "MLflow": addresses.mlflow_link,
-        "receipts": addresses.receipts_link,
+        "every morning": addresses.receipts_link,
         "logs": settings.root / "logs",
     }
     out.print(pairs(shown))

@@ -31,6 +31,7 @@ from tierra.workspace import Workspace, open_workspace
 P = ParamSpec("P")
 LONGEST = 200
 LONGEST_MESSAGE = 4_000
+OLD_PAGE = 20 * 60.0  # seconds; a watchdog writes it more often
 
 
 def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, State[Any]]:
@@ -97,6 +98,7 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
         ending = run_to_end(show_and_run)
     outcome = _with_page(workspace, FinishedRun(project, flow, journal, ending.outcome))
+    _refresh_morning(workspace)
     announce_end(outcome)
     if ending.raised and _passes_on(outcome):
         raise ending.raised
@@ -109,6 +111,15 @@ def _passes_on(outcome: Outcome) -> bool:
         context = FlowRunContext.get()
         return bool(context and context.flow_run and context.flow_run.deployment_id)
     return isinstance(outcome, Failed) or _is_in_prefect()
+
+
+def _refresh_morning(workspace: Workspace) -> None:
+    """Write the page of the morning, unless somebody else does: beside a server it is the watchdog's."""
+    from tasks.status import refresh_morning
+    from tierra.status.morning import page_age
+
+    if not _is_in_prefect() or page_age(workspace.settings) > OLD_PAGE:
+        refresh_morning(workspace)
 
 
 def _is_in_prefect() -> bool:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from tasks.status import refresh_morning
 from tests.builders import ride_source, ride_spec, rides, write_warehouse
 from tests.conftest import ROOT
 from tierra.cli.commands import app
@@ -23,6 +24,7 @@ from tierra.report.index import read_runs
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations
 from tierra.store.sinks import ObjectSink
+from tierra.workspace import open_workspace
 
 ROWS = 20  # of each day
 SOURCES = {
@@ -247,6 +249,11 @@ def test_a_day_that_is_half_there_while_others_have_passed_it_is_said(place: Pla
     assert "not loaded whole, ready from 15 rows: 2024-04-23 (5 rows)" in night.page
     assert "2024-04-23 (5 rows)" in place.status()[1]
     assert place.states() == {"2024-04-23": "unready"}
+    refresh_morning(open_workspace())  # as the watchdog does, or a run without a server
+    morning = (place.folder / "var/receipts/index.html").read_text()
+    assert "not loaded whole, ready from 15 rows: 2024-04-23 (5 rows)" in morning
+    assert 'href="rides/' in morning
+    assert "2024-04-23: not ready" in (place.folder / "var/receipts/rides/index.html").read_text()
     assert "N not ready" in CliRunner().invoke(app, ["status", "rides"], env={"COLUMNS": "120"}).stdout
 
 

@@ -112,7 +112,7 @@ def test_a_failure_shows_its_first_line_and_its_run(operations: Operations, serv
     operations.record(0.001, outcome="DataRejected", mood="bad", error="rides: 3 % have no zone", flow_run_id=run)
     found = flow_of(operations.status(exit_code=5), "score/rides")
     assert found["error"] == "rides: 3 % have no zone"
-    assert found["link"] == f"{server.removesuffix('/api')}/runs/flow-run/{run}"
+    assert found["link"] == f"{server.removesuffix('/api')}/v2/runs/flow-run/{run}"
     assert ask_api("GET", f"{server}/flow_runs/{run}").status_code == 200
     shown = operations.told().stdout
     assert "RED score/rides: DataRejected" in shown
@@ -249,6 +249,10 @@ def test_the_flow_writes_one_page_and_tells_of_what_is_paused(operations: Operat
     assert (state.type.value, state.name) == ("COMPLETED", "NeedsAttention")
     page = call_api(server, "GET", "/artifacts/status/latest")
     assert page["data"].startswith("## AMBER: score/rides")
+    assert "### rides" in page["data"]
+    morning = (operations.folder / "var/receipts/index.html").read_text()
+    assert "IS PAUSED" in morning
+    assert f'href="{server.removesuffix("/api")}/v2/deployments/deployment/{score}"' in morning
     [event] = events_of(server, score)
     assert (event["resource"]["prefect.resource.name"], event["resource"]["tierra.project"]) == ("score/rides", "rides")
     assert event["payload"]["why"] == "it is paused"

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from tierra.data.completeness import Finding
 from tierra.redaction import strike
+from tierra.report.calendar import Calendar
 from tierra.report.filling import fill
 
 RUNS = 300
@@ -56,8 +57,8 @@ def write_record(receipt: Path, run: Run) -> None:
     write_whole(receipt.with_suffix(".json"), run.model_dump_json())
 
 
-def add_run(receipt: Path, project: str, run: Run) -> Path:
-    """Write the record of a run beside its receipt, and the list of runs again.
+def add_run(receipt: Path, project: str, run: Run, calendar: Calendar | None = None) -> Path:
+    """Write the record of a run beside its receipt, and the list of runs again, below the calendar.
 
     Two runs that end together both read the folder again after writing, so that
     the list that is written last names both.
@@ -65,7 +66,7 @@ def add_run(receipt: Path, project: str, run: Run) -> Path:
     write_record(receipt, run)
     index, listed = receipt.parent / NAME, None
     while listed != (files := _files(receipt.parent)):
-        write_whole(index, _page(project, files))
+        write_whole(index, _page(project, files, calendar))
         listed = files
     return index
 
@@ -97,9 +98,10 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.json"), reverse=True)
 
 
-def _page(project: str, files: list[Path]) -> str:
+def _page(project: str, files: list[Path], calendar: Calendar | None) -> str:
     runs = [found for file in files[:RUNS] for found in _listed(file)]
-    return fill("index.html", {"project": project, "runs": runs, "more": max(len(files) - RUNS, 0), "title": "Runs"})
+    more = max(len(files) - RUNS, 0)
+    return fill("index.html", {"project": project, "runs": runs, "more": more, "title": "Runs", "calendar": calendar})
 
 
 def _listed(file: Path) -> Iterator[tuple[str, Run]]:

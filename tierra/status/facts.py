@@ -81,6 +81,7 @@ class Alarm(Frozen):
     what: str
     remedy: str = ""
     link: str = ""
+    receipt: str = ""  # below the folder of receipts
 
 
 class PausedDeployment(Frozen):
@@ -146,7 +147,8 @@ def _alert(flow: FlowStatus, named: bool) -> Iterator[Alarm]:
     whole = [why for why in reasons if not why.startswith(INCOMPLETE)]
     if whole:
         link = flow.link if flow.error else ""
-        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(whole), link=link)
+        receipt = f"{flow.project}/{flow.receipt}" if flow.error and flow.receipt else ""
+        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(whole), link=link, receipt=receipt)
     for why in reasons:
         if why not in whole:
             yield Alarm(level=flow.level, subject=flow.name, what=why)
