@@ -103,7 +103,8 @@ def fail_with_quotes_and_lines(ops: Ops, told: Receiver) -> tuple[str, list[dict
 def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(played: Played) -> None:
     run, (message,) = played[fail_with_quotes_and_lines].result()
     assert (message["partition"], message["reason"]) == ("2024-04-29", 'the "warehouse" is locked <b>')
-    assert message["link"].endswith(f"/runs/flow-run/{run}")
+    assert message["link"].endswith("/v2/artifacts/key/score-rides")  # the newest is this run's: it begins with why
+    assert message["run"] == message["link"].replace("/artifacts/key/score-rides", f"/runs/flow-run/{run}")
     assert message["text"] == 'rides: score Unavailable: the "warehouse" is locked <b>'
 
 
@@ -157,7 +158,7 @@ def wait_for_a_yes(ops: Ops, told: Receiver) -> tuple[str, dict[str, Any]]:
 def test_a_model_that_waits_for_a_yes_is_told(played: Played) -> None:
     run, message = played[wait_for_a_yes].result()
     assert message["text"] == "often: train Paused: waits for approval until noon"
-    assert message["link"].endswith(run)
+    assert message["link"].endswith(f"/v2/runs/flow-run/{run}")
 
 
 def say_three_times_that_it_is_paused(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
