@@ -192,6 +192,8 @@ def test_a_second_folder_of_the_same_name_is_told_and_turns_nothing_red(operatio
     (alarm,) = operations.status()["alarms"]
     assert (alarm["level"], alarm["subject"]) == ("amber", "copy")
     assert "belongs to another project file" in alarm["what"]
+    done = operations.told("copy")
+    assert (done.exit_code, "[project-taken]" in done.stderr) == (2, True)
 
 
 def test_a_completed_run_that_left_no_receipt_is_amber(operations: Operations) -> None:

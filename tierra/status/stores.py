@@ -17,7 +17,7 @@ from tierra.project.schedule import longest_gap
 from tierra.report.index import Run
 from tierra.report.partitions import DAYS, read_partitions
 from tierra.status.judging import judge_disk
-from tierra.status.owned import keep_owners, read_own_runs
+from tierra.status.owned import TAKEN, find_refusal, keep_owners, read_own_runs
 from tierra.status.seen import Check, Level, ProjectSeen, Publication, Recurring, Serving, StoresSeen
 from tierra.store.predictions import find_newest, generations, missing_generations, read_manifest
 from tierra.store.sinks import Sink
@@ -34,6 +34,8 @@ def read_stores(workspace: Workspace, only: str | None = None, days: int = DAYS)
     """
     projects, wrong = _load(workspace, only)
     projects, refused = keep_owners(workspace, projects)
+    if only and (why := find_refusal(workspace, projects[0])):
+        raise Misconfigured(TAKEN, why)
     champions, registry = _champions(workspace, projects)
     seen, faults = [], []
     for project in projects:
