@@ -46,8 +46,8 @@ def _publish(folder: Path, day: date) -> None:
     name, sha256 = day.isoformat(), "0" * 64
     stem = new_stem("rides", name, 1)
     part = TableRef(name=f"{stem}{sha256}.parquet", sha256=sha256, rows=17, columns={"probability": "double"})
-    made = Manifest(dataset="rides", partition=name, generation=1, inputs="i", model="m", scoring="s", model_version="4",
-                    rows_in=20, rows_scored=17, rows_quarantined=3, parts=(part,),
+    made = Manifest(dataset="rides", partition=name, generation=1, inputs="i", model="m", scoring="s",
+                    model_version="4", rows_in=20, rows_scored=17, rows_quarantined=3, parts=(part,),
                     published_at=f"{day}T03:00:00+00:00").sealed()  # fmt: skip
     file = folder / manifest_name("rides", name, 1)
     for each in (file, folder / part.name):
