@@ -1,6 +1,7 @@
 """Reads what is known of a project's partitions: manifests, and the records of its runs."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,12 +13,15 @@ from tierra.data.window import Window, shift
 from tierra.errors import Broken
 from tierra.project.project import Project
 from tierra.report.index import Run
+from tierra.store.opening import is_remote
 from tierra.store.predictions import generations, read_manifest
 from tierra.store.sinks import Sink
+from tierra.store.spec import FilesSink
 from tierra.workspace import Workspace
 
 WEEKS = 13
 DAYS = WEEKS * 7
+REMOTE_READERS = 8  # a bucket answers in milliseconds, each of many manifests
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -34,7 +38,9 @@ def read_partitions(
     today = partitions.today(workspace.settings.now(), project.schedule.timezone)
     due = partitions.due_window(project.score, today)
     shown = Window(shift(today, 1 - days), due.end)
-    published, damaged = _published(sink, shown)
+    spec = project.score.sink
+    at_once = REMOTE_READERS if isinstance(spec, FilesSink) and is_remote(spec.uri) else 1
+    published, damaged = read_published_days(sink, shown, at_once)
     return judge_partitions(
         Partitions(
             project=project.name, today=today, due=due, shown=shown, min_rows=project.score.ready.min_rows,
@@ -45,18 +51,24 @@ def read_partitions(
     )  # fmt: skip
 
 
-def _published(sink: Sink, shown: Window) -> tuple[dict[date, Publication], dict[date, Known[str]]]:
-    """What is published of each day, and the days whose manifests are damaged."""
+def read_published_days(
+    sink: Sink, shown: Window, at_once: int = 1
+) -> tuple[dict[date, Publication], dict[date, Known[str]]]:
+    """What is published of each day, and the days whose manifests are damaged; so many are read at once."""
     names = [date.fromordinal(each).isoformat() for each in range(shown.first.toordinal(), shown.last.toordinal() + 1)]
-    published, damaged = {}, {}
-    for name, number in generations(sink, names).items():
-        day = date.fromisoformat(name)
-        try:
-            if found := _publication(sink, name, number):
-                published[day] = found
-        except Broken as error:
-            damaged[day] = Known(error.what, datetime.now(UTC))
-    return published, damaged
+    numbers = generations(sink, names)
+    with ThreadPoolExecutor(at_once) as pool:
+        read = list(pool.map(lambda each: _read_day(sink, *each), numbers.items()))
+    days = dict(zip(map(date.fromisoformat, numbers), read, strict=True))
+    published = {day: found for day, found in days.items() if isinstance(found, Publication)}
+    return published, {day: found for day, found in days.items() if isinstance(found, Known)}
+
+
+def _read_day(sink: Sink, partition: str, number: int) -> Publication | Known[str] | None:
+    try:
+        return _publication(sink, partition, number)
+    except Broken as error:
+        return Known(error.what, datetime.now(UTC))
 
 
 def _publication(sink: Sink, partition: str, number: int) -> Publication | None:
