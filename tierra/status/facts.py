@@ -7,6 +7,7 @@ from tierra.data.completeness import Finding, Kind
 from tierra.data.partition_states import PartitionState
 from tierra.outcomes.outcome import Ended
 from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Frozen, Level
+from tierra.status.words import length
 
 RED = 5  # the exit code of a status in which anything is red
 
@@ -132,13 +133,18 @@ class Status(Ended):
 
     @property
     def newest_days(self) -> str:
-        """The newest day that was ready at each project's source, as its last whole run saw it; empty without any."""
-        return ", ".join(f"{flow.project} {flow.newest}" for flow in self.flows if flow.newest)
+        """The newest day that was ready at each project's source when a run last looked at all days, and its age."""
+        return ", ".join(f"{flow.project} {flow.newest}{_age(flow)}" for flow in self.flows if flow.newest)
 
     @property
     def exit_code(self) -> int:
         """5 when anything is red: the run itself succeeded."""
         return RED if self.level == "red" else 0
+
+
+def _age(flow: FlowStatus) -> str:
+    age = flow.newest_age_seconds
+    return f" (ended {length(age)} ago)" if age is not None and age >= 0 else ""
 
 
 def _alert(flow: FlowStatus, named: bool) -> Iterator[Alarm]:
