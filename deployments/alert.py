@@ -1,15 +1,12 @@
 """Alert messages: who receives one, and the templates that the server fills in when something happens."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 
-from deployments.plan import Deployment
 from tasks.server.names import PAGES, POOL
-from tierra.spec import format_duration
 
 PROJECT = "(flow_run.parameters.project or 'all projects')"
 PARTITION = "(flow_run.parameters.partition or 'all that is due')"
@@ -53,29 +50,27 @@ class Message:
         return cls._of_run(WHAT, REASON)
 
     @classmethod
-    def overdue(cls, deployment: Deployment, longest: timedelta) -> "Message":
-        """No run of a deployment completed in time."""
-        allowed = f"{format_duration(longest)}, the longest its schedule allows"
-        reason = f"no run of {deployment.name} completed for {allowed}"
-        return cls(_literal(f"{deployment.name} is overdue"), _literal(reason), _literal(deployment.project))
-
-    @classmethod
-    def rejected(cls, deployment: Deployment) -> "Message":
-        """Two scheduled runs in a row rejected their data."""
-        subject = _literal(f"{deployment.name}: data rejected two nights running")
-        return cls(subject, REASON, _literal(deployment.project), PARTITION, REASON_LINK, RUN_LINK)
-
-    @classmethod
     def no_worker(cls) -> "Message":
         """No worker polls the pool."""
         reason = f"no worker polls the pool {POOL}: nothing runs until one is started"
         return cls(_literal("no healthy worker"), _literal(reason))
 
     @classmethod
-    def paused(cls) -> "Message":
-        """A deployment or its schedule is paused until somebody resumes it."""
+    def no_watchdog(cls) -> "Message":
+        """Nobody starts again what dies, and the status page gets old."""
+        reason = "no watchdog looks at the runs: what dies is not started again; start make up, or the watchdog"
+        return cls(_literal("the watchdog is silent"), _literal(reason))
+
+    @classmethod
+    def of_event(cls, what: str) -> "Message":
+        """A line of the status page."""
         name = "event.resource['prefect.resource.name']"
-        return cls(f"{name} ~ ' does not run'", "event.payload.why", name)
+        return cls(f"{name} ~ {_literal(' ' + what)}", "event.payload.why", name, link="event.payload.link")
+
+    @classmethod
+    def again(cls) -> "Message":
+        """A message that did not arrive."""
+        return cls(*(f"event.payload.{name}" for name in ("subject", "reason", "project", "partition", "link")))
 
     @classmethod
     def approval_needed(cls) -> "Message":

@@ -15,77 +15,50 @@ from prefect.events.schemas.automations import Posture
 
 from deployments.alert import Alert, Message
 from deployments.plan import Deployment
-from tasks.server.names import POOL, TAG
+from tasks.server.names import AGAIN, ATTENTION, POOL, PREFIX, TAG, WATCHED
 from tierra.outcomes.scoring import INCOMPLETE
 from tierra.spec import format_duration
 
-PREFIX = "tierra: "
 # A worker that restarts, or a server that was down, is back by then.
 WORKER_TIMEOUT = timedelta(minutes=2)
+# `make up` starts a watchdog again at once. Without one, lines of the status page are told to nobody.
+WATCHDOG_TIMEOUT = timedelta(hours=6)
 ALERT_INTERVAL = timedelta(hours=1)
 DAY = timedelta(days=1)
 RUN_EVENTS = {"prefect.flow-run.*"}
 TAGGED_RUNS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
-SCHEDULED_RUNS = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.auto-scheduled"}
 RUN, DEPLOYMENT = "prefect.resource.id", "related:deployment:prefect.resource.id"
+# An incident: the same deployment fails for the same reason.
+CAUSE = {DEPLOYMENT, "prefect.state-name", "prefect.state-message"}
 
 
 def plan_automations(deployments: Iterable[Deployment], alert: Alert | None) -> list[AutomationCore]:
-    """The automations that send messages; none where no alert is configured."""
-    listed = list(deployments)
-    if not (listed and alert):
+    """The automations that send messages, the same few for all deployments; none where no alert is configured."""
+    if not (alert and any(True for _ in deployments)):
         return []
-    return [*_common_alerts(alert), *(each for deployment in listed for each in _deployment_alerts(deployment, alert))]
+    return [_automation(name, why, trigger, [alert.send(message)]) for name, why, trigger, message in _alerts()]
 
 
-def _common_alerts(alert: Alert) -> list[AutomationCore]:
-    """The messages that all deployments share."""
+def _alerts() -> list[tuple[str, str, EventTrigger, Message]]:
+    """Name, description, trigger and message of each."""
     failed = {"prefect.state-type": "FAILED", "prefect.state-name": "!InvalidCall"}
-    alerts = [
-        ("a run failed", "One message an hour for each deployment; none for an InvalidCall.",
-         _when_run(failed, for_each={DEPLOYMENT}, within=ALERT_INTERVAL), Message.failed()),
-        ("a night is incomplete", "One message a day for each deployment whose runs find something missing.",
+    return [
+        ("a run failed", "One message an hour for each deployment and cause.",
+         _when_run(failed, for_each=CAUSE, within=ALERT_INTERVAL), Message.failed()),
+        ("a night is incomplete", "One message a day for each deployment.",
          _when_run({"prefect.state-name": [*INCOMPLETE]}, for_each={DEPLOYMENT}, within=DAY), Message.failed()),
-        ("no worker", f"Alerts when the pool {POOL} lost its last worker and none came within "
-         f"{format_duration(WORKER_TIMEOUT)}.", _when_workers_are_gone(), Message.no_worker()),
-        ("a run waits for approval", "Alerts when a model needs approval before it serves.",
+        ("a run waits for approval", "One message for each model that waits.",
          _when_run({"prefect.state-type": "PAUSED"}, for_each={RUN}, within=ALERT_INTERVAL),
          Message.approval_needed()),
-        ("a deployment stands still", "Alerts once a day for each deployment that is paused or has a schedule off.",
-         _when_paused(), Message.paused()),
+        ("the status page has something red", "One message a day for each line that is red, paused or off.",
+         _once_a_day(ATTENTION, {RUN, "tierra.cause"}), Message.of_event("needs attention")),
+        ("no worker", f"When the pool has had no worker for {format_duration(WORKER_TIMEOUT)}.",
+         _when_workers_are_gone(), Message.no_worker()),
+        ("the watchdog is silent", f"When none has looked for {format_duration(WATCHDOG_TIMEOUT)}.",
+         _when_nobody_watches(), Message.no_watchdog()),
+        ("a message is sent again", "What could not be sent, every quarter of an hour for a day.",
+         _once_a_day(AGAIN, {RUN}), Message.again()),
     ]  # fmt: skip
-    return [_automation(name, why, trigger, [alert.send(message)]) for name, why, trigger, message in alerts]
-
-
-def _deployment_alerts(deployment: Deployment, alert: Alert) -> list[AutomationCore]:
-    """The messages of one schedule: no run completed in time, or two runs in a row rejected their data."""
-    longest = deployment.expected_within()
-    if not longest:
-        return []
-    overdue = _automation(
-        f"{deployment.name} is overdue",
-        f"Alerts when no run completed for {format_duration(longest)}: the schedule's longest gap plus "
-        f"{format_duration(deployment.late_after)}.",
-        _when_none_completes(deployment, longest),
-        [alert.send(Message.overdue(deployment, longest))],
-    )
-    if deployment.flow != "score":
-        return [overdue]
-    two_nights = (longest - deployment.late_after) * 1.5
-    rejected = EventTrigger(
-        expect={"prefect.flow-run.DataRejected"}, match_related=[*_related_to(deployment), SCHEDULED_RUNS],
-        posture=Posture.Reactive, threshold=2, within=two_nights,
-    )  # fmt: skip
-    why = "Alerts when two scheduled runs in a row rejected their data."
-    actions = [alert.send(Message.rejected(deployment))]
-    return [overdue, _automation(f"{deployment.name} rejected twice", why, rejected, actions)]
-
-
-def _related_to(deployment: Deployment) -> list[dict[str, str]]:
-    return [
-        {"prefect.resource.role": "flow", "prefect.resource.name": deployment.flow},
-        {"prefect.resource.role": "deployment", "prefect.resource.name": deployment.project},
-    ]
 
 
 def _when_run(match: dict[str, Any], for_each: Collection[str], within: timedelta) -> EventTrigger:
@@ -93,14 +66,6 @@ def _when_run(match: dict[str, Any], for_each: Collection[str], within: timedelt
     return EventTrigger(
         expect=RUN_EVENTS, match=match, match_related=[TAGGED_RUNS], for_each=set(for_each),
         posture=Posture.Reactive, threshold=1, within=within,
-    )  # fmt: skip
-
-
-def _when_none_completes(deployment: Deployment, within: timedelta) -> EventTrigger:
-    """Fires when no run of a deployment completes within a time."""
-    return EventTrigger(
-        expect=RUN_EVENTS, match={"prefect.state-type": "COMPLETED"}, match_related=_related_to(deployment),
-        for_each=set(), posture=Posture.Proactive, threshold=1, within=within,
     )  # fmt: skip
 
 
@@ -113,11 +78,16 @@ def _when_workers_are_gone() -> EventTrigger:
     )  # fmt: skip
 
 
-def _when_paused() -> EventTrigger:
-    """Fires once a day for each paused deployment; the watchdog emits the event with every status page."""
+def _when_nobody_watches() -> EventTrigger:
+    """Fires when no watchdog has been heard of for a while, and again as long as there is none."""
     return EventTrigger(
-        expect={"tierra.deployment.paused"}, for_each={RUN}, posture=Posture.Reactive, threshold=1, within=DAY
+        expect={WATCHED}, for_each=set(), posture=Posture.Proactive, threshold=1, within=WATCHDOG_TIMEOUT
     )
+
+
+def _once_a_day(event: str, for_each: Collection[str]) -> EventTrigger:
+    """Fires on an event that the watchdog emits with every status page, at most once a day for each."""
+    return EventTrigger(expect={event}, for_each=set(for_each), posture=Posture.Reactive, threshold=1, within=DAY)
 
 
 def _automation(name: str, why: str, trigger: EventTrigger, actions: list[ActionTypes]) -> AutomationCore:

@@ -3,18 +3,17 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tasks.server.names import TAG
 from tierra.environment import QUIET
 from tierra.project.project import Project, list_projects, load_project
-from tierra.project.schedule import When, longest_gap
+from tierra.project.schedule import When
 
 # Prefect's minimum is 30 s; a run that misses three is taken for crashed.
 HEARTBEAT_SECONDS = 60
-FLOWS = ("train", "score")  # of each project
+FLOWS = ("train", "score", "rollback")  # of each project
 STATUS_DESCRIPTION = "Refreshes the page that says how every project does; the watchdog does so every 15 minutes"
 
 
@@ -27,7 +26,6 @@ class Deployment:
     description: str
     parameters: dict[str, Any] = field(default_factory=dict)
     times: tuple[When, ...] = ()
-    late_after: timedelta = timedelta(hours=2)
     tags: tuple[str, ...] = ()
     heartbeat_seconds: int = HEARTBEAT_SECONDS
 
@@ -45,11 +43,6 @@ class Deployment:
     def environment(self) -> dict[str, str]:
         """Environment variables of its runs."""
         return QUIET | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(self.heartbeat_seconds)}
-
-    def expected_within(self, now: datetime | None = None) -> timedelta | None:
-        """The longest time that may pass between two completed runs; None without a schedule."""
-        gap = longest_gap(self.times, now or datetime.now(UTC))
-        return gap + self.late_after if gap else None
 
 
 def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS) -> list[Deployment]:
@@ -77,7 +70,6 @@ def _deployment(project: Project, flow: str, heartbeat_seconds: int) -> Deployme
         # A flow finds its project by the folder's name.
         parameters={"project": project.folder.name},
         times=project.schedule.times(flow),
-        late_after=project.schedule.late_after,
         tags=(TAG, project.name, *project.schedule.tags),
         heartbeat_seconds=heartbeat_seconds,
     )

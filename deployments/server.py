@@ -19,8 +19,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.alert import Alert
-from deployments.automations import PREFIX
-from tasks.server.names import POOL, TAG
+from tasks.server.names import POOL, PREFIX, TAG
 from tierra.errors import Misconfigured, Unavailable
 
 ALERT_BLOCK = "tierra-alerts"

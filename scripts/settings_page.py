@@ -48,5 +48,8 @@ def _find_rows(whole: Schema, part: Schema, prefix: str) -> Iterator[Row]:
                 yield from _find_rows(whole, whole["$defs"][target.rpartition("/")[2]], f"{variable}__")
             case {"additionalProperties": {"$ref": str(target)}}:
                 yield from _find_rows(whole, whole["$defs"][target.rpartition("/")[2]], f"{variable}__<NAME>__")
+            case {"additionalProperties": {"type": _} as value}:
+                words = key.get("description", "")
+                yield f"`{variable}__<NAME>`", describe_type(value, str), describe_default(part, name), words
             case _:
                 yield f"`{variable}`", describe_type(key, str), describe_default(part, name), key.get("description", "")

@@ -11,7 +11,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from tasks.server.names import POOL
+from tasks.server.names import ATTENTION, POOL
 from tasks.server.reading import read_server
 from tierra.errors import InvalidCall, Misconfigured, first_line
 from tierra.redaction import clean_line, strike
@@ -24,11 +24,11 @@ from tierra.status.page import write_page
 from tierra.status.seen import ServerSeen
 from tierra.status.server_address import LOCK, find_server
 from tierra.status.stores import read_stores
+from tierra.status.telling import cause_of, lines_to_tell
 from tierra.workspace import Workspace, open_workspace
 
 KEY = "status"
 MOST_DAYS = 3660
-PAUSED_EVENT = "tierra.deployment.paused"
 
 
 def read_status(project: str | None = None, days: int = DAYS) -> Status:
@@ -77,13 +77,12 @@ def write_status(status: Status, settings: Settings) -> None:
         client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run.id))
 
 
-def emit_paused(status: Status) -> None:
-    """Emit an event for each paused deployment; an automation sends the message."""
-    for each in status.paused:
+def emit_attention(status: Status) -> None:
+    """Emit an event for each line that somebody is told of; an automation sends the message, once a day for each."""
+    for each in lines_to_tell(status):
         resource = {
-            "prefect.resource.id": f"prefect.deployment.{each.id}",
-            "prefect.resource.name": f"{each.flow}/{each.project}",
-            "tierra.flow": each.flow,
-            "tierra.project": each.project,
+            "prefect.resource.id": f"tierra.subject.{each.subject}",
+            "prefect.resource.name": each.subject,
+            "tierra.cause": cause_of(each),
         }
-        emit_event(PAUSED_EVENT, resource, payload={"why": clean_line(each.why)})
+        emit_event(ATTENTION, resource, payload={"why": clean_line(each.what), "link": each.link})

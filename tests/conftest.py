@@ -17,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.databases import Database
+    from tests.gcs_server import GcsServer
     from tests.s3_server import S3Server
     from tests.servers import Receiver
 
@@ -138,6 +139,15 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def gcs() -> Iterator["GcsServer"]:
+    """A stand-in for Google Cloud Storage, up in a moment."""
+    from tests.gcs_server import run_gcs
+
+    with run_gcs() as server:
+        yield server
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes boto3 ask again at once, where it would wait for some random seconds."""
@@ -147,12 +157,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes every bucket one of a store that ignores If-None-Match."""
-    from tierra.store.s3_bucket import Bucket
+    from tierra.store.s3_bucket import S3Bucket
 
     def put(self: Any, key: str, data: bytes, *_: Any, **__: Any) -> None:
         self._client.put_object(Bucket=self.name, Key=key, Body=data)
 
-    monkeypatch.setattr(Bucket, "_put", put)
+    monkeypatch.setattr(S3Bucket, "_put", put)
 
 
 @pytest.fixture(scope="session")

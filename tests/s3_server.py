@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import boto3
 from botocore.config import Config
@@ -230,8 +230,16 @@ class Proxy:
             return file.read()
 
 
+class HasAddress(Protocol):
+    """A store that is reached at an address."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+
+
 @contextmanager
-def proxy_before(server: S3Server) -> Iterator[Proxy]:
+def proxy_before(server: HasAddress) -> Iterator[Proxy]:
     """A proxy before a store, without rules yet."""
     proxy = Proxy(server.url)
     try:

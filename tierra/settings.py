@@ -75,6 +75,32 @@ class S3(BaseModel):
         return self
 
 
+class Gcs(BaseModel):
+    """How buckets of Google Cloud Storage are reached. Credentials are Google's own: GOOGLE_APPLICATION_CREDENTIALS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@?#]+/?$",
+        description="Address of another endpoint; one with http:// is asked without credentials, as an emulator is",
+    )
+
+
+class Http(BaseModel):
+    """How web addresses are read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: dict[str, SecretStr] = Field(default_factory=dict, description="Bearer tokens by name")
+    allow_private: bool = Field(
+        False, description="Also read from this machine and private networks; from metadata services never"
+    )
+    max_megabytes: int = Field(1_000, ge=1, le=100_000, description="Largest that a source's answers may be together")
+    max_seconds: int = Field(600, ge=1, le=86_400, description="Longest that reading a source may take")
+    max_pages: int = Field(1_000, ge=1, le=100_000, description="Most pages that a source may have")
+
+
 class Settings(BaseSettings):
     """The settings. Every field is a variable with the prefix TIERRA_."""
 
@@ -96,9 +122,11 @@ class Settings(BaseSettings):
     store: str = Field(
         "store",
         min_length=1,
-        description="Snapshots, models and the memo: a folder under the home, or s3://bucket/prefix",
+        description="Snapshots, models and the memo: a folder under the home, s3://bucket/prefix or gs://bucket/prefix",
     )
     s3: S3 = Field(S3(), description="How buckets are reached")
+    gcs: Gcs = Field(Gcs(), description="How buckets of Google Cloud Storage are reached")
+    http: Http = Field(Http(), description="How web addresses are read")
     connections: dict[str, Connection] = Field(default_factory=dict, description="Databases by name")
     clock: AwareDatetime | None = Field(None, description="A fixed now, for demos on old data")
     run_registered_code: bool = Field(

@@ -14,15 +14,17 @@ from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.machine import TELEMETRY
 from deployments.doctor.variables import find_database
 from tasks.server.names import POOL, TAGGED, WATCHDOG
-from tierra.status.judging import judge_watchdog
+from tierra.status.judging import judge_alerts, judge_watchdog
+from tierra.status.seen import Unsent
 from tierra.status.server_address import is_loopback, port_of
 
-DATABASE, AUTH, CLOCK, TELEMETRY_OFF, WATCHED = (
+DATABASE, AUTH, CLOCK, TELEMETRY_OFF, WATCHED, ALERTS = (
     DoctorCheck("database"),
     DoctorCheck("auth"),
     DoctorCheck("clock"),
     DoctorCheck("telemetry"),
     DoctorCheck("watchdog"),
+    DoctorCheck("alerts"),
 )
 CLOCK_TOLERANCE: Final = 5
 
@@ -37,6 +39,7 @@ def check_live(api: Api) -> Iterator[Finding]:
     yield check_clock(api)
     yield check_telemetry(api, server)
     yield check_watchdog(api)
+    yield check_alerts(api)
 
 
 def check_database(api: Api, kind: str) -> Finding:
@@ -150,3 +153,23 @@ def _listens(address: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def check_alerts(api: Api) -> Finding:
+    """Whether the messages of the last day arrived."""
+    # Not before it is needed: the doctor also looks at what cannot be imported.
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from tasks.server.messages import find_lost
+
+    now = datetime.now(UTC)
+    try:
+        with temporary_settings({PREFECT_API_URL: api.url}), get_client(sync_client=True) as client:
+            said = judge_alerts([Unsent(moment=each.moment, why=each.why) for each in find_lost(client, now)], now)
+    except (httpx.HTTPError, OSError) as error:
+        return ALERTS.skipped(f"events cannot be read ({type(error).__name__})")
+    if said.level == "green":
+        return ALERTS.ok(said.what)
+    return ALERTS.broken(said.what, "Correct TIERRA_ALERT_WEBHOOK or the block, then tierra deploy")

@@ -20,6 +20,7 @@ MATRIX: Final = {
     "cronsim": ">=2.7,<3",
     "fastapi": ">=0.139,<0.151",
     "great-expectations": ">=1.24,<1.25",
+    "httpcore": ">=1.0.9,<2",
     "jinja2": ">=3.1,<4",
     "loguru": ">=0.7.3,<0.8",
     "mlflow": ">=3.17,<3.18",

@@ -1,11 +1,13 @@
 """The status page, written again and again by a process that has everything imported."""
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from loguru import logger
 
-from tasks.status import emit_paused, read_for_page, write_status
+from tasks.server.messages import send_again
+from tasks.status import emit_attention, read_for_page, write_status
 from tierra.report.index import NAME
 from tierra.settings import Settings
 from tierra.workspace import open_workspace
@@ -34,7 +36,8 @@ class StatusPage:
             self._newest = _newest_receipt(workspace.settings)
             status = read_for_page(workspace)
             write_status(status, workspace.settings)
-            emit_paused(status)
+            emit_attention(status)
+            send_again(datetime.now(UTC))
             logger.info("status: {} ({:.2f} s CPU)", status.sentence, time.process_time() - began)
         # Whatever is wrong with a page, the runs are watched.
         except Exception:  # noqa: BLE001

@@ -19,7 +19,7 @@ from tasks.run.ending import run_to_end
 from tasks.run.leaving import clean_outcome, leaving
 from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
-from tierra.errors import Cancelled, Failed, Misconfigured, first_line
+from tierra.errors import Cancelled, Failed, InvalidCall, Misconfigured, first_line
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
 from tierra.redaction import clean_line, strike
@@ -97,11 +97,18 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
         ending = run_to_end(show_and_run)
-    outcome = _with_page(workspace, FinishedRun(project, flow, journal, ending.outcome))
+    outcome = _with_page(workspace, FinishedRun(project, flow, journal, _of_schedule(ending.outcome)))
     _refresh_morning(workspace)
     announce_end(outcome)
     if ending.raised and _passes_on(outcome):
         raise ending.raised
+    return outcome
+
+
+def _of_schedule(outcome: Outcome) -> Outcome:
+    """An invalid call is told to whoever made it. Of a schedule nobody did: a project that is gone, a wrong setting."""
+    if isinstance(outcome, InvalidCall) and "auto-scheduled" in (flow_run.tags or ()):
+        return Misconfigured(outcome.code, outcome.what)
     return outcome
 
 

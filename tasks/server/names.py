@@ -14,3 +14,9 @@ TAGGED: Final[dict[str, Any]] = {"tags": {"all_": [TAG]}}
 WATCHDOG: Final = "tierra_watchdog"
 # A run that was started on a command line carries it: no worker can start it again.
 COMMAND_LINE_TAG: Final = "tierra-command-line"
+# Events of ours: a watchdog has looked; a line of the status page needs a person; a message is sent again.
+WATCHED: Final = "tierra.watchdog.looked"
+ATTENTION: Final = "tierra.needs-attention"
+AGAIN: Final = "tierra.message.again"
+# How the names of our automations begin.
+PREFIX: Final = "tierra: "

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
+from prefect.events import emit_event
 
-from tasks.server.names import WATCHDOG
+from tasks.server.names import WATCHDOG, WATCHED
 
 
 def leave_trace(client: SyncPrefectClient, now: datetime) -> None:
@@ -15,6 +16,8 @@ def leave_trace(client: SyncPrefectClient, now: datetime) -> None:
         client.update_variable(VariableUpdate(name=WATCHDOG, value=value))
     else:
         client.create_variable(VariableCreate(name=WATCHDOG, value=value))
+    # The server itself notices when no more of these come.
+    emit_event(WATCHED, {"prefect.resource.id": f"tierra.{WATCHDOG}"})
 
 
 def read_trace(client: SyncPrefectClient) -> datetime | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.bench.measure import here, hold, interleaved, show
 from tests.s3_server import S3Server
+from tierra.store.bucket_objects import BucketObjects
 from tierra.store.s3_bucket import open_bucket
-from tierra.store.s3_objects import S3Objects
 
 SIZE, PIECE = 200_000_000, 1_000_000
 OF_BOTO3 = 0.8
@@ -15,7 +15,7 @@ WRITE_LINE = 0.5
 
 def test_an_object_is_written_and_read_nearly_as_fast_as_boto3_does(s3: S3Server, tmp_path: Path) -> None:
     name, client = s3.bucket(), s3.client(max_pool_connections=16)
-    objects = S3Objects(open_bucket(name, s3.settings()), "ours")
+    objects = BucketObjects(open_bucket(name, s3.settings()), "ours")
     file, back = tmp_path / "bytes", tmp_path / "back"
     data = b"".join(number.to_bytes(8) * (PIECE // 8) for number in range(SIZE // PIECE))
     file.write_bytes(data)

@@ -42,6 +42,7 @@ from tierra.model.evaluation import (
 )
 from tierra.model.gate import Verdict
 from tierra.outcomes.outcome import Outcome
+from tierra.outcomes.rollback import PartitionRepaired, Repair, Repointed, Shown
 from tierra.outcomes.scoring import PartitionScored, Scored, summarise
 from tierra.outcomes.training import Served, Trained
 from tierra.report.calendar import draw_calendar
@@ -284,6 +285,25 @@ def scoring_run() -> tuple[Journal, Scored]:
     return journal, summarise("rides", days)
 
 
+def rollback_run() -> tuple[Journal, Repointed]:
+    """Two partitions named again, one scored again, one rejected and one published meanwhile."""
+    ways: list[tuple[Repair, str]] = [("NamedAgain", ""), ("NamedAgain", ""), ("Rescored", ""),
+                                      ("Rejected", f"the source has no rows of that day {ATTACK}"),
+                                      ("PublishedMeanwhile", "")]  # fmt: skip
+    partitions = tuple(
+        PartitionRepaired(
+            partition=f"2024-04-{22 + place}", outcome=outcome, reason=reason,
+            before=Shown(generation=2, version="5", rows=2_031), restores=1 if outcome == "NamedAgain" else None,
+            after=Shown(generation=3, version="4", rows=2_031), manifest="a" * 90 if outcome == "Rescored" else "",
+        )
+        for place, (outcome, reason) in enumerate(ways)
+    )  # fmt: skip
+    end = Repointed(project="rides", outcome="RollbackIncomplete", version="4", version_before="5", number=6,
+                    who="ops@worker-1", where="run 0b9d", why=f"probabilities too low {ATTACK}",
+                    partitions=partitions, untouched=2_995)  # fmt: skip
+    return Journal(entries(Warned("2024-04-20 is left as it is"))), end
+
+
 def nasty_run() -> tuple[Journal, Trained]:
     """Everything hostile or huge at once."""
     profile = a_nasty_profile()
@@ -308,7 +328,7 @@ def nasty_run() -> tuple[Journal, Trained]:
 
 RUNS: dict[str, Callable[[], tuple[Journal, Any]]] = {
     "binary": binary_run, "multiclass": multiclass_run, "regression": regression_run, "failed": failed_run,
-    "scoring": scoring_run, "nasty": nasty_run,
+    "scoring": scoring_run, "rollback": rollback_run, "nasty": nasty_run,
 }  # fmt: skip
 
 
@@ -369,7 +389,7 @@ def write_pages(folder: Path) -> dict[str, Path]:
     pages = {}
     for name, run in RUNS.items():
         journal, end = run()
-        flow = "score" if isinstance(end, Scored) else "train"
+        flow = "score" if isinstance(end, Scored) else "rollback" if isinstance(end, Repointed) else "train"
         pages[name], _ = a_receipt(flow, journal, end)
     receipts = pages["binary"].parent
     moved = compare_profiles(a_profile(4.0, 1), a_profile())

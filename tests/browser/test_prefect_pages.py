@@ -177,7 +177,7 @@ def test_what_mends_and_tells_is_listed_as_automations(ui: Ui, ops: Ops) -> None
     ui.open()
     ui.go_to("Automations")
     names = [each["name"] for each in ops.ask("/automations/filter")]
-    assert {"tierra: a run failed", "tierra: no worker", "tierra: score/fares is overdue"} <= set(names)
+    assert {"tierra: a run failed", "tierra: no worker", "tierra: the watchdog is silent"} <= set(names)
     for name in names:
         assert name.startswith("tierra: ")
         ui.wait_for(name)

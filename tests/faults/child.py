@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from tests.faults.publishing import Place, left_after_sweeping, run_in_words, seen_by_a_reader
+from tests.faults.publishing import Place, left_after_sweeping, prepare, run_in_words, seen_by_a_reader
 from tests.forks import in_a_fork
 
 DISK = ("create", "write", "sync", "rename", "link", "remove", "sync_folder")
@@ -44,7 +44,7 @@ class Points:
         setattr(owner, name, call)
 
     def install(self, kind: str) -> None:
-        {"folder": self._on_disk, "S3": self._on_s3}.get(kind, self._on_sql)()
+        {"folder": self._on_disk, "S3": self._on_s3, "GCS": self._on_gcs}.get(kind, self._on_sql)()
 
     def _on_disk(self) -> None:
         from tierra.store import disk
@@ -74,6 +74,11 @@ class Points:
             return made
 
         Endpoint.make_request = make_request
+
+    def _on_gcs(self) -> None:
+        from requests import Session
+
+        self.around(Session, "send", "request")
 
     def _on_sql(self) -> None:
         import psycopg
@@ -141,6 +146,7 @@ def as_in_a_run() -> Iterator[None]:
 
 def stopped(place: Place, number: int, name: str, act: Callable[[], None]) -> dict[str, Any]:
     """Stopped at a point, looked at, tried again, and run once more."""
+    prepare(place)
     ended_by, _ = in_a_fork(lambda: at_point(place, number, act))
     said = {"point": f"{number} {name}", "signal": ended_by, "seen": seen_by_a_reader(place)}
     return said | {"retried": run_in_words(place), "after": seen_by_a_reader(place), "third": run_in_words(place),
@@ -160,6 +166,7 @@ def killed_at_random(place: Place, seconds: float) -> dict[str, Any]:
 
 
 def cases(place: Place, what: str, every: int) -> list[dict[str, Any]]:
+    prepare(place.numbered(0))
     assert run_in_words(place.numbered(0)) == "published"  # every late import is done once, before the forks
     if what == "random":
         started = time.monotonic()
@@ -170,6 +177,7 @@ def cases(place: Place, what: str, every: int) -> list[dict[str, Any]]:
         import prefect  # noqa: F401 - once, before the forks
     acts = {"kill": kill, "terminate": terminate, "cancel": cancel}
     act = acts.get(what) or refuse(place.kind, what)
+    prepare(place.numbered(1))
     _, names = in_a_fork(lambda: at_point(place.numbered(1), 0))
     chosen = list(enumerate(names, 1))[::every]
     return [stopped(place.numbered(1 + number), number, name, act) for number, name in chosen]

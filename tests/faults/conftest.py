@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.publishing import Place
+from tests.gcs_server import GcsServer
 from tests.s3_server import S3Server
 from tests.servers import lend_database
 
 ALL = os.environ.get("FAULTS") == "all"
-KINDS = ("folder", "SQLite", "PostgreSQL", "S3")
+KINDS = ("folder", "SQLite", "PostgreSQL", "S3", *(["GCS"] if ALL else []))
 
 Survived = Callable[[str, str, bool], None]
 
@@ -46,6 +47,9 @@ def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
         if kind == "S3":
             server: S3Server = request.getfixturevalue("s3")
             return Place(kind, f"s3://{server.bucket()}/{{}}", settings_of(server))
+        if kind == "GCS":
+            google: GcsServer = request.getfixturevalue("gcs")
+            return Place(kind, f"gs://{google.bucket()}/{{}}", {"endpoint_url": google.url})
         url = lent.enter_context(lend_database(request.getfixturevalue("postgres")))
         return Place(kind, url, schema="s{}")
 
@@ -59,10 +63,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     cases = [value for report in ended for name, value in report.user_properties if name == "case"]
     if not cases:
         return
-    table = Table("fault", *KINDS, title="cases survived")
+    kinds = dict.fromkeys([*KINDS, *(sink for _, sink, _ in cases)])
+    table = Table("fault", *kinds, title="cases survived")
     for fault in dict.fromkeys(fault for fault, _, _ in cases):
         table.add_row(
-            fault, *(_said([held for what, sink, held in cases if (what, sink) == (fault, kind)]) for kind in KINDS)
+            fault, *(_said([held for what, sink, held in cases if (what, sink) == (fault, kind)]) for kind in kinds)
         )
     Console(width=120).print(table)
     terminalreporter.write_line(f"{len(cases)} cases, {sum(held for _, _, held in cases)} survived")

@@ -1,7 +1,8 @@
 """Random histories of publishing, checked against a small model.
 
-Writers, sweepers and readers are interleaved at every request to the store. At any request one may be killed, or its
-answer lost; a request may be sent again later by whatever stood between. Now and then somebody removes a manifest.
+Writers, restorers, sweepers and readers are interleaved at every request to the store. At any request one may be
+killed, or its answer lost; a request may be sent again later by whatever stood between. Now and then somebody
+removes a manifest.
 """
 
 import random
@@ -18,6 +19,7 @@ from tierra.errors import Broken, TierraError, Unavailable
 from tierra.store.part_names import manifest_name, mark_of, read_manifest_name
 from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
 from tierra.store.refs import TableRef
+from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
@@ -155,6 +157,7 @@ class History:
 
     def live(self) -> None:
         """Random steps, then the end of all that goes on, a sweep, and a look at everything."""
+        self._start()
         for _ in range(STEPS):
             acts = [self._begin, self._go_on, self._repeat, self._remove, self.look]
             self.chance.choices(acts, [4, 20, 2, 1, 2])[0]()
@@ -169,9 +172,16 @@ class History:
         self.look()
         self._look_for_left()
 
+    def _start(self) -> None:
+        """Two generations of the first day, in every second history: something to restore."""
+        for seen in range(self.chance.choice([0, 2])):
+            part = self.sink.write_part(DAYS[0], seen + 1, iter([rows_of(f"k{seen}")]))
+            done, _ = publish(self.sink, a_night(DAYS[0], f"k{seen}", part, "first"), seen)
+            self.model.publish(DAYS[0], seen + 1, f"k{seen}", done.writer)
+
     def _begin(self) -> None:
         if len(self.actors) < ACTORS:
-            act = self.chance.choices([self._write, self._sweep, self._read], [6, 3, 2])[0]
+            act = self.chance.choices([self._write, self._restore, self._sweep, self._read], [6, 4, 3, 2])[0]
             fault = self.chance.randint(1, 12), self.chance.choice(OBJECT_FAULTS if self._is_objects else FAULTS)
             day, key = self.chance.choice(DAYS), f"k{self.chance.randrange(KEYS)}"
             self.actors.append(Actor(lambda actor: act(self._for(actor), day, key), fault))
@@ -207,7 +217,7 @@ class History:
             name = manifest_name(DATASET, day, newest)
             if any(actor.next[0] == "put_if_absent" and actor.next[1][0] == name for actor in self.actors):
                 return
-            if manifest and mark_of(manifest.parts[0].name) not in self.sink.objects.names(f"{DATASET}/pending"):
+            if manifest and mark_of(manifest.named[-1].name) not in self.sink.objects.names(f"{DATASET}/pending"):
                 self.sink.objects.remove(name)
                 self.model.removed.add((day, newest))
         elif isinstance(self.sink, TableSink):
@@ -237,12 +247,10 @@ class History:
             part = self._write_part(sink, day, seen + 1, key)
             if part is None:
                 return
-            manifest = Manifest(dataset=DATASET, partition=day, inputs="i", model="m", scoring="s", model_version=key,
-                                rows_in=2, rows_scored=2, rows_quarantined=0, parts=(part,),
-                                writer=f"{threading.get_ident()} {self.chance.random()}")  # fmt: skip
+            manifest = a_night(day, key, part, f"{threading.get_ident()} {self.chance.random()}")
             for _ in range(2):
                 with suppress(Unavailable):
-                    self._check_end(manifest, seen + 1, *self._publish(sink, manifest, seen))
+                    self._check_end(day, manifest.writer, seen + 1, *self._publish(sink, manifest, seen))
                     break
 
     def _write_part(self, sink: Sink, day: str, generation: int, key: str) -> TableRef | None:
@@ -259,21 +267,39 @@ class History:
         except Broken as error:
             return None, error.code
 
-    def _check_end(self, mine: Manifest, generation: int, there: Manifest | None, ending: str) -> None:
+    def _check_end(self, day: str, writer: str, generation: int, there: Manifest | None, ending: str) -> None:
         """What a writer says of its end is true."""
-        place = (mine.partition, generation)
+        place = (day, generation)
         if ending in ("store-tampered", "publish-unknown"):  # the second says neither: looking again failed too
-            assert self._was_touched(mine.partition), "nobody removed anything"
+            assert self._was_touched(day), "nobody removed anything"
         elif ending == "part-late":  # a database's part of a day ago was swept before its manifest: nothing is lost
-            assert not self._is_objects or self._was_touched(mine.partition)
+            assert not self._is_objects or self._was_touched(day)
         elif ending == "store-failed":  # an unfinished file of a day ago was removed: nothing is published
             assert self._is_objects
-            assert self.model.writers.get(place) != mine.writer
+            assert self.model.writers.get(place) != writer
         else:
             assert there
             assert place in self.model.rows
             assert (there.generation, there.model_version) == (generation, self.model.rows[place])
-            assert (there.writer == mine.writer) == (ending == "published")
+            assert (there.writer == writer) == (ending == "published")
+
+    def _restore(self, sink: Sink, day: str, key: str) -> None:
+        """A rollback of one day: an earlier generation's parts are named again."""
+        with suppress(Unavailable):
+            seen = generations(sink, [day]).get(day, 0)
+            if seen < 2:
+                return
+            former, writer = self.chance.randrange(1, seen), f"{threading.get_ident()} {self.chance.random()}"
+            for _ in range(2):
+                with suppress(Unavailable):
+                    self._check_end(day, writer, seen + 1, *self._restore_once(sink, day, former, seen, writer))
+                    break
+
+    def _restore_once(self, sink: Sink, day: str, former: int, seen: int, writer: str) -> tuple[Manifest | None, str]:
+        try:
+            return restore(sink, day, former, seen, writer)
+        except Broken as error:
+            return None, error.code
 
     def _sweep(self, sink: Sink, day: str, key: str) -> None:
         if self.chance.random() < 0.3:
@@ -319,7 +345,7 @@ class History:
             if part.generation <= newest and not gone:  # type: ignore[operator]
                 manifest = read_manifest(self.sink, part.partition, part.generation)
                 assert manifest
-                assert part.name in {each.name for each in manifest.parts}, "swept too little"
+                assert part.name in {each.name for each in manifest.named}, "swept too little"
 
     def _was_touched(self, day: str) -> bool:
         return any(each == day for each, _ in self.model.removed)
@@ -338,6 +364,11 @@ class History:
         if isinstance(self.sink, ObjectSink):
             for note in self.sink.objects.names(f"{DATASET}/inventories"):
                 self.sink.objects.remove(note)
+
+
+def a_night(day: str, key: str, part: TableRef, writer: str) -> Manifest:
+    return Manifest(dataset=DATASET, partition=day, inputs="i", model="m", scoring="s", model_version=key,
+                    rows_in=2, rows_scored=2, rows_quarantined=0, parts=(part,), writer=writer)  # fmt: skip
 
 
 def rows_of(key: str) -> pa.Table:

@@ -8,13 +8,15 @@ from typing import Any
 import boto3  # noqa: F401 - this and the next once, before the forks
 import psycopg  # noqa: F401
 
-from tests.faults.publishing import Place, run_in_words
+from tests.faults.publishing import BUCKETS, Place, run_in_words
 from tierra.store import opening, sinks, sql_parts, sql_sink  # noqa: F401
 
 
 def write(pipe: "Connection[Any, Any]", place: Place, step: str, version: str = "1") -> None:
     """Says `here` before the step, goes on when something comes, and says how it ended."""
-    owner: Any = sql_parts if step == "insert_rows" else sinks.ObjectSink if place.kind in ("folder", "S3") else None
+    owner: Any = (
+        sql_parts if step == "insert_rows" else sinks.ObjectSink if place.kind in ("folder", *BUCKETS) else None
+    )
     owner = owner or sql_sink.TableSink
     real = getattr(owner, step)
 

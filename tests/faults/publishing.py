@@ -23,9 +23,11 @@ from tierra.store.predictions import (
     read_manifest,
     read_published,
 )
+from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 
 DATASET, DAY, ROWS = "tips", "2024-04-29", 1000
+BUCKETS = {"S3": "s3", "GCS": "gcs"}  # and the part of the settings that says how each is reached
 KEYS = [f"r{number:05d}" for number in range(ROWS)]
 
 
@@ -37,6 +39,7 @@ class Place:
     address: str
     settings: dict[str, str] | None = None
     schema: str | None = None
+    restores: bool = False  # instead of publishing the day for the first time
 
     def numbered(self, number: int) -> "Place":
         """One of many such sinks, each of its own."""
@@ -47,11 +50,11 @@ class Place:
         """The sink, opened anew."""
         if self.kind == "folder":
             return ObjectSink(LocalObjects(Path(self.address)), DATASET)
-        if self.kind == "S3":
+        if self.kind in BUCKETS:
             from tierra.settings import Settings
             from tierra.store.opening import open_objects
 
-            return ObjectSink(open_objects(self.address, Settings(s3=self.settings)), DATASET)
+            return ObjectSink(open_objects(self.address, Settings(**{BUCKETS[self.kind]: self.settings})), DATASET)
         from tierra.store.sql_sink import TableSink
 
         return TableSink(self.address, "warehouse", DATASET, self.schema, timeout=20)
@@ -73,7 +76,15 @@ def run_once(place: Place, version: str = "1", rescore: bool = False) -> str:
     """A night: look what is published, write, publish. Returns how it ended."""
     sink = place.open()
     seen = generations(sink).get(DAY, 0)
+    if place.restores:
+        return restore(sink, DAY, 1, seen)[1] if seen < 3 else "already"
     return "already" if seen and not rescore else publish_day(sink, DAY, scored(version), version, seen)
+
+
+def prepare(place: Place) -> None:
+    """What there is before a restoring: a good generation and a bad one."""
+    for seen in (0, 1) if place.restores else ():
+        publish_day(place.open(), DAY, scored(str(seen)), str(seen), seen)
 
 
 def publish_day(sink: Sink, day: str, rows: pa.Table, version: str = "1", seen: int = 0) -> str:

@@ -13,6 +13,7 @@ from tests.faults.publishing import Place
 from tests.sinks import DATASET
 from tierra.store import sweeping
 from tierra.store.objects import MemoryObjects
+from tierra.store.predictions import read_manifest
 from tierra.store.sinks import ObjectSink
 
 pytestmark = pytest.mark.timeout(3000)
@@ -78,6 +79,23 @@ def without_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ObjectSink, "put_manifest", put)
 
 
+def without_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore a generation and write nothing for the new one."""
+    monkeypatch.setattr(ObjectSink, "write_record", lambda *_: None)
+
+
+def without_former(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweep the parts that the manifest of the newest generation does not name, though an earlier one does."""
+
+    def judge(sink: Any, parts: Any) -> Any:
+        for part, named in real(sink, parts):
+            newest = read_manifest(sink, part.partition)
+            yield part, named and bool(newest) and part.name in {each.name for each in newest.named}
+
+    real = sweeping._judge
+    monkeypatch.setattr(sweeping, "_judge", judge)
+
+
 def with_overwriting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that has no put-if-absent."""
 
@@ -97,7 +115,8 @@ def without_reading_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tierra.store.predictions._read_back", stand_down)
 
 
-BROKEN = [without_generations, without_highest, without_marks, with_overwriting, without_reading_back]
+BROKEN = [without_generations, without_highest, without_marks, without_records, without_former, with_overwriting,
+          without_reading_back]  # fmt: skip
 
 
 @pytest.mark.parametrize("break_it", BROKEN)

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.faults.child import serve
 from tests.faults.conftest import ALL, KINDS, Survived
-from tests.faults.publishing import Place
+from tests.faults.publishing import BUCKETS, Place
 from tests.forks import heard, in_a_process
 
 pytestmark = pytest.mark.timeout(900)
@@ -19,6 +20,7 @@ FEW = 1 if ALL else 3
 RANDOM = 13 if ALL else 3
 SAID = {
     "kill": "kill -9 at a point",
+    "restore": "kill -9 at a point of restoring",
     "terminate": "SIGTERM at a point",
     "cancel": "cancelled by Prefect at a point",
     "quota": "a used-up quota at a point",
@@ -71,9 +73,27 @@ def test_refused_by_the_disk_at_any_point_it_shows_all_or_nothing_and_ends_with_
     assert hold(kind, what, stop, place_of(kind), survived)
 
 
+@pytest.mark.parametrize("kind", KINDS if ALL else KINDS[:1])
+def test_killed_at_any_point_of_restoring_it_shows_the_bad_generation_or_the_restored_one(
+    kind: str, place_of: Callable[[str], Place], stop: Stop, survived: Survived
+) -> None:
+    cases = stop(replace(place_of(kind), restores=True), "kill", EVERY["kill"])
+    for case in cases:
+        done = case["seen"] == "generation 3"
+        held = case["seen"] in ("generation 2", "generation 3") and case["retried"] == (
+            "already" if done else "published"
+        )
+        held &= (case["after"], case["third"], case["left"], case["at last"]) == (
+            "generation 3", "already", 0, "generation 3")  # fmt: skip
+        survived(kind, SAID["restore"], held)
+        assert held, json.dumps(case)
+    assert {case["signal"] for case in cases} == {9}
+    assert "generation 2" in {case["seen"] for case in cases}
+
+
 def hold(kind: str, what: str, stop: Stop, place: Place, survived: Survived) -> list[dict[str, Any]]:
     """Every case held; the cases."""
-    cases = stop(place, what, FEW if kind == "S3" else EVERY[what])  # of a bucket there are few points
+    cases = stop(place, what, FEW if kind in BUCKETS else EVERY[what])  # of a bucket there are few points
     for case in cases:
         survived(kind, SAID[what], holds(case))
         assert holds(case), json.dumps(case)

@@ -18,6 +18,7 @@ from tests.faults.conftest import ALL, KINDS, Survived, settings_of
 from tests.faults.paused import write
 from tests.faults.publishing import Place, run_in_words, seen_by_a_reader
 from tests.forks import heard, in_a_process
+from tests.gcs_server import GcsServer
 from tests.s3_server import S3Server, proxy_before, run_s3
 from tests.servers import PostgresServer, make_database, run_postgres_server
 from tierra.errors import REMEDIES
@@ -83,6 +84,32 @@ def test_an_object_store_that_dies_and_comes_back(moment: str, mortal_s3: S3Serv
     seen, retried = seen_by_a_reader(healthy), run_in_words(healthy)
     held = holds(first, healthy, seen, retried)
     survived("S3", "the server dies", held)
+    assert held, (first, seen, retried)
+
+
+# An upload with a condition is a mark or the manifest; one without is a part.
+PART_OF_GCS, MARK_OR_MANIFEST = r"uploadType=multipart(?!.*ifGenerationMatch)", r"ifGenerationMatch=0"
+GCS_FAULTS = [
+    ("lose", MARK_OR_MANIFEST, 2), ("slow down", PART_OF_GCS, 99),
+    ("lose", PART_OF_GCS, 1), ("lose", MARK_OR_MANIFEST, 1), ("lose", MARK_OR_MANIFEST, 99),
+    ("cut", PART_OF_GCS, 1), ("cut", MARK_OR_MANIFEST, 2), ("cut", MARK_OR_MANIFEST, 99),
+    ("slow down", PART_OF_GCS, 2), ("slow down", MARK_OR_MANIFEST, 3), ("slow down", MARK_OR_MANIFEST, 99),
+    ("hang", MARK_OR_MANIFEST, 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "path", "times"), GCS_FAULTS if ALL else GCS_FAULTS[:2])
+def test_a_sick_store_of_google_costs_a_retry_and_nothing_else(
+    fault: Any, path: str, times: int, gcs: GcsServer, survived: Survived
+) -> None:
+    healthy = Place("GCS", f"gs://{gcs.bucket()}/sink", {"endpoint_url": gcs.url})
+    with proxy_before(gcs) as proxy:
+        proxy.rule("POST", path, fault, times=times)
+        first = run_in_words(Place("GCS", healthy.address, {"endpoint_url": proxy.url}))
+        assert proxy.rules[0].times < times, "the fault came"
+    seen, retried = seen_by_a_reader(healthy), run_in_words(healthy)
+    held = holds(first, healthy, seen, retried)
+    survived("GCS", f"an upload: {fault}", held)
     assert held, (first, seen, retried)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gcs_server import GcsServer
 from tests.s3_server import S3Server
 from tests.servers import lend_database
 from tests.sinks import DATASET
@@ -14,7 +15,7 @@ from tierra.store.opening import open_objects
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 
-SINKS = ("folder", "SQLite", "PostgreSQL", "S3")
+SINKS = ("folder", "SQLite", "PostgreSQL", "S3", "GCS")
 OpenSink = Callable[[], Sink]
 
 
@@ -27,6 +28,10 @@ def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSi
         server: S3Server = request.getfixturevalue("s3")
         address, settings = f"s3://{server.bucket()}/sink", Settings(s3=server.settings())
         yield lambda: ObjectSink(open_objects(address, settings), DATASET)
+    elif request.param == "GCS":
+        google: GcsServer = request.getfixturevalue("gcs")
+        bucket, reached = f"gs://{google.bucket()}/sink", Settings(gcs=google.settings())
+        yield lambda: ObjectSink(open_objects(bucket, reached), DATASET)
     elif request.param == "SQLite":
         yield lambda: TableSink(f"sqlite:///{tmp_path / 'sink.db'}", "warehouse", DATASET)
     else:

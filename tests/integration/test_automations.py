@@ -6,11 +6,15 @@ Most of it is waiting, so that all scenes are played at once, each with a deploy
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.events.worker import EventsWorker
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments import automations
 from deployments.alert import Alert
@@ -18,19 +22,19 @@ from deployments.deploy import apply_changes, find_changes
 from deployments.desired import DesiredState
 from deployments.plan import Deployment
 from deployments.server import open_server
+from tasks.server.messages import Lost, find_lost, send_again
+from tasks.server.watchdog import leave_trace
+from tasks.status import emit_attention
 from tests.ops import Ops, a_server, kill, until
-from tests.servers import Receiver, call_api
-from tierra.project.schedule import When
+from tests.servers import REFUSE_ONCE, Receiver, call_api
+from tierra.status.facts import Alarm, Status
 
 Scene = Callable[[Ops, Receiver], Any]
 Played = dict[Scene, Future[Any]]
-# A schedule that is overdue after forty seconds, and one whose runs a test makes itself.
-OFTEN = Deployment(
-    "train", "often", "", {"project": "often"}, (When(every=timedelta(seconds=30)),), timedelta(seconds=10)
-)
-NIGHTLY = Deployment("score", "nightly", "", {"project": "nightly"}, (When(cron="0 3 * * *"),), tags=("tierra",))
+WAITING = Deployment("train", "often", "", {"project": "often"}, tags=("tierra",))
 OTHERS = [
-    Deployment("score", name, "", {"project": name}, tags=("tierra",)) for name in ("rides", "walks", "trips", "drives")
+    Deployment("score", name, "", {"project": name}, tags=("tierra",))
+    for name in ("rides", "walks", "trips", "drives", "fares")
 ]
 # How soon the server sees that a worker is gone and that something did not come, and shows an event that did.
 QUICK = {
@@ -45,12 +49,13 @@ QUICK = {
 def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """A server with our automations; what it waits for minutes for, it waits 10 s for."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
-        patch.setattr(automations, "WORKER_TIMEOUT", timedelta(seconds=10))
+        for name in ("WORKER_TIMEOUT", "WATCHDOG_TIMEOUT"):
+            patch.setattr(automations, name, timedelta(seconds=10))
         patch.setattr(
             "deployments.desired._parameter_form",
             lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}},
         )
-        desired = DesiredState([OFTEN, NIGHTLY, *OTHERS], told.url)
+        desired = DesiredState([WAITING, *OTHERS], told.url)
         with open_server(server.url) as api:
             current = api.read_state()
             apply_changes(find_changes(desired, current), desired, current, api)
@@ -108,14 +113,15 @@ def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(play
     assert message["text"] == 'rides: score Unavailable: the "warehouse" is locked <b>'
 
 
-def fail_three_times(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
-    for _ in range(3):
-        fail(ops, "score/walks", "Broken", "the store is full")
+def fail_for_two_causes(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
+    for cause in ("the store is full", "the store is full", "no column 'km'", "the store is full"):
+        fail(ops, "score/walks", "Broken", cause)
     return settled(told, "walks")
 
 
-def test_failing_again_within_the_hour_is_the_same_incident(played: Played) -> None:
-    assert len(played[fail_three_times].result()) == 1
+def test_an_incident_is_a_deployment_and_a_cause(played: Played) -> None:
+    told_of = [each["reason"] for each in played[fail_for_two_causes].result()]
+    assert sorted(told_of) == ["no column 'km'", "the store is full"]
 
 
 def fill_in_a_wrong_form(ops: Ops, told: Receiver) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -161,54 +167,83 @@ def test_a_model_that_waits_for_a_yes_is_told(played: Played) -> None:
     assert message["link"].endswith(f"/v2/runs/flow-run/{run}")
 
 
-def say_three_times_that_it_is_paused(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
-    which = f"prefect.deployment.{ops.deployment('score/rides')['id']}"
-    for _ in range(3):
-        emit(ops, "tierra.deployment.paused", which, "score/rides", "it is paused")
+def say_three_times_that_it_is_overdue(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    for age in (1, 2, 3):
+        line = Alarm(level="red", subject="score/rides", what=f"overdue: last success {age} h ago", link="http://run")
+        tell(ops, a_status(now, line))
+    tell(ops, a_status(now, line.model_copy(update={"what": "3 runs are late, the first was due 2 h ago"})))
     return settled(told, "score/rides")
 
 
-def test_a_paused_deployment_is_told_once_a_day(played: Played) -> None:
-    (message,) = played[say_three_times_that_it_is_paused].result()
-    assert message["text"] == "score/rides does not run: it is paused"
+def test_a_red_line_is_told_once_a_day_for_each_cause(played: Played) -> None:
+    messages = played[say_three_times_that_it_is_overdue].result()
+    assert sorted(each["reason"] for each in messages) == [
+        "3 runs are late, the first was due 2 h ago", "overdue: last success 1 h ago",
+    ]  # fmt: skip
+    assert {(each["subject"], each["link"]) for each in messages} == {("score/rides needs attention", "http://run")}
 
 
-def emit(ops: Ops, event: str, which: str, name: str, why: str) -> None:
-    from prefect.events import emit_event
-    from prefect.events.worker import EventsWorker
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+def a_status(now: datetime, *lines: Alarm) -> Status:
+    return Status(moment=now, level="red", health=(), alarms=lines, flows=())
 
-    with temporary_settings({PREFECT_API_URL: ops.url}):
-        emit_event(event, {"prefect.resource.id": which, "prefect.resource.name": name}, payload={"why": why})
+
+def tell(ops: Ops, status: Status) -> None:
+    with of_server(ops):
+        emit_attention(status)
         EventsWorker.drain_all(timeout=10)
 
 
-def reject_two_nights_running(ops: Ops, told: Receiver) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What was told after the first night and a run by hand, and what after the second night."""
-    fail(ops, "score/nightly", "DataRejected", "no dest", tags=("auto-scheduled",))
-    fail(ops, "score/nightly", "DataRejected", "no dest, by hand")
-    first = settled(told, "nightly")
-    fail(ops, "score/nightly", "DataRejected", "no dest again", tags=("auto-scheduled",))
-    until("the second night", 30, lambda: len(of(told, "nightly")) == 2)
-    return first, of(told, "nightly")
+def lose_messages(ops: Ops, told: Receiver) -> tuple[Any, list[dict[str, Any]], Any]:
+    """What is lost of a run's message and of the status page's, what arrives at last, and what is lost then."""
+
+    def lost() -> list[Lost]:
+        with of_server(ops), get_client(sync_client=True) as client:
+            found = find_lost(client, datetime.now(UTC))
+        return [each for each in found if "fares" in str(each.of)]
+
+    run = fail(ops, "score/fares", "Unavailable", f"{REFUSE_ONCE}: the store", partition="2024-04-29")
+    tell(ops, a_status(datetime.now(UTC), Alarm(level="red", subject="train/fares", what=f"{REFUSE_ONCE}, it is late")))
+    before = until("both are lost", 60, lambda: found if len(found := lost()) == 2 else None)
+    with of_server(ops):
+        send_again(datetime.now(UTC))
+        send_again(datetime.now(UTC))
+        EventsWorker.drain_all(timeout=10)
+    arrived = until("both arrive", 60, lambda: found if len(found := [*of(told, "fares"), *of(told, "train/fares")]) > 1
+                    else None)  # fmt: skip
+    time.sleep(3)
+    return (run, before), arrived, lost()
 
 
-def test_data_rejected_two_scheduled_times_running_is_told(played: Played) -> None:
-    first, both = played[reject_two_nights_running].result()
-    assert [each["subject"] for each in first] == ["nightly: score DataRejected"]
-    assert both[1]["subject"] == "score/nightly: data rejected two nights running"
+def test_a_message_that_the_webhook_did_not_take_is_sent_again(played: Played) -> None:
+    (run, before), (of_run, of_page), after = played[lose_messages].result()
+    assert [each.why for each in before] == ["the webhook answered 500"] * 2
+    assert of_run["link"].endswith(f"/runs/flow-run/{run}")
+    assert {name: of_run[name] for name in ("subject", "partition", "reason")} == {
+        "subject": "fares: score Unavailable", "partition": "2024-04-29", "reason": f"{REFUSE_ONCE}: the store",
+    }  # fmt: skip
+    assert of_page["text"] == f"train/fares needs attention: {REFUSE_ONCE}, it is late"
+    assert after == []
 
 
-def complete_no_run(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
-    overdue = "no run of train/often"
-    found: list[dict[str, Any]] = until(
-        "it is overdue", 120, lambda: [each for each in of(told, "often") if overdue in each["text"]]
+@contextmanager
+def of_server(ops: Ops) -> Iterator[None]:
+    with temporary_settings({PREFECT_API_URL: ops.url}):
+        yield
+
+
+def watch_no_more(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
+    with of_server(ops), get_client(sync_client=True) as client:
+        leave_trace(client, datetime.now(UTC))
+        EventsWorker.drain_all(timeout=10)
+    silent: list[dict[str, Any]] = until(
+        "it is told", 60, lambda: [each for each in told.messages if "no watchdog looks" in each["reason"]]
     )
-    return found
+    return silent
 
 
-def test_a_deployment_without_a_completed_run_in_time_is_told(played: Played) -> None:
-    assert played[complete_no_run].result()
+def test_a_watchdog_that_is_not_heard_of_is_told(played: Played) -> None:
+    assert played[watch_no_more].result()[0]["subject"] == "the watchdog is silent"
 
 
 def lose_the_last_worker(ops: Ops, told: Receiver) -> tuple[int, int]:
@@ -247,14 +282,14 @@ def say(ops: Ops, what: str) -> None:
 
 
 SCENES: tuple[Scene, ...] = (
-    fail_with_quotes_and_lines, fail_three_times, fill_in_a_wrong_form, find_something_missing_twice, wait_for_a_yes,
-    say_three_times_that_it_is_paused, reject_two_nights_running, complete_no_run,
+    fail_with_quotes_and_lines, fail_for_two_causes, fill_in_a_wrong_form, find_something_missing_twice, wait_for_a_yes,
+    say_three_times_that_it_is_overdue, lose_messages, watch_no_more,
 )  # fmt: skip
 LONG_SCENES: tuple[Scene, ...] = (lose_the_last_worker,)
 
 
 def test_the_alert_of_another_tool_gets_the_same_words() -> None:
-    listed = automations.plan_automations([NIGHTLY], Alert(uuid4(), "notification"))
+    listed = automations.plan_automations([WAITING], Alert(uuid4(), "notification"))
     message = {each.name: each.actions[0] for each in listed}["tierra: a run failed"]
     assert message.type == "send-notification"
     assert "flow_run.parameters.partition" in message.body

@@ -18,16 +18,16 @@ import pytest
 from tests.champions import LABELS, Fitted, a_release, an_appointment, fit_project, keep_champion, keep_model
 from tests.s3_server import S3Server
 from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
-from tierra.model import champions as module
+from tierra.model import served_files as module
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import Champions
 from tierra.project.project import Project
 from tierra.settings import Settings
 from tierra.steps.champion import champion_project, find_champion, open_scorer, user_and_host
+from tierra.store.bucket_objects import BucketObjects
 from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import MemoryObjects, Objects
 from tierra.store.s3_bucket import open_bucket
-from tierra.store.s3_objects import S3Objects
 from tierra.workspace import Workspace
 
 WRITERS, ROUNDS = 8, 5
@@ -59,7 +59,7 @@ def serve(installation: Workspace, project: Project) -> Any:
 def test_of_many_appointed_at_once_exactly_one_serves(s3: S3Server, tmp_path: Path) -> None:
     bucket = open_bucket(s3.bucket(), s3.settings())
     stores: dict[str, Objects] = {"local": LocalObjects(tmp_path), "memory": MemoryObjects()}
-    stores["s3"] = S3Objects(bucket, f"lake/{token_hex(6)}")
+    stores["s3"] = BucketObjects(bucket, f"lake/{token_hex(6)}")
     for name, objects in stores.items():
         for after in range(ROUNDS):
             start = Barrier(WRITERS)
@@ -196,7 +196,7 @@ DAMAGES: list[tuple[str, Callable[[Path], Any], str]] = [
     ("champions/rides/000001.json", lambda file: file.write_bytes(b"\xff"), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(project="others"), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(number=2), "artifact-tampered"),
-    ("champions/rides/000001.json", rewrite(format=2), "artifact-tampered"),
+    ("champions/rides/000001.json", rewrite(format=3), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(model=ADDED), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(code={}), "code-mismatch"),
     # a file that could be imported in place of a library
@@ -281,7 +281,7 @@ def test_editing_the_local_file_changes_nothing_when_registered_code_runs(
 
 
 def test_a_champion_in_a_bucket_serves(s3: S3Server, fitted: Fitted) -> None:
-    champions = Champions(objects := S3Objects(open_bucket(s3.bucket(), s3.settings()), f"lake/{token_hex(6)}"))
+    champions = Champions(objects := BucketObjects(open_bucket(s3.bucket(), s3.settings()), f"lake/{token_hex(6)}"))
     made = fitted.appoint(objects)
     assert made
     assert champions.current("rides") == made

@@ -8,6 +8,7 @@ import pytest
 
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project, write_warehouse
 from tests.direct import score_directly, train_directly
+from tests.gcs_server import GcsServer
 from tests.integration.conftest import SINKS
 from tests.s3_server import S3Server
 from tests.servers import lend_database
@@ -25,7 +26,7 @@ def table() -> pd.DataFrame:
     return made.assign(paid=[None if number % 5 == 2 else number % 2 == 0 for number in range(len(made))])
 
 
-@pytest.fixture(params=SINKS)
+@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.long) if kind == "GCS" else kind for kind in SINKS])
 def sink(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A sink's key in a project file, of each kind."""
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
@@ -34,6 +35,10 @@ def sink(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.Mo
         for name, value in server.variables().items():
             monkeypatch.setenv(name, value)
         yield {"kind": "files", "uri": f"s3://{server.bucket()}/sink"}
+    elif request.param == "GCS":
+        google: GcsServer = request.getfixturevalue("gcs")
+        monkeypatch.setenv("TIERRA_GCS__ENDPOINT_URL", google.url)
+        yield {"kind": "files", "uri": f"gs://{google.bucket()}/sink"}
     elif request.param == "folder":
         yield {"kind": "files"}
     elif request.param == "SQLite":

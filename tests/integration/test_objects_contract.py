@@ -19,12 +19,14 @@ import pytest
 
 from tests.cases import each
 from tests.conftest import ROOT
+from tests.gcs_server import GcsServer
 from tests.s3_server import S3Server
 from tierra.errors import Broken
+from tierra.store.bucket_objects import BucketObjects
+from tierra.store.gcs_bucket import open_gcs_bucket
 from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import MemoryObjects, Objects
 from tierra.store.s3_bucket import open_bucket
-from tierra.store.s3_objects import S3Objects
 
 WRITERS, ROUNDS, SOME = 16, 40, 6
 LEAVING = (
@@ -34,7 +36,7 @@ LEAVING = (
 )
 
 
-@pytest.fixture(params=["local", "memory", "s3"])
+@pytest.fixture(params=["local", "memory", "s3", "gcs"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -44,11 +46,20 @@ def bucket(s3: S3Server) -> str:
     return s3.bucket()
 
 
+@pytest.fixture(scope="session")
+def gcs_bucket(gcs: GcsServer) -> str:
+    return gcs.bucket()
+
+
 @pytest.fixture
 def objects(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     if kind == "s3":
         settings = request.getfixturevalue("s3").settings()
-        return S3Objects(open_bucket(request.getfixturevalue("bucket"), settings), f"lake/{token_hex(6)}")
+        return BucketObjects(open_bucket(request.getfixturevalue("bucket"), settings), f"lake/{token_hex(6)}")
+    if kind == "gcs":
+        server: GcsServer = request.getfixturevalue("gcs")
+        place = request.getfixturevalue("gcs_bucket")
+        return BucketObjects(open_gcs_bucket(place, server.settings()), f"lake/{token_hex(6)}")
     return LocalObjects(tmp_path / "store") if kind == "local" else MemoryObjects()
 
 
@@ -130,12 +141,17 @@ def test_of_many_writers_exactly_one_wins_and_its_bytes_stand(objects: Objects, 
     if kind == "s3":
         race_often(objects, SOME, at_once=SOME, writers=8)
     else:
-        race_often(objects, ROUNDS, at_once=1)
+        race_often(objects, SOME if kind == "gcs" else ROUNDS, at_once=1)
 
 
 @pytest.mark.long
 def test_of_many_writers_in_many_races_exactly_one_wins_in_a_bucket(s3: S3Server, bucket: str) -> None:
-    race_often(S3Objects(open_bucket(bucket, s3.settings()), f"lake/{token_hex(6)}"), ROUNDS, at_once=5)
+    race_often(BucketObjects(open_bucket(bucket, s3.settings()), f"lake/{token_hex(6)}"), ROUNDS, at_once=5)
+
+
+@pytest.mark.long
+def test_of_many_writers_in_many_races_exactly_one_wins_in_a_bucket_of_google(gcs: GcsServer, gcs_bucket: str) -> None:
+    race_often(BucketObjects(open_gcs_bucket(gcs_bucket, gcs.settings()), f"lake/{token_hex(6)}"), ROUNDS, at_once=1)
 
 
 def race_often(objects: Objects, rounds: int, at_once: int, writers: int = WRITERS) -> None:
@@ -280,13 +296,13 @@ def test_names_in_a_bucket_are_listed_page_by_page(s3: S3Server, bucket: str) ->
     settings = s3.settings().model_copy(update={"region": "short-pages"})  # a client of its own
     paged = open_bucket(bucket, settings)
     paged._client.meta.events.register("provide-client-params.s3.ListObjectsV2", shorten)
-    put_many(S3Objects(paged, f"lake/{token_hex(6)}"), 250)
+    put_many(BucketObjects(paged, f"lake/{token_hex(6)}"), 250)
     assert len(pages) == 3
 
 
 @pytest.mark.long
 def test_thousands_of_names_in_a_bucket_are_listed(s3: S3Server, bucket: str) -> None:
-    put_many(S3Objects(open_bucket(bucket, s3.settings()), f"lake/{token_hex(6)}"), 2_100)
+    put_many(BucketObjects(open_bucket(bucket, s3.settings()), f"lake/{token_hex(6)}"), 2_100)
 
 
 def put_many(objects: Objects, count: int) -> None:

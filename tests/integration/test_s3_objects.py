@@ -17,11 +17,11 @@ from tests.s3_server import Proxy, S3Server, proxy_before
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.settings import S3
 from tierra.store import s3_bucket
+from tierra.store.bucket_objects import BucketObjects
 from tierra.store.objects import Objects
 from tierra.store.predictions import Manifest, publish
 from tierra.store.probing import probe_store
 from tierra.store.s3_bucket import open_bucket
-from tierra.store.s3_objects import S3Objects
 from tierra.store.sinks import ObjectSink
 from tierra.store.tables import read_batches, read_table, write_table
 
@@ -63,14 +63,14 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def direct(s3: S3Server, bucket: str, prefix: str) -> S3Objects:
-    return S3Objects(open_bucket(bucket, s3.settings()), prefix)
+def direct(s3: S3Server, bucket: str, prefix: str) -> BucketObjects:
+    return BucketObjects(open_bucket(bucket, s3.settings()), prefix)
 
 
 @pytest.fixture
-def behind(s3: S3Server, bucket: str, prefix: str, proxy: Proxy) -> S3Objects:
+def behind(s3: S3Server, bucket: str, prefix: str, proxy: Proxy) -> BucketObjects:
     """The same place, reached through the proxy."""
-    return S3Objects(open_bucket(bucket, s3.settings(proxy.url)), prefix)
+    return BucketObjects(open_bucket(bucket, s3.settings(proxy.url)), prefix)
 
 
 def write(objects: Objects, data: bytes) -> str:
@@ -102,27 +102,27 @@ def refused(objects: Objects, ask: Callable[[Objects], object], kind: type[Tierr
 @pytest.mark.parametrize("ask", ASKS, ids=NAMES)
 def test_a_wrong_secret_is_refused_and_not_said(s3: S3Server, bucket: str, ask: Callable[[Objects], object]) -> None:
     wrong = S3(endpoint_url=s3.url, access_key_id=s3.key, secret_access_key="canary-of-the-secret")
-    said = refused(S3Objects(open_bucket(bucket, wrong)), ask, Misconfigured, "bucket-refused")
+    said = refused(BucketObjects(open_bucket(bucket, wrong)), ask, Misconfigured, "bucket-refused")
     assert "canary" not in said
     assert s3.key not in said
 
 
 def test_an_unknown_key_is_refused(s3: S3Server, bucket: str) -> None:
     wrong = S3(endpoint_url=s3.url, access_key_id="nobody-knows-me", secret_access_key="canary")
-    said = refused(S3Objects(open_bucket(bucket, wrong)), ASKS[0], Misconfigured, "bucket-refused")
+    said = refused(BucketObjects(open_bucket(bucket, wrong)), ASKS[0], Misconfigured, "bucket-refused")
     assert "nobody" not in said
 
 
 # Not the others: SeaweedFS makes a bucket for whoever may, and refuses who may not.
 @pytest.mark.parametrize("ask", [*ASKS[1:5], probe_store], ids=[*NAMES[1:5], "probe"])
 def test_an_absent_bucket_is_said(s3: S3Server, ask: Callable[[Objects], object]) -> None:
-    absent = S3Objects(open_bucket("absent-bucket", s3.settings()))
+    absent = BucketObjects(open_bucket("absent-bucket", s3.settings()))
     assert "s3://absent-bucket/" in refused(absent, ask, Misconfigured, "bucket-missing")
 
 
 def test_a_store_that_is_not_there_may_come_back(bucket: str) -> None:
     nobody = S3(endpoint_url="http://127.0.0.1:9", access_key_id="a", secret_access_key="b")
-    refused(S3Objects(open_bucket(bucket, nobody)), ASKS[1], Unavailable, "store-unavailable")
+    refused(BucketObjects(open_bucket(bucket, nobody)), ASKS[1], Unavailable, "store-unavailable")
 
 
 def test_without_keys_it_says_which_variables_to_set(
@@ -132,7 +132,7 @@ def test_without_keys_it_says_which_variables_to_set(
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    keyless = S3Objects(open_bucket(bucket, S3(endpoint_url="http://127.0.0.1:9", region="keyless")))
+    keyless = BucketObjects(open_bucket(bucket, S3(endpoint_url="http://127.0.0.1:9", region="keyless")))
     assert "TIERRA_S3__ACCESS_KEY_ID" in refused(keyless, ASKS[1], Misconfigured, "bucket-credentials")
 
 
@@ -142,7 +142,7 @@ def test_keys_of_the_environment_serve_when_the_settings_have_none(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.secret)
     settings = S3(endpoint_url=s3.url, region="environment", addressing_style="path")
-    assert S3Objects(open_bucket(bucket, settings)).put_if_absent(f"m/{token_hex(4)}", b"{}")
+    assert BucketObjects(open_bucket(bucket, settings)).put_if_absent(f"m/{token_hex(4)}", b"{}")
 
 
 def test_an_unknown_profile_is_named(bucket: str) -> None:
@@ -153,29 +153,33 @@ def test_an_unknown_profile_is_named(bucket: str) -> None:
 # lost, refused and repeated answers
 
 
-def test_a_lost_answer_is_read_back(behind: S3Objects, proxy: Proxy) -> None:
+def test_a_lost_answer_is_read_back(behind: BucketObjects, proxy: Proxy) -> None:
     proxy.rule("PUT", "manifests", "lose")
     assert behind.put_if_absent("manifests/1.json", b"mine")
     assert [method for method, _ in proxy.requests].count("PUT") == 3
 
 
-def test_an_answer_lost_once_is_found_by_boto3s_own_second_try(behind: S3Objects, proxy: Proxy) -> None:
+def test_an_answer_lost_once_is_found_by_boto3s_own_second_try(behind: BucketObjects, proxy: Proxy) -> None:
     proxy.rule("PUT", "manifests", "lose", times=1)
     assert behind.put_if_absent("manifests/1.json", b"mine")
 
 
-def test_a_lost_answer_to_who_was_late_is_no_success(behind: S3Objects, direct: S3Objects, proxy: Proxy) -> None:
+def test_a_lost_answer_to_who_was_late_is_no_success(
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy
+) -> None:
     direct.put_if_absent("manifests/1.json", b"theirs")
     proxy.rule("PUT", "manifests", "lose")
     assert not behind.put_if_absent("manifests/1.json", b"mine")
 
 
-def test_equal_bytes_of_another_are_not_mine_when_no_answer_was_lost(behind: S3Objects, direct: S3Objects) -> None:
+def test_equal_bytes_of_another_are_not_mine_when_no_answer_was_lost(
+    behind: BucketObjects, direct: BucketObjects
+) -> None:
     direct.put_if_absent("manifests/1.json", b"equal")
     assert not behind.put_if_absent("manifests/1.json", b"equal")
 
 
-def test_a_manifest_whose_answer_was_lost_is_published_once_and_as_mine(behind: S3Objects, proxy: Proxy) -> None:
+def test_a_manifest_whose_answer_was_lost_is_published_once_and_as_mine(behind: BucketObjects, proxy: Proxy) -> None:
     proxy.rule("PUT", "manifests", "lose")
     sink = ObjectSink(behind, "rides")
     published, mine = publish(sink, manifest(), after=0)
@@ -191,10 +195,10 @@ def test_a_store_that_hangs_after_it_acted_is_read_back(
     monkeypatch.setattr(s3_bucket, "READ_SECONDS", 0.5)
     settings = s3.settings(proxy.url).model_copy(update={"region": "impatient"})  # a client of its own
     proxy.rule("PUT", "manifests", "hang")
-    assert S3Objects(open_bucket(bucket, settings), prefix).put_if_absent("manifests/1.json", b"mine")
+    assert BucketObjects(open_bucket(bucket, settings), prefix).put_if_absent("manifests/1.json", b"mine")
 
 
-def test_a_name_whose_state_is_unknown_is_not_claimed(behind: S3Objects, proxy: Proxy) -> None:
+def test_a_name_whose_state_is_unknown_is_not_claimed(behind: BucketObjects, proxy: Proxy) -> None:
     proxy.rule("PUT", "manifests", "lose")
     proxy.rule("GET", "manifests", "lose")
     with pytest.raises(Unavailable, match="store-unavailable"):
@@ -202,13 +206,13 @@ def test_a_name_whose_state_is_unknown_is_not_claimed(behind: S3Objects, proxy: 
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_throttled_twice_then_answered_is_a_success(behind: S3Objects, proxy: Proxy, method: str) -> None:
+def test_throttled_twice_then_answered_is_a_success(behind: BucketObjects, proxy: Proxy, method: str) -> None:
     proxy.rule(method, "parts", "slow down", times=2)
     assert behind.read(write(behind, b"patience")) == b"patience"
 
 
 def test_throttled_for_good_is_unavailable_and_nothing_was_created(
-    behind: S3Objects, direct: S3Objects, proxy: Proxy
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy
 ) -> None:
     proxy.rule("PUT", "manifests", "slow down")
     with pytest.raises(Unavailable, match="503 SlowDown"):
@@ -219,19 +223,19 @@ def test_throttled_for_good_is_unavailable_and_nothing_was_created(
 # bytes that are not what was written
 
 
-def read_verified(objects: S3Objects, name: str) -> bytes:
+def read_verified(objects: BucketObjects, name: str) -> bytes:
     with objects.open_verified(name, sha256(b"precious bytes").hexdigest()) as file:
         return file.read()
 
 
-READS: list[Callable[[S3Objects, str], bytes]] = [S3Objects.read, read_verified]
+READS: list[Callable[[BucketObjects, str], bytes]] = [BucketObjects.read, read_verified]
 SPOILT = ["spoil", "spoil silently"]  # noticed by boto3 from the store's checksum, and by us alone
 
 
 @pytest.mark.parametrize("read", READS, ids=["read", "opened"])
 @pytest.mark.parametrize("fault", SPOILT)
 def test_bytes_spoilt_on_the_way_are_read_again(
-    behind: S3Objects, direct: S3Objects, proxy: Proxy, fault: Any, read: Callable[[S3Objects, str], bytes]
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy, fault: Any, read: Callable[[BucketObjects, str], bytes]
 ) -> None:
     name = write(direct, b"precious bytes")
     proxy.rule("GET", name, fault, times=1)
@@ -242,7 +246,7 @@ def test_bytes_spoilt_on_the_way_are_read_again(
 @pytest.mark.parametrize("read", READS, ids=["read", "opened"])
 @pytest.mark.parametrize("fault", SPOILT)
 def test_bytes_spoilt_every_time_are_refused(
-    behind: S3Objects, direct: S3Objects, proxy: Proxy, fault: Any, read: Callable[[S3Objects, str], bytes]
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy, fault: Any, read: Callable[[BucketObjects, str], bytes]
 ) -> None:
     name = write(direct, b"precious bytes")
     proxy.rule("GET", name, fault)
@@ -251,7 +255,7 @@ def test_bytes_spoilt_every_time_are_refused(
 
 
 def test_a_version_that_was_compared_is_not_fetched_whole_again_and_another_is_compared_anew(
-    s3: S3Server, bucket: str, prefix: str, direct: S3Objects, behind: S3Objects, proxy: Proxy
+    s3: S3Server, bucket: str, prefix: str, direct: BucketObjects, behind: BucketObjects, proxy: Proxy
 ) -> None:
     data = random.Random(0).randbytes(20_000_000)
     name = write(direct, data)
@@ -268,7 +272,7 @@ def test_a_version_that_was_compared_is_not_fetched_whole_again_and_another_is_c
 
 @pytest.mark.parametrize("found", [b"tampered bytes", b"precious byte", b""], ids=["other", "truncated", "empty"])
 def test_an_object_that_was_changed_in_the_store_is_refused(
-    s3: S3Server, bucket: str, prefix: str, direct: S3Objects, found: bytes
+    s3: S3Server, bucket: str, prefix: str, direct: BucketObjects, found: bytes
 ) -> None:
     name = write(direct, b"precious bytes")
     s3.client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=found)
@@ -277,14 +281,16 @@ def test_an_object_that_was_changed_in_the_store_is_refused(
 
 
 @pytest.mark.parametrize("ask", ["read", "open"])
-def test_an_answer_that_breaks_off_is_unavailable(behind: S3Objects, direct: S3Objects, proxy: Proxy, ask: str) -> None:
+def test_an_answer_that_breaks_off_is_unavailable(
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy, ask: str
+) -> None:
     name = write(direct, random.Random(0).randbytes(100_000))
     proxy.rule("GET", name, "cut")
     with pytest.raises(Unavailable):
         behind.read(name) if ask == "read" else behind.open(name).read()
 
 
-def test_a_file_read_in_pieces_is_one_version(s3: S3Server, bucket: str, prefix: str, direct: S3Objects) -> None:
+def test_a_file_read_in_pieces_is_one_version(s3: S3Server, bucket: str, prefix: str, direct: BucketObjects) -> None:
     name = write(direct, b"a" * 5_000_000)
     with direct.open(name) as file:
         file.read(10)
@@ -294,7 +300,7 @@ def test_a_file_read_in_pieces_is_one_version(s3: S3Server, bucket: str, prefix:
 
 
 def test_bytes_spoilt_on_their_way_to_the_store_are_not_stored(
-    behind: S3Objects, direct: S3Objects, proxy: Proxy
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy
 ) -> None:
     proxy.rule("PUT", "parts", "spoil request")
     with pytest.raises(TierraError):
@@ -305,7 +311,7 @@ def test_bytes_spoilt_on_their_way_to_the_store_are_not_stored(
 # uploads in parts
 
 
-def test_a_failed_upload_leaves_no_parts_behind(s3: S3Server, bucket: str, behind: S3Objects, proxy: Proxy) -> None:
+def test_a_failed_upload_leaves_no_parts_behind(s3: S3Server, bucket: str, behind: BucketObjects, proxy: Proxy) -> None:
     proxy.rule("PUT", "partNumber=2", "slow down")
     with pytest.raises(Unavailable):
         write(behind, random.Random(1).randbytes(LARGE))
@@ -323,7 +329,7 @@ def _heard() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_heard")
 def test_an_interrupted_upload_leaves_no_parts_behind(
-    s3: S3Server, bucket: str, behind: S3Objects, proxy: Proxy
+    s3: S3Server, bucket: str, behind: BucketObjects, proxy: Proxy
 ) -> None:
     proxy.rule("PUT", "partNumber=2", "slow down", before=lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
@@ -333,7 +339,7 @@ def test_an_interrupted_upload_leaves_no_parts_behind(
 
 
 def test_what_a_killed_writer_began_is_given_up_once_it_is_old(
-    s3: S3Server, bucket: str, prefix: str, direct: S3Objects
+    s3: S3Server, bucket: str, prefix: str, direct: BucketObjects
 ) -> None:
     for key in (f"{prefix}/parts/left.bin", f"{prefix}-other/parts/left.bin"):
         s3.client().create_multipart_upload(Bucket=bucket, Key=key)
@@ -349,7 +355,7 @@ def test_what_a_killed_writer_began_is_given_up_once_it_is_old(
 # tables, and whether the store may be used at all
 
 
-def test_a_table_comes_back_from_a_bucket_as_it_was_written(direct: S3Objects) -> None:
+def test_a_table_comes_back_from_a_bucket_as_it_was_written(direct: BucketObjects) -> None:
     table = pa.table({"key": range(300_000), "name": [f"n{number % 7}" for number in range(300_000)]})
     ref = write_table(direct, "snapshots/", table.schema, [table])
     assert read_table(direct, ref) == table
@@ -357,7 +363,7 @@ def test_a_table_comes_back_from_a_bucket_as_it_was_written(direct: S3Objects) -
 
 
 def test_a_table_that_cannot_be_reached_now_is_unavailable_not_broken(
-    behind: S3Objects, direct: S3Objects, proxy: Proxy
+    behind: BucketObjects, direct: BucketObjects, proxy: Proxy
 ) -> None:
     table = pa.table({"key": range(1000)})
     ref = write_table(direct, "snapshots/", table.schema, [table])
@@ -366,11 +372,11 @@ def test_a_table_that_cannot_be_reached_now_is_unavailable_not_broken(
         read_table(behind, ref)
 
 
-def test_a_store_that_keeps_the_condition_passes_and_keeps_nothing(direct: S3Objects) -> None:
+def test_a_store_that_keeps_the_condition_passes_and_keeps_nothing(direct: BucketObjects) -> None:
     probe_store(direct)
     assert direct.names("probe") == []
 
 
-def test_a_store_that_forgets_the_condition_is_refused(direct: S3Objects, forgetful: None) -> None:
+def test_a_store_that_forgets_the_condition_is_refused(direct: BucketObjects, forgetful: None) -> None:
     with pytest.raises(Misconfigured, match=r"a second writer wrote over the first.*store-unconditional"):
         probe_store(direct)

@@ -19,6 +19,7 @@ from tierra.store.predictions import (
     read_manifest,
     read_published,
 )
+from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
@@ -143,6 +144,84 @@ def test_of_many_writers_of_a_partition_one_publishes_and_the_others_stand_down(
             assert len(winners) == 1
             assert {manifest for manifest, _ in ends} == set(winners)
     assert generations(open_sink()) == {DAY: rounds}
+
+
+def test_a_former_generation_is_restored_by_naming_its_parts_again(sink: Sink) -> None:
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    done, ending = restore(sink, DAY, 1, 2)
+    first = read_manifest(sink, DAY, 1)
+    assert first
+    assert (ending, done.generation, done.restores, done.parts) == ("published", 3, 1, first.parts)
+    assert [keys(sink, number) for number in (1, 2, 3)] == [["a"], ["b"], ["a"]]
+    publish(sink, manifest_of(sink, rows("c")), 3)
+    again, _ = restore(sink, DAY, 3, 4)
+    assert (again.generation, again.restores, keys(sink)) == (5, 1, ["a"]), "the parts were written for the first"
+    if isinstance(sink, TableSink):
+        assert sorted(sink.manifests()) == [(DAY, number) for number in range(1, 6)]
+        named = "scores.tips_current" if sink.where.endswith("scores") else "tips_current"
+        with sink._engine.begin() as connection:
+            assert connection.exec_driver_sql(f"select generation, ride_id from {named}").all() == [(5, "a")]
+
+
+def test_what_a_restored_generation_names_is_never_swept(
+    sink: Sink, open_sink: OpenSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    drop_age(monkeypatch)
+    sink.write_record(DAY, 3, rows("a"))  # of one that was killed before its manifest
+    restore(sink, DAY, 1, 2)
+    assert len(sweep(sink)) == (1 if isinstance(sink, ObjectSink) else 0)
+    for note in sink.objects.names(f"{DATASET}/inventories") if isinstance(sink, ObjectSink) else ():
+        sink.objects.remove(note)
+    assert sweep(open_sink()) == []
+    assert ([keys(sink, number) for number in (1, 2, 3)], sink.pending()) == ([["a"], ["b"], ["a"]], [])
+
+
+def test_of_a_restorer_and_a_writer_one_publishes(sink: Sink, open_sink: OpenSink) -> None:
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    late = manifest_of(open_sink(), rows("late"))
+    first, _ = restore(sink, DAY, 1, 2)
+    assert publish(open_sink(), late, 2) == (first, "stood down")
+    assert restore(open_sink(), DAY, 2, 2) == (first, "stood down")
+    assert keys(sink) == ["a"]
+
+
+def test_a_restored_generation_whose_manifest_is_removed_never_comes_back(sink: Sink) -> None:
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    restore(sink, DAY, 1, 2)
+    if isinstance(sink, ObjectSink):
+        sink.objects.remove(f"{DATASET}/manifests/{DAY}/000003.json")
+    elif isinstance(sink, TableSink):
+        with sink._engine.begin() as connection:
+            for table in (sink._tables.published, sink._tables.manifests):
+                connection.execute(table.delete().where(table.c.generation == 3))
+    assert generations(sink) == {DAY: 3}
+    for read in (lambda: keys(sink), lambda: restore(sink, DAY, 3, 3)):
+        with pytest.raises(Broken, match="was published and is gone"):
+            read()
+    assert publish(sink, manifest_of(sink, rows("c")), 3)[0].generation == 4
+
+
+def test_other_parts_than_those_of_the_generation_cannot_be_restored(sink: Sink) -> None:
+    for number, key in enumerate("ab"):
+        publish(sink, manifest_of(sink, rows(key)), number)
+    first, second = read_manifest(sink, DAY, 1), read_manifest(sink, DAY, 2)
+    assert first
+    assert second
+    forged = [second.model_copy(update={"restores": 1}), first.model_copy(update={"restores": 2}),
+              first.model_copy(update={"restores": 7}),
+              first.model_copy(update={"restores": 1, "model": "x"})]  # fmt: skip
+    for number, each in enumerate(forged):
+        with pytest.raises(Broken, match="part-late"):
+            publish(sink, each, 2)
+        planted = each.model_copy(update={"generation": 3 + number}).sealed().model_dump_json().encode()
+        assert sink.put_manifest(DAY, 3 + number, planted, each.parts)
+        with pytest.raises(Broken, match="store-tampered"):
+            read_manifest(sink, DAY, 3 + number)
 
 
 class LostReplies:

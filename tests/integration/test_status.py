@@ -61,7 +61,7 @@ def test_a_healthy_project_is_green_and_ends_with_0(operations: Operations) -> N
     assert (found["partition"], found["rows"], found["quarantined"]) == ("2024-04-29", 17, 3)
     assert (found["gap_seconds"], found["champion"]) == (86_400, "4")
     assert {check["name"]: check["level"] for check in said["health"]} == dict.fromkeys(
-        ("server", "worker", "watchdog", "registry", "predictions", "home", "disk"), "green"
+        ("server", "worker", "watchdog", "alerts", "registry", "predictions", "home", "disk"), "green"
     )
 
 
@@ -231,9 +231,9 @@ def test_one_wrong_project_file_hides_no_other(operations: Operations, tmp_path:
     assert operations.told("broken").exit_code == 2
 
 
-def events_of(server: str, deployment: str) -> list[dict[str, Any]]:
-    wanted = {"filter": {"event": {"name": ["tierra.deployment.paused"]},
-                         "any_resource": {"id": [f"prefect.deployment.{deployment}"]}}}  # fmt: skip
+def events_of(server: str, subject: str) -> list[dict[str, Any]]:
+    wanted = {"filter": {"event": {"name": ["tierra.needs-attention"]},
+                         "any_resource": {"id": [f"tierra.subject.{subject}"]}}}  # fmt: skip
     for _ in range(60):
         found = call_api(server, "POST", "/events/filter", wanted)["events"]
         if found:
@@ -255,9 +255,10 @@ def test_the_flow_writes_one_page_and_tells_of_what_is_paused(operations: Operat
     morning = (operations.folder / "var/receipts/index.html").read_text()
     assert "IS PAUSED" in morning
     assert f'href="{server.removesuffix("/api")}/v2/deployments/deployment/{score}"' in morning
-    [event] = events_of(server, score)
-    assert (event["resource"]["prefect.resource.name"], event["resource"]["tierra.project"]) == ("score/rides", "rides")
-    assert event["payload"]["why"] == "it is paused"
+    [event] = events_of(server, "score/rides")
+    assert event["resource"]["prefect.resource.name"] == "score/rides"
+    assert event["resource"]["tierra.cause"] == "IS PAUSED it"
+    assert event["payload"]["why"] == "IS PAUSED: it does not run on schedule"
 
 
 def test_the_flow_ends_well_when_all_is_well(operations: Operations) -> None:

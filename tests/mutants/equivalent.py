@@ -98,7 +98,7 @@ EQUIVALENT: dict[str, dict[Lines, str]] = {
             "size = float(np.abs(predictions.scores).max()) if number else 0.0",
         ): "a model is compared with itself on some rows",
     },
-    "tierra/store/s3_objects.py": {
+    "tierra/store/bucket_objects.py": {
         (
             "alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-3])]",
             "alike = [tuple(each) for _, each in groupby(folders, lambda each: each[:-4])]",

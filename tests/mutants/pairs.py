@@ -52,7 +52,7 @@ OBJECTS = Pair(
 )
 S3 = Pair(
     (
-        "tests/unit/test_s3_objects.py",
+        "tests/unit/test_bucket_objects.py",
         "tests/integration/test_s3_objects.py",
         "tests/integration/test_objects_contract.py",
     )

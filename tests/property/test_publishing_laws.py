@@ -13,14 +13,15 @@ from tests.cases import some_of
 from tierra.store import sweeping
 from tierra.store.objects import MemoryObjects
 from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
+from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
 
 few = some_of(100)
 DATASET, DAYS, KEYS = "tips", ("2024-04-29", "2024-04-30"), "abc"
-# Killed before the manifest or before the note of it; published; swept; a month later.
-ACTS = some.sampled_from(["killed early", "killed late", "published", "swept", "inventory"])
+# Killed before the manifest or before the note of it; published; the first restored; swept; a month later.
+ACTS = some.sampled_from(["killed early", "killed late", "published", "restored", "swept", "inventory"])
 Story = list[tuple[str, str, str]]
 stories = some.lists(some.tuples(ACTS, some.sampled_from(DAYS), some.sampled_from(KEYS)), max_size=14)
 
@@ -46,6 +47,9 @@ def act(sink: Sink, what: str, day: str, key: str) -> str:
         with patch.object(ObjectSink, "settle_part", nothing if what == "killed late" else ObjectSink.settle_part):
             publish(sink, manifest, newest)
         return key
+    elif what == "restored" and newest:
+        restore(sink, day, 1, newest)
+        return read(sink, day, 1)
     return ""
 
 
@@ -67,7 +71,7 @@ def hold(sink: Sink, story: Story) -> None:
     for day, all_rows in published.items():
         assert [read(sink, day, number) for number in range(1, len(all_rows) + 1)] == all_rows
     manifests = [read_manifest(sink, day, number) for day, number in sink.manifests()]
-    named = {part.name for each in manifests if each for part in each.parts}
+    named = {part.name for each in manifests if each for part in each.named}
     parts = {part.name: part for part in sink.parts()}
     assert named <= set(parts)
     # What may yet be published stays: it was written for the next generation.

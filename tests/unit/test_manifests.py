@@ -74,6 +74,15 @@ def test_a_manifest_names_the_rows_it_was_scored_from_and_one_that_does_not_veri
     assert before.joined is None
 
 
+def test_a_manifest_restores_an_earlier_generation_alone() -> None:
+    good = a_manifest(1, 1, 0, part("a", 1)).model_dump() | {"generation": 3, "restores": 2}
+    assert Manifest(**good).named == (part("a", 1),)
+    assert Manifest(**good | {"record": part("b", 0)}).named == (part("a", 1), part("b", 0))
+    for number in (3, 4):
+        with pytest.raises(ValidationError, match=f"generation 3 cannot restore generation {number}"):
+            Manifest(**good | {"restores": number})
+
+
 def test_manifests_say_the_same_when_their_rows_are_the_same_whoever_wrote_them() -> None:
     mine = a_manifest(3, 3, 0, part("a", 1), part("b", 2))
     assert mine.says_the_same(mine.model_copy(update={"writer": "another", "generation": 7}))

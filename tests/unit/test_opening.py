@@ -17,7 +17,12 @@ def test_a_relative_folder_lies_under_the_home_and_an_absolute_one_where_it_says
 
 @pytest.mark.parametrize(
     ("uri", "place"),
-    [("s3://lake", "s3://lake/a"), ("s3://lake/", "s3://lake/a"), ("s3://lake/team/one/", "s3://lake/team/one/a")],
+    [
+        ("s3://lake", "s3://lake/a"),
+        ("s3://lake/", "s3://lake/a"),
+        ("s3://lake/team/one/", "s3://lake/team/one/a"),
+        ("gs://la_ke/team", "gs://la_ke/team/a"),
+    ],
 )
 def test_a_bucket_is_opened_with_its_prefix(workspace: Path, uri: str, place: str) -> None:
     assert open_objects(uri, load_settings()).location("a") == place
@@ -27,7 +32,8 @@ def test_a_bucket_is_opened_with_its_prefix(workspace: Path, uri: str, place: st
     "uri",
     ["s3://", "s3:///prefix", "s3://Lake", "s3://la_ke", "s3://l", "s3://key:secret@lake", "s3://lake/../other",
      "s3://lake/.hidden", "s3://lake/a//b", "s3://lake/a b", "s3://lake/a\x00b", "s3://lake/a\\b", "s3://lake/a?b",
-     "gs://lake", "http://lake", "file:///etc"],
+     "gs://", "gs://Lake", "gs://key:secret@lake", "gs://lake/../other", "gs://lake/a b", "gs://lake/a?b", "az://lake",
+     "http://lake", "https://lake/a", "file:///etc"],
 )  # fmt: skip
 def test_an_address_that_cannot_be_a_store_is_refused(workspace: Path, uri: str) -> None:
     with pytest.raises(Misconfigured, match="store-address"):

@@ -78,11 +78,11 @@ def test_a_time_is_read_as_it_is_written(length: timedelta) -> None:
         assert times({"every": format_duration(whole)})[0].every == whole
 
 
-def test_a_run_is_expected_by_its_schedule_and_the_allowed_delay(tmp_path: Path) -> None:
-    spec = ride_spec(schedule={"score": "0 3 * * *", "late_after": "90m", "tags": ["nightly"]})
-    train, score, status = plan([load_project(str(write_project(tmp_path / "rides", spec)))])
-    assert train.expected_within(NOW) is None
-    assert score.expected_within(NOW) == timedelta(days=1, minutes=90)
+def test_each_flow_of_a_project_is_planned_with_its_schedule_and_tags(tmp_path: Path) -> None:
+    spec = ride_spec(schedule={"score": "0 3 * * *", "tags": ["nightly"]})
+    train, score, rollback, status = plan([load_project(str(write_project(tmp_path / "rides", spec)))])
+    assert (train.times, [each.cron for each in score.times]) == ((), ["0 3 * * *"])
+    assert (rollback.name, rollback.times) == ("rollback/rides", ())
     assert score.tags == ("tierra", "rides", "nightly")
     assert (status.name, status.entrypoint, status.times) == ("status/all", "flows/status.py:status", ())
 

@@ -7,9 +7,10 @@ import pytest
 
 from tests.cases import each
 from tierra.data.completeness import Finding
-from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.judging import judge, judge_disk, judge_pool, judge_server, judge_watchdog, worst
-from tierra.status.seen import PoolSeen, ServerSeen, WorkerSeen
+from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Judgement, Status
+from tierra.status.judging import judge, judge_alerts, judge_disk, judge_pool, judge_server, judge_watchdog, worst
+from tierra.status.seen import Check, PoolSeen, ServerSeen, Unsent, WorkerSeen
+from tierra.status.telling import cause_of, lines_to_tell
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 DAILY = 86_400.0
@@ -183,3 +184,45 @@ def test_each_kind_that_is_missing_is_a_reason_of_its_own_with_its_first_sight()
     assert (red.level, len(red.reasons)) == ("red", 2)
     assert "no new day since 2024-04-21, 42 days ago" in red.reasons[0]
     assert judged(missing=(), missing_since={}).level == "green"
+
+
+def test_what_somebody_is_told_of_a_status() -> None:
+    def flow(name: str, **facts: Any) -> FlowStatus:
+        project = name.rpartition("/")[2]
+        return FlowStatus(
+            **{"project": project, "flow": name.split("/")[0], "level": "red", "reasons": (name,)} | facts
+        )
+
+    failed = {"last_mood": "bad", "error": "why"}
+    flows = (
+        flow("score/overdue"),
+        flow("score/failed", last_ended=NOW - timedelta(hours=3), **failed),
+        flow("score/still", last_ended=NOW - timedelta(hours=30), **failed),
+        flow("train/amber", level="amber"),
+        flow("train/well", level="green", reasons=("ok",)),
+    )
+    health = (Check(name="worker", level="red", what="w"), Check(name="alerts", level="red", what="a"),
+              Check(name="disk", level="red", what="0 GB"), Check(name="server", level="green", what="s"))  # fmt: skip
+    alarms = (Alarm(level="amber", subject="score/rides", what="IS PAUSED: it does not run on schedule"),)
+    status = Status(moment=NOW, level="red", health=health, alarms=alarms, flows=flows)
+    told = {each.subject for each in lines_to_tell(status)}
+    assert told == {"score/overdue", "score/still", "disk", "score/rides"}
+
+
+def test_a_line_has_the_same_cause_whatever_its_age() -> None:
+    said = (
+        "overdue: last success 3 h ago",
+        "overdue: last success 2 days ago",
+        "2 runs are late",
+        "3 runs are late, the",
+    )
+    causes = [cause_of(Alarm(level="red", subject="s", what=what)) for what in said]
+    assert causes == ["overdue last success"] * 2 + ["runs are late"] * 2
+
+
+def test_messages_that_do_not_arrive_are_red() -> None:
+    assert judge_alerts((), NOW).level == "green"
+    unsent = [Unsent(moment=before(hours=hours), why=f"answered {500 + hours}") for hours in (3, 1)]
+    check = judge_alerts(unsent, NOW)
+    assert (check.level, check.what) == (
+        "red", "2 messages could not be sent, last tried 60 min ago: answered 501; sent again for a day")  # fmt: skip

@@ -37,11 +37,12 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
         match source:
             case SqlSource():
                 workspace.settings.connection(source.connection)
-            case FileSource():
+            case FileSource() if not source.is_web:
                 find_places(source_name, source, project.folder, workspace.settings)
     _probe_buckets(workspace, project)
     check_sink_names(workspace, project)
     check_owner(workspace, project)
+    workspace.champions.check_history(project.name)
     found = _look(workspace, project) if data else []
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]

@@ -29,6 +29,8 @@ REPLACE = Annotated[
     bool, typer.Option("--replace-champion", help="Promote even where the champion cannot be compared.")
 ]
 TAKE_OVER = Annotated[bool, typer.Option("--take-over", help="Take name and data set over from another project file.")]
+WHY = Annotated[str, typer.Option("--reason", help="Why; kept in the history of champions and on the receipt.")]
+VERSION_NAME = Annotated[str, typer.Argument(help="A version that `tierra champions` lists.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -166,7 +168,7 @@ def status(
 
 @app.command()
 def champions(project: PROJECT, as_json: JSON = False) -> None:
-    """List every champion a project had: since when, by whose word and why."""
+    """List every champion a project had: since when, by whose word, why and how; check that none was changed."""
     with one_line_errors():
         from tierra.cli.console import print_json, show_champions
         from tierra.workspace import open_workspace
@@ -176,8 +178,33 @@ def champions(project: PROJECT, as_json: JSON = False) -> None:
         found = workspace.champions.history(name)
         if as_json:
             print_json(json.dumps({"project": name, "champions": [each.model_dump(mode="json") for each in found]}))
-            return
-        show_champions(name, found)
+        else:
+            show_champions(name, found)
+        workspace.champions.check_history(name)
+
+
+@app.command()
+def promote(project: PROJECT, version: VERSION_NAME, reason: WHY = "", as_json: JSON = False) -> None:
+    """Let a version serve again that was a champion before; what is published stays."""
+    with one_line_errors():
+        finish("promote", run_flow("promote", project, version, reason, quiet=as_json, started=STARTED), as_json)
+
+
+@app.command()
+def rollback(
+    project: PROJECT,
+    to: Annotated[str, typer.Option(help="The version to go back to; the champion before when not given.")] = "",
+    reason: WHY = "",
+    predictions: Annotated[
+        Literal["repair", "keep"], typer.Option(help="Whether what the bad version published is repaired or kept.")
+    ] = "repair",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be repaired.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Take a model back: the champion before serves again, and what the bad one published is repaired."""
+    with one_line_errors():
+        words = (project, reason, to, predictions, dry_run)
+        finish("rollback", run_flow("rollback", *words, quiet=as_json, started=STARTED), as_json)
 
 
 @app.command()

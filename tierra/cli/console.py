@@ -20,7 +20,7 @@ from tierra.report.terminal import metrics_table, pairs, plain_table, printable
 
 if TYPE_CHECKING:
     from tierra.cli.beside import PredictedFile
-    from tierra.model.champions import Pointer
+    from tierra.model.pointers import Pointer
     from tierra.steps.trial import Trial
 
 __all__ = [
@@ -136,13 +136,15 @@ def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
     out.print(f"\n[bold]{project}[/]: {'the last one serves' if champions else 'no model has been registered yet'}")
     if not champions:
         return
-    table = plain_table("number", "version", "candidate", "since", "who", right=9)
-    for name in ("why", "verdict"):
+    table = plain_table("number", "version", "candidate", "since", right=9)
+    for name in ("what", "who and from where", "why", "verdict"):
         table.add_column(name, overflow="fold")
     for each in champions:
         since = f"{each.when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         verdict = f"{'passed' if each.verdict.passed else 'not passed'}: {'; '.join(each.verdict.reasons)}"
-        texts = (each.version, each.candidate, since, each.who, each.why, verdict)
+        what = f"{each.deed}, as entry {each.again}" if each.again else each.deed
+        by = f"{each.who}, {each.where}" if each.where else each.who
+        texts = (each.version, each.candidate, since, what, by, each.why, verdict)
         table.add_row(str(each.number), *(printable(text) for text in texts))
     out.print(table, soft_wrap=False)
 

@@ -1,21 +1,19 @@
-"""Which files a source is: one, all of a folder, or those of a pattern; on this machine or in a bucket."""
+"""Which files a source is: one, all of a folder, or those of a pattern; here, in a bucket or at a web address."""
 
 import fnmatch
 import glob
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
+from tierra.data.http_form import COMPRESSIONS, TABLES
 from tierra.data.spec import FileSource
 from tierra.errors import SourceMissing
 from tierra.settings import Settings
 from tierra.store.opening import is_remote, list_remote, open_remote, stamp_remote
-
-COMPRESSIONS: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-TABLES: Final = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".xlsm", ".zip")
 
 
 @dataclass(frozen=True)
@@ -25,29 +23,38 @@ class Place:
     name: str
     open: Callable[[], Any]
     stamp: Callable[[], object]
+    file_name: str = ""
+    format: str | None = None
 
     @property
     def form(self) -> str:
         """The suffix that says what kind of file it is, whatever it is compressed with."""
-        path = PurePosixPath(self.name)
-        bare = path.with_suffix("") if path.suffix in COMPRESSIONS else path
-        return bare.suffix.lower()
+        bare = self._path.with_suffix("") if self.compression else self._path
+        return f".{self.format}" if self.format else bare.suffix.lower()
 
     @property
     def compression(self) -> str | None:
         """What its suffix says that it is compressed with."""
-        return COMPRESSIONS.get(PurePosixPath(self.name).suffix)
+        return COMPRESSIONS.get(self._path.suffix)
+
+    @property
+    def _path(self) -> PurePosixPath:
+        return PurePosixPath(self.file_name or self.name)
 
 
 def find_places(name: str, source: FileSource, folder: Path, settings: Settings) -> list[Place]:
     """The source's files, by name. Raises SourceMissing when there is none."""
+    if source.is_web:
+        from tierra.data.downloads import download
+
+        return download(name, source, settings)
     found = _remote(source.path, settings) if is_remote(source.path) else _local(source.path, folder)
     if not found:
         what = "object" if is_remote(source.path) else "file"
         place = source.path if is_remote(source.path) else folder / source.path
         demo = f"; `tierra demo {folder.name}` writes it" if (folder / "demo.py").is_file() else ""
         raise SourceMissing("file-missing", f"source {name}: no {what} {place}{demo}")
-    return found
+    return [replace(place, format=source.format) for place in found]
 
 
 def is_pattern(path: str) -> bool:

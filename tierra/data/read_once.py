@@ -74,6 +74,8 @@ class ReadOnce:
         """Read what is asked for next from the source again."""
         with self._lock:
             self._kept = None
+            for name in ("_reader", "_columns"):  # a download stays what it was: it is opened anew
+                vars(self).pop(name, None)
 
     def has_fixed_types(self, columns: list[str]) -> bool:
         """Whether the columns' types are the same whatever the rows."""

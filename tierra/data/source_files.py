@@ -15,6 +15,7 @@ from tierra.data.csv_form import CsvForm
 from tierra.data.csv_look import LONGEST_FOOTER, LOOK, TOTAL, Look, add_to, find_header, look_at
 from tierra.data.csv_source import MISSING, CsvTexts, open_member
 from tierra.data.file_places import Place
+from tierra.data.json_source import JsonTexts
 from tierra.data.parquet_source import ParquetTables
 from tierra.data.spec import FileSource
 from tierra.data.window import Window
@@ -26,6 +27,7 @@ INFERRED_FROM_BYTES = 16 * 1024 * 1024
 LEAST_BYTES = 64 * 1024  # of each file, so that its header is within
 UNREADABLE: Final = (pa.ArrowInvalid, pa.ArrowKeyError, OSError, ValueError, zipfile.BadZipFile)
 WORKBOOKS: Final = (".xlsx", ".xlsm")
+JSON: Final = (".jsonl", ".ndjson")
 ROWS_OF_A_SHEET: Final = 100
 
 
@@ -35,7 +37,7 @@ class _File:
 
     where: str
     place: Place
-    table: CsvTexts | ParquetTables | WorkbookTexts
+    table: CsvTexts | JsonTexts | ParquetTables | WorkbookTexts
 
 
 class SourceFiles:
@@ -50,7 +52,7 @@ class SourceFiles:
     @property
     def missing(self) -> Collection[str]:
         """The cells that hold no value."""
-        return MISSING if self._source.missing is None else self._source.missing
+        return _missing(self._source, self._files[0].place)
 
     @property
     def are_texts(self) -> bool:
@@ -130,13 +132,23 @@ def _form(source: FileSource, place: Place) -> CsvForm:
 
 
 def _open(name: str, source: FileSource, form: CsvForm, place: Place) -> _File:
-    where, missing = f"source {name} ({place.name})", MISSING if source.missing is None else source.missing
+    where, missing = f"source {name} ({place.name})", _missing(source, place)
     if place.form == ".parquet":
         return _File(where, place, ParquetTables(place.open, source.partition_by))
     if place.form in WORKBOOKS:
         return _File(where, place, WorkbookTexts(where, place.open, form, missing, source.literal_columns))
+    if place.form in JSON:
+        return _File(
+            where, place, JsonTexts(where, place.open, form, missing, source.literal_columns, place.compression)
+        )
     opened = (lambda: open_member(place.open())) if place.form == ".zip" else place.open
     return _File(where, place, CsvTexts(opened, form, missing, source.literal_columns, place.compression))
+
+
+def _missing(source: FileSource, place: Place) -> Collection[str]:
+    """The cells that hold no value; JSON has a word of its own for that."""
+    usual = ("",) if place.form in JSON else MISSING
+    return usual if source.missing is None else source.missing
 
 
 def _stamp(place: Place) -> object:
@@ -165,7 +177,7 @@ def _columns(file: _File, source: FileSource) -> list[str]:
     """A file's columns. Those of lists and the like are left out, where nobody names them."""
     with _described(file, Misconfigured):
         names = file.table.columns()
-        nested = file.table.nested() if isinstance(file.table, ParquetTables) else {}
+        nested = file.table.nested() if isinstance(file.table, ParquetTables | JsonTexts) else {}
     if len(names) < 2 or "" in names:
         _require_header(file)
     for name, stored in nested.items():

@@ -7,7 +7,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 
 from tierra.data.csv_form import CsvForm
 from tierra.data.expectations import COLUMN_ARGUMENTS, ROW_EXPECTATIONS, TABLE_EXPECTATIONS
+from tierra.data.http_form import Format, HttpForm, check_web_path, file_name
 from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
+from tierra.store.web_address import is_web
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "timestamptz"]
 
@@ -62,14 +64,16 @@ class SqlSource(_Source):
 
 
 class FileSource(_Source):
-    """Files of one schema, relative to the project's folder, or in a bucket."""
+    """Files of one schema, relative to the project's folder, in a bucket, or at a web address."""
 
     kind: Literal["file"] = Field(description="Files")
     path: str = Field(
         min_length=1,
-        description="Path, or s3://bucket/key, of a .csv, .tsv, .parquet or .xlsx file, compressed or not;"
-        " of a folder, as days/; or a pattern for many files, as days/*.csv",
+        description="Path, s3:// or gs://bucket/key, or https:// address of a .csv, .tsv, .jsonl, .parquet or .xlsx"
+        " file, compressed or not; of a folder, as days/; or a pattern for many files, as days/*.csv",
     )
+    format: Format | None = Field(None, description="What the file is; by the path's ending when not stated")
+    http: HttpForm | None = Field(None, description="How a web address is asked, where it needs more than its path")
     csv: CsvForm | None = Field(None, description="How text files are written, where it is not as most CSV")
     missing: Annotated[tuple[str, ...] | None, BeforeValidator(_texts), WithJsonSchema(AS_TEXTS)] = Field(
         None,
@@ -79,6 +83,24 @@ class FileSource(_Source):
         None,
         description="Columns in which only an empty cell is missing; those declared `text` unless `missing` is stated",
     )
+
+    @model_validator(mode="after")
+    def _fits_its_place(self) -> "FileSource":
+        if self.is_web:
+            check_web_path(self.path, self.format)
+        elif self.http:
+            raise ValueError("`http` needs a `path` that is a web address")
+        return self
+
+    @property
+    def is_web(self) -> bool:
+        """Whether the path is a web address."""
+        return is_web(self.path)
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether the files keep their own types."""
+        return self.format == "parquet" or (not self.format and file_name(self.path).endswith(".parquet"))
 
     @property
     def literal_columns(self) -> tuple[str, ...]:

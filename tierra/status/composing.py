@@ -5,8 +5,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tierra.status.facts import Alarm, FlowFacts, FlowStatus, PausedDeployment, Status
-from tierra.status.judging import judge, judge_pool, judge_server, judge_watchdog, worst
+from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Status
+from tierra.status.judging import judge, judge_alerts, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.runs import run_ends, run_facts
 from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 from tierra.status.stores import FLOWS
@@ -26,7 +26,6 @@ def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, si
         health=health,
         alarms=tuple(alarms),
         flows=tuple(flows),
-        paused=tuple(_paused(server)),
     )
 
 
@@ -39,7 +38,8 @@ def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) ->
     answers = judge_server(server, any(each.schedules.get(flow) for each in stores.projects for flow in FLOWS))
     if server.fault:
         return (answers, *stores.checks)
-    return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now), *stores.checks)
+    return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now),
+            judge_alerts(server.unsent, now), *stores.checks)  # fmt: skip
 
 
 def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:
@@ -114,13 +114,6 @@ def _age(seen: ProjectSeen, newest: str) -> float | None:
         return (seen.clock - ended).total_seconds() if seen.clock else None
     except (ValueError, OverflowError):
         return None
-
-
-def _paused(server: ServerSeen) -> Iterator[PausedDeployment]:
-    for each in server.deployed:
-        if each.paused or each.switched_off:
-            why = "it is paused" if each.paused else f"its schedule is off: {', '.join(each.switched_off)}"
-            yield PausedDeployment(id=each.id, flow=each.flow, project=each.project, why=why)
 
 
 def _alarms(stores: StoresSeen, server: ServerSeen, single_project: bool) -> Iterator[Alarm]:

@@ -85,15 +85,6 @@ class Alarm(Frozen):
     receipt: str = ""  # below the folder of receipts
 
 
-class PausedDeployment(Frozen):
-    """A deployment that does not run on schedule, being paused or having a schedule off."""
-
-    id: str
-    flow: str
-    project: str
-    why: str
-
-
 class Status(Ended):
     """The status of every flow and of the installation, the worst first."""
 
@@ -103,7 +94,6 @@ class Status(Ended):
     health: tuple[Check, ...]
     alarms: tuple[Alarm, ...]
     flows: tuple[FlowStatus, ...]
-    paused: tuple[PausedDeployment, ...] = ()
 
     @property
     def name(self) -> str:

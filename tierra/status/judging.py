@@ -5,12 +5,12 @@ morning. A schedule is met while the last success is no older than the longest g
 between two of its runs; up to `late_after` more is amber, beyond that it is red.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from tierra.data.completeness import describe
 from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen
+from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen, Unsent
 from tierra.status.words import ago, ahead, length
 
 # A run that has not started this long after its time needs a person.
@@ -192,6 +192,16 @@ def judge_watchdog(watched: datetime | None, now: datetime) -> Check:
     last = f"none has looked since {ago(watched, now)}" if watched else "none has ever looked"
     what = f"{last}, so a run that dies is not started again: python -m deployments.watchdog"
     return Check(name="watchdog", level="amber", what=what)
+
+
+def judge_alerts(unsent: Sequence[Unsent], now: datetime) -> Check:
+    """Whether messages arrive."""
+    if not unsent:
+        return Check(name="alerts", level="green", what="no message is waiting to be sent")
+    last = max(unsent, key=lambda each: each.moment)
+    count = "1 message" if len(unsent) == 1 else f"{len(unsent)} messages"
+    what = f"{count} could not be sent, last tried {ago(last.moment, now)}: {last.why}; sent again for a day"
+    return Check(name="alerts", level="red", what=what)
 
 
 def judge_disk(free: int, where: str) -> Check:

@@ -90,6 +90,13 @@ class PoolSeen(Frozen):
     workers: tuple[WorkerSeen, ...] = ()
 
 
+class Unsent(Frozen):
+    """A message that did not arrive: when it was tried last, and why not."""
+
+    moment: datetime
+    why: str
+
+
 class ServerSeen(Frozen):
     """The server's answers; `fault` when not all of them came. `expected` is false where no server was ever named."""
 
@@ -104,6 +111,7 @@ class ServerSeen(Frozen):
     ended: tuple[RunSeen, ...] = ()
     pool: PoolSeen | None = None
     watched: datetime | None = None  # when a watchdog looked last
+    unsent: tuple[Unsent, ...] = ()
 
 
 class Serving(Frozen):

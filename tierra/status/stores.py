@@ -10,7 +10,7 @@ from tierra.data import partitions
 from tierra.data.partition_states import PartitionState
 from tierra.data.partitions import ALL
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
-from tierra.model.champions import Pointer
+from tierra.model.pointers import Pointer
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project, list_projects
 from tierra.project.schedule import longest_gap

@@ -129,7 +129,7 @@ def _names_project(file: Path, name: str) -> bool:
 def _reads_other_rows(folder: Path, project: Project) -> bool:
     """Whether the first source is a file that holds other bytes when it is sought from that folder."""
     source = project.main_source
-    if not isinstance(source, FileSource) or is_remote(source.path):
+    if not isinstance(source, FileSource) or source.is_web or is_remote(source.path):
         return False
     theirs, ours = folder / source.path, project.folder / source.path
     if not (theirs.is_file() and ours.is_file()) or theirs.samefile(ours):

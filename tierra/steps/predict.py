@@ -135,7 +135,8 @@ def as_file(source: Source, file: Path) -> FileSource:
     """A file in the form of a source: the same columns and types, no key to be unique, no history of its own."""
     form = source if isinstance(source, FileSource) else FileSource(kind="file", path=str(file))
     alike = {"columns": source.columns, "types": source.types, "partition_by": source.partition_by}
-    return form.model_copy(update={**alike, "path": str(file.resolve()), "key": (), "history": 0, "known_later": ()})
+    place = {"path": str(file.resolve()), "format": None, "http": None}
+    return form.model_copy(update={**alike, **place, "key": (), "history": 0, "known_later": ()})
 
 
 def _needed(project: Project, champion: Champion, sides: CleanTables) -> tuple[str, ...]:

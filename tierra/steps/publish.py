@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.columns import require_columns
 from tierra.data.partitions import Work
 from tierra.data.row_numbers import published_key
-from tierra.errors import TierraError
+from tierra.errors import Broken, TierraError
 from tierra.facts import PartitionPredicted
 from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
@@ -90,6 +90,7 @@ def predict_partition(
 def publish_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """Make the predictions visible at once, with one put-if-absent of the manifest."""
     claim_names(workspace, project)
+    _refuse_taken_back(workspace, project, ready.manifest)
     sink = workspace.sink(project)
     now = datetime.now().astimezone().isoformat(timespec="microseconds")
     manifest = ready.manifest.model_copy(update={"writer": work.name, "published_at": now})
@@ -100,6 +101,13 @@ def publish_partition(workspace: Workspace, project: Project, ready: Publication
         _warn_of_difference(manifest, done)
         return scored_from(done, where, "AlreadyPublished")
     return scored_from(done, where, "Published", _is_stale(work), ready.unseen)
+
+
+def _refuse_taken_back(workspace: Workspace, project: Project, manifest: Manifest) -> None:
+    """Raise Broken where a rollback took the model back while this run scored with it."""
+    if entry := workspace.champions.taken_back(project.name, manifest.model, manifest.scoring):
+        what = f"version {manifest.model_version} was taken back by {entry.who} ({entry.why})"
+        raise Broken("champion-taken-back", f"{project.name} {manifest.partition} was not published: {what}")
 
 
 def preview_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:

@@ -1,6 +1,6 @@
 """The store of objects: named bytes, written once and never changed.
 
-`Objects` is the port. `LocalObjects` keeps them in a folder, `S3Objects` in a bucket;
+`Objects` is the port. `LocalObjects` keeps them in a folder, `BucketObjects` in a bucket of S3 or Google;
 `MemoryObjects` keeps them in memory, for tests of code that uses the port. A name that
 ends in a SHA-256 before its suffix is that of the object's bytes.
 """

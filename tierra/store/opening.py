@@ -1,4 +1,4 @@
-"""Opening a store, or a file in one, by its address: a folder, or s3://bucket/prefix."""
+"""Opening a store, or a file in one, by its address: a folder, s3://bucket/prefix or gs://bucket/prefix."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from tierra.store.local_objects import LocalObjects
 from tierra.store.objects import NAME, Objects
 
 if TYPE_CHECKING:
-    from tierra.store.s3_bucket import Bucket
+    from tierra.store.buckets import Bucket
 
-BUCKET: Final = "s3://"
+BUCKETS: Final = ("s3://", "gs://")
 OTHER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 KEY: Final = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\?#]+")
 
@@ -22,17 +22,17 @@ def open_objects(uri: str, settings: Settings) -> Objects:
     """The store at an address; a relative folder lies under the home. Raises Misconfigured; does not connect yet."""
     if not is_remote(uri):
         return LocalObjects(settings.root / Path(uri).expanduser())
-    from tierra.store.s3_objects import S3Objects
+    from tierra.store.bucket_objects import BucketObjects
 
     bucket, prefix = _split(uri.rstrip("/"), settings)
     if prefix and not NAME.fullmatch(prefix):
         raise Misconfigured("store-address", f"'{prefix}' cannot be a prefix; letters, digits, _ . = - and / can")
-    return S3Objects(bucket, prefix)
+    return BucketObjects(bucket, prefix)
 
 
 def open_remote(uri: str, settings: Settings) -> Callable[[], BinaryIO]:
     """A function that opens the object at an address each time it is called. Raises FileNotFoundError."""
-    from tierra.store.s3_reading import open_object
+    from tierra.store.bucket_reading import open_object
 
     bucket, key = _split(uri, settings)
     if not KEY.fullmatch(key):
@@ -57,13 +57,26 @@ def stamp_remote(uri: str, settings: Settings) -> object:
 
 def is_remote(uri: str) -> bool:
     """Whether an address is in a bucket rather than on this machine. Raises Misconfigured for an unsupported scheme."""
-    if OTHER.match(uri) and not uri.startswith(BUCKET):
+    if OTHER.match(uri) and not uri.startswith(BUCKETS):
         raise Misconfigured("store-address", f"{uri.partition('://')[0]}:// is not supported as a store")
-    return uri.startswith(BUCKET)
+    return uri.startswith(BUCKETS)
 
 
 def _split(uri: str, settings: Settings) -> "tuple[Bucket, str]":
+    scheme, _, place = uri.partition("://")
+    name, _, rest = place.partition("/")
+    if scheme == "gs":
+        return _open_gcs(name, settings), rest
     from tierra.store.s3_bucket import open_bucket
 
-    name, _, rest = uri.removeprefix(BUCKET).partition("/")
     return open_bucket(name, settings.s3), rest
+
+
+def _open_gcs(name: str, settings: Settings) -> "Bucket":
+    try:
+        from tierra.store.gcs_bucket import open_gcs_bucket
+    except ModuleNotFoundError as missing:
+        raise Misconfigured(
+            "gcs-missing", f"gs://{name} is reached by {missing.name}, which is not installed"
+        ) from None
+    return open_gcs_bucket(name, settings.gcs)

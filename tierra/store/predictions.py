@@ -7,8 +7,9 @@ A writer goes through four steps, and any of them may be its last:
     put manifest   created under the next generation if nobody has it: from here on all rows are visible
     read back      where the answer was "taken" or none came: the manifest that is there decides
 
-A re-score is a new generation; nothing is ever changed in place. Readers take
-the highest generation and verify it. docs/exactly-once.md has the promises.
+A re-score is a new generation; nothing is ever changed in place. So is a generation
+that restores a former one, whose parts its manifest names again. Readers take the
+highest generation and verify it. docs/exactly-once.md has the promises.
 """
 
 import json
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 # How many days back the newest published one is looked for, before all are listed.
 SEARCHED_DAYS = 64
 
+# What a restored generation has of the one it restores.
+RESTORED = ("parts", "inputs", "model", "scoring", "model_version", "rows_in", "rows_scored", "rows_quarantined")
+
 Ending = Literal["published", "stood down"]
 
 
@@ -53,6 +57,10 @@ class Manifest(BaseModel):
     rows_scored: int
     rows_quarantined: int
     parts: tuple[TableRef, ...]
+    restores: int | None = Field(None, description="The generation whose parts these are, named again as they were")
+    record: TableRef | None = Field(
+        None, description="A part without rows, written for this generation: on files it stays known by that"
+    )
     quarantine: tuple[TableRef, ...] = ()
     joined: RowsScored | None = Field(None, description="Where those rows are kept; older manifests do not say")
     drift: ObjectRef | None = Field(None, description="How the rows differ from those the model was trained on")
@@ -68,7 +76,14 @@ class Manifest(BaseModel):
             raise ValueError(f"{self.rows_scored} rows scored, but {written} in its parts")
         if len({part.name for part in self.parts}) < len(self.parts):
             raise ValueError("a part is named twice")
+        if self.restores and self.generation and self.restores >= self.generation:
+            raise ValueError(f"generation {self.generation} cannot restore generation {self.restores}")
         return self
+
+    @property
+    def named(self) -> tuple[TableRef, ...]:
+        """All that it keeps from being swept: its parts, and the record of a generation that has none of its own."""
+        return (*self.parts, *([self.record] if self.record else []))
 
     def sealed(self) -> Self:
         """The same with the digest of all the rest."""
@@ -125,9 +140,21 @@ def _verified(sink: Sink, partition: str, number: int, text: bytes) -> Manifest:
         raise Broken("store-tampered", f"{where} is the manifest of something else")
     if found.digest != ("" if found.format == 1 else _digest_of(text)):
         raise Broken("store-tampered", f"{where} is not what was published")
-    if strange := [part.name for part in found.parts if _is_strange(part.name, found)]:
+    if strange := [part.name for part in found.named if _is_strange(part.name, found)]:
         raise Broken("store-tampered", f"{where} names {strange[0]}, which was not written for it")
+    if found.restores and not _is_as_before(sink, found):
+        raise Broken("store-tampered", f"{where} names other parts than generation {found.restores}, which it restores")
     return found
+
+
+def _is_as_before(sink: Sink, mine: Manifest) -> bool:
+    """Whether a manifest that restores a generation names the very parts that were written for it, and whose."""
+    former = read_manifest(sink, mine.partition, mine.restores)
+    return (
+        former is not None
+        and not former.restores
+        and all(getattr(former, name) == getattr(mine, name) for name in RESTORED)
+    )
 
 
 def find_newest(sink: Sink, last: date) -> tuple[str, int] | None:
@@ -139,7 +166,7 @@ def find_newest(sink: Sink, last: date) -> tuple[str, int] | None:
 def published_parts(sink: Sink, partition: str) -> set[str]:
     """The parts that any generation of a partition names."""
     manifests = [read_manifest(sink, partition, number) for _, number in sink.manifests([partition])]
-    return {part.name for each in manifests if each for part in each.parts}
+    return {part.name for each in manifests if each for part in each.named}
 
 
 def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Ending]:
@@ -154,7 +181,7 @@ def publish(sink: Sink, manifest: Manifest, after: int) -> tuple[Manifest, Endin
     _check_parts(sink, mine)
     try:
         text = mine.model_dump_json(indent=1).encode()
-        created = sink.put_manifest(mine.partition, mine.generation, text, mine.parts)
+        created = sink.put_manifest(mine.partition, mine.generation, text, mine.named)
     except TierraError as error:  # of whatever kind: the manifest may stand
         return _read_back(sink, mine, error)
     return (mine, "published") if created else _read_back(sink, mine, None)
@@ -180,8 +207,16 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
 
 
 def _check_parts(sink: Sink, mine: Manifest) -> None:
-    """Raise Broken unless each part was written for this generation, so that no sweep removes it before."""
-    for part in mine.parts:
+    """Raise Broken unless each part was written for this generation, so that no sweep removes it before.
+
+    The parts of a generation that is restored are named by that one's manifest, so no sweep removes them at all.
+    """
+    if mine.restores and not _is_as_before(sink, mine):
+        what = (
+            f"{mine.dataset} {mine.partition}: generation {mine.restores}, to be restored, has other parts or is gone"
+        )
+        raise Broken("part-late", what)
+    for part in [each for each in mine.named if not (mine.restores and each in mine.parts)]:
         if not sink.is_written_for(part, mine.partition, mine.generation):
             which = f"{mine.dataset} {mine.partition}, generation {mine.generation}"
             raise Broken("part-late", f"{which}: part {part.name} was not written for it")
@@ -224,7 +259,12 @@ def _digest_of(text: str | bytes) -> str:
 
 
 def _is_strange(name: str, manifest: Manifest) -> bool:
-    """Whether a part's name says that it was written for another partition or generation."""
+    """Whether a part's name says that it was written for another partition or generation.
+
+    Restored parts were: they are compared with those of that generation.
+    """
+    if manifest.restores and name in {part.name for part in manifest.parts}:
+        return False
     part = read_part_name(name)
     if part is None or not part.partition:
         return False  # a database's, or one of an older version

@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, BinaryIO, Final
@@ -19,43 +18,24 @@ from loguru import logger
 from tierra.errors import Broken, Misconfigured
 from tierra.journal import note_request
 from tierra.settings import S3
+from tierra.store.buckets import ATTEMPTS, CONNECT_SECONDS, PART, READ_SECONDS, Creation, Head
 from tierra.store.s3_errors import code_of, explain_answer, explain_no_answer, status_of
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-PART: Final = 8 * 1024 * 1024
 # A file in parts is read into memory part by part, by as many threads.
 MULTIPART: Final = TransferConfig(multipart_threshold=2 * PART, multipart_chunksize=PART, max_concurrency=4)
 MULTIPART.max_in_memory_upload_chunks = 4
-# The stations retry too: these are for a dropped connection, not for a store that is down.
-RETRIES: Final[dict[str, Any]] = {"mode": "standard", "total_max_attempts": 3}
-CONNECT_SECONDS, READ_SECONDS = 5, 60
+RETRIES: Final[dict[str, Any]] = {"mode": "standard", "total_max_attempts": ATTEMPTS}
 BODY_RETRIES = 1
 DAMAGED: Final = (exc.IncompleteReadError, exc.FlexibleChecksumError, exc.ResponseStreamingError)
 NOT_CREATED: Final = (404, 409, 412)
 
 
-@dataclass(frozen=True)
-class Head:
-    """Size, version and age of an object."""
-
-    size: int
-    etag: str
-    modified: datetime
-
-
-@dataclass(frozen=True)
-class Creation:
-    """Whether a key was created; if not, whether an earlier attempt of the same call may have created it."""
-
-    created: bool
-    uncertain: bool = False
-
-
-def open_bucket(name: str, s3: S3) -> "Bucket":
+def open_bucket(name: str, s3: S3) -> "S3Bucket":
     """A bucket by its name, reached as the settings say. Raises Misconfigured; does not connect yet."""
     if not NAME.fullmatch(name):
         raise Misconfigured("store-address", f"'{name}' cannot be the name of a bucket")
-    return Bucket(_connect(s3, os.getpid()), name)
+    return S3Bucket(_connect(s3, os.getpid()), name)
 
 
 @lru_cache(maxsize=8)
@@ -92,7 +72,7 @@ def _warn_of_retry(response: Any, caught_exception: Exception | None, attempts: 
         logger.warning("retry {} of {}: {}", attempts, RETRIES["total_max_attempts"] - 1, reason)
 
 
-class Bucket:
+class S3Bucket:
     """Objects by their whole keys."""
 
     def __init__(self, client: Any, name: str) -> None:

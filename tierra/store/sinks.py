@@ -41,6 +41,12 @@ class Sink(Protocol):
     def write_part(self, partition: str, generation: int, batches: "Iterator[pa.Table]") -> TableRef:
         """Store rows that nobody sees yet, pending, to be published as this generation."""
 
+    def write_record(self, partition: str, generation: int, rows: "pa.Table") -> TableRef | None:
+        """A part without rows, of the form of these, for a generation that has no part of its own.
+
+        None where the sink knows a generation whose manifest was removed without it.
+        """
+
     def read_part(self, part: TableRef) -> "pa.Table":
         """A part's rows, as they were written. Raises Broken when they are gone or changed."""
 
@@ -110,6 +116,10 @@ class ObjectSink:
                 self.objects.put_if_absent(name, b"")
 
         return write_batches(self.objects, stem, batches, mark)
+
+    def write_record(self, partition: str, generation: int, rows: "pa.Table") -> TableRef | None:
+        """A Parquet object without rows: the names of parts are the record of the highest generation."""
+        return self.write_part(partition, generation, iter([rows.slice(0, 0)]))
 
     def read_part(self, part: TableRef) -> "pa.Table":
         """The rows of a Parquet object whose bytes have the digest."""

@@ -10,7 +10,7 @@ from tierra.spec import AS_DATE, Columns, Days, Duration, Name, Spec
 ScoreColumn = Literal["probability", "decision", "prediction"]
 
 
-FOLDER = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$))?([A-Za-z0-9_][A-Za-z0-9_./-]*)?$"
+FOLDER = r"^((s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/|$))?([A-Za-z0-9_][A-Za-z0-9_./-]*)?$"
 # Short enough for our suffixes: PostgreSQL cuts names at 63 bytes.
 TABLE_NAME = r"^([a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,50}$"
 
@@ -26,7 +26,10 @@ class FilesSink(Spec):
 
     kind: Literal["files"] = Field("files", description="Files")
     uri: Annotated[str, AfterValidator(_without_parent)] = Field(
-        "predictions", min_length=1, pattern=FOLDER, description="Folder under the home, or s3://bucket/prefix"
+        "predictions",
+        min_length=1,
+        pattern=FOLDER,
+        description="Folder under the home, s3://bucket/prefix or gs://bucket/prefix",
     )
     dataset: Name | None = Field(None, description="Name of the data set; the project's when not stated")
 

@@ -40,8 +40,8 @@ def _judge(sink: Sink, parts: list[Part]) -> Iterator[tuple[Part, bool]]:
     for part in numbered:
         if (part.partition, part.generation) in taken:
             manifest = read_manifest(sink, part.partition, part.generation)
-            if manifest:  # a part is named by no other generation than it was written for
-                yield part, part.name in {each.name for each in manifest.parts}
+            if manifest:  # by another generation a part is named only where the one it was written for names it too
+                yield part, part.name in {each.name for each in manifest.named}
     for partition in sorted({part.partition for part in parts if not part.generation}):
         yield from _judge_unnumbered(sink, partition, [part for part in parts if part[::2] == (partition, None)])
 

@@ -6,8 +6,8 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, cast
 
 from tierra.errors import Broken
+from tierra.store.buckets import PART, Bucket, Head
 from tierra.store.objects import Verified, check_digest
-from tierra.store.s3_bucket import PART, Bucket, Head
 
 LEAST: Final = 1024 * 1024
 MOST: Final = 8 * LEAST

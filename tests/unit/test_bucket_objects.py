@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tierra.errors import Broken, Unavailable
-from tierra.store import s3_objects
-from tierra.store.s3_bucket import Creation
-from tierra.store.s3_objects import S3Objects
+from tierra.store import bucket_objects
+from tierra.store.bucket_objects import BucketObjects
+from tierra.store.buckets import Creation
 
 
 class Refusing:
@@ -30,7 +30,7 @@ def test_a_name_that_is_refused_and_never_there_is_asked_for_some_seconds_and_gi
     monkeypatch.setattr("time.sleep", pauses.append)
     bucket: Any = Refusing()
     with pytest.raises(Unavailable, match=r"s3://bucket/lake/m/1\.json can be neither created nor read"):
-        S3Objects(bucket, "lake").put_if_absent("m/1.json", b"{}")
+        BucketObjects(bucket, "lake").put_if_absent("m/1.json", b"{}")
     assert pauses == sorted(pauses)
     assert len(pauses) > 3
     assert 3 < sum(pauses) < 4
@@ -54,9 +54,9 @@ class Full:
 
 
 def test_a_full_disk_is_said_of_the_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_objects, "SpooledTemporaryFile", Full)
+    monkeypatch.setattr(bucket_objects, "SpooledTemporaryFile", Full)
     bucket: Any = Refusing()
-    draft = S3Objects(bucket, "lake").draft("parts/", ".bin").__enter__()
+    draft = BucketObjects(bucket, "lake").draft("parts/", ".bin").__enter__()
     with pytest.raises(Broken, match=r"temporary file for an upload: No space left on device.*store-failed"):
         draft.write(b"x")
 
@@ -76,15 +76,15 @@ class Month:
 def test_the_days_of_a_month_are_found_by_one_listing() -> None:
     bucket: Any = Month()
     days = [f"2024-04-{day:02d}" for day in range(2, 31)]
-    assert S3Objects(bucket, "lake").names("m", days) == [f"m/{day}/1.json" for day in days]
+    assert BucketObjects(bucket, "lake").names("m", days) == [f"m/{day}/1.json" for day in days]
     assert bucket.listed == ["lake/m/2024-04-"]
-    assert S3Objects(bucket, "lake").names("m", ["2024-04-01", "2024-05-01"]) == [
+    assert BucketObjects(bucket, "lake").names("m", ["2024-04-01", "2024-05-01"]) == [
         "m/2024-04-01/1.json", "m/2024-05-01/1.json",
     ]  # fmt: skip
     assert sorted(bucket.listed[1:]) == ["lake/m/2024-04-01/", "lake/m/2024-05-01/"]
-    assert len(S3Objects(bucket, "lake").names("m")) == 32
+    assert len(BucketObjects(bucket, "lake").names("m")) == 32
 
 
 def test_a_place_in_a_bucket_may_be_the_whole_bucket() -> None:
     bucket: Any = Refusing()
-    assert S3Objects(bucket).location("m/1.json") == "s3://bucket/m/1.json"
+    assert BucketObjects(bucket).location("m/1.json") == "s3://bucket/m/1.json"

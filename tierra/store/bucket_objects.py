@@ -12,16 +12,16 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, cast
 
 from tierra.errors import Broken, Unavailable
+from tierra.store.bucket_reading import open_object, open_verified
+from tierra.store.buckets import PART, Bucket
 from tierra.store.objects import NAME, Draft, check_name, folders_of
-from tierra.store.s3_bucket import PART, Bucket
-from tierra.store.s3_reading import open_object, open_verified
 
 DIGEST: Final = re.compile(r"([0-9a-f]{64})(\.[^/]*)?$")
 # A store may refuse a name while another writer creates it, and that writer may then fail.
 PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
-class _S3Draft(Draft):
+class _BucketDraft(Draft):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file = file
@@ -33,7 +33,7 @@ class _S3Draft(Draft):
             raise Broken("store-failed", f"a temporary file for an upload: {error.strerror or error}") from error
 
 
-class S3Objects:
+class BucketObjects:
     """Objects under a prefix of a bucket."""
 
     def __init__(self, bucket: Bucket, prefix: str = "") -> None:
@@ -47,7 +47,7 @@ class S3Objects:
         # The name is the digest of all bytes, so they wait here.
         with SpooledTemporaryFile(max_size=PART, prefix="tierra-") as spooled:
             file = cast(BinaryIO, spooled)
-            draft = _S3Draft(file)
+            draft = _BucketDraft(file)
             yield draft
             name = check_name(f"{stem}{draft.sha256}{suffix}")
             self._bucket.write(self._key(name), file, draft.tell(), draft.sha256)
