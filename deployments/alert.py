@@ -6,6 +6,7 @@ from uuid import UUID
 
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 
+from tasks.server.links import WITHOUT_SUMMARY
 from tasks.server.names import PAGES, POOL
 
 PROJECT = "(flow_run.parameters.project or 'all projects')"
@@ -14,13 +15,11 @@ REASON = "(flow_run.state.message or flow_run.state.name).splitlines()[0]"
 WHAT = "flow.name ~ ' ' ~ flow_run.state.name"
 _UI = f"(((flow_run | ui_url) or '').split('/runs/')[0] ~ '{PAGES}')"
 RUN_LINK = f"({_UI} ~ '/runs/flow-run/' ~ flow_run.id)"
-# The key of a run's summary, as tasks/run/page.py makes it of flow and project.
+# The key of a run's summary, as tasks/server/links.py makes it of flow and project.
 _KEY = (
     "((flow.name ~ '-' ~ flow_run.parameters.project) | lower"
     " | replace('_', '-') | replace(' ', '-') | replace('--', '-'))"
 )
-# Of what begins with the reason: a run's summary. Runs that end in these states may have left none.
-WITHOUT_SUMMARY = ("GivenUp", "Failed", "Crashed", "Paused")
 REASON_LINK = (
     f"({RUN_LINK} if flow_run.state.name in {WITHOUT_SUMMARY} or not flow_run.parameters.project"
     f" else {_UI} ~ '/artifacts/key/' ~ {_KEY})"
@@ -70,7 +69,7 @@ class Message:
     @classmethod
     def again(cls) -> "Message":
         """A message that did not arrive."""
-        return cls(*(f"event.payload.{name}" for name in ("subject", "reason", "project", "partition", "link")))
+        return cls(*(f"event.payload.{name}" for name in ("subject", "reason", "project", "partition", "link", "run")))
 
     @classmethod
     def approval_needed(cls) -> "Message":

@@ -1,7 +1,6 @@
 """Around every flow: its workspace, a journal, one receipt whatever the end, and a named state."""
 
 import inspect
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
@@ -19,6 +18,7 @@ from tasks.run.ending import run_to_end
 from tasks.run.leaving import clean_outcome, leaving
 from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
+from tasks.server.links import artifact_key
 from tierra.errors import Cancelled, Failed, InvalidCall, Misconfigured, first_line
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
@@ -73,11 +73,6 @@ def as_state(outcome: Outcome) -> State[Any]:
     if outcome.error:
         return states.Failed(name=outcome.name, message=_message(outcome), data=outcome.error)
     return states.Completed(name=outcome.name, message=_message(outcome), data=outcome)
-
-
-def artifact_key(flow: str, project: str) -> str:
-    """The key of a run's summary: flow and project, in what Prefect allows."""
-    return "-".join(re.findall("[a-z0-9]+", f"{flow}-{Path(project).stem}".lower()))
 
 
 def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kwargs: P.kwargs) -> Outcome:

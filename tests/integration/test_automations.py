@@ -218,7 +218,8 @@ def lose_messages(ops: Ops, told: Receiver) -> tuple[Any, list[dict[str, Any]], 
 def test_a_message_that_the_webhook_did_not_take_is_sent_again(played: Played) -> None:
     (run, before), (of_run, of_page), after = played[lose_messages].result()
     assert [each.why for each in before] == ["the webhook answered 500"] * 2
-    assert of_run["link"].endswith(f"/runs/flow-run/{run}")
+    assert of_run["link"].endswith("/v2/artifacts/key/score-fares")
+    assert of_run["run"].endswith(f"/v2/runs/flow-run/{run}")
     assert {name: of_run[name] for name in ("subject", "partition", "reason")} == {
         "subject": "fares: score Unavailable", "partition": "2024-04-29", "reason": f"{REFUSE_ONCE}: the store",
     }  # fmt: skip

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from deployments.alert import REASON_LINK, RUN_LINK
-from tasks.run.page import artifact_key
+from tasks.server.links import artifact_key, reason_page, run_page
 from tests.cases import each
 
 HOME = "https://prefect.example.org/x"
@@ -23,13 +23,16 @@ def test_a_failed_run_leads_to_its_summary_by_the_key_it_is_kept_under() -> None
     def check(flow: str, project: str) -> None:
         key = artifact_key(flow, project)
         assert lead(REASON_LINK, "DataRejected", project, flow) == f"{HOME}/v2/artifacts/key/{key}"
+        # The message that is sent again is made without a template.
+        for state in ("DataRejected", "GivenUp"):
+            assert lead(REASON_LINK, state, project, flow) == reason_page(HOME, "5c3f", flow, project, state)
 
     each([("score", "rides"), ("train", "flight_delays"), ("score", "Two__Words"), ("score", "a b-c")], check)
 
 
 def test_a_run_that_may_have_left_no_summary_leads_to_its_page() -> None:
     run = f"{HOME}/v2/runs/flow-run/5c3f"
-    assert lead(RUN_LINK, "DataRejected", "rides") == run
+    assert lead(RUN_LINK, "DataRejected", "rides") == run == run_page(HOME, "5c3f")
     for state in ("GivenUp", "Failed", "Crashed", "Paused"):
         assert lead(REASON_LINK, state, "rides") == run
     assert lead(REASON_LINK, "Unavailable", None) == run
