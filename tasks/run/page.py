@@ -59,11 +59,17 @@ def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, 
 
 
 def run_name() -> str:
-    """The run's name in the UI: flow, project, the partition or what is due, and whether it is a dry run."""
+    """The run's name in the UI: flow, project, the partition, range or what is due, and whether it is a dry run."""
     given: dict[str, Any] = flow_run.parameters
     parts = [flow_run.flow_name or "", Path(str(given.get("project") or "unknown")).stem]
-    parts += [str(given["partition"] or "due")] if "partition" in given else []
+    parts += [_days_of(given)] if "partition" in given else []
     return "-".join([*parts, "dry"] if given.get("dry_run") is True else parts)[:LONGEST]
+
+
+def _days_of(given: dict[str, Any]) -> str:
+    """The partition, the range or what is due."""
+    first, last = given.get("from_date"), given.get("to_date")
+    return f"{first}..{last or ''}" if first else str(given["partition"] or "due")
 
 
 def as_state(outcome: Outcome) -> State[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tests.browser.explained import write_explained
 from tests.builders import ride_spec, write_project
 from tierra.data.completeness import Finding
 from tierra.data.differences import compare_profiles
@@ -398,4 +399,5 @@ def write_pages(folder: Path) -> dict[str, Path]:
     add_run(pages["scoring"], "rides", read_runs(receipts)[0], draw_calendar("Partitions of rides", states()))
     pages["index"] = receipts / "index.html"
     pages["morning"] = write_morning(a_status(), open_workspace().settings)
+    pages |= write_explained(receipts)
     return pages

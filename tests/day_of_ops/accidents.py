@@ -78,10 +78,13 @@ def loader_dead_for_a_week(place: Place) -> Seen:
 
 
 def a_day_that_comes_late(place: Place) -> Seen:
-    place.execute("update rides set km = km where 1 = 0")
-    said = place.score(partition="2024-04-20")
-    assert said.startswith("Published"), said
-    return Seen("2024-04-20, older than `lookback`, by hand", PAGE, place.seconds, said)
+    for day in ("2024-04-20", "2024-04-22"):
+        assert place.score(partition=day).startswith("Published")
+    said = place.score()
+    assert "older than `lookback`" in said, said
+    after, line = place.seconds, place.line("score/rides")
+    return Seen(said, f"{PAGE}; {TERMINAL}: {line[:120]}", after,
+                place.score(from_date="2024-04-20", to_date="2024-04-26"))  # fmt: skip
 
 
 def run_killed(place: Place) -> Seen:

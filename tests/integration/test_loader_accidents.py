@@ -188,14 +188,13 @@ def test_days_that_come_after_lookback_are_named_with_the_command_that_scores_th
     night = place.load(up_to("2024-04-26")).night("2024-04-27")
     assert (night.code, night.outcome) == (0, "NothingDueIncomplete")
     assert night.missing == [("late", f"2024-04-{day}", ROWS) for day in (23, 24)]
-    command = "tierra score rides --partition 2024-04-23"
+    command = "tierra score rides --from 2024-04-23 --to 2024-04-24"
     assert command in night.page
     assert place.status()[0] == "amber"
     late = "2 days ready but older than `lookback` and not published: 2024-04-23, 2024-04-24"
     assert f"{late}; publish with {command}" in place.status()[1]
     assert place.states() == {"2024-04-24": "late", "2024-04-23": "late"}
-    for day in ("2024-04-23", "2024-04-24"):
-        assert place.night("2024-04-27", "--partition", day).outcome == "Published"
+    assert place.night("2024-04-27", *command.split()[3:]).outcome == "Published"
     assert place.night("2024-04-27").outcome == "NothingDue"
     assert place.status()[0] == "green"
 
@@ -263,6 +262,8 @@ def test_days_that_are_left_out_on_purpose_are_not_scored_nor_missing(place: Pla
     assert (night.code, night.outcome, night.missing) == (0, "Published", [])
     assert sorted(place.published)[-2:] == ["2024-04-22", "2024-04-25"]
     assert place.states() == {"2024-04-24": "skipped", "2024-04-23": "skipped"}
+    night = place.night("2024-04-26", "--from", "2024-04-22", "--to", "2024-04-25")
+    assert (night.code, night.missing, "2024-04-23" in place.published) == (0, [], False)
     assert place.night("2024-04-26", "--partition", "2024-04-23").outcome == "Published"  # a person asks for it
     assert place.states() == {"2024-04-24": "skipped"}
 

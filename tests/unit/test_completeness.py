@@ -220,7 +220,7 @@ def test_each_kind_has_a_line_that_names_days_and_what_to_do() -> None:
     ])  # fmt: skip
     assert len(lines) == len(KINDS)
     expected = ["no new day since 2024-03-18, 42 days ago, and none of the days that are due", "nothing was published",
-                "2024-04-25 (1,012 of 2,000 rows left)", "tierra score rides --partition 2024-04-20",
+                "2024-04-25 (1,012 of 2,000 rows left)", "tierra score rides --from 2024-04-20 --to 2024-04-28",
                 "2024-04-23 (100 of 150 rows published)",
                 "1 day between others without any rows at the source: 2024-04-26",
                 "2024-04-27 (3 rows)", "1 row has no day"]  # fmt: skip

@@ -19,6 +19,7 @@ from tests.builders import write_project
 from tests.cases import some_of
 from tierra.data.profile import ColumnProfile
 from tierra.errors import Broken
+from tierra.facts import TableProfiled
 from tierra.journal import Journal
 from tierra.model.evaluation import Curve, Evaluation, Histogram
 from tierra.outcomes.scoring import Scored
@@ -28,6 +29,7 @@ from tierra.report.charts import Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import distributions
 from tierra.report.filling import LARGEST
 from tierra.report.index import NAME, Run, add_run
+from tierra.report.page import MOST_PROFILES
 from tierra.report.plots import curves, histogram
 from tierra.report.profile_page import write_profile_page
 from tierra.report.svg import common_format, fit, scale, ticks
@@ -51,6 +53,15 @@ def receipt(journal: Journal, end: Any, flow: str = "train") -> tuple[str, str]:
 
 def headings(page: str) -> list[str]:
     return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_a_run_of_many_days_has_profile_pages_of_the_first_ones_alone(rides: Path) -> None:
+    journal, end = scoring_run()
+    journal.entries[0].facts += [
+        TableProfiled(a_profile().model_copy(update={"name": f"day {day}"})) for day in range(60)
+    ]
+    file, _ = a_receipt("score", journal, end)
+    assert len(list(file.parent.glob("profile-*.html"))) == MOST_PROFILES
 
 
 def a_run(folder: Path, name: str) -> Path:

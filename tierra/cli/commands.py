@@ -10,8 +10,9 @@ import typer
 from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
+from tierra.cli.why import diff, why
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
-from tierra.errors import Misconfigured
+from tierra.errors import InvalidCall, Misconfigured
 from tierra.settings import load_settings
 
 app = typer.Typer(
@@ -129,18 +130,40 @@ def train(
 def score(
     project: PROJECT,
     partition: PARTITION = None,
+    from_date: Annotated[
+        str | None, typer.Option("--from", help="The first day of a range, as YYYY-MM-DD; however far it lies back.")
+    ] = None,
+    to_date: Annotated[
+        str | None, typer.Option("--to", help="The last day of the range; today when not given.")
+    ] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Of the range, what is not published or is damaged: the default.")
+    ] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Of the range, also what changed since.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every day of the range, in new generations.")] = False,
+    model: Annotated[
+        Literal["now", "then"], typer.Option(help="The champion now, or then with the data as known then.")
+    ] = "now",
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="In how many processes days are scored at once.")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes to a range of more than ten years.")] = False,
     rescore: Annotated[bool, typer.Option(help="Publish a new generation of what is published.")] = False,
     dry_run: DRY_RUN = False,
     reason: REASON = "",
     as_json: JSON = False,
 ) -> None:
-    """Publish predictions of one partition, or of every one that is due."""
+    """Publish predictions of one partition, of a range of days, or of every one that is due."""
     with one_line_errors():
-        finish(
-            "score",
-            run_flow("score", project, partition, rescore, dry_run, reason, quiet=as_json, started=STARTED),
-            as_json,
-        )
+        which = _one_of(missing=missing, stale=stale, all=every)
+        words = (project, partition, rescore, dry_run, reason, from_date, to_date, which, model, jobs, yes)
+        finish("score", run_flow("score", *words, quiet=as_json, started=STARTED), as_json)
+
+
+def _one_of(**flags: bool) -> str:
+    """The name of the flag that is set; the first when none is. Raises InvalidCall when there are two."""
+    chosen = [name for name, is_set in flags.items() if is_set]
+    if len(chosen) > 1:
+        raise InvalidCall("call-contradictory", f"--{chosen[0]} and --{chosen[1]} were given")
+    return chosen[0] if chosen else next(iter(flags))
 
 
 @app.command()
@@ -229,6 +252,10 @@ def predictions(
 
 def _prints_on_a_terminal() -> bool:
     return sys.stdout.isatty()
+
+
+app.command()(why)
+app.command()(diff)
 
 
 @app.command()

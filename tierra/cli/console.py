@@ -15,6 +15,7 @@ from tierra.errors import TierraError
 from tierra.journal import Entry, Progress, Watcher, watching
 from tierra.logs import LONGEST
 from tierra.model.spec import heading
+from tierra.pace import Pace
 from tierra.redaction import clean, clean_line, strike
 from tierra.report.terminal import metrics_table, pairs, plain_table, printable
 
@@ -37,6 +38,7 @@ __all__ = [
     "show_trial",
 ]
 
+STEPS = 20
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
 out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120))
@@ -56,12 +58,16 @@ def progress(quiet: bool) -> Iterator[None]:
 
 
 class _Lines(Watcher):
-    """The run's bar above that of the station under way; lines of what is done stay above both."""
+    """The run's bar above that of the station under way; lines of what is done stay above both.
+
+    Of many partitions there is a line for each twentieth of them, with an estimate, not one for each station.
+    """
 
     def __init__(self, bars: Bars) -> None:
-        self.bars = bars
+        self.bars, self.pace = bars, Pace()
         self.run: TaskID | None = None
         self.station: TaskID | None = None
+        self.is_long, self.told = False, 0
 
     def begin(self, entry: Entry) -> None:
         self.station = self.bars.add_task(_name(entry), total=None, far="")
@@ -69,6 +75,8 @@ class _Lines(Watcher):
     def advance(self, entry: Entry | None, progress: Progress) -> None:
         if entry is None and self.run is None:
             self.run = self.bars.add_task("", total=None, far="")
+        if entry is None:
+            self._tell_of_many(progress)
         bar = self.run if entry is None else self.station
         if bar is not None:
             self.bars.update(bar, completed=progress.done, total=progress.total, far=str(progress))
@@ -77,8 +85,17 @@ class _Lines(Watcher):
         if self.station is not None:
             self.bars.remove_task(self.station)
             self.station = None
+        if self.is_long and not entry.failed:
+            return
         how = "failed" if entry.failed else "reused" if entry.reused else ""
         people.print(f"  [dim]{entry.seconds:7.1f} s[/]  {_name(entry)} [dim]{how}[/]")
+
+    def _tell_of_many(self, progress: Progress) -> None:
+        left, step = self.pace.left(progress), int(progress.share * STEPS)
+        self.is_long = bool(progress.total and progress.total > STEPS and progress.share < 1)
+        if self.is_long and step > self.told:
+            self.told = step
+            people.print(f"  {progress}{left and f', {left}'}", highlight=False)
 
 
 def _name(entry: Entry) -> str:

@@ -159,6 +159,16 @@ def usual_lag(published: Mapping[date, date], due: Window, today: date) -> int |
 def find_missing(look: Look) -> tuple[Finding, ...]:
     """All that is missing, the gravest first."""
     found = [*_silence(look), *_vanished(look), *_late(look), *_grown(look), *_gaps(look), *_dayless(look)]
+    return _gravest_first(look, found)
+
+
+def find_missing_in_range(look: Look) -> tuple[Finding, ...]:
+    """What is missing of the days that a person asked for, which may lie back: silence since then is another matter."""
+    return _gravest_first(look, [*_vanished(look), *_gaps(look), *_dayless(look)])
+
+
+def _gravest_first(look: Look, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in order, less those of days that are left out on purpose."""
     skipped = {day.isoformat() for day in look.skipped}
     left = (each for each in found if each.kind in NO_DAY or each.partition not in skipped)
     return tuple(sorted(left, key=lambda each: (KINDS.index(each.kind), each.partition)))
@@ -250,7 +260,7 @@ def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
             lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
             return f"published rows are gone at the source: {lost}; what was published stays"
         case "late":
-            command = f"tierra score {project} --partition {first.partition}"
+            command = f"tierra score {project} --from {first.partition} --to {found[-1].partition}"
             return f"{_count(found)} ready but older than `lookback` and not published: {days}; publish with {command}"
         case "grown":
             more = _named(

@@ -79,6 +79,10 @@ class Champions:
         """The release of an entry, verified. Raises Broken."""
         return self._open(pointer).release
 
+    def served(self, pointer: Pointer) -> Champion:
+        """The champion of a pointer of the history, its release verified. Raises Broken."""
+        return self._open(pointer)
+
     def load(self, champion: Champion) -> Any:
         """The champion's model, checked before it is loaded. Raises Broken."""
         # scikit-learn costs seconds, which a run that has nothing to score does not spend.

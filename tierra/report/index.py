@@ -77,7 +77,7 @@ def read_runs(folder: Path, flow: str = "", limit: int = READ) -> list[Run]:
     Files that are no records, or are broken, are left out.
     """
     files = sorted(folder.glob(f"[0-9]*-{flow or '*'}-*.json"), reverse=True)[:limit]
-    runs = [run for file in files if (run := _record(file)) and flow in ("", run.flow)]
+    runs = [run for file in files if (run := read_run(file)) and flow in ("", run.flow)]
     # Files are named by the second; runs that ended within one are in their order too.
     return sorted(runs, key=lambda run: (run.moment, run.ended.timestamp() if run.ended else 0.0), reverse=True)
 
@@ -106,11 +106,12 @@ def _page(project: str, files: list[Path], calendar: Calendar | None) -> str:
 
 def _listed(file: Path) -> Iterator[tuple[str, Run]]:
     """The run and its receipt's name, if both files exist."""
-    if file.with_suffix(".html").is_file() and (run := _record(file)):
+    if file.with_suffix(".html").is_file() and (run := read_run(file)):
         yield run.receipt or "", run
 
 
-def _record(file: Path) -> Run | None:
+def read_run(file: Path) -> Run | None:
+    """The record in a file; None where it is none, or is broken."""
     receipt = file.with_suffix(".html")
     try:
         run = Run.model_validate_json(file.read_bytes()) if file.stat().st_size <= LARGEST else None

@@ -3,6 +3,7 @@
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +29,7 @@ from tierra.store.disk import NEW_STORE, make_folder
 from tierra.workspace import Workspace
 
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
+MOST_PROFILES = 40  # pages of a run: a backfill has a table for each day
 
 
 def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
@@ -143,10 +145,10 @@ def _project(workspace: Workspace, name: str) -> Project | None:
 
 
 def _write_profiles(folder: Path, journal: Journal) -> dict[str, str]:
-    """The pages of the run's tables, by table. Differences are shown on the page of the first, the main one."""
+    """The pages of the run's first tables, by table. Differences are shown on the page of the first, the main one."""
     drift, pages = facts.drift(journal), {}
     before = training_profiles(journal)
-    for place, (table, profile) in enumerate(facts.profiles(journal).items()):
+    for place, (table, profile) in enumerate(islice(facts.profiles(journal).items(), MOST_PROFILES)):
         pages[table] = write_profile_page(profile, folder, drift if place == 0 else (), before.get(table)).name
     return pages
 

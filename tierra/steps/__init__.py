@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tierra.steps import (
+        backfill,
         champion,
         compare,
+        days,
         evaluate,
         features,
         fit,
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
         repair,
         repoint,
         sink_names,
+        then,
         validate,
         work,
     )
 
 __all__ = [
+    "backfill",
     "champion",
     "compare",
+    "days",
     "evaluate",
     "features",
     "fit",
@@ -41,6 +46,7 @@ __all__ = [
     "repair",
     "repoint",
     "sink_names",
+    "then",
     "validate",
     "work",
 ]

@@ -11,7 +11,7 @@ from tierra.data.columns import require_columns
 from tierra.data.partitions import Work
 from tierra.data.row_numbers import published_key
 from tierra.errors import Broken, TierraError
-from tierra.facts import PartitionPredicted
+from tierra.facts import PartitionPredicted, PartitionPublished
 from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
@@ -100,7 +100,8 @@ def publish_partition(workspace: Workspace, project: Project, ready: Publication
     if ending == "stood down":
         _warn_of_difference(manifest, done)
         return scored_from(done, where, "AlreadyPublished")
-    return scored_from(done, where, "Published", _is_stale(work), ready.unseen)
+    note(PartitionPublished(done.partition, done.generation))
+    return scored_from(done, where, "Published", _is_stale(work), ready.unseen, describe_basis(work, done))
 
 
 def _refuse_taken_back(workspace: Workspace, project: Project, manifest: Manifest) -> None:
@@ -113,7 +114,7 @@ def _refuse_taken_back(workspace: Workspace, project: Project, manifest: Manifes
 def preview_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """What publishing would make visible; nothing is published."""
     manifest = ready.manifest.model_copy(update={"generation": work.generation + 1})
-    return scored_from(manifest, "", "WouldPublish", _is_stale(work), ready.unseen)
+    return scored_from(manifest, "", "WouldPublish", _is_stale(work), ready.unseen, describe_basis(work, manifest))
 
 
 def sweep_parts(workspace: Workspace, project: Project) -> None:
@@ -152,6 +153,14 @@ def _warn_of_difference(ours: Manifest, theirs: Manifest) -> None:
     if not theirs.says_the_same(ours):
         first = f"another run published {theirs.partition} first, with model version {theirs.model_version}; this one's"
         warn(f"{first} predictions differ and were not published")
+
+
+def describe_basis(work: Work, manifest: Manifest) -> str:
+    """Of what time the data are, of a day that is scored anew; empty where that goes without saying."""
+    if work.basis or not (work.rescore and work.published):
+        return work.basis
+    changed = work.published.inputs != manifest.inputs
+    return f"the data have changed since generation {work.generation}" if changed else ""
 
 
 def _is_stale(work: Work) -> bool:

@@ -67,9 +67,15 @@ def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     return Snapshots(tables=read)
 
 
-def pull_side_tables(workspace: Workspace, project: Project, days: ReadOnce | None = None) -> Snapshots:
-    """Every source but the first, once a run; with the days beside them, as far as they are kept at once."""
-    readers = {name: open_table(workspace, project, name) for name in project.sources if name != project.main}
+def pull_side_tables(
+    workspace: Workspace, project: Project, days: ReadOnce | None = None, is_needed: bool = True
+) -> Snapshots:
+    """Every source but the first, once a run; with the days beside them, as far as they are kept at once.
+
+    None of them where no day is read from its source.
+    """
+    sides = [name for name in project.sources if name != project.main and is_needed]
+    readers = {name: open_table(workspace, project, name) for name in sides}
     beside = days if days and days.is_beside else None
     with one_moment([*readers.values(), *([beside.reader] if beside else [])]):
         if beside:

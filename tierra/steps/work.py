@@ -26,6 +26,7 @@ from tierra.data.window import shift, single_day
 from tierra.errors import DataRejected, TierraError
 from tierra.facts import DaysCounted
 from tierra.journal import note, track
+from tierra.outcomes.backfill import Backfill
 from tierra.outcomes.scoring import PartitionScored, rejected, scored_from
 from tierra.project.project import Project
 from tierra.steps.features import join_partition
@@ -38,10 +39,11 @@ from tierra.workspace import Workspace
 
 @dataclass(frozen=True)
 class Found:
-    """The partitions that a run checks, and what is missing at the source."""
+    """The partitions that a run checks, what is missing at the source, and the range where one was asked for."""
 
     work: list[Work]
     completeness: Completeness = field(default_factory=Completeness)
+    backfill: Backfill | None = None
 
 
 class Remaining(BaseModel):
@@ -163,7 +165,7 @@ def _published_before(
 
 
 def find_changed(
-    workspace: Workspace, project: Project, sides: CleanTables, reader: ReadOnce, work: list[Work]
+    workspace: Workspace, project: Project, sides: CleanTables, reader: ReadOnce, work: Sequence[Work]
 ) -> Remaining:
     """Compare what is published with its source: the work that is left, and how the rest ends."""
     published = [each for each in work if each.generation and not each.rescore]

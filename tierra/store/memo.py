@@ -42,7 +42,7 @@ def remember(
     makes the value anew. A remembered value is used only while `is_valid` says so; by
     default, while every object it refers to is in the store.
     """
-    step = f"{module.rpartition('.')[2]}-{kind.__name__.lower()}"
+    step = _step(module, kind)
     # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
     of = digest([step, inputs, code_version(module)])
     name = f"memo/{step}/{of[:40]}.json"
@@ -57,6 +57,20 @@ def remember(
     note_made()
     objects.put_if_absent(name, _seal(of, made))
     return made
+
+
+def find_remembered(objects: Objects, module: str, kind: type[Made]) -> Iterator[Made]:
+    """Every value of a kind that a module's steps made, of whatever inputs and code; damaged ones are left out."""
+    for name in objects.names(f"memo/{_step(module, kind)}"):
+        try:
+            of = json.loads(objects.read(name))["of"]
+            yield _open(objects, name, of, kind)
+        except (Broken, FileNotFoundError, ValueError, KeyError, TypeError):
+            continue
+
+
+def _step(module: str, kind: type[BaseModel]) -> str:
+    return f"{module.rpartition('.')[2]}-{kind.__name__.lower()}"
 
 
 def _seal(of: str, made: BaseModel) -> bytes:

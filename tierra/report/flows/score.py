@@ -26,6 +26,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     """The partitions, what was predicted, and how their rows differ from those of the training."""
     scored, predicted = cast(Scored, run.outcome), run.journal.facts(PartitionPredicted)
     missing = describe(scored.project, scored.incomplete, NAMED)
+    yield Section("range", "Range of days", "lines", _range_lines(scored), "Range")
     yield Section("missing", "Missing at the source", "lines", missing, "Missing")
     yield Section("partitions", "Partitions", "partitions", scored.partitions)
     drawn = draw_scores(
@@ -81,13 +82,41 @@ def digests(outcome: Scored) -> Mapping[str, str]:
 def in_terminal(outcome: Scored) -> Sequence[RenderableType]:
     """A row a partition, and where each manifest lies."""
     lines: list[RenderableType] = [f"\n[bold]{outcome.project}: {outcome.outcome}[/]"]
-    if outcome.partitions:
+    shown = _first_of(outcome.partitions)
+    if shown:
         table = plain_table("partition", "outcome", "rows in", "scored", "quarantined", "generation", "model", right=2)
-        for each in outcome.partitions:
+        for each in shown:
             ending = each.outcome + (", stale" if each.stale else "")
             numbers = (each.rows_in, each.rows_scored, each.rows_quarantined, each.generation)
             table.add_row(each.partition, ending, *(f"{number:,}" for number in numbers), each.model_version)
         lines.append(table)
-    lines += [f"manifest  {each.manifest}" for each in outcome.partitions if each.manifest]
+    if left := len(outcome.partitions) - len(shown):
+        lines.append(f"[dim]and {left:,} more, all of them in --json[/]")
+    lines += [f"manifest  {each.manifest}" for each in shown if each.manifest]
+    lines += [f"range     {printable(line)}" for line in _range_lines(outcome)]
     lines += [f"[yellow]incomplete[/] {printable(line)}" for line in outcome.missing]
     return [*lines, f"receipt   {outcome.receipt}"]
+
+
+def _first_of(partitions: Sequence[PartitionScored]) -> Sequence[PartitionScored]:
+    """All of them where they are few; else as many, those that were not published first."""
+    if len(partitions) <= NAMED:
+        return partitions
+    return sorted(partitions, key=lambda each: each.outcome == "Published")[:NAMED]
+
+
+def _range_lines(scored: Scored) -> list[str]:
+    """The counts of a range, the days that were not ready, and of what time the data of each day are."""
+    if not scored.backfill:
+        return []
+    few = scored.backfill.not_ready
+    notes: dict[str, list[str]] = {}
+    for each in scored.partitions if scored.backfill else ():
+        if each.note:
+            notes.setdefault(each.note.replace(each.partition, "the day"), []).append(each.partition)
+    said = [f"{text}: {_named(days)}" for text, days in notes.items()]
+    return [scored.backfill.words, *([f"not ready: {_named(few)}"] if few else []), *said]
+
+
+def _named(days: Sequence[str]) -> str:
+    return ", ".join(days[:NAMED]) + (f" and {len(days) - NAMED:,} more" if len(days) > NAMED else "")
