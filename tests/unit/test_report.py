@@ -83,7 +83,9 @@ def test_the_answer_comes_first_then_figures_then_the_rest(rides: Path) -> None:
 
 
 def test_a_journal_without_facts_leaves_its_sections_out(rides: Path) -> None:
-    for run in RUNS.values():
+    for name, run in RUNS.items():
+        if name == "rollback":  # its page is all of its outcome
+            continue
         end = run()[1]
         page, _ = receipt(Journal(), end, "score" if isinstance(end, Scored) else "train")
         assert set(headings(page)) <= {"Gate", "Partitions", "Not seen in training", "Data and digests"}
