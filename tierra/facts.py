@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
@@ -23,6 +24,14 @@ class ApprovalGiven(Fact):
     """Who decided whether the model may serve, and why, as one line."""
 
     decision: str
+
+
+@dataclass(frozen=True)
+class DaysCounted(Fact):
+    """How many rows the first source has of each day, and which day it was, where the run looked at all days."""
+
+    rows: Mapping[date, int]
+    today: date
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, PREFECT_UI_URL, temporary_settings
 
 from tasks.server.messages import find_lost
-from tasks.server.names import TAGGED
+from tasks.server.names import PAGES, TAGGED
 from tasks.server.schedules import read_schedule
 from tasks.server.watchdog import read_trace
 from tierra.status.judging import GRACE_PERIOD
@@ -36,7 +36,7 @@ def read_server(pool: str, url: str = "") -> ServerSeen:
     try:
         with _client(url, retries=0) as client:
             url = str(client.api_url).rstrip("/")
-            ui = PREFECT_UI_URL.value() or url.removesuffix("/api")
+            ui = f"{(PREFECT_UI_URL.value() or url.removesuffix('/api')).rstrip('/')}{PAGES}"
             _reach(url)
             client.request("GET", "/health", timeout=CONNECT_TIMEOUT)
         with _client(url, RETRIES) as client:

@@ -24,6 +24,7 @@ from tierra.journal import Journal
 from tierra.model.evaluation import Curve, Evaluation, Histogram
 from tierra.outcomes.scoring import Scored
 from tierra.report import index
+from tierra.report.calendar import Calendar
 from tierra.report.charts import Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import distributions
 from tierra.report.filling import LARGEST
@@ -255,8 +256,8 @@ def test_nothing_is_drawn_of_an_empty_evaluation() -> None:
 def test_a_run_that_ends_while_the_list_is_made_is_listed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make, other = index._page, a_run(tmp_path, "20240102T000000-score-bbbbbb")
 
-    def slowly(project: str, files: list[Path]) -> str:
-        page = make(project, files)
+    def slowly(project: str, files: list[Path], calendar: Calendar | None) -> str:
+        page = make(project, files, calendar)
         other.with_suffix(".json").write_text(RUN.model_dump_json())
         return page
 

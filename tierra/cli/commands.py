@@ -168,19 +168,24 @@ def _one_of(**flags: bool) -> str:
 
 @app.command()
 def status(
-    project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None, as_json: JSON = False
+    project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None,
+    days: Annotated[int, typer.Option(help="Of how many last days the partitions are listed.")] = 91,
+    as_json: JSON = False,
 ) -> None:
-    """Show the status of every project, the worst first; end with 5 when anything is red."""
+    """Show the status of every project, the worst first, or of one with all its partitions, the newest first.
+
+    It ends with 5 when anything is red.
+    """
     with one_line_errors():
         from tierra.cli.console import out, print_json
 
-        seen = find_function("tasks.status", "read_status")(project)
+        seen = find_function("tasks.status", "read_status")(project, days)
         if as_json:
             print_json(seen.model_dump_json(indent=1))
         else:
             from tierra.status.table import render_status
 
-            out.print(render_status(seen), soft_wrap=False)
+            out.print(render_status(seen, with_partitions=project is not None), soft_wrap=False)
     raise typer.Exit(seen.exit_code)
 
 

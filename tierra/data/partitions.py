@@ -69,6 +69,16 @@ def due_window(score: Score, day: date) -> Window:
     return between(shift(day, -score.lookback), shift(day, score.horizon))
 
 
+def oldest_fresh(score: Score, now: datetime, timezone: str) -> date | None:
+    """The oldest day that may be a source's newest, by `fresh_within`; None where nothing is stated.
+
+    The age of a day counts from its end.
+    """
+    if score.fresh_within is None:
+        return None
+    return today(now - score.fresh_within, timezone)
+
+
 def watch_window(score: Score, day: date) -> Window:
     """The days a run without a partition checks: those that are due, and earlier ones to compare."""
     due = due_window(score, day)

@@ -10,16 +10,21 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from tierra.data.completeness import Finding
 from tierra.redaction import strike
+from tierra.report.calendar import Calendar
 from tierra.report.filling import fill
 
 RUNS = 300
 READ = 1000
-LARGEST = 20_000
+LARGEST = 60_000
 NAME = "index.html"
 
 
 class Run(BaseModel):
-    """The record of one run: how it ended, and what it took."""
+    """The record of one run: how it ended, and what it took.
+
+    `days` are the rows a day that it counted at the source, `looked` the day on which it did. `receipt` is the name of
+    its page, empty where there is none and None where nobody looked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,10 +40,16 @@ class Run(BaseModel):
     quarantined: int | None = None
     missing: tuple[Finding, ...] | None = None  # None where the run did not look at all days
     newest: str = Field("", max_length=20)
+    days: dict[str, int] = {}
+    looked: str = Field("", max_length=20)
+    published: tuple[str, ...] = ()
+    rejected: dict[str, str] = {}
+    stale: tuple[str, ...] = ()
     model_version: str = Field("", max_length=100)
     error: str = Field("", max_length=2000)
     flow_run_id: str = Field("", max_length=100)
     ended: AwareDatetime | None = None
+    receipt: str | None = Field(None, exclude=True)
 
 
 def write_record(receipt: Path, run: Run) -> None:
@@ -46,8 +57,8 @@ def write_record(receipt: Path, run: Run) -> None:
     write_whole(receipt.with_suffix(".json"), run.model_dump_json())
 
 
-def add_run(receipt: Path, project: str, run: Run) -> Path:
-    """Write the record of a run beside its receipt, and the list of runs again.
+def add_run(receipt: Path, project: str, run: Run, calendar: Calendar | None = None) -> Path:
+    """Write the record of a run beside its receipt, and the list of runs again, below the calendar.
 
     Two runs that end together both read the folder again after writing, so that
     the list that is written last names both.
@@ -55,7 +66,7 @@ def add_run(receipt: Path, project: str, run: Run) -> Path:
     write_record(receipt, run)
     index, listed = receipt.parent / NAME, None
     while listed != (files := _files(receipt.parent)):
-        write_whole(index, _page(project, files))
+        write_whole(index, _page(project, files, calendar))
         listed = files
     return index
 
@@ -102,21 +113,23 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.json"), reverse=True)
 
 
-def _page(project: str, files: list[Path]) -> str:
+def _page(project: str, files: list[Path], calendar: Calendar | None) -> str:
     runs = [found for file in files[:RUNS] for found in _listed(file)]
-    return fill("index.html", {"project": project, "runs": runs, "more": max(len(files) - RUNS, 0), "title": "Runs"})
+    more = max(len(files) - RUNS, 0)
+    return fill("index.html", {"project": project, "runs": runs, "more": more, "title": "Runs", "calendar": calendar})
 
 
 def _listed(file: Path) -> Iterator[tuple[str, Run]]:
     """The run and its receipt's name, if both files exist."""
-    receipt = file.with_suffix(".html")
-    if receipt.is_file() and (run := read_run(file)):
-        yield receipt.name, run
+    if file.with_suffix(".html").is_file() and (run := read_run(file)):
+        yield run.receipt or "", run
 
 
 def read_run(file: Path) -> Run | None:
     """The record in a file; None where it is none, or is broken."""
+    receipt = file.with_suffix(".html")
     try:
-        return Run.model_validate_json(file.read_bytes()) if file.stat().st_size <= LARGEST else None
+        run = Run.model_validate_json(file.read_bytes()) if file.stat().st_size <= LARGEST else None
     except (OSError, ValidationError):
         return None
+    return run.model_copy(update={"receipt": receipt.name if receipt.is_file() else ""}) if run else None

@@ -15,10 +15,12 @@ from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
 from tierra.report import facts
+from tierra.report.calendar import Calendar, draw_calendar
 from tierra.report.filling import fill
 from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
-from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
+from tierra.report.index import NAME, RUNS, Run, add_run, read_runs, write_record, write_whole
+from tierra.report.partitions import read_partitions
 from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
@@ -44,8 +46,19 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     values = _values(project, run, record)
     values["profiles"] = _write_profiles(file.parent, run.journal)
     write_whole(file, fill("receipt.html", values))
-    add_run(file, name, record)
+    add_run(file, name, record, _calendar(workspace, project, run.outcome.error))
     return file, write_summary(values, run, before, workspace.settings, file)
+
+
+def _calendar(workspace: Workspace, project: Project | None, error: TierraError | None) -> Calendar | None:
+    """The project's partitions as they are after the run; None where a store does not say."""
+    if project is None or (error and error.transient):
+        return None
+    try:
+        states = read_partitions(workspace, project, read_runs(workspace.receipts(project.name), "score", RUNS))
+    except (TierraError, OSError):
+        return None
+    return draw_calendar(f"Partitions of {project.name}", states)
 
 
 def _record(run: FinishedRun, moment: datetime) -> Run:
@@ -65,6 +78,7 @@ def _record(run: FinishedRun, moment: datetime) -> Run:
         error=shorten(str(outcome.error).partition("\n")[0], 1000) if outcome.error else "",
         flow_run_id=run.journal.run_id,
         ended=moment,
+        **facts.days_counted(run.journal),
         **counts,
     )
 

@@ -23,14 +23,16 @@ def find_range(workspace: Workspace, project: Project, asked: DayRange) -> Found
     source = open_source(
         project.main, project.main_source, project.folder, workspace.settings, project.schedule.timezone
     )
-    counted = {day: rows for day, rows in source.days(asked.window).items() if rows and day.year < date.max.year}
+    skipped = project.score.skip
+    days = {day: rows for day, rows in source.days(asked.window).items() if day not in skipped}
+    counted = {day: rows for day, rows in days.items() if rows and day.year < date.max.year}
     published = generations(sink, [day.isoformat() for day in asked])
     manifests = _whole_manifests(sink, published)
     ready = {day: rows for day, rows in counted.items() if rows >= min_rows}
     work = choose_work(asked, ready, published, manifests)
     today = partitions.today(workspace.settings.now(), project.schedule.timezone)
     known = {date.fromisoformat(name): PublishedDay(each.rows_in) for name, each in manifests.items()}
-    look = Look(today, asked.window, asked.window, counted, known, dayless=source.dayless(), min_rows=min_rows)
+    look = Look(today, asked.window, asked.window, counted, known, source.dayless(), min_rows, skipped=skipped)
     names = {each.partition for each in work}
     stated = Backfill(
         first=asked.first.isoformat(), last=asked.last.isoformat(), which=asked.which,

@@ -1,10 +1,11 @@
 """Publishing in a project file: the sink, and which partitions are due."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from tierra.spec import Columns, Days, Name, Spec
+from tierra.spec import AS_DATE, Columns, Days, Duration, Name, Spec
 
 ScoreColumn = Literal["probability", "decision", "prediction"]
 
@@ -65,6 +66,10 @@ SinkSpec = Annotated[
 ]
 
 
+SkippedDay = Annotated[date, WithJsonSchema(AS_DATE)]
+SkipReason = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Ready(Spec):
     """When a partition counts as loaded."""
 
@@ -89,6 +94,10 @@ class Score(Spec):
     horizon: Days = Field(0, description="Days ahead that are due")
     watch: Days = Field(30, description="Days back in which changed, late and vanished days are reported")
     ready: Ready = Field(Ready(), description="When a day may be scored")
+    skip: dict[SkippedDay, SkipReason] = Field({}, description="Days that are left out on purpose, each with a reason")
+    fresh_within: Duration | None = Field(
+        None, description="How long after its newest day ended a source is red; never by that when not stated"
+    )
     columns: Annotated[tuple[ScoreColumn, ...], BeforeValidator(tuple)] | None = Field(
         None, description="Columns published beside the key; all of the task's when not stated"
     )

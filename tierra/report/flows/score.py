@@ -14,9 +14,12 @@ from tierra.report.drawings import draw_decided, draw_scores
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
 from tierra.report.terminal import plain_table, printable
+from tierra.report.wording import shorten
 
 # Days of a kind that a receipt names, and findings that a record keeps.
 NAMED, RECORDED = 40, 40
+# Partitions that a record names, and how much of why one was rejected.
+PARTITIONS, REASON = 400, 200
 
 
 def sections(run: FinishedRun) -> Iterator[Section]:
@@ -48,13 +51,27 @@ def summary(run: FinishedRun) -> Mapping[str, Any]:
 
 
 def counts(run: FinishedRun) -> Mapping[str, Any]:
-    """Rows published, rows set aside, and what is missing, where the run looked at all days."""
+    """Rows published, rows set aside, how partitions ended, and what is missing, where the run looked at all days."""
     scored = cast(Scored, run.outcome)
     missing = scored.incomplete[:RECORDED] if scored.looked_at_all else None
     return {
         "rows": scored.rows_scored, "quarantined": scored.rows_quarantined, "is_incomplete": bool(scored.incomplete),
-        "missing": missing, "newest": scored.newest,
+        "missing": missing, "newest": scored.newest, **_ends(scored),
     }  # fmt: skip
+
+
+def _ends(scored: Scored) -> Mapping[str, Any]:
+    """The newest partitions that were published, rejected and found changed."""
+    newest = sorted(scored.partitions, key=lambda each: each.partition, reverse=True)
+
+    def those(outcome: str, most: int) -> list[PartitionScored]:
+        return [each for each in newest if each.outcome == outcome][:most]
+
+    return {
+        "published": tuple(each.partition for each in those("Published", PARTITIONS)),
+        "rejected": {each.partition: shorten(each.reason, REASON) for each in those("Rejected", RECORDED)},
+        "stale": tuple(each.partition for each in those("Stale", PARTITIONS)),
+    }
 
 
 def digests(outcome: Scored) -> Mapping[str, str]:
