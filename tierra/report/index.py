@@ -78,12 +78,12 @@ def old_runs(folder: Path, before: float) -> list[Path]:
     return [file for file in files if file.stem not in newest.values() and file.stat().st_mtime < before]
 
 
-def remove_runs(folder: Path, project: str, files: Sequence[Path]) -> None:
-    """Remove receipts and records, and write the list of runs again."""
+def remove_runs(folder: Path, project: str, files: Sequence[Path], calendar: Calendar | None) -> None:
+    """Remove receipts and records, and write the list of runs again, below the calendar."""
     for file in files:
         file.unlink(missing_ok=True)
     if files:
-        write_whole(folder / NAME, _page(project, _files(folder)))
+        write_whole(folder / NAME, _page(project, _files(folder), calendar))
 
 
 def read_runs(folder: Path, flow: str = "", limit: int = READ) -> list[Run]:

@@ -15,12 +15,12 @@ from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
 from tierra.report import facts
-from tierra.report.calendar import Calendar, draw_calendar
+from tierra.report.calendar import Calendar
 from tierra.report.filling import fill
 from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
-from tierra.report.index import NAME, RUNS, Run, add_run, read_runs, write_record, write_whole
-from tierra.report.partitions import read_partitions
+from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
+from tierra.report.partitions import calendar_of
 from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
@@ -52,13 +52,7 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
 
 def _calendar(workspace: Workspace, project: Project | None, error: TierraError | None) -> Calendar | None:
     """The project's partitions as they are after the run; None where a store does not say."""
-    if project is None or (error and error.transient):
-        return None
-    try:
-        states = read_partitions(workspace, project, read_runs(workspace.receipts(project.name), "score", RUNS))
-    except (TierraError, OSError):
-        return None
-    return draw_calendar(f"Partitions of {project.name}", states)
+    return None if project is None or (error and error.transient) else calendar_of(workspace, project)
 
 
 def _record(run: FinishedRun, moment: datetime) -> Run:

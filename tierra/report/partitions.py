@@ -10,9 +10,10 @@ from tierra.data.completeness import Finding
 from tierra.data.partition_states import FOUND, Known, Partitions, PartitionState, Publication, judge_partitions
 from tierra.data.partitions import ALL
 from tierra.data.window import Window, shift
-from tierra.errors import Broken
+from tierra.errors import Broken, TierraError
 from tierra.project.project import Project
-from tierra.report.index import Run
+from tierra.report.calendar import Calendar, draw_calendar
+from tierra.report.index import RUNS, Run, read_runs
 from tierra.store.opening import is_remote
 from tierra.store.predictions import generations, read_manifest
 from tierra.store.sinks import Sink
@@ -134,3 +135,12 @@ def _whole(sink: Sink, project: Project, runs: Sequence[Run]) -> tuple[Partition
             **{"partition": ALL, "state": "published", "receipt": (last.receipt if last else "") or ""} | values
         ),
     )
+
+
+def calendar_of(workspace: Workspace, project: Project) -> Calendar | None:
+    """A project's partitions as they are now, drawn; None where a store does not say."""
+    try:
+        states = read_partitions(workspace, project, read_runs(workspace.receipts(project.name), "score", RUNS))
+    except (TierraError, OSError):
+        return None
+    return draw_calendar(f"Partitions of {project.name}", states)

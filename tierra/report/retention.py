@@ -14,6 +14,7 @@ from tierra.errors import TierraError
 from tierra.outcomes.collecting import Collected, Kind
 from tierra.project.project import Project
 from tierra.report.index import old_runs, remove_runs
+from tierra.report.partitions import calendar_of
 from tierra.steps.collect import Plan, collect, plan_collection, projects_of
 from tierra.store.collecting import Line
 from tierra.store.marks import WAIT
@@ -24,7 +25,7 @@ from tierra.workspace import Workspace
 class OldRuns:
     """The receipts of a project that go, and the runs that MLflow shows of it."""
 
-    project: str
+    project: Project
     folder: Path
     files: list[Path]
     runs: list[str]
@@ -65,7 +66,7 @@ def carry_out(workspace: Workspace, planned: Retention) -> Collected:
     freed, warnings = collect(workspace, planned.stores), list(planned.warnings)
     for each in planned.old:
         freed += sum(line.going_bytes for line in each.lines)
-        remove_runs(each.folder, each.project, each.files)
+        remove_runs(each.folder, each.project.name, each.files, calendar_of(workspace, each.project))
         if each.runs:
             _try(partial(_delete_runs, workspace, each.runs), warnings.append)
     return planned.as_outcome(freed, dry_run=False).model_copy(update={"warnings": tuple(warnings)})
@@ -80,7 +81,7 @@ def _old_runs_of(workspace: Workspace, project: Project, warn: Callable[[str], o
     runs = _old_in_mlflow(workspace, project, datetime.now(UTC) - age, warn)
     for _ in runs:
         mlflow.add(0, True)
-    return OldRuns(project.name, folder, files, runs, [receipts, mlflow])
+    return OldRuns(project, folder, files, runs, [receipts, mlflow])
 
 
 def _old_in_mlflow(
