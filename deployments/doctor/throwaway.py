@@ -47,6 +47,7 @@ SETTINGS = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
 }
 # An exception's line, or a line of a log at that level.
+SAYS_NOTHING = "Application startup failed"  # uvicorn's last word; what went wrong stands above
 ERROR = re.compile(r"^\s*(?:[\w.]*\.)?(\w*(?:Error|Exception))\b.*|.*\b(?:ERROR|CRITICAL|FATAL)\b")
 
 
@@ -74,7 +75,7 @@ class Throwaway:
 
 def find_last_error(log: str) -> str:
     """The first line of the last error in a log; empty when there is none."""
-    errors = [line for each in log.splitlines() if ERROR.match(line := each.strip(" |"))]
+    errors = [line for each in log.splitlines() if ERROR.match(line := each.strip(" |")) and SAYS_NOTHING not in line]
     return first_line(errors[-1]) if errors else ""
 
 

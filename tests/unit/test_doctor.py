@@ -393,6 +393,8 @@ def test_the_symptom_is_the_first_line_of_the_last_error() -> None:
     )
     assert find_last_error(log) == "sqlalchemy.exc.InvalidRequestError: Can't evaluate bulk DML statement"
     assert find_last_error("INFO: started") == ""
+    missing = 'asyncpg.exceptions.InvalidCatalogNameError: database "prefect" does not exist'
+    assert find_last_error(f"{missing}\n\nERROR:    Application startup failed. Exiting.") == missing
 
 
 # the command
