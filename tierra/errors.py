@@ -183,6 +183,9 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-needed": "State the day: tierra predictions PROJECT --partition DATE",
     "partition-unpublished": "Score it first: tierra score",
     "snapshot-missing": "Run again; the object is rebuilt",
+    "columns-unpublished": "Name columns of those listed",
+    "workbook-limit": "Write .csv or .parquet instead",
+    "workbook-missing": "Install it with pip install 'tierra[excel]'",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run
     "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",
