@@ -17,6 +17,7 @@ from tasks.scoring import (
     publish_partition,
     pull_partition,
     pull_side_tables,
+    renew_latest,
     sweep_parts,
     validate_partition,
     with_champion_recipe,
@@ -50,6 +51,8 @@ def score(
     found = find_work(workspace, today, request.partition, request.rescore)
     champion = find_champion(workspace, today)
     spec = with_champion_recipe(workspace, today, champion)
+    if spec.score.latest and not found.work and not request.dry_run:
+        renew_latest(workspace, spec)
     if not found.work:
         return summarise(spec.name, [], request.partition, request.dry_run, found.completeness)
     reader = open_days(workspace, spec, found.work)
@@ -59,6 +62,8 @@ def score(
     scored = [score_partition(workspace, scoring, each) for each in track(left.to_score, "partitions")]
     if left.to_score and not request.dry_run:
         sweep_parts(workspace, spec)
+    if spec.score.latest and not request.dry_run:
+        renew_latest(workspace, spec)
     return summarise(spec.name, [*scored, *left.ended], request.partition, request.dry_run, found.completeness)
 
 

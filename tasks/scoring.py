@@ -134,3 +134,9 @@ def preview_partition(workspace: Workspace, project: Project, ready: "Publicatio
 def sweep_parts(workspace: Workspace, project: Project) -> None:
     """Remove what killed and overtaken writers left."""
     steps.publish.sweep_parts(workspace, project)
+
+
+@station
+def renew_latest(workspace: Workspace, project: Project) -> bool:
+    """Bring the fixed file or table of consumers up to date."""
+    return steps.latest.renew_latest(workspace, project)

@@ -183,6 +183,7 @@ REMEDIES: Final[dict[str, str]] = {
     "partition-needed": "State the day: tierra predictions PROJECT --partition DATE",
     "partition-unpublished": "Score it first: tierra score",
     "snapshot-missing": "Run again; the object is rebuilt",
+    "latest-taken": "Remove it, or name another under `score.latest`",
     "columns-unpublished": "Name columns of those listed",
     "workbook-limit": "Write .csv or .parquet instead",
     "workbook-missing": "Install it with pip install 'tierra[excel]'",

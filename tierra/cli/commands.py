@@ -187,7 +187,7 @@ def predictions(
     output: Annotated[Path | None, typer.Option(help="A file, written whole or not at all; else print.")] = None,
     columns: Annotated[str, typer.Option(help="Columns to write, as a,b; all when not given.")] = "",
     raw: Annotated[
-        bool, typer.Option("--raw/--safe", help="Leave texts of a CSV that a spreadsheet would run as formulas.")
+        bool, typer.Option("--raw", help="Leave texts of a CSV that a spreadsheet would run as formulas.")
     ] = False,
 ) -> None:
     """Print the published predictions of a partition, or write them to a file."""

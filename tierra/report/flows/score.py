@@ -7,7 +7,7 @@ from typing import Any, cast
 from rich.console import RenderableType
 
 from tierra.data.completeness import describe
-from tierra.facts import PartitionPredicted
+from tierra.facts import LatestLagging, PartitionPredicted
 from tierra.outcomes.scoring import Scored
 from tierra.report import facts
 from tierra.report.drawings import draw_decided, draw_scores
@@ -50,8 +50,9 @@ def counts(run: FinishedRun) -> Mapping[str, Any]:
     """Rows published, rows set aside, and what is missing, where the run looked at all days."""
     scored = cast(Scored, run.outcome)
     missing = scored.incomplete[:RECORDED] if scored.looked_at_all else None
+    needs_a_look = bool(scored.incomplete) or bool(run.journal.facts(LatestLagging))
     return {
-        "rows": scored.rows_scored, "quarantined": scored.rows_quarantined, "is_incomplete": bool(scored.incomplete),
+        "rows": scored.rows_scored, "quarantined": scored.rows_quarantined, "is_incomplete": needs_a_look,
         "missing": missing, "newest": scored.newest,
     }  # fmt: skip
 
