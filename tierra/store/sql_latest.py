@@ -1,6 +1,6 @@
 """A table with the newest predictions of a data set, for consumers that know no view: replaced in one transaction."""
 
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
@@ -38,7 +38,7 @@ def _columns(connection: sa.Connection, tables: SinkTables) -> list[sa.Column[An
         return []
     found = sa.inspect(connection).get_columns(tables.dataset, schema=tables.schema)
     named: list[tuple[str, TypeEngine[Any]]] = [("partition", sa.Text()), ("generation", sa.BigInteger())]
-    named += [(each["name"], cast(TypeEngine[Any], each["type"])) for each in found if each["name"] not in (PART, ROW)]
+    named += [(each["name"], each["type"]) for each in found if each["name"] not in (PART, ROW)]
     # Keys of our own and quoted names: as in the tables of the sink.
     return [sa.Column(quoted_name(name, quote=True), kind, key=f"c{at}") for at, (name, kind) in enumerate(named)]
 
