@@ -167,6 +167,7 @@ def _print_addresses(settings: Settings, addresses: Addresses) -> None:
         "status": f"{addresses.pages}/v2/artifacts/key/status",
         "MLflow": addresses.mlflow_link,
         "receipts": addresses.receipts_link,
+        "numbers": f"{addresses.receipts_link}/metrics" if addresses.receipts else "",
         "logs": settings.root / "logs",
     }
     out.print(pairs(shown))

@@ -138,6 +138,8 @@ class ProjectSeen(Frozen):
     champion: Serving | None = None
     known: bool = True
     publication: Publication | None = None
+    clock: datetime | None = None  # now, or the fixed instant of the settings
+    timezone: str = "UTC"
 
 
 class StoresSeen(Frozen):

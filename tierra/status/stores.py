@@ -121,6 +121,8 @@ def _seen(
         champion=Serving(version=serving.version, since=serving.when) if serving else None,
         known=project.name in champions,
         publication=publication,
+        clock=workspace.settings.now(),
+        timezone=project.schedule.timezone,
     )
 
 
