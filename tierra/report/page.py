@@ -18,6 +18,7 @@ from tierra.report.filling import fill
 from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
 from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
+from tierra.report.otlp import is_wanted, send_figures
 from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
@@ -44,6 +45,13 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     write_whole(file, fill("receipt.html", values))
     add_run(file, name, record)
     return file, write_summary(values, run, before, workspace.settings, file)
+
+
+def send_numbers(workspace: Workspace, run: FinishedRun) -> None:
+    """Send the figures of a run to where OpenTelemetry's variables say; nothing happens without them."""
+    if is_wanted():
+        project = _project(workspace, run.project)
+        send_figures(project.name if project else "unknown", _record(run, datetime.now(UTC)))
 
 
 def _record(run: FinishedRun, moment: datetime) -> Run:
