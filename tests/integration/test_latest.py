@@ -88,9 +88,7 @@ def test_the_file_holds_the_newest_day_and_is_left_alone_until_there_is_another(
     assert (about["dataset"], about["partitions"], about["rows"]) == ("rides", {DAYS[2]: 1}, 1)
 
 
-def test_a_file_that_is_gone_changed_or_half_done_is_written_again(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_gone_or_edited_is_written_again(workspace: Path) -> None:
     here, project = stated(workspace, FILE)
     file = workspace / "var" / "exports" / "latest.csv"
     published(here.sink(project), DAYS[1], "a")
@@ -100,24 +98,42 @@ def test_a_file_that_is_gone_changed_or_half_done_is_written_again(
         spoil()
         assert renewed(here, project) == (True, [])
         assert file.read_bytes() == whole
-    published(here.sink(project), DAYS[2], "b")
-    real, calls = disk.rename, []
 
-    def killed(old: Path, new: Path) -> None:
-        calls.append(new.name)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        real(old, new)
 
-    monkeypatch.setattr(disk, "rename", killed)
-    with pytest.raises(KeyboardInterrupt):
-        renewed(here, project)
-    monkeypatch.undo()
-    monkeypatch.chdir(workspace)
-    monkeypatch.setenv("TIERRA_HOME", str(workspace / "var"))
-    assert calls == ["latest.csv", "latest.csv.about.json"]
-    assert renewed(here, project) == (True, [])
-    assert renewed(here, project) == (False, [])
+def test_who_is_killed_at_any_of_its_writes_leaves_it_to_the_next_run(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = disk.rename
+
+    def check(written_before: bool, point: int, last: str) -> None:
+        here, project = stated(workspace, {"path": f"{written_before}/{point}.csv"})
+        file = workspace / "var" / f"{written_before}" / f"{point}.csv"
+        assert not written_before or renewed(here, project) == (True, [])
+        before = rows_of(file) if written_before else []
+        published(here.sink(project), DAYS[2], f"{written_before} {point}")
+        calls: list[str] = []
+
+        def killed(old: Path, new: Path) -> None:
+            calls.append(new.name)
+            if len(calls) == point:
+                raise KeyboardInterrupt
+            real(old, new)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(disk, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                renewed(here, project)
+        assert calls[-1] == f"{point}.csv{last}"
+        newest = [[DAYS[2], generations(here.sink(project))[DAYS[2]], f"{written_before} {point}"]]
+        assert not file.exists() or rows_of(file) in (before, newest)
+        assert renewed(here, project) == (True, [])
+        assert rows_of(file) == newest
+        assert renewed(here, project) == (False, [])
+
+    each(
+        [(False, 1, ".about.json"), (False, 2, ""), (False, 3, ".about.json"), (True, 1, ""), (True, 2, ".about.json")],
+        check,
+    )
 
 
 def test_what_another_run_publishes_meanwhile_is_written_too(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployments.services.receipts import HEADERS, read_numbers, serve
-from tests.builders import write_project
+from tests.builders import ride_spec, write_project
 from tests.cases import each
 
 PAGE = "<!doctype html><p>a receipt"
@@ -87,7 +87,7 @@ def test_what_is_no_page_of_the_folder_is_not_there(port: int) -> None:
     def check(path: str) -> None:
         answer, body = ask(port, path)
         assert answer.status in (400, 404), body
-        assert "canary" not in body
+        assert "hushed77" not in body
 
     outside = ("/../outside/secret.html", "/%2e%2e/outside/secret.html", "/rides/..%2f..%2foutside/secret.html")
     linked = ("/linked/secret.html", "/linked/", "/rides/link.html", "//outside/secret.html")
@@ -121,8 +121,12 @@ def numbers_of(folder: Path, numbers: Callable[[], bytes]) -> Iterator[int]:
         server.shutdown()
 
 
-def test_the_numbers_are_beside_the_pages_under_the_same_rules(workspace: Path, folder: Path) -> None:
-    write_project(workspace / "projects" / "rides")
+def test_the_numbers_are_beside_the_pages_under_the_same_rules(
+    workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", "postgresql://me:hushed77@127.0.0.1:1/none")
+    sink = {"kind": "sql", "connection": "warehouse"}
+    write_project(workspace / "projects" / "rides", ride_spec(score={"sink": sink}))
     write_project(workspace / "projects" / "broken", "project: [")
     with numbers_of(folder, read_numbers()) as port:
         for path in ("/metrics", "/metrics?x=1"):
@@ -132,6 +136,8 @@ def test_the_numbers_are_beside_the_pages_under_the_same_rules(workspace: Path, 
             assert {name: answer.headers[name] for name in HEADERS} == HEADERS
             assert 'tierra_project_readable{project="rides"} 1.0' in body
             assert 'tierra_project_readable{project="broken"} 0.0' in body
+            assert 'tierra_check_level{check="predictions"} 2.0' in body
+            assert "hushed77" not in body
         assert ask(port, "/metrics", method="HEAD")[1] == ""
         assert ask(port, "/metrics", "evil.example.org")[0].status == 421
         assert ask(port, "/rides/")[1] == PAGE
