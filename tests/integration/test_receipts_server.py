@@ -145,13 +145,13 @@ def test_the_numbers_are_beside_the_pages_under_the_same_rules(
 
 def test_numbers_that_cannot_be_read_tell_nobody_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> bytes:
-        raise OSError("canary\x1b[31m")
+        raise OSError("whispered55\x1b[31m")
 
     with numbers_of(folder, fail) as port:
         answer, body = ask(port, "/metrics")
-        assert (answer.status, "canary" in body) == (500, False)
+        assert (answer.status, "whispered55" in body) == (500, False)
         assert ask(port, "/rides/")[0].status == 200
-    assert "OSError: canary" in (logged := capsys.readouterr().err)
+    assert "OSError: whispered55" in (logged := capsys.readouterr().err)
     assert "\x1b" not in logged
 
 
