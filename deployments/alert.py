@@ -6,24 +6,39 @@ from uuid import UUID
 
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 
-from tasks.server.names import POOL
+from tasks.server.links import WITHOUT_SUMMARY
+from tasks.server.names import PAGES, POOL
 
 PROJECT = "(flow_run.parameters.project or 'all projects')"
 PARTITION = "(flow_run.parameters.partition or 'all that is due')"
 REASON = "(flow_run.state.message or flow_run.state.name).splitlines()[0]"
 WHAT = "flow.name ~ ' ' ~ flow_run.state.name"
-RUN_LINK = "(flow_run | ui_url)"
+_UI = f"(((flow_run | ui_url) or '').split('/runs/')[0] ~ '{PAGES}')"
+RUN_LINK = f"({_UI} ~ '/runs/flow-run/' ~ flow_run.id)"
+# The key of a run's summary, as tasks/server/links.py makes it of flow and project.
+_KEY = (
+    "((flow.name ~ '-' ~ flow_run.parameters.project) | lower"
+    " | replace('_', '-') | replace(' ', '-') | replace('--', '-'))"
+)
+REASON_LINK = (
+    f"({RUN_LINK} if flow_run.state.name in {WITHOUT_SUMMARY} or not flow_run.parameters.project"
+    f" else {_UI} ~ '/artifacts/key/' ~ {_KEY})"
+)
 
 
 @dataclass(frozen=True)
 class Message:
-    """One alert message, each part an expression of the server's template language."""
+    """One alert message, each part an expression of the server's template language.
+
+    `link` leads to what begins with the reason, `run` to the run's own page.
+    """
 
     subject: str
     reason: str
     project: str = "''"
     partition: str = "''"
     link: str = "''"
+    run: str = "''"
 
     @classmethod
     def failed(cls) -> "Message":
@@ -54,7 +69,7 @@ class Message:
     @classmethod
     def again(cls) -> "Message":
         """A message that did not arrive."""
-        return cls(*(f"event.payload.{name}" for name in ("subject", "reason", "project", "partition", "link")))
+        return cls(*(f"event.payload.{name}" for name in ("subject", "reason", "project", "partition", "link", "run")))
 
     @classmethod
     def approval_needed(cls) -> "Message":
@@ -63,7 +78,7 @@ class Message:
 
     @classmethod
     def _of_run(cls, what: str, reason: str) -> "Message":
-        return cls(f"{PROJECT} ~ ': ' ~ {what}", reason, PROJECT, PARTITION, RUN_LINK)
+        return cls(f"{PROJECT} ~ ': ' ~ {what}", reason, PROJECT, PARTITION, REASON_LINK, RUN_LINK)
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,8 @@ def _line(message: Message) -> str:
 
 def _as_json(message: Message) -> str:
     fields = {"text": _line(message), "subject": message.subject, "project": message.project,
-              "partition": message.partition, "reason": message.reason, "link": message.link}  # fmt: skip
+              "partition": message.partition, "reason": message.reason, "link": message.link,
+              "run": message.run}  # fmt: skip
     return "{" + ", ".join(f'"{name}": {{{{ ({value}) | tojson }}}}' for name, value in fields.items()) + "}"
 
 

@@ -13,7 +13,9 @@ from tierra.project.schedule import When
 
 # Prefect's minimum is 30 s; a run that misses three is taken for crashed.
 HEARTBEAT_SECONDS = 60
-FLOWS = ("train", "score")  # of each project
+FLOWS = ("train", "score", "rollback")  # of each project
+GC_DESCRIPTION = "Removes what nothing needs any more, as `keep` in each project file says"
+GC_TIMES = (When(cron="30 5 * * 0", timezone="UTC"),)  # weekly: what one run marks, the next removes
 STATUS_DESCRIPTION = "Refreshes the page that says how every project does; the watchdog does so every 15 minutes"
 
 
@@ -46,9 +48,9 @@ class Deployment:
 
 
 def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS) -> list[Deployment]:
-    """A deployment of each of the flows for each project, in the order of their names, and one `status` for all."""
+    """A deployment of each of the flows for each project, in the order of names; one `status` and `gc` for all."""
     listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in FLOWS]
-    return [*listed, _status(heartbeat_seconds)] if listed else []
+    return [*listed, _status(heartbeat_seconds), _gc(heartbeat_seconds)] if listed else []
 
 
 def run_command(python: str, folder: str) -> str:
@@ -80,6 +82,17 @@ def _status(heartbeat_seconds: int) -> Deployment:
         flow="status",
         project="all",
         description=STATUS_DESCRIPTION,
+        tags=(TAG,),
+        heartbeat_seconds=heartbeat_seconds,
+    )
+
+
+def _gc(heartbeat_seconds: int) -> Deployment:
+    return Deployment(
+        flow="gc",
+        project="all",
+        description=GC_DESCRIPTION,
+        times=GC_TIMES,
         tags=(TAG,),
         heartbeat_seconds=heartbeat_seconds,
     )

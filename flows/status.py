@@ -14,7 +14,8 @@ from tierra.workspace import open_workspace
 @flow(name="status", flow_run_name="status")
 def status() -> State[Any]:
     """Look at the stores and the server, write the page, and emit an event for what needs a person."""
-    seen = station(read_for_page)(open_workspace())
-    station(write_status)(seen)
+    workspace = open_workspace()
+    seen = station(read_for_page)(workspace)
+    station(write_status)(seen, workspace.settings)
     station(emit_attention)(seen)
     return as_state(seen)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tasks.run.station import station
 from tierra import steps
+from tierra.data.day_range import DayRange
 from tierra.data.partitions import Work
-from tierra.facts import PartitionPublished
 from tierra.journal import note
 from tierra.model.release import Champion
 from tierra.outcomes.scoring import PartitionScored
@@ -17,9 +17,11 @@ from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
     from tierra.data.read_once import ReadOnce
+    from tierra.steps.days import DayDone
     from tierra.steps.features import JoinedPartition
     from tierra.steps.publish import Publication
     from tierra.steps.pull import PartitionRows, Snapshots
+    from tierra.steps.served import Served
     from tierra.steps.validate import CleanPartition, CleanTables
     from tierra.steps.work import Found, Remaining
 
@@ -28,7 +30,7 @@ Publish = Callable[[Workspace, Project, "Publication", Work], PartitionScored]
 
 @dataclass(frozen=True)
 class Scoring:
-    """What scoring is the same for every partition of a run."""
+    """What scoring is the same for every partition of a champion."""
 
     project: Project
     champion: Champion
@@ -37,14 +39,26 @@ class Scoring:
     publish: Publish
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a champion is to score, and how the days end that stay as they are."""
+
+    scoring: Scoring
+    left: "Remaining"
+
+
 def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> "ReadOnce":
     """The first source, to pull each day of this work from; opened when the first station reads."""
     return steps.pull.open_days(workspace, project, work)
 
 
 @station
-def find_work(workspace: Workspace, project: Project, partition: str | None, rescore: bool) -> "Found":
-    """The requested partition; without one, all that is due, all that may be stale, and all that is missing."""
+def find_work(
+    workspace: Workspace, project: Project, partition: str | None, rescore: bool, days: DayRange | None = None
+) -> "Found":
+    """The requested partition or range; without one, all that is due, that may be stale, and that is missing."""
+    if days:
+        return steps.backfill.find_range(workspace, project, days)
     return steps.work.find_work(workspace, project, partition, rescore)
 
 
@@ -55,20 +69,28 @@ def find_champion(workspace: Workspace, project: Project) -> Champion:
 
 
 @station
+def find_champions_then(workspace: Workspace, project: Project, work: Sequence[Work]) -> "list[Served]":
+    """The models that served when these days were to be published, and which of their rows of then stand."""
+    return steps.then.find_champions_then(workspace, project, work)
+
+
+@station
 def with_champion_recipe(workspace: Workspace, project: Project, champion: Champion) -> Project:
     """Today's sources, contract, sink and schedule with the champion's features and joins."""
     return steps.champion.with_champion_recipe(workspace, project, champion)
 
 
 @station
-def pull_side_tables(workspace: Workspace, project: Project, days: "ReadOnce | None" = None) -> "Snapshots":
-    """Every source but the first, once a run, at one moment with the days to score."""
-    return steps.pull.pull_side_tables(workspace, project, days)
+def pull_side_tables(
+    workspace: Workspace, project: Project, days: "ReadOnce | None" = None, is_needed: bool = True
+) -> "Snapshots":
+    """Every source but the first, once a run, at one moment with the days to score; none where no day is read."""
+    return steps.pull.pull_side_tables(workspace, project, days, is_needed)
 
 
 @station
 def find_changed(
-    workspace: Workspace, project: Project, sides: "CleanTables", reader: "ReadOnce", work: list[Work]
+    workspace: Workspace, project: Project, sides: "CleanTables", reader: "ReadOnce", work: Sequence[Work]
 ) -> "Remaining":
     """Compare what is published with its source: the work that is left, and how the rest ends."""
     return steps.work.find_changed(workspace, project, sides, reader, work)
@@ -78,6 +100,12 @@ def find_changed(
 def pull_partition(workspace: Workspace, project: Project, reader: "ReadOnce", work: Work) -> "PartitionRows":
     """A partition's rows without what is known later, and its history."""
     return steps.pull.pull_partition(workspace, project, reader, work)
+
+
+@station
+def recall_partition(workspace: Workspace, work: Work) -> "JoinedPartition":
+    """The joined rows that a partition was first published from."""
+    return steps.then.joined_then(work)
 
 
 @station
@@ -118,16 +146,22 @@ def predict_partition(
 @station
 def publish_partition(workspace: Workspace, project: Project, ready: "Publication", work: Work) -> PartitionScored:
     """Make the predictions visible at once."""
-    published = steps.publish.publish_partition(workspace, project, ready, work)
-    if published.outcome == "Published":
-        note(PartitionPublished(published.partition, published.generation))
-    return published
+    return steps.publish.publish_partition(workspace, project, ready, work)
 
 
 @station
 def preview_partition(workspace: Workspace, project: Project, ready: "Publication", work: Work) -> PartitionScored:
     """What publishing would make visible; nothing is published."""
     return steps.publish.preview_partition(workspace, project, ready, work)
+
+
+@station
+def record_partition(workspace: Workspace, done: "DayDone") -> PartitionScored:
+    """Put what a process of its own noted of a partition on this run's receipt."""
+    for fact in done.facts:
+        note(fact)
+    assert done.scored, "a day that is tried again is recorded by its own stations"
+    return done.scored
 
 
 @station

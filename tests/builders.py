@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
 CLOCK = "2024-04-29T03:00:00+00:00"  # the last day of rides()
@@ -79,3 +80,10 @@ def write_warehouse(file: Path, **tables: pd.DataFrame) -> str:
             table.to_sql(name, database, index=False, if_exists="replace")
     database.close()
     return f"sqlite:///{file}"
+
+
+def stand_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder that is an installation of its own, on the last day of rides()."""
+    patch.chdir(folder)
+    for name, value in {"HOME": folder / "var", "PROJECTS": folder / "projects", "CLOCK": CLOCK}.items():
+        patch.setenv(f"TIERRA_{name}", str(value))

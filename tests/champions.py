@@ -13,8 +13,9 @@ from tierra.data.code import load_code
 from tierra.data.features import build_training_features
 from tierra.data.labels import Labels
 from tierra.data.target import make_target
-from tierra.model.champions import Appointment, Champions, stored_files
+from tierra.model.champions import Champions, stored_files
 from tierra.model.gate import Verdict
+from tierra.model.pointers import Appointment
 from tierra.model.release import Champion, Release
 from tierra.model.spec import Model
 from tierra.project.project import Project

@@ -27,7 +27,7 @@ def train_directly(project: str) -> tuple[Trained, Journal]:
         return body(open_workspace(), project), journal
 
 
-def score_directly(project: str, partition: str | None = None) -> tuple[Scored, Journal]:
+def score_directly(project: str, partition: str | None = None, **more: Any) -> tuple[Scored, Journal]:
     """What `tierra score` does, and its journal. Raises the errors that end a run."""
     with without_prefect("score") as body, open_journal() as journal:
-        return body(open_workspace(), project, partition), journal
+        return body(open_workspace(), project, partition, **more), journal

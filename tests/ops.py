@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,9 +33,10 @@ class Ops:
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tierra", "--name", uuid4().hex[:8]]
         return self._start(command, ROOT, f"worker-{len(self.processes)}", environment)
 
-    def watchdog(self) -> "subprocess.Popen[bytes]":
+    def watchdog(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start a watchdog over our runs."""
-        return self._start([sys.executable, "-m", "deployments.watchdog"], ROOT, f"watchdog-{len(self.processes)}", {})
+        command = [sys.executable, "-m", "deployments.watchdog", *arguments]
+        return self._start(command, ROOT, f"watchdog-{len(self.processes)}", {})
 
     def warm_worker(self, folder: Path = ROOT, **environment: str) -> "subprocess.Popen[bytes]":
         """Start a worker with a warm parent, of the checkout in a folder."""
@@ -66,15 +67,21 @@ class Ops:
         return started
 
     def tierra(self, *arguments: str, exit_code: int = 0, **environment: str) -> str:
-        """Run our command in the checkout."""
-        done = subprocess.run(
-            [sys.executable, "-c", "from tierra.cli.commands import main; main()", *arguments],
-            cwd=ROOT, env={**os.environ, **self.environment, **environment}, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
+        """Run our command in the checkout; what it printed."""
+        done = self.command(*arguments, **environment)
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stdout + done.stderr
         return done.stdout
+
+    def command(
+        self, *arguments: str, prepare: Callable[[], None] | None = None, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """How our command ended in the checkout; `prepare` is called in its process before it."""
+        return subprocess.run(
+            [sys.executable, "-c", "from tierra.cli.commands import main; main()", *arguments],
+            cwd=ROOT, env={**os.environ, **self.environment, **environment}, capture_output=True, text=True,
+            timeout=300, check=False, preexec_fn=prepare,
+        )  # fmt: skip
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API."""

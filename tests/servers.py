@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import httpx
@@ -27,10 +27,11 @@ from tests.conftest import ROOT, free_port
 
 
 class Receiver(NamedTuple):
-    """A webhook's address, and the messages it received."""
+    """A webhook's address, the messages it received, and whether it takes none for now."""
 
     url: str
     messages: list[dict[str, Any]]
+    dead: Event
 
 
 REFUSE_ONCE = "refuse me once"
@@ -202,12 +203,13 @@ def a_receiver() -> Iterator[Receiver]:
     """A webhook on loopback, which takes a message that asks for it only when it comes again."""
     received: list[dict[str, Any]] = []
     refusals: list[dict[str, Any]] = []
+    dead = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             message = json.loads(self.rfile.read(int(self.headers["content-length"])))
             # Refused once: what says so has not been seen before.
-            refused = REFUSE_ONCE in message.get("reason", "") and message not in refusals
+            refused = dead.is_set() or (REFUSE_ONCE in message.get("reason", "") and message not in refusals)
             (refusals if refused else received).append(message)
             self.send_response(500 if refused else 200)
             self.end_headers()
@@ -218,7 +220,7 @@ def a_receiver() -> Iterator[Receiver]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield Receiver(f"http://127.0.0.1:{server.server_port}/hook-canary-93", received)
+        yield Receiver(f"http://127.0.0.1:{server.server_port}/hook-canary-93", received, dead)
     finally:
         server.shutdown()
         server.server_close()

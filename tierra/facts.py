@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
@@ -28,6 +29,14 @@ class ApprovalGiven(Fact):
 @dataclass(frozen=True)
 class LatestLagging(Warned):
     """The fixed file or table of consumers is behind what is published."""
+
+
+@dataclass(frozen=True)
+class DaysCounted(Fact):
+    """How many rows the first source has of each day, and which day it was, where the run looked at all days."""
+
+    rows: Mapping[date, int]
+    today: date
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,12 @@ def open_journal(run_id: str = "", attempt: int = 1) -> Iterator[Journal]:
         _journal.reset(token)
 
 
+def current_run() -> str:
+    """The id that the run's server gave it; empty where there is no server."""
+    journal = _journal.get()
+    return journal.run_id if journal else ""
+
+
 @contextmanager
 def at_station(name: str) -> Iterator[Entry]:
     """Time the block as one station of the open journal, if there is one."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from tierra.once import Once
 from tierra.project.project import Project, load_project
 from tierra.settings import Settings, load_settings
+from tierra.store.marks import MarkedObjects
 from tierra.store.objects import MemoryObjects, Objects
 from tierra.store.opening import open_objects
 from tierra.store.sinks import ObjectSink, Sink
@@ -33,7 +34,7 @@ class Workspace:
     @cached_property
     def objects(self) -> Objects:
         """Snapshots, quarantine, fitted models, champions and the memo."""
-        return self.store or open_objects(self.settings.store, self.settings)
+        return self.store or MarkedObjects(open_objects(self.settings.store, self.settings))
 
     def sink(self, project: Project) -> Sink:
         """Where the project's predictions are published. Raises Misconfigured when it cannot be there."""
@@ -77,6 +78,11 @@ class Workspace:
     def mlflow_address(self) -> str:
         """Where MLflow keeps what it shows, secret included."""
         return self.settings.registry_uri() or f"sqlite:///{self.settings.root / 'mlflow.db'}"
+
+    @property
+    def has_mlflow(self) -> bool:
+        """Whether MLflow keeps anything yet: before the first training its file is not there."""
+        return bool(self.settings.registry_uri()) or (self.settings.root / "mlflow.db").is_file()
 
     def recorder(self) -> "Recorder":
         """MLflow, for writing: loads it."""

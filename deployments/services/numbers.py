@@ -7,10 +7,9 @@ outcomes and checks.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -18,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from tierra import __version__
 from tierra.report.index import Run
+from tierra.status.composing import age_of
 from tierra.status.runs import IGNORED_OUTCOMES
 from tierra.status.seen import ORDER, ProjectSeen, StoresSeen
 
@@ -51,7 +51,7 @@ class Numbers(Collector):
     def __init__(self, read: Callable[[], StoresSeen], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._read, self._now, self._lock = read, now, Lock()
         self._counted: Counter[tuple[str, ...]] = Counter()
-        self._known: dict[str, set[Run]] = {}
+        self._known: dict[str, set[tuple[str, ...]]] = {}
         self._kept: tuple[float, bytes] | None = None
 
     def render(self) -> bytes:
@@ -78,10 +78,14 @@ class Numbers(Collector):
 
     def _count(self, project: ProjectSeen) -> None:
         """Count each record once: those that are read are the newest, so what left them does not come back."""
-        runs = {run for run in project.runs if run.outcome not in IGNORED_OUTCOMES}
-        for run in runs - self._known.get(project.project, set()):
-            self._counted[project.project, run.flow, run.outcome] += 1
+        runs = {_identity(run) for run in project.runs if run.outcome not in IGNORED_OUTCOMES}
+        for flow, outcome, *_ in runs - self._known.get(project.project, set()):
+            self._counted[project.project, flow, outcome] += 1
         self._known[project.project] = runs
+
+
+def _identity(run: Run) -> tuple[str, ...]:
+    return run.flow, run.outcome, run.flow_run_id, run.moment, str(run.ended)
 
 
 def _gauges(samples: Iterable[Sample]) -> Iterator[Metric]:
@@ -112,9 +116,11 @@ def _published(project: ProjectSeen) -> Iterator[tuple[str, float]]:
         return
     yield "tierra_published_rows", newest.rows
     yield "tierra_quarantined_rows", newest.quarantined
-    ended = _end_of(newest.partition, project.timezone) or _moment(newest.published_at)
-    if ended and project.clock:
-        yield "tierra_newest_partition_age_seconds", (project.clock - ended).total_seconds()
+    age = age_of(project, newest.partition)
+    if age is None and project.clock and (at := _moment(newest.published_at)):
+        age = (project.clock - at).total_seconds()  # what has no days
+    if age is not None:
+        yield "tierra_newest_partition_age_seconds", age
 
 
 def _serving(project: ProjectSeen, now: datetime) -> Iterator[tuple[str, float]]:
@@ -138,15 +144,6 @@ def _last_run(runs: list[Run]) -> Iterator[tuple[str, float]]:
 
 def _stamp(run: Run) -> float:
     return run.ended.timestamp() if run.ended else 0.0
-
-
-def _end_of(partition: str, timezone: str) -> datetime | None:
-    """The end of a day, in the project's time zone; None for what is no day."""
-    try:
-        after = date.fromisoformat(partition) + timedelta(days=1)
-        return datetime.combine(after, datetime.min.time(), ZoneInfo(timezone))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _moment(written: str) -> datetime | None:

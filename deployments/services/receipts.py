@@ -46,14 +46,14 @@ class Pages(SimpleHTTPRequestHandler):
         super().__init__(*arguments, directory=str(self.folder))
 
     def send_head(self) -> io.BytesIO | None:  # what GET and HEAD share
-        """Answer with a page, with the list of projects, or with an error."""
+        """Answer with a page, with the list of projects where there is no page of the morning yet, or with an error."""
         if _host(self.headers.get("Host", "")) not in self.names:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "Not a name of this server")
             return None
         if self.numbers and urlsplit(self.path).path == NUMBERS:
             return self._show_numbers(self.numbers)
         path = Path(self.translate_path(self.path))
-        content = self._list_projects() if path == self.folder else self._read(path)
+        content = self._read(path) or (self._list_projects() if path == self.folder else None)
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
@@ -90,7 +90,7 @@ class Pages(SimpleHTTPRequestHandler):
             return None
 
     def _read(self, path: Path) -> bytes | None:
-        """A page; of a project's folder, its list of runs."""
+        """A page; of a folder, its first: that of the morning, or a project's list of runs."""
         try:
             file = (path / "index.html" if path.is_dir() else path).resolve()
             ours = file.is_relative_to(self.folder) and file.suffix == ".html" and not file.name.startswith(".")

@@ -17,10 +17,11 @@ from deployments.services.addresses import (
 )
 from deployments.services.health import find_fault
 from deployments.services.processes import Service, Services
+from tasks.server.names import PAGES
 from tierra.cli.console import out, pairs, people, printable, show_error
 from tierra.errors import Misconfigured, TierraError
 from tierra.settings import Settings, load_settings
-from tierra.status.server_address import address_file, port_of
+from tierra.status.server_address import LOCK, address_file, port_of
 from tierra.store.disk import NEW_STORE, make_folder
 
 WORKER = "worker"
@@ -134,7 +135,7 @@ def _make_folders(settings: Settings) -> None:
 def _single_instance(settings: Settings) -> Iterator[None]:
     """Allow one `make up` a home. The lock ends with this process, however it ends."""
     settings.root.mkdir(parents=True, exist_ok=True)
-    with (settings.root / "up.lock").open("w") as lock:
+    with (settings.root / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -164,9 +165,9 @@ def _print_addresses(settings: Settings, addresses: Addresses) -> None:
     shown = {
         "Prefect": addresses.pages,
         # No menu of the pages leads to the artifacts.
-        "status": f"{addresses.pages}/v2/artifacts/key/status",
+        "status": f"{addresses.pages}{PAGES}/artifacts/key/status",
         "MLflow": addresses.mlflow_link,
-        "receipts": addresses.receipts_link,
+        "every morning": addresses.receipts_link,
         "numbers": f"{addresses.receipts_link}/metrics" if addresses.receipts else "",
         "logs": settings.root / "logs",
     }

@@ -13,7 +13,7 @@ from deployments.watchdog.runs import Run
 from tasks.server.names import COMMAND_LINE_TAG, TAG
 
 PAGE_SIZE: Final = 200
-OURS: Final = {"name": {"any_": [*FLOWS, "status"]}}
+OURS: Final = {"name": {"any_": [*FLOWS, "status", "gc"]}}
 ACTIVE: Final = {
     "operator": "or_",
     "type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]},

@@ -1,7 +1,6 @@
 """Around every flow: its workspace, a journal, one receipt whatever the end, and a named state."""
 
 import inspect
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
@@ -19,11 +18,12 @@ from tasks.run.ending import run_to_end
 from tasks.run.leaving import clean_outcome, leaving
 from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
+from tasks.server.links import artifact_key
 from tierra.errors import Cancelled, Failed, InvalidCall, Misconfigured, first_line
 from tierra.journal import announce_end, open_journal
 from tierra.outcomes.outcome import Outcome
 from tierra.redaction import clean_line, strike
-from tierra.report.finished_run import FinishedRun
+from tierra.report.finished_run import NO_RECEIPT, FinishedRun
 from tierra.report.wording import inline
 from tierra.temporary import remove_leftovers
 from tierra.workspace import Workspace, open_workspace
@@ -31,7 +31,7 @@ from tierra.workspace import Workspace, open_workspace
 P = ParamSpec("P")
 LONGEST = 200
 LONGEST_MESSAGE = 4_000
-NO_RECEIPT = "no receipt could be written"
+OLD_PAGE = 20 * 60.0  # seconds; a watchdog writes it more often
 
 
 def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, State[Any]]:
@@ -59,11 +59,17 @@ def one_page(body: Callable[Concatenate[Workspace, P], Outcome]) -> Callable[P, 
 
 
 def run_name() -> str:
-    """The run's name in the UI: flow, project, the partition or what is due, and whether it is a dry run."""
+    """The run's name in the UI: flow, project, the partition, range or what is due, and whether it is a dry run."""
     given: dict[str, Any] = flow_run.parameters
     parts = [flow_run.flow_name or "", Path(str(given.get("project") or "unknown")).stem]
-    parts += [str(given["partition"] or "due")] if "partition" in given else []
+    parts += [_days_of(given)] if "partition" in given else []
     return "-".join([*parts, "dry"] if given.get("dry_run") is True else parts)[:LONGEST]
+
+
+def _days_of(given: dict[str, Any]) -> str:
+    """The partition, the range or what is due."""
+    first, last = given.get("from_date"), given.get("to_date")
+    return f"{first}..{last or ''}" if first else str(given["partition"] or "due")
 
 
 def as_state(outcome: Outcome) -> State[Any]:
@@ -73,11 +79,6 @@ def as_state(outcome: Outcome) -> State[Any]:
     if outcome.error:
         return states.Failed(name=outcome.name, message=_message(outcome), data=outcome.error)
     return states.Completed(name=outcome.name, message=_message(outcome), data=outcome)
-
-
-def artifact_key(flow: str, project: str) -> str:
-    """The key of a run's summary: flow and project, in what Prefect allows."""
-    return "-".join(re.findall("[a-z0-9]+", f"{flow}-{Path(project).stem}".lower()))
 
 
 def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kwargs: P.kwargs) -> Outcome:
@@ -100,6 +101,7 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
     end = FinishedRun(project, flow, journal, _of_schedule(ending.outcome))
     outcome = _with_page(workspace, end)
     _send_numbers(workspace, end)
+    _refresh_morning(workspace)
     announce_end(outcome)
     if ending.raised and _passes_on(outcome):
         raise ending.raised
@@ -119,6 +121,15 @@ def _passes_on(outcome: Outcome) -> bool:
         context = FlowRunContext.get()
         return bool(context and context.flow_run and context.flow_run.deployment_id)
     return isinstance(outcome, Failed) or _is_in_prefect()
+
+
+def _refresh_morning(workspace: Workspace) -> None:
+    """Write the page of the morning, unless somebody else does: beside a server it is the watchdog's."""
+    from tasks.status import refresh_morning
+    from tierra.status.morning import page_age
+
+    if not _is_in_prefect() or page_age(workspace.settings) > OLD_PAGE:
+        refresh_morning(workspace)
 
 
 def _is_in_prefect() -> bool:

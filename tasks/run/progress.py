@@ -13,6 +13,7 @@ from loguru import logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from tierra.journal import Entry, Progress, Watcher, watching
+from tierra.pace import Pace
 from tierra.redaction import clean_line
 
 # Percent of a run, by how long each station takes on some 300,000 rows.
@@ -55,7 +56,7 @@ class Bar(Watcher):
     def __init__(self, flow: str) -> None:
         self.shares = SHARES.get(flow, {})
         self.before, self.inside, self.percent, self.words = 0.0, 0.0, 0.0, ""
-        self.partitions = Progress(0, None, "")
+        self.partitions, self.pace, self.rest = Progress(0, None, ""), Pace(), ""
         self.known = False
 
     def begin(self, entry: Entry) -> None:
@@ -69,7 +70,7 @@ class Bar(Watcher):
             self._move(self._share(entry) * progress.share, f"{entry.station.replace('-', ' ')}: {progress}")
             return
         start = sum(self.shares.values())
-        self.partitions = progress
+        self.partitions, self.rest = progress, self.pace.left(progress)
         self.before, self.inside = max(self.before, start + (100 - start) * progress.share), 0.0
         self._move(0.0, "")
 
@@ -81,7 +82,7 @@ class Bar(Watcher):
 
     def label(self) -> str:
         """The text under the bar."""
-        parts = [str(self.partitions) if self.partitions.total else "", self.words]
+        parts = [str(self.partitions) if self.partitions.total else "", self.rest, self.words]
         return " · ".join(part for part in parts if part)
 
     def _move(self, inside: float, words: str) -> None:

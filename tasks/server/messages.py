@@ -12,6 +12,7 @@ from prefect.events import Event, emit_event
 from prefect.events.filters import EventFilter, EventIDFilter, EventNameFilter, EventOccurredFilter
 from prefect.settings import PREFECT_UI_URL
 
+from tasks.server.links import reason_page, run_page
 from tasks.server.names import AGAIN, ATTENTION, PREFIX
 
 FAILED, EXECUTED = "prefect.automation.action.failed", "prefect.automation.action.executed"
@@ -54,7 +55,7 @@ def send_again(now: datetime) -> None:
 
 def _payload(client: SyncPrefectClient, lost: Lost) -> dict[str, str]:
     """What the message said, as a Message of deployments/alert.py has it."""
-    said, event = {"first": lost.moment.isoformat(), "project": "", "partition": "", "link": ""}, lost.of
+    said, event = {"first": lost.moment.isoformat(), "project": "", "partition": "", "link": "", "run": ""}, lost.of
     if event is None:
         what = lost.automation.removeprefix(PREFIX)
         return said | {"subject": what, "reason": f"{what}, at {lost.moment:%Y-%m-%d %H:%M} UTC"}
@@ -70,13 +71,15 @@ def _payload(client: SyncPrefectClient, lost: Lost) -> dict[str, str]:
 def _of_run(client: SyncPrefectClient, event: Event) -> dict[str, str]:
     run: FlowRun = client.read_flow_run(UUID(event.resource.id.removeprefix(RUN)))
     project = str(run.parameters.get("project") or "all projects")
-    state = event.resource.get("prefect.state-name", "")
+    state = str(event.resource.get("prefect.state-name") or "")
     flow = next((str(each.name) for each in event.related if each.role == "flow"), "a run")
     message = str(event.resource.get("prefect.state-message") or state)
     ui = PREFECT_UI_URL.value() or str(client.api_url).rstrip("/").removesuffix("/api")
     return {
         "subject": f"{project}: {flow} {state}", "reason": message.splitlines()[0], "project": project,
-        "partition": str(run.parameters.get("partition") or "all that is due"), "link": f"{ui}/runs/flow-run/{run.id}",
+        "partition": str(run.parameters.get("partition") or "all that is due"),
+        "link": reason_page(ui, run.id, flow, str(run.parameters.get("project") or ""), state),
+        "run": run_page(ui, run.id),
     }  # fmt: skip
 
 

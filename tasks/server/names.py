@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+# Where Prefect's current pages lie below the server's address; a link without it opens those of before.
+PAGES: Final = "/v2"
 # The work pool whose workers start a process a run.
 POOL: Final = "tierra"
 # Every deployment of Tierra carries it; what carries it and is not planned is removed from the server.

@@ -1,6 +1,6 @@
 """Reads the Prefect server, in a few calls however many projects and runs there are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, PREFECT_UI_URL, temporary_settings
 
 from tasks.server.messages import find_lost
-from tasks.server.names import TAGGED
+from tasks.server.names import PAGES, TAGGED
 from tasks.server.schedules import read_schedule
 from tasks.server.watchdog import read_trace
 from tierra.status.judging import GRACE_PERIOD
@@ -36,7 +36,7 @@ def read_server(pool: str, url: str = "") -> ServerSeen:
     try:
         with _client(url, retries=0) as client:
             url = str(client.api_url).rstrip("/")
-            ui = PREFECT_UI_URL.value() or url.removesuffix("/api")
+            ui = f"{(PREFECT_UI_URL.value() or url.removesuffix('/api')).rstrip('/')}{PAGES}"
             _reach(url)
             client.request("GET", "/health", timeout=CONNECT_TIMEOUT)
         with _client(url, RETRIES) as client:
@@ -46,6 +46,21 @@ def read_server(pool: str, url: str = "") -> ServerSeen:
     except (httpx.HTTPError, OSError) as error:
         fault = f"does not answer: {str(error) or type(error).__name__}"
     return ServerSeen(url=url, ui=ui, fault=f"{url} {fault}")
+
+
+def find_running(flow: str, is_meant: Callable[[str], bool]) -> tuple[list[str], str]:
+    """The names of a flow's runs under way whose parameter `project` is meant; and why nobody knows, where so."""
+    query = _state_filter(("RUNNING", "CANCELLING"))
+    try:
+        with _client("", retries=1) as client:
+            _reach(str(client.api_url))
+            found = _post(client, "/flow_runs/filter", flows={"name": {"any_": [flow]}}, flow_runs=query,
+                          limit=PAGE_SIZE)  # fmt: skip
+    except httpx.HTTPStatusError as error:
+        return [], f"the Prefect server {explain_status(error)}"
+    except (httpx.HTTPError, OSError) as error:
+        return [], f"the Prefect server does not answer: {str(error) or type(error).__name__}"
+    return [each["name"] for each in found if is_meant(str(each["parameters"].get("project")))], ""
 
 
 @contextmanager

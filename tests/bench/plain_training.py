@@ -114,10 +114,11 @@ def register(
 ) -> Any:  # fmt: skip
     """Judge the best beside the rule and the champion, and register it."""
     from tierra.model.artifact import check_agreement, dump_model, predict
-    from tierra.model.champions import Appointment, stored_files
+    from tierra.model.champions import stored_files
     from tierra.model.comparison import compare_models
     from tierra.model.distributions import distribution
     from tierra.model.gate import judge
+    from tierra.model.pointers import Appointment
     from tierra.model.release import Release
     from tierra.model.training import choose_candidate, scorers_of
     from tierra.store.refs import ObjectRef

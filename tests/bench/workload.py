@@ -25,25 +25,25 @@ FIVE_EXPECTATIONS = [
 ]
 
 
-def write_rides(file: Path, rows: int, in_order: bool = False) -> None:
+def write_rides(file: Path, rows: int, in_order: bool = False, days: int = 120) -> None:
     """Eleven columns: a text key, a date, numbers, texts and the target; in order of the key, or in none."""
     numbers = np.arange(rows) if in_order else np.random.default_rng(0).permutation(rows)
     pieces = (numbers[start : start + ROWS_A_PIECE] for start in range(0, rows, ROWS_A_PIECE))
-    first = _rides(next(pieces))
+    first = _rides(next(pieces), days)
     with pq.ParquetWriter(file, first.schema) as writer:
         writer.write_table(first)
         for piece in pieces:
-            writer.write_table(_rides(piece))
+            writer.write_table(_rides(piece, days))
 
 
-def _rides(numbers: np.ndarray) -> pa.Table:
+def _rides(numbers: np.ndarray, days: int) -> pa.Table:
     rows, random = len(numbers), np.random.default_rng(int(numbers[0]))
     km, rain, zone = random.gamma(2, 3, rows).round(2), random.random(rows).round(2), random.integers(0, 8, rows)
     tipped = random.random(rows) < 1 / (1 + np.exp(-(km / 4 - 2 + rain + (zone == 0))))
     return pa.table(
         {
             "ride_id": [f"r{number:09d}" for number in numbers],
-            "day": np.datetime64("2024-01-01", "D") + (numbers % 120).astype("timedelta64[D]"),
+            "day": np.datetime64("2024-01-01", "D") + (numbers % days).astype("timedelta64[D]"),
             "km": km,
             "rain": rain,
             "zone": np.array(list("ABCDEFGH"))[zone],

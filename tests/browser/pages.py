@@ -1,6 +1,7 @@
 """Pages to look at, from made-up journals: every kind of run, and a nasty one."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tests.browser.explained import write_explained
 from tests.builders import ride_spec, write_project
+from tierra.data.completeness import Finding
 from tierra.data.differences import compare_profiles
+from tierra.data.partition_states import SIGNS, PartitionState, State
 from tierra.data.profile import Difference, Profile
 from tierra.data.profile_table import profile_table
 from tierra.data.quarantine import QuarantineReason
@@ -39,11 +43,18 @@ from tierra.model.evaluation import (
 )
 from tierra.model.gate import Verdict
 from tierra.outcomes.outcome import Outcome
+from tierra.outcomes.rollback import PartitionRepaired, Repair, Repointed, Shown
 from tierra.outcomes.scoring import PartitionScored, Scored, summarise
 from tierra.outcomes.training import Served, Trained
+from tierra.report.calendar import draw_calendar
 from tierra.report.finished_run import FinishedRun
+from tierra.report.index import Run, add_run, read_runs
 from tierra.report.page import write_receipt
 from tierra.report.profile_page import write_profile_page
+from tierra.status.composing import compose
+from tierra.status.facts import Status
+from tierra.status.morning import write_morning
+from tierra.status.seen import Check, ProjectSeen, ServerSeen, StoresSeen
 from tierra.workspace import open_workspace
 
 ATTACK = "<script>document.title='owned'</script>"
@@ -275,6 +286,25 @@ def scoring_run() -> tuple[Journal, Scored]:
     return journal, summarise("rides", days)
 
 
+def rollback_run() -> tuple[Journal, Repointed]:
+    """Two partitions named again, one scored again, one rejected and one published meanwhile."""
+    ways: list[tuple[Repair, str]] = [("NamedAgain", ""), ("NamedAgain", ""), ("Rescored", ""),
+                                      ("Rejected", f"the source has no rows of that day {ATTACK}"),
+                                      ("PublishedMeanwhile", "")]  # fmt: skip
+    partitions = tuple(
+        PartitionRepaired(
+            partition=f"2024-04-{22 + place}", outcome=outcome, reason=reason,
+            before=Shown(generation=2, version="5", rows=2_031), restores=1 if outcome == "NamedAgain" else None,
+            after=Shown(generation=3, version="4", rows=2_031), manifest="a" * 90 if outcome == "Rescored" else "",
+        )
+        for place, (outcome, reason) in enumerate(ways)
+    )  # fmt: skip
+    end = Repointed(project="rides", outcome="RollbackIncomplete", version="4", version_before="5", number=6,
+                    who="ops@worker-1", where="run 0b9d", why=f"probabilities too low {ATTACK}",
+                    partitions=partitions, untouched=2_995)  # fmt: skip
+    return Journal(entries(Warned("2024-04-20 is left as it is"))), end
+
+
 def nasty_run() -> tuple[Journal, Trained]:
     """Everything hostile or huge at once."""
     profile = a_nasty_profile()
@@ -299,7 +329,7 @@ def nasty_run() -> tuple[Journal, Trained]:
 
 RUNS: dict[str, Callable[[], tuple[Journal, Any]]] = {
     "binary": binary_run, "multiclass": multiclass_run, "regression": regression_run, "failed": failed_run,
-    "scoring": scoring_run, "nasty": nasty_run,
+    "scoring": scoring_run, "rollback": rollback_run, "nasty": nasty_run,
 }  # fmt: skip
 
 
@@ -308,17 +338,66 @@ def a_receipt(flow: str, journal: Journal, outcome: Outcome, project: str = "rid
     return write_receipt(open_workspace(), FinishedRun(project, flow, journal, outcome))
 
 
+def states(receipt: str = "20240429T030000-score-abc.html") -> tuple[PartitionState, ...]:
+    """Thirteen weeks in which all happened that can."""
+    today = date(2024, 4, 29)
+    odd: dict[int, State] = dict(enumerate(SIGNS)) | {20: "failed", 33: "skipped", 34: "skipped"}
+    made = []
+    for back in range(91):
+        day, state = today - timedelta(back), odd.get(back, "published" if back < 80 else "before")
+        if state == "published" and day.weekday() == 6:
+            continue
+        is_there = state in ("published", "changed", "stale", "vanished")
+        publication = {"generation": 2, "model_version": "4", "rows": 2031, "quarantined": 9} if is_there else {}
+        made.append(PartitionState.model_validate({
+            "partition": day.isoformat(), "state": state, "receipt": receipt if is_there else "",
+            "reason": "" if state == "published" else f"{SIGNS[state].words} <b>because</b>", **publication,
+        }))  # fmt: skip
+    return tuple(made)
+
+
+def a_status() -> Status:
+    """A morning after which a person has to do something: one project failed, one is incomplete, one is well."""
+    now, ui = datetime(2024, 4, 29, 9, tzinfo=UTC), "http://127.0.0.1:4200/v2"
+    why = "2024-04-29: join zones: 61 % of rows have no match, max_orphans 20 % " + "and so on " * 30
+
+    def run(outcome: str, mood: str, hours: int, flow: str = "score", **more: Any) -> Run:
+        ended = now - timedelta(hours=hours)
+        usual = {"sentence": "2024-04-28: 2,040 rows in, 2,031 scored, 9 quarantined.", "seconds": 9,
+                 "flow_run_id": "5c3f", "receipt": "20240429T030000-score-abc.html"}  # fmt: skip
+        moment = f"{ended:%Y-%m-%d %H:%M:%S UTC}"
+        return Run(moment=moment, flow=flow, outcome=outcome, mood=mood, ended=ended, **usual | more)
+
+    late = Finding(kind="late", partition="2024-04-12", rows=20)
+    runs = {
+        "rides": (run("DataRejected", "bad", 6, error=why), run("Promoted", "good", 60, "train")),
+        "fares": (run("PublishedIncomplete", "warned", 6, missing=(late,), newest="2024-04-28"),),
+        "walks" + "_of_a_long_name" * 3: (run("Published", "good", 6, missing=(), newest="2024-04-28"),),
+    }
+    projects = [
+        ProjectSeen(project=name, runs=those, champion={"version": "4", "since": now - timedelta(days=9)}, clock=now,
+                    publication={"partition": "2024-04-28", "rows": 2031, "quarantined": 9}, partitions=states())
+        for name, those in runs.items()
+    ]  # fmt: skip
+    home = Check(name="home", level="green", what="/srv/tierra/var can be written")
+    server = ServerSeen(url=f"{ui}/api", ui=ui, version="3.8.8", watched=now)
+    return compose(StoresSeen(projects=projects, checks=(home,)), server, "tierra", now)
+
+
 def write_pages(folder: Path) -> dict[str, Path]:
     """One page of each kind, by name, in a workspace below `folder`; the environment must name it."""
     write_project(folder / "projects" / "rides", ride_spec(card={"goal": "Tell who will tip"}))
     pages = {}
     for name, run in RUNS.items():
         journal, end = run()
-        flow = "score" if isinstance(end, Scored) else "train"
+        flow = "score" if isinstance(end, Scored) else "rollback" if isinstance(end, Repointed) else "train"
         pages[name], _ = a_receipt(flow, journal, end)
     receipts = pages["binary"].parent
     moved = compare_profiles(a_profile(4.0, 1), a_profile())
     pages["profile"] = write_profile_page(a_profile(4.0, 1), receipts, moved, a_profile())
     pages["nasty-profile"] = write_profile_page(a_nasty_profile(), receipts)
+    add_run(pages["scoring"], "rides", read_runs(receipts)[0], draw_calendar("Partitions of rides", states()))
     pages["index"] = receipts / "index.html"
+    pages["morning"] = write_morning(a_status(), open_workspace().settings)
+    pages |= write_explained(receipts)
     return pages

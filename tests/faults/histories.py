@@ -1,8 +1,8 @@
 """Random histories of publishing, checked against a small model.
 
-Writers, restorers, sweepers and readers are interleaved at every request to the store. At any request one may be
-killed, or its answer lost; a request may be sent again later by whatever stood between. Now and then somebody
-removes a manifest.
+Writers, restorers, sweepers, collectors and readers are interleaved at every request to the store. At any request
+one may be killed, or its answer lost; a request may be sent again later by whatever stood between. Now and then
+somebody removes a manifest.
 """
 
 import random
@@ -10,17 +10,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from tests.sinks import DATASET
 from tierra.errors import Broken, TierraError, Unavailable
-from tierra.store.part_names import manifest_name, mark_of, read_manifest_name
+from tierra.steps.replaced import collect_generations, plan_generations
+from tierra.store.objects import MemoryObjects
+from tierra.store.part_names import manifest_name, mark_of, read_fate_name, read_manifest_name
 from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
 from tierra.store.refs import TableRef
 from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
+from tierra.store.spec import Keep
 from tierra.store.sql_sink import TableSink
 from tierra.store.sweeping import sweep
 
@@ -40,6 +44,7 @@ class Model:
     rows: dict[tuple[str, int], str] = field(default_factory=dict)
     writers: dict[tuple[str, int], str] = field(default_factory=dict)
     removed: set[tuple[str, int]] = field(default_factory=set)
+    collected: set[tuple[str, int]] = field(default_factory=set)
 
     def publish(self, day: str, generation: int, key: str, writer: str) -> None:
         if (day, generation) in self.removed and self.writers[day, generation] == writer:
@@ -52,9 +57,16 @@ class Model:
     def newest(self, day: str) -> int:
         return max((number for each, number in self.rows if each == day), default=0)
 
-    def read(self, day: str, generation: int) -> str:
-        """The rows, or the error that a reader gets."""
-        return "store-tampered" if (day, generation) in self.removed else self.rows.get((day, generation), "")
+    def collect(self, day: str, generation: int) -> None:
+        assert generation < self.newest(day), f"generation {generation} of {day} is published"
+        self.collected.add((day, generation))
+
+    def reads(self, day: str, generation: int, found: str) -> bool:
+        """Whether a reader finds the rows, or gets the error that it should."""
+        if (day, generation) in self.removed:
+            return found == "store-tampered"
+        is_going = (day, generation) in self.collected and found == "generation-collected"
+        return is_going or found == self.rows.get((day, generation), "")
 
 
 class Actor(threading.Thread):
@@ -171,6 +183,10 @@ class History:
         sweep(self.sink)
         self.look()
         self._look_for_left()
+        if not self.model.removed:
+            self._collect(self.sink, DAYS[0], "")
+            self.look()
+            self._look_for_collected()
 
     def _start(self) -> None:
         """Two generations of the first day, in every second history: something to restore."""
@@ -181,7 +197,9 @@ class History:
 
     def _begin(self) -> None:
         if len(self.actors) < ACTORS:
-            act = self.chance.choices([self._write, self._restore, self._sweep, self._read], [6, 4, 3, 2])[0]
+            act = self.chance.choices(
+                [self._write, self._restore, self._sweep, self._read, self._collect], [6, 4, 3, 2, 2]
+            )[0]
             fault = self.chance.randint(1, 12), self.chance.choice(OBJECT_FAULTS if self._is_objects else FAULTS)
             day, key = self.chance.choice(DAYS), f"k{self.chance.randrange(KEYS)}"
             self.actors.append(Actor(lambda actor: act(self._for(actor), day, key), fault))
@@ -233,6 +251,10 @@ class History:
             self._published(given[0], given[1], given[2])
         if name == "put_if_absent" and made and (found := read_manifest_name(given[0])):
             self._published(*found, given[1])
+        if name == "put_if_absent" and made and given[1] == b"collected" and (found := read_fate_name(given[0])):
+            self.model.collect(*found)
+        if name == "decide_fate" and made == "collected":
+            self.model.collect(*given[:2])
 
     def _published(self, day: str, generation: int, text: bytes) -> None:
         manifest = Manifest.model_validate_json(text)
@@ -272,6 +294,8 @@ class History:
         place = (day, generation)
         if ending in ("store-tampered", "publish-unknown"):  # the second says neither: looking again failed too
             assert self._was_touched(day), "nobody removed anything"
+        elif ending == "generation-collected":  # what was to be restored
+            assert any(each == day for each, _ in self.model.collected)
         elif ending == "part-late":  # a database's part of a day ago was swept before its manifest: nothing is lost
             assert not self._is_objects or self._was_touched(day)
         elif ending == "store-failed":  # an unfinished file of a day ago was removed: nothing is published
@@ -311,6 +335,21 @@ class History:
         except Unavailable:
             pass
 
+    def _collect(self, sink: Sink, day: str, key: str) -> None:
+        """A collection that keeps the newest generations only, as if months had passed."""
+        now = datetime.now(UTC) + timedelta(days=60)
+        keep = Keep(generations=1 if sink is self.sink else self.chance.choice([1, 2]))
+        try:
+            planned = plan_generations(MemoryObjects(), sink, keep, list(sink.stored_parts()), now)
+            collect_generations(planned, now)
+        except Broken as error:
+            assert error.code == "store-failed" or self.model.removed, error  # noqa: PT017 - the error is expected
+        except Unavailable:
+            pass
+        else:
+            if sink is self.sink:
+                self.model.collected |= {each for each, fate in sink.fates().items() if fate == "collected"}
+
     def _read(self, sink: Sink, day: str, key: str) -> None:
         """A reader sees a generation that was the newest at some moment of its reading, whole."""
         before, fails = self.model.newest(day), False
@@ -318,7 +357,10 @@ class History:
             try:
                 newest = generations(sink, [day]).get(day, 0)
                 found = read_key(sink, day, newest) if newest else ""
-            except Broken:
+            except Broken as error:
+                if error.code == "generation-collected":
+                    assert (day, newest) in self.model.collected
+                    return
                 fails = True
             if fails:
                 assert self._was_touched(day), "nobody removed anything"
@@ -334,7 +376,7 @@ class History:
             newest = self.model.newest(day)
             assert generations(self.sink, [day]).get(day, 0) == newest
             for number in range(1, newest + 1):
-                assert read_or_error(self.sink, day, number) == self.model.read(day, number), (day, number)
+                assert self.model.reads(day, number, read_or_error(self.sink, day, number)), (day, number)
 
     def _look_for_left(self) -> None:
         """After a sweep only what is published is left, and what may yet be."""
@@ -346,6 +388,16 @@ class History:
                 manifest = read_manifest(self.sink, part.partition, part.generation)
                 assert manifest
                 assert part.name in {each.name for each in manifest.named}, "swept too little"
+
+    def _look_for_collected(self) -> None:
+        """What may go has gone: the rows of all generations but the newest and those that one restores."""
+        for day in DAYS:
+            for number in range(1, self.model.newest(day)):
+                manifest, fate = read_manifest(self.sink, day, number), self.sink.fates([day]).get((day, number))
+                assert manifest
+                assert fate or manifest.restores, f"generation {number} of {day} is left"
+                own = [part for part in self.sink.stored_parts() if part.part[::2] == (day, number)]
+                assert not own or fate != "collected", "collected too little"
 
     def _was_touched(self, day: str) -> bool:
         return any(each == day for each, _ in self.model.removed)

@@ -108,7 +108,8 @@ def fail_with_quotes_and_lines(ops: Ops, told: Receiver) -> tuple[str, list[dict
 def test_a_failed_run_is_one_message_with_project_partition_reason_and_link(played: Played) -> None:
     run, (message,) = played[fail_with_quotes_and_lines].result()
     assert (message["partition"], message["reason"]) == ("2024-04-29", 'the "warehouse" is locked <b>')
-    assert message["link"].endswith(f"/runs/flow-run/{run}")
+    assert message["link"].endswith("/v2/artifacts/key/score-rides")  # the newest is this run's: it begins with why
+    assert message["run"] == message["link"].replace("/artifacts/key/score-rides", f"/runs/flow-run/{run}")
     assert message["text"] == 'rides: score Unavailable: the "warehouse" is locked <b>'
 
 
@@ -163,7 +164,7 @@ def wait_for_a_yes(ops: Ops, told: Receiver) -> tuple[str, dict[str, Any]]:
 def test_a_model_that_waits_for_a_yes_is_told(played: Played) -> None:
     run, message = played[wait_for_a_yes].result()
     assert message["text"] == "often: train Paused: waits for approval until noon"
-    assert message["link"].endswith(run)
+    assert message["link"].endswith(f"/v2/runs/flow-run/{run}")
 
 
 def say_three_times_that_it_is_overdue(ops: Ops, told: Receiver) -> list[dict[str, Any]]:
@@ -217,7 +218,8 @@ def lose_messages(ops: Ops, told: Receiver) -> tuple[Any, list[dict[str, Any]], 
 def test_a_message_that_the_webhook_did_not_take_is_sent_again(played: Played) -> None:
     (run, before), (of_run, of_page), after = played[lose_messages].result()
     assert [each.why for each in before] == ["the webhook answered 500"] * 2
-    assert of_run["link"].endswith(f"/runs/flow-run/{run}")
+    assert of_run["link"].endswith("/v2/artifacts/key/score-fares")
+    assert of_run["run"].endswith(f"/v2/runs/flow-run/{run}")
     assert {name: of_run[name] for name in ("subject", "partition", "reason")} == {
         "subject": "fares: score Unavailable", "partition": "2024-04-29", "reason": f"{REFUSE_ONCE}: the store",
     }  # fmt: skip

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Completed, Running
 from typer.testing import CliRunner
 
 from tasks.training import register_model
@@ -98,6 +100,29 @@ def test_an_alias_moved_by_hand_is_told_changes_nothing_and_is_set_back(here: In
         "&#x27;", "'"
     )
     assert registry_check().level == "green"
+
+
+def test_a_rollback_and_a_promotion_move_the_alias_too(here: Installation) -> None:
+    said = json.loads(command("rollback", "rides", "--reason", "a test", "--json"))
+    assert (said["outcome"], said["version"], shown()) == ("RolledBack", "2", "2")
+    command("promote", "rides", "1", "--reason", "older still")
+    assert (shown(), registry_check().level) == ("1", "green")
+    assert [each.did for each in open_workspace().champions.history("rides")[3:]] == ["rolled back", "promoted"]
+
+
+def test_no_rollback_while_a_run_of_the_project_publishes(here: Installation) -> None:
+    from flows.score import score
+
+    with get_client(sync_client=True) as client:
+        other = client.create_flow_run(score, parameters={"project": "walks"}, state=Running())
+        run = client.create_flow_run(score, parameters={"project": str(here.folder / "rides")}, state=Running())
+        before = here.digest("store", "predictions")
+        refused = CliRunner().invoke(app, ["rollback", "rides", "--reason", "a test"])
+        assert (refused.exit_code, here.digest("store", "predictions")) == (2, before)
+        assert f"rides: run {run.name} is publishing. Wait until that run ends" in refused.output
+        client.set_flow_run_state(run.id, Completed(), force=True)
+        assert "RolledBack" in command("rollback", "rides", "--reason", "a test")
+        client.set_flow_run_state(other.id, Completed(), force=True)
 
 
 def test_mlflow_lost_or_set_back_by_a_week_takes_nothing_from_what_serves(here: Installation) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.champions import LABELS, Fitted, a_release, an_appointment, fit_project, keep_champion, keep_model
 from tests.s3_server import S3Server
 from tierra.errors import Broken, Misconfigured, NoChampion, TierraError, Unavailable
-from tierra.model import champions as module
+from tierra.model import served_files as module
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import Champions
 from tierra.project.project import Project
@@ -196,7 +196,7 @@ DAMAGES: list[tuple[str, Callable[[Path], Any], str]] = [
     ("champions/rides/000001.json", lambda file: file.write_bytes(b"\xff"), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(project="others"), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(number=2), "artifact-tampered"),
-    ("champions/rides/000001.json", rewrite(format=2), "artifact-tampered"),
+    ("champions/rides/000001.json", rewrite(format=3), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(model=ADDED), "artifact-tampered"),
     ("champions/rides/000001.json", rewrite(code={}), "code-mismatch"),
     # a file that could be imported in place of a library

@@ -128,7 +128,8 @@ def test_what_is_gone_from_the_projects_disappears_from_the_server(
     shown(TIERRA_ALERT_WEBHOOK="http://127.0.0.1:9/hook")
     shutil.rmtree(projects / "walks")
     removed = changes(TIERRA_ALERT_WEBHOOK="http://127.0.0.1:9/hook")
-    assert {name for verb, kind, name in removed if kind == "deployment"} == {"train/walks", "score/walks"}
+    deployments = {name for verb, kind, name in removed if kind == "deployment"}
+    assert deployments == {"train/walks", "score/walks", "rollback/walks"}
     assert {verb for verb, _, _ in removed} == {"remove"}
     assert not [each for each in ops.ask("/automations/filter") if "walks" in each["name"]]
 

@@ -20,9 +20,11 @@ from tierra.data.completeness import Completeness
 from tierra.errors import Broken, Misconfigured
 from tierra.facts import LatestLagging
 from tierra.journal import Warned, at_station, open_journal
+from tierra.outcomes.scoring import summarise
 from tierra.project.project import Project
 from tierra.report.finished_run import FinishedRun
-from tierra.report.flows.score import counts
+from tierra.report.index import read_runs
+from tierra.report.page import write_receipt
 from tierra.steps.latest import renew_latest
 from tierra.steps.work import Found
 from tierra.store import disk
@@ -191,9 +193,8 @@ def test_a_failure_is_a_warning_and_makes_the_run_amber(workspace: Path, monkeyp
         (fact,) = journal.facts(LatestLagging)
         assert fact.text.startswith("exports/latest.csv is behind what is published: ")
         assert said in fact.text
-    from tierra.outcomes.scoring import summarise
-
-    assert counts(FinishedRun("rides", "score", journal, summarise("rides", [])))["is_incomplete"]
+    write_receipt(here, FinishedRun("rides", "score", journal, summarise("rides", [])))
+    assert [run.mood for run in read_runs(here.receipts("rides"))] == ["warned"]
 
 
 def test_a_file_in_a_bucket_is_replaced_too(workspace: Path, gcs: GcsServer, monkeypatch: pytest.MonkeyPatch) -> None:

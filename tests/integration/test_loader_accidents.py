@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from tasks.status import refresh_morning
 from tests.builders import ride_source, ride_spec, rides, write_warehouse
 from tests.conftest import ROOT
 from tierra.cli.commands import app
@@ -22,6 +24,7 @@ from tierra.report.index import read_runs
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations
 from tierra.store.sinks import ObjectSink
+from tierra.workspace import open_workspace
 
 ROWS = 20  # of each day
 SOURCES = {
@@ -55,7 +58,7 @@ class Place:
     folder: Path
     monkeypatch: pytest.MonkeyPatch = field(repr=False)
 
-    def stand_in(self, *, scheduled: bool = False) -> "Place":
+    def stand_in(self, *, scheduled: bool = False, **score: Any) -> "Place":
         self.monkeypatch.chdir(ROOT)
         self.monkeypatch.delenv("PREFECT_API_URL", raising=False)
         values = {"HOME": self.folder / "var", "PROJECTS": self.folder / "projects", "RUN_REGISTERED_CODE": "true",
@@ -64,7 +67,7 @@ class Place:
             self.monkeypatch.setenv(f"TIERRA_{name}", str(value))
         spec = ride_spec(
             sources=SOURCES[self.folder.name],
-            score=SCORE,
+            score=SCORE | score,
             **({"schedule": {"score": "0 3 * * *"}} if scheduled else {}),
         )
         file = self.folder / "projects" / "rides" / "project.yaml"
@@ -99,6 +102,13 @@ class Place:
         flows = json.loads(self.run("status", "rides").stdout)["flows"]
         found = next(each for each in flows if each["flow"] == "score")
         return found["level"], "; ".join(found["reasons"])
+
+    def states(self) -> dict[str, str]:
+        """The state of every partition that has another than published."""
+        flows = json.loads(self.run("status", "rides").stdout)["flows"]
+        (listed,) = (each["partitions"] for each in flows if each["flow"] == "score")
+        assert listed == sorted(listed, key=lambda each: each["partition"], reverse=True)
+        return {each["partition"]: each["state"] for each in listed if each["state"] not in ("published", "before")}
 
     @property
     def published(self) -> dict[str, int]:
@@ -144,7 +154,7 @@ def test_nights_on_which_all_is_there_say_nothing(place: Place) -> None:
     night = place.night("2024-04-24")
     assert (night.code, night.outcome, night.missing) == (0, "NothingDue", [])
     assert "Missing at the source" not in night.page
-    assert place.status()[0] == "green"
+    assert (place.status()[0], place.states()) == ("green", {})
 
 
 def test_a_dead_loader_is_noticed_before_its_days_are_late_and_fails_a_schedule_after_that(place: Place) -> None:
@@ -178,13 +188,13 @@ def test_days_that_come_after_lookback_are_named_with_the_command_that_scores_th
     night = place.load(up_to("2024-04-26")).night("2024-04-27")
     assert (night.code, night.outcome) == (0, "NothingDueIncomplete")
     assert night.missing == [("late", f"2024-04-{day}", ROWS) for day in (23, 24)]
-    command = "tierra score rides --partition 2024-04-23"
+    command = "tierra score rides --from 2024-04-23 --to 2024-04-24"
     assert command in night.page
     assert place.status()[0] == "amber"
     late = "2 days ready but older than `lookback` and not published: 2024-04-23, 2024-04-24"
     assert f"{late}; publish with {command}" in place.status()[1]
-    for day in ("2024-04-23", "2024-04-24"):
-        assert place.night("2024-04-27", "--partition", day).outcome == "Published"
+    assert place.states() == {"2024-04-24": "late", "2024-04-23": "late"}
+    assert place.night("2024-04-27", *command.split()[3:]).outcome == "Published"
     assert place.night("2024-04-27").outcome == "NothingDue"
     assert place.status()[0] == "green"
 
@@ -202,10 +212,13 @@ def test_rows_that_were_published_and_are_gone_are_said_and_no_smaller_day_repla
     assert night.missing == [*lost, ("vanished", "2024-04-22", 18)]
     assert "2024-04-22 was published from 20 rows, the source has 18 now" in night.page
     assert place.status()[0] == "red"
+    gone = {"2024-04-20": "vanished", "2024-04-19": "vanished"}
+    assert place.states() == {"2024-04-22": "failed", **gone}
     assert set(place.published.values()) == {1}
     night = place.night("2024-04-23", "--partition", "2024-04-22", "--rescore")
     assert (night.code, night.outcome, night.end["rows_scored"]) == (0, "Published", 18)
     assert place.night("2024-04-23").missing == lost
+    assert place.states() == gone
 
 
 def test_rows_that_are_added_after_lookback_are_named_with_the_command_that_publishes_them(place: Place) -> None:
@@ -216,6 +229,7 @@ def test_rows_that_are_added_after_lookback_are_named_with_the_command_that_publ
     assert (night.code, night.outcome, night.missing) == (0, "PublishedIncomplete", [("grown", "2024-04-23", ROWS)])
     said = "2024-04-23 (16 of 20 rows published); publish with tierra score rides --partition 2024-04-23 --rescore"
     assert (said in night.page, said in place.status()[1]) == (True, True)
+    assert place.states() == {"2024-04-23": "changed"}
     assert place.night("2024-04-26", "--partition", "2024-04-23", "--rescore").outcome == "Published"
     assert place.night("2024-04-26").outcome == "NothingDue"
 
@@ -233,6 +247,35 @@ def test_a_day_that_is_half_there_while_others_have_passed_it_is_said(place: Pla
     assert night.missing == [("unready", "2024-04-23", 5)]
     assert "not loaded whole, ready from 15 rows: 2024-04-23 (5 rows)" in night.page
     assert "2024-04-23 (5 rows)" in place.status()[1]
+    assert place.states() == {"2024-04-23": "unready"}
+    refresh_morning(open_workspace())  # as the watchdog does, or a run without a server
+    morning = (place.folder / "var/receipts/index.html").read_text()
+    assert "not loaded whole, ready from 15 rows: 2024-04-23 (5 rows)" in morning
+    assert 'href="rides/' in morning
+    assert "2024-04-23: not ready" in (place.folder / "var/receipts/rides/index.html").read_text()
+    assert "N not ready" in CliRunner().invoke(app, ["status", "rides"], env={"COLUMNS": "120"}).stdout
+
+
+def test_days_that_are_left_out_on_purpose_are_not_scored_nor_missing(place: Place) -> None:
+    place.stand_in(skip={date(2024, 4, 23): "no service", date(2024, 4, 24): "a strike"})
+    night = place.load(without(up_to("2024-04-25"), "2024-04-24")).night("2024-04-26")
+    assert (night.code, night.outcome, night.missing) == (0, "Published", [])
+    assert sorted(place.published)[-2:] == ["2024-04-22", "2024-04-25"]
+    assert place.states() == {"2024-04-24": "skipped", "2024-04-23": "skipped"}
+    night = place.night("2024-04-26", "--from", "2024-04-22", "--to", "2024-04-25")
+    assert (night.code, night.missing, "2024-04-23" in place.published) == (0, [], False)
+    assert place.night("2024-04-26", "--partition", "2024-04-23").outcome == "Published"  # a person asks for it
+    assert place.states() == {"2024-04-24": "skipped"}
+
+
+def test_rows_older_than_fresh_within_fail_the_night_without_any_schedule(place: Place) -> None:
+    place.stand_in(fresh_within="36h")
+    assert place.night("2024-04-24").outcome == "NothingDue"  # 22 April ended 27 hours ago
+    night = place.night("2024-04-25")
+    assert (night.code, night.outcome, night.missing) == (3, "SourceStalled", [("stalled", "2024-04-22", 0)])
+    line = "the source has no new day since 2024-04-22, 3 days ago, longer than `fresh_within` allows"
+    level, why = place.status()
+    assert (level, why.count("no new day"), line in why) == ("red", 1, True)
 
 
 def test_rows_without_a_day_are_counted_in_every_run(place: Place) -> None:

@@ -321,6 +321,16 @@ def test_the_store_says_in_utc_when_an_object_was_written(objects: Objects) -> N
     assert objects.modified("parts/absent.bin") is None
 
 
+def test_a_listing_says_how_large_and_how_old_each_object_is(objects: Objects) -> None:
+    names = {write(objects, b"x" * size, f"made/{size}/"): size for size in (0, 1, 70)}
+    write(objects, b"elsewhere", "parts/")
+    found = {each.name: each for each in objects.entries("made")}
+    assert {name: each.size for name, each in found.items()} == names
+    # Of a listing, some stores give whole seconds only.
+    assert all(abs(each.modified - objects.modified(name)) < timedelta(seconds=1) for name, each in found.items())
+    assert list(objects.entries("nothing")) == []
+
+
 def test_what_is_drafted_again_is_as_new(objects: Objects, kind: str) -> None:
     name = write(objects, b"wanted again")
     first = objects.modified(name)

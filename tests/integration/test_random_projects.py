@@ -66,7 +66,9 @@ def _what_is_wrong(drawn: Drawn, day: str | None, end: Any) -> str:
     if not len(rows) == end.rows_in == end.rows_scored + end.rows_quarantined == len(found) + end.rows_quarantined:
         return f"{len(rows)} rows at the source, {end.rows_in} in, {end.rows_scored} scored, {len(found)} published"
     keys = found.iloc[:, 0].tolist()
-    expected = set(rows[drawn.key]) if drawn.key else set(range(len(rows)))
+    written = rows[drawn.key] if drawn.key else pd.Series(range(len(rows)))
+    # The keys of a CSV are its texts.
+    expected = set(written.astype(str) if drawn.key and drawn.suffix == ".csv" else written)
     if len(set(keys)) != len(keys) or not set(keys) <= expected:
         return "published keys are not the source's"
     if not end.rows_quarantined and set(keys) != expected:

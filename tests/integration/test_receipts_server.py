@@ -76,6 +76,14 @@ def test_a_folder_is_called_by_its_slash_so_that_its_links_lead_into_it(port: in
     assert ask(port, "//rides.example.org")[0].status == 404
 
 
+def test_the_first_page_is_that_of_the_morning_once_there_is_one(port: int, folder: Path) -> None:
+    (folder / "index.html").write_text("<!doctype html><p>every project")
+    for path in ("/", "/index.html"):
+        answer, body = ask(port, path)
+        assert (answer.status, body) == (200, "<!doctype html><p>every project")
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
 def test_the_first_page_lists_projects_and_nothing_else(port: int) -> None:
     answer, body = ask(port, "/")
     assert answer.status == 200

@@ -15,6 +15,7 @@ from tierra.store.predictions import (
     find_newest,
     generations,
     is_reusable,
+    missing_generations,
     publish,
     read_manifest,
     read_published,
@@ -437,3 +438,92 @@ def test_rows_of_a_database_written_again_are_young_again(sink: Sink) -> None:
     (part,) = sink.pending()
     assert not sink.remove_part(part, before)
     assert sink.remove_part(part, datetime.now(UTC) + timedelta(minutes=1))
+
+
+def published_again(sink: Sink, times: int = 3) -> None:
+    for number in range(1, times + 1):
+        publish(sink, manifest_of(sink, rows(f"g{number}")), number - 1)
+
+
+def collect(sink: Sink, generation: int) -> bool:
+    """Decide that a generation goes, and remove its parts; whether both were."""
+    if sink.decide_fate(DAY, generation, "collected") != "collected":
+        return False
+    soon = datetime.now(UTC) + timedelta(days=2)
+    mine = [each.part for each in sink.stored_parts() if each.part[::2] == (DAY, generation)]
+    return [sink.collect_part(part, soon) for part in mine] == [True]
+
+
+def test_the_rows_of_a_collected_generation_go_and_all_else_stays(sink: Sink) -> None:
+    published_again(sink)
+    assert sink.fates() == {}
+    assert collect(sink, 1)
+    assert sink.fates() == sink.fates([DAY]) == {(DAY, 1): "collected"}
+    assert sink.fates(["2024-01-01"]) == {}
+    with pytest.raises(Broken, match="generation 1 of 2024-04-29 were removed by `tierra gc`"):
+        keys(sink, 1)
+    assert read_manifest(sink, DAY, 1)
+    assert [keys(sink, number) for number in (2, 3, None)] == [["g2"], ["g3"], ["g3"]]
+    assert missing_generations(sink) == sweep(sink) == []
+    assert generations(sink) == {DAY: 3}
+    assert sorted(each.part.generation or 0 for each in sink.stored_parts()) == [2, 3]
+
+
+def test_of_collecting_and_restoring_a_generation_the_first_is_done_for_ever(sink: Sink) -> None:
+    published_again(sink)
+    assert collect(sink, 1)
+    with pytest.raises(Broken, match="generation-collected"):
+        restore(sink, DAY, 1, 3)
+    assert restore(sink, DAY, 2, 3)[1] == "published"
+    assert not collect(sink, 2)
+    assert [keys(sink, number) for number in (2, 3, 4)] == [["g2"], ["g3"], ["g2"]]
+
+
+def test_a_restorer_that_was_under_way_publishes_no_rows_that_were_collected(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published_again(sink)
+    real = type(sink).write_record
+
+    def collected_meanwhile(self: Any, *given: Any) -> Any:
+        assert collect(sink, 1)
+        return real(self, *given)
+
+    monkeypatch.setattr(type(sink), "write_record", collected_meanwhile)
+    with pytest.raises(Broken, match="generation-collected"):
+        restore(sink, DAY, 1, 3)
+    assert (generations(sink), keys(sink)) == ({DAY: 3}, ["g3"])
+
+
+def test_rows_that_another_generation_has_too_stay(sink: Sink) -> None:
+    for seen in (0, 1):
+        publish(sink, manifest_of(sink, rows("same")), seen)
+    assert collect(sink, 1) is isinstance(sink, ObjectSink)
+    assert keys(sink) == ["same"]
+
+
+def test_rows_that_are_written_again_as_they_are_collected_stay(sink: Sink) -> None:
+    published_again(sink)
+    manifest = manifest_of(sink, rows("g1"))
+    (part,) = [each.part for each in sink.stored_parts() if each.part.generation == 1]
+    assert sink.decide_fate(DAY, 1, "collected") == "collected"
+    removed = sink.collect_part(part, datetime.now(UTC) - timedelta(days=1))
+    assert removed is isinstance(sink, ObjectSink)  # its names are never written again
+    assert publish(sink, manifest, 3)[1] == "published"
+    assert keys(sink) == ["g1"]
+
+
+def test_a_reader_whose_generation_is_collected_while_it_reads_goes_on_with_the_newest(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published_again(sink, 1)
+    real = type(sink).read_part
+
+    def replaced_meanwhile(self: Any, part: Any) -> Any:
+        monkeypatch.setattr(type(sink), "read_part", real)
+        publish(sink, manifest_of(sink, rows("g2")), 1)
+        assert collect(sink, 1)
+        return real(self, part)
+
+    monkeypatch.setattr(type(sink), "read_part", replaced_meanwhile)
+    assert keys(sink) == ["g2"]

@@ -112,7 +112,7 @@ def test_a_failure_shows_its_first_line_and_its_run(operations: Operations, serv
     operations.record(0.001, outcome="DataRejected", mood="bad", error="rides: 3 % have no zone", flow_run_id=run)
     found = flow_of(operations.status(exit_code=5), "score/rides")
     assert found["error"] == "rides: 3 % have no zone"
-    assert found["link"] == f"{server.removesuffix('/api')}/runs/flow-run/{run}"
+    assert found["link"] == f"{server.removesuffix('/api')}/v2/runs/flow-run/{run}"
     assert ask_api("GET", f"{server}/flow_runs/{run}").status_code == 200
     shown = operations.told().stdout
     assert "RED score/rides: DataRejected" in shown
@@ -163,8 +163,62 @@ def test_a_server_that_is_down_is_red_within_seconds_and_the_stores_still_tell(
 
 def test_without_an_address_it_says_how_to_get_one(operations: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL")
-    what = operations.status(exit_code=5)["health"][0]["what"]
-    assert what.startswith("PREFECT_API_URL is not set and no `make up` runs here: ")
+    operations.record(6)
+    check = operations.status()["health"][0]
+    assert (check["name"], check["level"]) == ("server", "amber")  # nobody ever ran `make up` here
+    why = "PREFECT_API_URL is not set and no `make up` runs here: "
+    assert check["what"].startswith(f"none, so no schedule runs: {why}")
+    (operations.folder / "var/up.lock").touch()
+    check = operations.status(exit_code=5)["health"][0]
+    assert check["level"] == "red"
+    assert check["what"].startswith(why)
+
+
+def test_a_second_folder_of_the_same_name_is_told_and_turns_nothing_red(operations: Operations, tmp_path: Path) -> None:
+    from tierra.steps.owners import claim_names
+    from tierra.workspace import open_workspace
+
+    operations.deploy("score")
+    operations.deploy("train", cron=None)
+    workspace = open_workspace()
+    claim_names(workspace, workspace.project("rides"))
+    write_project(tmp_path / "projects/copy", ride_spec(target="rain"))
+    operations.record(6)
+    error = "the name 'rides' belongs to another project file. Give this project a `project` name [project-taken]"
+    operations.record(2, outcome="Misconfigured", mood="bad", error=error)
+    for words in ((), ("rides",)):
+        said = operations.status(*words)
+        assert [(each["flow"], each["level"]) for each in said["flows"]] == [("score", "green"), ("train", "green")]
+    (alarm,) = operations.status()["alarms"]
+    assert (alarm["level"], alarm["subject"]) == ("amber", "copy")
+    assert "belongs to another project file" in alarm["what"]
+    done = operations.told("copy")
+    assert (done.exit_code, "[project-taken]" in done.stderr) == (2, True)
+
+
+def test_a_completed_run_that_left_no_receipt_is_amber(operations: Operations) -> None:
+    score = operations.deploy("score")
+    why = "rides: 20 rows in. But no receipt could be written: [Errno 28] No space left on device."
+    operations.end(score, "COMPLETED", "Published", why)
+    found = flow_of(operations.status(), "score/rides")
+    assert found["level"] == "amber"
+    assert found["reasons"][0].endswith("ago left no receipt: [Errno 28] No space left on device.")
+
+
+def test_the_partitions_of_a_project_are_listed_and_what_is_no_number_of_days_is_one_line(
+    operations: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", "2024-04-30T03:00:00+00:00")
+    operations.record(6)
+    lines = operations.told("rides").stdout.splitlines()
+    assert "Partitions of rides: 1 published" in lines
+    (row,) = (line.split() for line in lines if line.startswith("2024-04-29"))
+    assert row[:7] == ["2024-04-29", "✓", "published", "1", "v1", "17", "3"]
+    assert max(map(len, lines)) <= 120
+    assert flow_of(operations.status("rides", "--days", "1"), "score/rides")["partitions"] == []
+    for words in (("rides", "--days", "0"), ("nobody",)):
+        done = operations.told(*words)
+        assert (done.exit_code, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
 
 
 def test_one_wrong_project_file_hides_no_other(operations: Operations, tmp_path: Path) -> None:
@@ -192,11 +246,15 @@ def test_the_flow_writes_one_page_and_tells_of_what_is_paused(operations: Operat
     from flows.status import status
 
     operations.record(6)
-    operations.deploy("score", paused=True)
+    score = operations.deploy("score", paused=True)
     state = status(return_state=True)
     assert (state.type.value, state.name) == ("COMPLETED", "NeedsAttention")
     page = call_api(server, "GET", "/artifacts/status/latest")
     assert page["data"].startswith("## AMBER: score/rides")
+    assert "### rides" in page["data"]
+    morning = (operations.folder / "var/receipts/index.html").read_text()
+    assert "IS PAUSED" in morning
+    assert f'href="{server.removesuffix("/api")}/v2/deployments/deployment/{score}"' in morning
     [event] = events_of(server, "score/rides")
     assert event["resource"]["prefect.resource.name"] == "score/rides"
     assert event["resource"]["tierra.cause"] == "IS PAUSED it"

@@ -17,7 +17,7 @@ from tierra.data.completeness import (
     find_missing,
     usual_lag,
 )
-from tierra.data.partitions import due_window, watch_window
+from tierra.data.partitions import due_window, oldest_fresh, watch_window
 from tierra.errors import DataRejected, TierraError
 from tierra.outcomes.scoring import PartitionScored, rejected, summarise
 from tierra.store.spec import Ready, Score
@@ -135,6 +135,50 @@ def test_each_night_finds_what_is_missing_and_nothing_else() -> None:
     each(cases, check)
 
 
+def test_of_days_left_out_on_purpose_nothing_is_missing() -> None:
+    gap = loaded(*(back for back in EVERY if back != 5))
+    half = loaded(*EVERY) | loaded(2, rows=3)
+    stopped = loaded(*(back for back in EVERY if back > 2))
+    cases = [
+        ("a gap", gap, {"published": published(back for back in range(1, 11) if back != 5)}, 5),
+        ("half a day", half, {"published": published(back for back in range(1, 11) if back != 2)}, 2),
+        ("the source rests", stopped, {"published": published(range(3, 11))}, 2),
+    ]
+
+    def check(name: str, days: dict[date, int], known: dict[str, Any], back: int) -> None:
+        rest = {day(each) for each in range(1, back + 1)}
+        assert found(days, **known), name
+        assert found(days, **known, skipped=rest) == [], name
+
+    each(cases, check)
+
+
+def test_a_source_is_stalled_when_its_newest_day_is_older_than_fresh_within() -> None:
+    days, known = loaded(*(back for back in EVERY if back > 2)), {"published": published(range(3, 11))}
+    assert found(days, **known) == found(days, **known, fresh_from=day(3))
+    assert [each.split()[0] for each in found(days, **known)] == ["silent"]
+    (stalled,) = found(days, **known, fresh_from=day(2))
+    assert stalled.startswith("stalled")
+    line = "the source has no new day since 2024-04-26, 3 days ago, longer than `fresh_within` allows"
+    assert describe("rides", [Finding(kind="stalled", partition="2024-04-26", days=3, is_old=True)]) == [line]
+
+
+def test_the_age_of_a_day_counts_from_its_end_in_the_project_s_time_zone() -> None:
+    cases = [
+        ("2024-04-29T03:00:00+00:00", "36h", "UTC", date(2024, 4, 27)),  # 27 ended 27 h ago, 26 ended 51 h ago
+        ("2024-04-29T12:01:00+00:00", "36h", "UTC", date(2024, 4, 28)),
+        ("2024-04-29T03:00:00+00:00", "36h", "America/New_York", date(2024, 4, 27)),
+        ("2024-04-29T03:00:00+00:00", "2h", "America/New_York", date(2024, 4, 28)),
+    ]
+
+    def check(now: str, within: str, zone: str, expected: date) -> None:
+        score = Score.model_validate({"fresh_within": within})
+        assert oldest_fresh(score, datetime.fromisoformat(now), zone) == expected
+
+    each(cases, check)
+    assert oldest_fresh(Score(), datetime.now(UTC), "UTC") is None
+
+
 def test_a_source_s_usual_lag_is_that_of_its_newest_days() -> None:
     due = due_window(Score(lookback="7d", horizon="2d"), TODAY)
     cases: list[tuple[str, dict[date, date], int | None]] = [
@@ -176,7 +220,7 @@ def test_each_kind_has_a_line_that_names_days_and_what_to_do() -> None:
     ])  # fmt: skip
     assert len(lines) == len(KINDS)
     expected = ["no new day since 2024-03-18, 42 days ago, and none of the days that are due", "nothing was published",
-                "2024-04-25 (1,012 of 2,000 rows left)", "tierra score rides --partition 2024-04-20",
+                "2024-04-25 (1,012 of 2,000 rows left)", "tierra score rides --from 2024-04-20 --to 2024-04-28",
                 "2024-04-23 (100 of 150 rows published)",
                 "1 day between others without any rows at the source: 2024-04-26",
                 "2024-04-27 (3 rows)", "1 row has no day"]  # fmt: skip

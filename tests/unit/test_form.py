@@ -1,7 +1,7 @@
 """The forms of manual runs: what they show, and what is refused on a run's first line."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from prefect.utilities.callables import parameter_schema
 from flows.score import score
 from flows.train import train
 from tasks.run.form import RunRequest, check_request
-from tests.builders import ride_source, ride_spec, write_project
+from tests.builders import CLOCK, ride_source, ride_spec, write_project
+from tierra.data.day_range import DayRange
 from tierra.errors import InvalidCall
 from tierra.facts import RequestNoted
 from tierra.journal import open_journal
@@ -30,9 +31,15 @@ def request(**values: Any) -> RunRequest:
     return made
 
 
+def days(**values: Any) -> DayRange | None:
+    """The range that a request asks for."""
+    return check_request(open_workspace(), RunRequest(project="rides", **values))
+
+
 @pytest.fixture(autouse=True)
-def _projects(workspace: Path) -> None:
+def _projects(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One project by days and one that is a single table; neither has any data to read."""
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
     whole = ride_spec(project="whole", sources=ride_source(partition_by=None), split={"by": "random"})
     for name, spec in (("rides", ride_spec()), ("whole", whole)):
         (write_project(workspace / "projects" / name, spec) / "rides.csv").unlink()
@@ -41,7 +48,22 @@ def _projects(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("flow", "names"),
     [
-        ("score", ["project", "partition", "rescore", "dry_run", "reason"]),
+        (
+            "score",
+            [
+                "project",
+                "partition",
+                "rescore",
+                "dry_run",
+                "reason",
+                "from_date",
+                "to_date",
+                "which",
+                "model",
+                "jobs",
+                "long_range",
+            ],
+        ),
         ("train", ["project", "dry_run", "reason", "approved", "replace_champion", "take_over"]),
     ],
 )
@@ -83,6 +105,24 @@ def test_the_schema_lets_a_date_pass_that_is_none() -> None:
         ({"project": "x" * 300}, "call-invalid", "project string should have at most 200"),
         ({"project": "whole", "partition": "2024-04-09"}, "partition-none", "whole is not partitioned"),
         ({"dry_run": True, "approved": True}, "call-contradictory", "nothing to approve"),
+        (
+            {"from_date": "2024-04-10", "to_date": "2024-04-09"},
+            "range-invalid",
+            "backwards, from 2024-04-10 to 2024-04-09",
+        ),
+        ({"from_date": "2024-04-10", "to_date": "2024-04-30"}, "range-invalid", "2024-04-30 is in the future"),
+        ({"from_date": "2024-05-01"}, "range-invalid", "2024-05-01 is in the future: the newest day can be 2024-04-29"),
+        ({"from_date": "2014-04-28"}, "range-long", "2014-04-28 to 2024-04-29 are 3,655 days, more than ten years"),
+        ({"from_date": "10.4.2024"}, "partition-invalid", "'10.4.2024' is not a date"),
+        ({"to_date": "2024-04-10"}, "range-invalid", "has no first day"),
+        ({"which": "all"}, "range-invalid", "has no first day"),
+        ({"model": "then"}, "range-invalid", "has no first day"),
+        ({"from_date": "2024-04-10", "which": "some"}, "call-invalid", "which should be"),
+        ({"from_date": "2024-04-10", "jobs": 0}, "call-invalid", "jobs should be greater than or equal to 1"),
+        ({"from_date": "2024-04-10", "partition": "2024-04-10"}, "call-contradictory", "a partition and a range"),
+        ({"from_date": "2024-04-10", "rescore": True}, "call-contradictory", "of a range, `all` are scored anew"),
+        ({"from_date": "2024-04-10", "model": "then", "which": "stale"}, "call-contradictory", "`stale` takes today's"),
+        ({"project": "whole", "from_date": "2024-04-10"}, "partition-none", "there is no range of days"),
     ],
     ids=str,
 )
@@ -96,6 +136,15 @@ def test_a_wrong_call_is_refused_before_anything_is_read(wrong: dict[str, Any], 
 def test_an_emptied_field_counts_as_not_filled_in() -> None:
     emptied = request(project="rides", partition="", rescore=None, dry_run=None, reason=None)
     assert emptied == request(project="rides")
+
+
+def test_a_range_ends_today_when_its_end_is_not_given_and_may_be_long_on_request() -> None:
+    today, first = date(2024, 4, 29), date(2024, 4, 10)
+    assert days() is None
+    assert days(from_date="2024-04-10", to_date="") == DayRange(first, today, "missing")
+    assert days(from_date="2024-04-10", to_date="2024-04-10", which="all") == DayRange(first, first, "all")
+    assert days(from_date="2014-04-30") == DayRange(date(2014, 4, 30), today)
+    assert days(from_date="1990-01-01", long_range=True) == DayRange(date(1990, 1, 1), today)
 
 
 @pytest.mark.parametrize("partition", [None, "", "all"])

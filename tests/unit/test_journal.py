@@ -2,6 +2,7 @@
 
 import io
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tierra.journal import (
     track,
     watching,
 )
+from tierra.pace import Pace
 from tierra.report.index import Run, read_runs
 from tierra.report.summary import compare_seconds, describe_age, describe_retries
 from tierra.report.wording import inline
@@ -141,6 +143,32 @@ def test_no_progress_is_drawn_where_nobody_watches(monkeypatch: pytest.MonkeyPat
                     advance(1, 2, "rows")
         assert len(piped.getvalue().splitlines()) == (0 if quiet else 1)
     assert "predict partition" in piped.getvalue()
+
+
+def test_of_many_partitions_a_line_is_drawn_for_each_twentieth_and_for_what_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    piped = io.StringIO()
+    monkeypatch.setattr(console, "people", Console(file=piped, force_terminal=False, width=200))
+    with console.progress(quiet=False), open_journal():
+        for number in track(range(100), "partitions"):
+            with suppress(ValueError), at_station("predict-partition"):
+                if number == 50:
+                    raise ValueError
+    lines = [line.strip() for line in piped.getvalue().splitlines()]
+    assert [line.split(" partitions")[0] for line in lines if "partitions" in line] == [
+        f"{count} of 100" for count in range(5, 100, 5)
+    ]
+    assert lines[4].endswith("left")
+    assert [line.endswith("predict partition failed") for line in lines].count(True) == 1
+    assert len(lines) == 20
+
+
+def test_the_rest_is_estimated_by_what_was_done_so_far() -> None:
+    seconds = iter([10.0, 10.0, 20.0, 70.0, 3670.0, 9000.0])
+    pace = Pace(lambda: next(seconds))
+    said = [pace.left(Progress(done, 100, "partitions")) for done in (50, 51, 60, 60, 60, 100)]
+    assert said == ["", "", "about 40 s left", "about 4 min left", "about 4.1 h left", ""]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tests.conftest import ROOT
 from tierra.journal import at_station, open_journal
 from tierra.store import memo
-from tierra.store.memo import code_version, digest, imported_by, remember
+from tierra.store.memo import code_version, digest, find_remembered, imported_by, remember
 from tierra.store.objects import MemoryObjects
 from tierra.store.refs import ObjectRef
 
@@ -183,3 +183,14 @@ def test_a_memo_with_an_object_that_is_gone_is_made_anew_wherever_it_is_named() 
     assert [is_found(), is_found()] == [False, True]
     objects.remove("models/a.bin")
     assert not is_found()
+
+
+def test_all_values_of_a_kind_are_found_again_but_for_damaged_ones() -> None:
+    objects, module, at = MemoryObjects(), STEPS["fit"], datetime(2024, 1, 1)
+    for number in range(3):
+        remember(objects, module, [number], At, lambda: At(at=at))
+        remember(objects, module, [number], Kept, lambda: Kept(day=at.date()))
+    first, second, _ = objects.names("memo/fit-at")
+    objects.objects[first] = objects.objects[first].replace(b"2024", b"2025")
+    objects.objects[second] = b"[]"
+    assert list(find_remembered(objects, module, At)) == [At(at=at)]

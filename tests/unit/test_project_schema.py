@@ -22,8 +22,14 @@ SQL = {"kind": "sql", "connection": "warehouse", "path": None}
 
 def faults(said: Any) -> list[str]:
     """What an editor marks; it knows no dates, so they are text to it."""
-    text = json.loads(json.dumps(said, default=lambda value: value.isoformat()))
+    text = json.loads(json.dumps(_with_text_keys(said), default=lambda value: value.isoformat()))
     return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(text)]
+
+
+def _with_text_keys(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {str(name): _with_text_keys(each) for name, each in said.items()}
+    return [_with_text_keys(each) for each in said] if isinstance(said, list) else said
 
 
 def expecting(**each: Any) -> dict[str, Any]:
@@ -71,6 +77,8 @@ def test_every_project_here_is_valid_and_names_the_schema(file: Path) -> None:
         ride_spec(gate={"metric": "roc_auc", "beat_rule_by": 0, "beat_champion_by": 0.01}),
         ride_spec(score={"sink": {"kind": "files", "uri": "out", "dataset": "tips"}, "watch": "9w", "horizon": "1d",
                          "ready": {"min_rows": 5}, "columns": ["probability"]}),
+        ride_spec(score={"skip": {date(2024, 12, 25): "no service", date(2024, 12, 26): "a strike"},
+                         "fresh_within": "36h"}),
         ride_spec(schedule={"timezone": "Europe/Madrid", "score": "0 3 * * *", "train": None}),
     ],
 )  # fmt: skip
@@ -100,6 +108,9 @@ def test_what_the_product_reads_is_valid(spec: dict[str, Any], tmp_path: Path) -
         (ride_spec(score={"lookback": 7}), "$.score.lookback"),
         (ride_spec(score={"ready": {"min_rows": 0}}), "$.score.ready.min_rows"),
         (ride_spec(score={"columns": ["odds"]}), "$.score.columns[0]"),
+        (ride_spec(score={"skip": {"Christmas": "no service"}}), "$.score.skip"),
+        (ride_spec(score={"skip": {date(2024, 12, 25): ""}}), "$.score.skip"),
+        (ride_spec(score={"fresh_within": "36 hours"}), "$.score.fresh_within"),
         (ride_spec(split={"column": "day", "test": "June"}), "$.split.test"),
         (ride_spec(prepare="prepare"), "$.prepare"),
         (ride_spec(candidates=[]), "$.candidates"),

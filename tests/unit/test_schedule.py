@@ -80,10 +80,13 @@ def test_a_time_is_read_as_it_is_written(length: timedelta) -> None:
 
 def test_each_flow_of_a_project_is_planned_with_its_schedule_and_tags(tmp_path: Path) -> None:
     spec = ride_spec(schedule={"score": "0 3 * * *", "tags": ["nightly"]})
-    train, score, status = plan([load_project(str(write_project(tmp_path / "rides", spec)))])
+    train, score, rollback, status, gc = plan([load_project(str(write_project(tmp_path / "rides", spec)))])
     assert (train.times, [each.cron for each in score.times]) == ((), ["0 3 * * *"])
+    assert (rollback.name, rollback.times) == ("rollback/rides", ())
     assert score.tags == ("tierra", "rides", "nightly")
     assert (status.name, status.entrypoint, status.times) == ("status/all", "flows/status.py:status", ())
+    assert (gc.name, gc.entrypoint, gc.parameters) == ("gc/all", "flows/gc.py:gc", {})
+    assert [each.cron for each in gc.times] == ["30 5 * * 0"]
 
 
 def test_no_project_needs_no_status() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import each
 from tierra.data.completeness import Finding
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Judgement, Status
 from tierra.status.judging import judge, judge_alerts, judge_disk, judge_pool, judge_server, judge_watchdog, worst
@@ -114,9 +115,44 @@ def test_without_a_worker_nothing_is_well(pool: PoolSeen | None, level: str, exp
     assert check.what.startswith(expected)
 
 
-def test_a_server_with_a_fault_is_red_and_says_it() -> None:
-    check = judge_server(ServerSeen(fault="http://there/api does not answer: refused"))
-    assert (check.level, check.what) == ("red", "http://there/api does not answer: refused")
+def test_a_server_that_is_down_is_red_and_one_that_never_was_is_missed_by_schedules_alone() -> None:
+    cases = [
+        (True, True, "red", "http://there/api does not answer"),
+        (True, False, "red", "http://there/api does not answer"),
+        (False, True, "amber", "none, so no schedule runs: http://there/api does not answer"),
+        (False, False, "green", "none, and nothing is scheduled: http://there/api does not answer"),
+    ]
+
+    def check(expected: bool, has_schedules: bool, level: str, what: str) -> None:
+        seen = ServerSeen(fault="http://there/api does not answer", expected=expected)
+        assert judge_server(seen, has_schedules).model_dump(exclude={"name"}) == {"level": level, "what": what}
+
+    each(cases, check)
+
+
+def test_rows_that_are_too_old_are_red_though_no_run_has_looked_since() -> None:
+    hours = {"newest": "2026-11-21", "fresh_within_seconds": 36 * 3600.0}
+    stalled = Finding(kind="stalled", partition="2026-11-21", days=3)
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"newest_age_seconds": 35 * 3600.0}, []),
+        ({"newest_age_seconds": 57 * 3600.0},
+         ["the newest rows are of 2026-11-21, which ended 2 d ago; `fresh_within` allows 36 h"]),
+        ({"newest_age_seconds": 57 * 3600.0, "fresh_within_seconds": None}, []),
+        # Said once: the last run found it.
+        ({"newest_age_seconds": 57 * 3600.0, "missing": (stalled,), "missing_since": {"stalled": before(hours=6)}}, []),
+    ]  # fmt: skip
+
+    def check(changes: dict[str, Any], expected: list[str]) -> None:
+        found = judged(**hours | changes)
+        assert [why for why in found.reasons if "newest rows" in why] == expected
+        assert not expected or found.level == "red"
+
+    each(cases, check)
+
+
+def test_a_run_that_left_no_receipt_is_amber() -> None:
+    found = judged(receipt_lost="No space left on device")
+    assert (found.level, found.reasons) == ("amber", ("Published 6 h ago left no receipt: No space left on device",))
 
 
 def test_little_space_is_told_before_there_is_none() -> None:

@@ -141,6 +141,7 @@ def test_machines_get_one_object_with_stable_keys() -> None:
         "deployed", "paused", "switched_off", "since", "last_success",
         "last_outcome", "last_mood", "last_ended", "error", "link", "next_run", "running_since", "waiting_since",
         "late", "late_since", "crashed_24h", "retries_24h", "p50_seconds", "p95_seconds", "champion", "champion_since",
-        "partition", "rows", "quarantined", "newest", "missing", "missing_since", "level", "reasons",
+        "partition", "rows", "quarantined", "newest", "newest_age_seconds", "fresh_within_seconds", "receipt",
+        "receipt_lost", "last_sentence", "missing", "missing_since", "partitions", "level", "reasons",
     ]  # fmt: skip
     assert Status.model_validate(fields).level == "red"

@@ -42,6 +42,7 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     _probe_buckets(workspace, project)
     check_sink_names(workspace, project)
     check_owner(workspace, project)
+    workspace.champions.check_history(project.name)
     found = _look(workspace, project) if data else []
     stated, defaults = _divide(project)
     unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]

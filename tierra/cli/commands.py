@@ -10,8 +10,9 @@ import typer
 from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
+from tierra.cli.why import diff, why
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
-from tierra.errors import Misconfigured
+from tierra.errors import InvalidCall, Misconfigured
 from tierra.settings import load_settings
 
 app = typer.Typer(
@@ -29,6 +30,8 @@ REPLACE = Annotated[
     bool, typer.Option("--replace-champion", help="Promote even where the champion cannot be compared.")
 ]
 TAKE_OVER = Annotated[bool, typer.Option("--take-over", help="Take name and data set over from another project file.")]
+WHY = Annotated[str, typer.Option("--reason", help="Why; kept in the history of champions and on the receipt.")]
+VERSION_NAME = Annotated[str, typer.Argument(help="A version that `tierra champions` lists.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -127,41 +130,100 @@ def train(
 def score(
     project: PROJECT,
     partition: PARTITION = None,
+    from_date: Annotated[
+        str | None, typer.Option("--from", help="The first day of a range, as YYYY-MM-DD; however far it lies back.")
+    ] = None,
+    to_date: Annotated[
+        str | None, typer.Option("--to", help="The last day of the range; today when not given.")
+    ] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Of the range, what is not published or is damaged: the default.")
+    ] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Of the range, also what changed since.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every day of the range, in new generations.")] = False,
+    model: Annotated[
+        Literal["now", "then"], typer.Option(help="The champion now, or then with the data as known then.")
+    ] = "now",
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="In how many processes days are scored at once.")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes to a range of more than ten years.")] = False,
     rescore: Annotated[bool, typer.Option(help="Publish a new generation of what is published.")] = False,
     dry_run: DRY_RUN = False,
     reason: REASON = "",
     as_json: JSON = False,
 ) -> None:
-    """Publish predictions of one partition, or of every one that is due."""
+    """Publish predictions of one partition, of a range of days, or of every one that is due."""
     with one_line_errors():
-        finish(
-            "score",
-            run_flow("score", project, partition, rescore, dry_run, reason, quiet=as_json, started=STARTED),
-            as_json,
-        )
+        which = _one_of(missing=missing, stale=stale, all=every)
+        words = (project, partition, rescore, dry_run, reason, from_date, to_date, which, model, jobs, yes)
+        finish("score", run_flow("score", *words, quiet=as_json, started=STARTED), as_json)
+
+
+def _one_of(**flags: bool) -> str:
+    """The name of the flag that is set; the first when none is. Raises InvalidCall when there are two."""
+    chosen = [name for name, is_set in flags.items() if is_set]
+    if len(chosen) > 1:
+        raise InvalidCall("call-contradictory", f"--{chosen[0]} and --{chosen[1]} were given")
+    return chosen[0] if chosen else next(iter(flags))
 
 
 @app.command()
 def status(
-    project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None, as_json: JSON = False
+    project: Annotated[str | None, typer.Argument(help="A project; all when not given.")] = None,
+    days: Annotated[int, typer.Option(help="Of how many last days the partitions are listed.")] = 91,
+    as_json: JSON = False,
 ) -> None:
-    """Show the status of every project, the worst first; end with 5 when anything is red."""
+    """Show the status of every project, the worst first, or of one with all its partitions, the newest first.
+
+    It ends with 5 when anything is red.
+    """
     with one_line_errors():
         from tierra.cli.console import out, print_json
 
-        seen = find_function("tasks.status", "read_status")(project)
+        seen = find_function("tasks.status", "read_status")(project, days)
         if as_json:
             print_json(seen.model_dump_json(indent=1))
         else:
             from tierra.status.table import render_status
 
-            out.print(render_status(seen), soft_wrap=False)
+            out.print(render_status(seen, with_partitions=project is not None), soft_wrap=False)
     raise typer.Exit(seen.exit_code)
 
 
 @app.command()
+def gc(
+    project: Annotated[str | None, typer.Argument(help="A project; all, and the store, when not given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would be.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Believe a clock that is far ahead of the last run.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Remove what nothing needs any more, as `keep` in each project file says; show how much it is before.
+
+    What is published stays, and every champion. Objects of the store that nothing refers to are marked, and removed by
+    the first `tierra gc` six days later, so that no run loses what it works with.
+    """
+    with one_line_errors():
+        from tierra.cli.console import out, print_json, printable, progress, show_kinds
+        from tierra.report.retention import carry_out, plan_retention
+        from tierra.workspace import open_workspace
+
+        workspace = open_workspace()
+        with progress(as_json):
+            planned = plan_retention(workspace, project, yes, dry_run)
+        if not as_json:
+            show_kinds(planned.as_outcome(dry_run=dry_run))
+        with progress(as_json):
+            ended = planned.as_outcome() if dry_run else carry_out(workspace, planned)
+        if as_json:
+            print_json(ended.model_dump_json(indent=1))
+            return
+        for warning in ended.warnings:
+            out.print(f"[yellow]warning[/] {printable(warning)}")
+        out.print(printable(ended.sentence))
+
+
+@app.command()
 def champions(project: PROJECT, as_json: JSON = False) -> None:
-    """List every champion a project had: since when, by whose word and why."""
+    """List every champion a project had: since when, by whose word, why and how; check that none was changed."""
     with one_line_errors():
         from tierra.cli.console import print_json, show_champions
         from tierra.workspace import open_workspace
@@ -171,8 +233,33 @@ def champions(project: PROJECT, as_json: JSON = False) -> None:
         found = workspace.champions.history(name)
         if as_json:
             print_json(json.dumps({"project": name, "champions": [each.model_dump(mode="json") for each in found]}))
-            return
-        show_champions(name, found)
+        else:
+            show_champions(name, found)
+        workspace.champions.check_history(name)
+
+
+@app.command()
+def promote(project: PROJECT, version: VERSION_NAME, reason: WHY = "", as_json: JSON = False) -> None:
+    """Let a version serve again that was a champion before; what is published stays."""
+    with one_line_errors():
+        finish("promote", run_flow("promote", project, version, reason, quiet=as_json, started=STARTED), as_json)
+
+
+@app.command()
+def rollback(
+    project: PROJECT,
+    to: Annotated[str, typer.Option(help="The version to go back to; the champion before when not given.")] = "",
+    reason: WHY = "",
+    predictions: Annotated[
+        Literal["repair", "keep"], typer.Option(help="Whether what the bad version published is repaired or kept.")
+    ] = "repair",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be repaired.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Take a model back: the champion before serves again, and what the bad one published is repaired."""
+    with one_line_errors():
+        words = (project, reason, to, predictions, dry_run)
+        finish("rollback", run_flow("rollback", *words, quiet=as_json, started=STARTED), as_json)
 
 
 @app.command()
@@ -206,6 +293,10 @@ def predictions(
 
 def _prints_on_a_terminal() -> bool:
     return sys.stdout.isatty()
+
+
+app.command()(why)
+app.command()(diff)
 
 
 @app.command()

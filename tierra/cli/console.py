@@ -15,12 +15,14 @@ from tierra.errors import TierraError
 from tierra.journal import Entry, Progress, Watcher, watching
 from tierra.logs import LONGEST
 from tierra.model.spec import heading
+from tierra.outcomes.collecting import Collected, size
+from tierra.pace import Pace
 from tierra.redaction import clean, clean_line, strike
 from tierra.report.terminal import metrics_table, pairs, plain_table, printable
 
 if TYPE_CHECKING:
     from tierra.cli.beside import PredictedFile
-    from tierra.model.champions import Pointer
+    from tierra.model.pointers import Pointer
     from tierra.steps.trial import Trial
 
 __all__ = [
@@ -32,11 +34,13 @@ __all__ = [
     "progress",
     "show_champions",
     "show_error",
+    "show_kinds",
     "show_predicted",
     "show_traceback",
     "show_trial",
 ]
 
+STEPS = 20
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
 out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120))
@@ -56,12 +60,16 @@ def progress(quiet: bool) -> Iterator[None]:
 
 
 class _Lines(Watcher):
-    """The run's bar above that of the station under way; lines of what is done stay above both."""
+    """The run's bar above that of the station under way; lines of what is done stay above both.
+
+    Of many partitions there is a line for each twentieth of them, with an estimate, not one for each station.
+    """
 
     def __init__(self, bars: Bars) -> None:
-        self.bars = bars
+        self.bars, self.pace = bars, Pace()
         self.run: TaskID | None = None
         self.station: TaskID | None = None
+        self.is_long, self.told = False, 0
 
     def begin(self, entry: Entry) -> None:
         self.station = self.bars.add_task(_name(entry), total=None, far="")
@@ -69,6 +77,8 @@ class _Lines(Watcher):
     def advance(self, entry: Entry | None, progress: Progress) -> None:
         if entry is None and self.run is None:
             self.run = self.bars.add_task("", total=None, far="")
+        if entry is None:
+            self._tell_of_many(progress)
         bar = self.run if entry is None else self.station
         if bar is not None:
             self.bars.update(bar, completed=progress.done, total=progress.total, far=str(progress))
@@ -77,8 +87,17 @@ class _Lines(Watcher):
         if self.station is not None:
             self.bars.remove_task(self.station)
             self.station = None
+        if self.is_long and not entry.failed:
+            return
         how = "failed" if entry.failed else "reused" if entry.reused else ""
         people.print(f"  [dim]{entry.seconds:7.1f} s[/]  {_name(entry)} [dim]{how}[/]")
+
+    def _tell_of_many(self, progress: Progress) -> None:
+        left, step = self.pace.left(progress), int(progress.share * STEPS)
+        self.is_long = bool(progress.total and progress.total > STEPS and progress.share < 1)
+        if self.is_long and step > self.told:
+            self.told = step
+            people.print(f"  {progress}{left and f', {left}'}", highlight=False)
 
 
 def _name(entry: Entry) -> str:
@@ -131,18 +150,30 @@ def show_predicted(predicted: "PredictedFile") -> None:
         out.print(f"[yellow]warning[/] {printable(warning)}")
 
 
+def show_kinds(collected: Collected) -> None:
+    """What is stored, a kind a row: how much, and how much of it goes."""
+    table = plain_table("kind", "objects", "bytes", "kept", "to go", "marked")
+    for each in collected.kinds:
+        kept = each.bytes - each.going_bytes
+        numbers = (f"{each.objects:,}", *map(size, (each.bytes, kept, each.going_bytes, each.marked_bytes)))
+        table.add_row(printable(each.kind), *numbers)
+    out.print(table, soft_wrap=False)
+
+
 def show_champions(project: str, champions: Sequence["Pointer"]) -> None:
     """A project's champions, a row each, oldest first: the last one serves."""
     out.print(f"\n[bold]{project}[/]: {'the last one serves' if champions else 'no model has been registered yet'}")
     if not champions:
         return
-    table = plain_table("number", "version", "candidate", "since", "who", right=9)
-    for name in ("why", "verdict"):
+    table = plain_table("number", "version", "candidate", "since", right=9)
+    for name in ("what", "who and from where", "why", "verdict"):
         table.add_column(name, overflow="fold")
     for each in champions:
         since = f"{each.when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         verdict = f"{'passed' if each.verdict.passed else 'not passed'}: {'; '.join(each.verdict.reasons)}"
-        texts = (each.version, each.candidate, since, each.who, each.why, verdict)
+        what = f"{each.deed}, as entry {each.again}" if each.again else each.deed
+        by = f"{each.who}, {each.where}" if each.where else each.who
+        texts = (each.version, each.candidate, since, what, by, each.why, verdict)
         table.add_row(str(each.number), *(printable(text) for text in texts))
     out.print(table, soft_wrap=False)
 

@@ -3,7 +3,7 @@
 A run that finds something does not end as if all were there; docs/decisions/0025-completeness.md has the rules.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -17,6 +17,8 @@ from tierra.data.window import Window, between, shift
 
 Kind = Literal["stalled", "silent", "vanished", "late", "grown", "missing", "unready", "dayless"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+# Findings that name the newest day, or none.
+NO_DAY: Final = ("stalled", "silent", "dayless")
 # On which weekdays a source has rows is seen from five weeks, or from all that is watched where that is more.
 RHYTHM_DAYS: Final = 35
 LAG_OF: Final = 7  # the newest published days, by which a source's usual lag is known
@@ -27,7 +29,8 @@ NAMED: Final = 5
 class Finding(BaseModel):
     """One thing that is missing: of which day, how many rows there are, and how many there were or should be.
 
-    Of a source without a new day, `partition` is its newest day, and `days` is how old that is.
+    Of a source without a new day, `partition` is its newest day, and `days` is how old that is; `is_old` says that it
+    is older than `fresh_within`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +40,7 @@ class Finding(BaseModel):
     rows: int = 0
     expected: int = 0
     days: int = 0
+    is_old: bool = False
 
 
 class Completeness(BaseModel):
@@ -64,7 +68,8 @@ class PublishedDay:
 class Look:
     """All that is known of a source on one day: its rows a day, and what is published of the days watched.
 
-    `published` may hold one day before the window, so that days after it are known to be left out.
+    `published` may hold one day before the window, so that days after it are known to be left out. Of the days in
+    `skipped` nothing is missing. A source whose newest day is before `fresh_from` is stalled.
     """
 
     today: date
@@ -76,6 +81,8 @@ class Look:
     min_rows: int = 1
     lag: int | None = None
     is_scheduled: bool = False
+    skipped: Collection[date] = ()
+    fresh_from: date | None = None
 
     @cached_property
     def ready(self) -> list[date]:
@@ -95,6 +102,10 @@ class Look:
     def has_passed(self, day: date) -> bool:
         """Whether a day should be there, by the source's usual lag."""
         return self.today > shift(day, USUAL_LAG if self.lag is None else self.lag)
+
+    def should_be_there(self, day: date) -> bool:
+        """Whether a day should have rows by now."""
+        return day not in self.skipped and self.has_passed(day) and self.is_usual(day)
 
     def is_usual(self, day: date) -> bool:
         """Whether, in the weeks around a day, the source has rows of most days of its weekday, or of most days."""
@@ -148,7 +159,19 @@ def usual_lag(published: Mapping[date, date], due: Window, today: date) -> int |
 def find_missing(look: Look) -> tuple[Finding, ...]:
     """All that is missing, the gravest first."""
     found = [*_silence(look), *_vanished(look), *_late(look), *_grown(look), *_gaps(look), *_dayless(look)]
-    return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.partition)))
+    return _gravest_first(look, found)
+
+
+def find_missing_in_range(look: Look) -> tuple[Finding, ...]:
+    """What is missing of the days that a person asked for, which may lie back: silence since then is another matter."""
+    return _gravest_first(look, [*_vanished(look), *_gaps(look), *_dayless(look)])
+
+
+def _gravest_first(look: Look, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in order, less those of days that are left out on purpose."""
+    skipped = {day.isoformat() for day in look.skipped}
+    left = (each for each in found if each.kind in NO_DAY or each.partition not in skipped)
+    return tuple(sorted(left, key=lambda each: (KINDS.index(each.kind), each.partition)))
 
 
 def find_vanished(day: date, rows: int, published: int) -> Iterator[Finding]:
@@ -160,14 +183,20 @@ def find_vanished(day: date, rows: int, published: int) -> Iterator[Finding]:
 def _silence(look: Look) -> Iterator[Finding]:
     """A source without a new day. It is stalled when a schedule expects days and none of those due is there."""
     newest = look.newest
-    coming = _Span(shift(newest, 1), look.due.last if look.due.end else look.today) if newest else ()
-    if look.days and not any(look.has_passed(day) and look.is_usual(day) for day in coming):
+    is_old = bool(newest and look.fresh_from and newest < look.fresh_from)
+    if look.days and not is_old and not any(map(look.should_be_there, _coming(look))):
         return
-    is_stalled = look.is_scheduled and not any(look.due.first <= day <= look.due.last for day in look.ready)
+    none_due = look.is_scheduled and not any(look.due.first <= day <= look.due.last for day in look.ready)
+    is_stalled = none_due or is_old
     named = newest.isoformat() if newest else ""
-    yield Finding(
-        kind="stalled" if is_stalled else "silent", partition=named, days=(look.today - newest).days if newest else 0
-    )
+    age = (look.today - newest).days if newest else 0
+    yield Finding(kind="stalled" if is_stalled else "silent", partition=named, days=age, is_old=is_old)
+
+
+def _coming(look: Look) -> Iterable[date]:
+    """The days after the newest one."""
+    last = look.due.last if look.due.end else look.today
+    return _Span(shift(look.newest, 1), last) if look.newest else ()
 
 
 def _vanished(look: Look) -> Iterator[Finding]:
@@ -224,13 +253,14 @@ def _line(project: str, kind: Kind, found: list[Finding], named: int) -> str:
         case "stalled" | "silent":
             if not first.partition:
                 return "the source has no rows of the days that are due or watched, and nothing was published before"
-            due = ", and none of the days that are due" if kind == "stalled" else ""
-            return f"the source has no new day since {first.partition}, {_days(first.days)} ago{due}"
+            due = ", and none of the days that are due" if kind == "stalled" and not first.is_old else ""
+            old = ", longer than `fresh_within` allows" if first.is_old else ""
+            return f"the source has no new day since {first.partition}, {_days(first.days)} ago{due}{old}"
         case "vanished":
             lost = _named((f"{each.partition} ({each.rows:,} of {each.expected:,} rows left)" for each in found), named)
             return f"published rows are gone at the source: {lost}; what was published stays"
         case "late":
-            command = f"tierra score {project} --partition {first.partition}"
+            command = f"tierra score {project} --from {first.partition} --to {found[-1].partition}"
             return f"{_count(found)} ready but older than `lookback` and not published: {days}; publish with {command}"
         case "grown":
             more = _named(

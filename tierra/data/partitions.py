@@ -21,6 +21,7 @@ class Work:
     """A partition to check, its published generation, and what may be done with it; `name` is unique to this work.
 
     `counted` is how many rows it had when it was found, `published` what was published of it, where that was read.
+    With `then`, the rows that manifest was scored from are scored again; `basis` says of what time the data are.
     """
 
     partition: str
@@ -29,6 +30,8 @@ class Work:
     rescore: bool = False
     counted: int = 0
     published: Manifest | None = field(default=None, compare=False, repr=False)
+    then: Manifest | None = field(default=None, compare=False, repr=False)
+    basis: str = ""
     name: str = field(default_factory=lambda: uuid4().hex, compare=False)
 
     @property
@@ -64,6 +67,16 @@ def today(now: datetime, timezone: str) -> date:
 def due_window(score: Score, day: date) -> Window:
     """The days in [day - lookback, day + horizon]."""
     return between(shift(day, -score.lookback), shift(day, score.horizon))
+
+
+def oldest_fresh(score: Score, now: datetime, timezone: str) -> date | None:
+    """The oldest day that may be a source's newest, by `fresh_within`; None where nothing is stated.
+
+    The age of a day counts from its end.
+    """
+    if score.fresh_within is None:
+        return None
+    return today(now - score.fresh_within, timezone)
 
 
 def watch_window(score: Score, day: date) -> Window:

@@ -1,57 +1,28 @@
 """Who serves: a pointer put if absent in the store of objects, one for each champion a project ever had.
 
-The highest number serves. Release, model and code are objects named by their digests, and each is
-checked against its digest before it is used. Nothing here knows MLflow, which only shows what serves.
+The highest number serves. Each entry holds the digest of the one before (pointers.py). Release, model and code are
+objects named by their digests, and each is checked against its digest before it is used. Nothing here knows MLflow,
+which only shows what serves.
 """
 
-import atexit
 import hashlib
+import json
 import re
-import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
-from typing import Any, Literal
-
-from pydantic import AwareDatetime, Field
+from typing import Any
 
 from tierra.errors import Broken, TierraError
-from tierra.model.gate import Verdict
-from tierra.model.release import Champion, Release, Version
+from tierra.model.pointers import Appointment, Pointer, digest_of, find_breaks, seal_name
+from tierra.model.release import Champion, Release
+from tierra.model.served_files import folder_of
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
-from tierra.temporary import prefix
 
 FILE = re.compile(r"(\d{6})\.json")
+SEAL = re.compile(r"seals/([0-9a-f]{64})-(\d{6})")
 MODEL_FILE = "model.skops"
-_lock = Lock()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Appointment(Version):
-    """Who makes a model the champion, when and why, and where MLflow shows it."""
-
-    who: str
-    why: str
-    when: AwareDatetime = Field(default_factory=_now)
-
-
-class Pointer(Appointment):
-    """A champion as it is kept in the store."""
-
-    format: Literal[1] = 1
-    project: str
-    number: int
-    verdict: Verdict
-    candidate: str
-    release: ObjectRef
-    model: ObjectRef
-    code: dict[str, ObjectRef]
 
 
 class Champions:
@@ -74,6 +45,44 @@ class Champions:
         """Every champion the project had, oldest first. Raises Broken."""
         return tuple(self._read(project, number) for number in self._numbers(project))
 
+    def taken_back(self, project: str, model: str, scoring: str) -> Pointer | None:
+        """The entry that took back the version of this model, code and recipe; None where it may serve. Raises Broken.
+
+        Where it serves, or did last of all that is kept, one entry is read.
+        """
+        for number in reversed(self._numbers(project)):
+            entry = self._read(project, number)
+            if any(each.published(model, scoring) for each in entry.taken_back):
+                return entry
+            if entry.model.sha256 == model:
+                return None
+        return None
+
+    def check_history(self, project: str) -> None:
+        """Raise Broken where an entry of the history is gone or is not what was written, naming each."""
+        texts = {number: self._bytes(_name(project, number)) for number in self._numbers(project)}
+        entries = {number: (_before(text), text) for number, text in texts.items()}
+        if breaks := list(find_breaks(entries, self._seals(project))):
+            place = self._objects.location(f"champions/{project}")
+            raise Broken("history-tampered", f"the history of champions in {place}: {'; '.join(breaks)}")
+
+    def of(self, pointer: Pointer) -> Champion:
+        """The champion of an entry, its release, code and model all there and verified. Raises Broken."""
+        champion = self._open(pointer)
+        self._files(champion)
+        data, place = self._bytes(champion.model.name), self._objects.location(champion.model.name)
+        if digest_of(data) != champion.release.model_sha256:
+            raise Broken("artifact-tampered", f"{place} is not the model of champion {pointer.number}")
+        return champion
+
+    def release_of(self, pointer: Pointer) -> Release:
+        """The release of an entry, verified. Raises Broken."""
+        return self._open(pointer).release
+
+    def served(self, pointer: Pointer) -> Champion:
+        """The champion of a pointer of the history, its release verified. Raises Broken."""
+        return self._open(pointer)
+
     def load(self, champion: Champion) -> Any:
         """The champion's model, checked before it is loaded. Raises Broken."""
         # scikit-learn costs seconds, which a run that has nothing to score does not spend.
@@ -84,13 +93,7 @@ class Champions:
 
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
-        with _lock:
-            kept = Path(_files_of_process()) / champion.release.serving_digest
-            if not kept.is_dir():
-                made = Path(tempfile.mkdtemp(dir=_files_of_process()))
-                _write(made, self._files(champion))
-                made.rename(kept)
-        return kept
+        return folder_of(champion.release.serving_digest, lambda: self._files(champion))
 
     def appoint(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, after: int
@@ -99,18 +102,37 @@ class Champions:
 
         Appointing the same release again returns the champion that is there.
         """
-        pointer = self._pointer(release, model, code, by, after + 1)
-        name, text = _name(release.project, after + 1), pointer.model_dump_json(indent=1).encode()
+        pointer = self._put(self._pointer(release, model, code, by, after + 1))
+        return _champion(pointer, release) if pointer else None
+
+    def appoint_again(self, former: Pointer, by: Appointment, after: int) -> Champion | None:
+        """Make the model of an earlier entry the champion after number `after`; None when another holds the next.
+
+        The same work trying again gets the champion that it made. Raises Broken where its files are gone or changed.
+        """
+        release = self.of(former).release
+        kept = former.model_dump(include={"project", "verdict", "candidate", "release", "model", "code"})
+        pointer = self._put(Pointer(**{**kept, **dict(by)}, number=after + 1))
+        return _champion(pointer, release) if pointer else None
+
+    def _put(self, pointer: Pointer) -> Pointer | None:
+        """Create the entry and its seal unless the number is taken; what stands there, None where that is another's."""
+        project, number = pointer.project, pointer.number
+        earlier = self._bytes(_name(project, number - 1)) if number - 1 in self._numbers(project) else b""
+        pointer = pointer.model_copy(update={"before": digest_of(earlier) if earlier else ""})
+        text = pointer.model_dump_json(indent=1).encode()
         try:
-            created = self._objects.put_if_absent(name, text)
+            created = self._objects.put_if_absent(_name(project, number), text)
         except TierraError:  # the answer may be lost or the disk fail later, and the pointer stand
-            if after + 1 not in self._numbers(release.project):
+            if number not in self._numbers(project):
                 raise
             created = False
-        if created:
-            return _champion(pointer, release)
-        standing = self._read(release.project, after + 1)
-        return _champion(standing, release) if standing.release == pointer.release else None
+        standing = pointer if created else self._read(project, number)
+        if not standing.is_same_work(pointer):
+            return None
+        with suppress(TierraError):  # whoever serves does so without it
+            self._objects.put_if_absent(seal_name(project, number, self._bytes(_name(project, number))), b"")
+        return standing
 
     def _pointer(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, number: int
@@ -158,6 +180,14 @@ class Champions:
         found = [FILE.fullmatch(name.removeprefix(f"{folder}/")) for name in self._objects.names(folder)]
         return [int(each[1]) for each in found if each]
 
+    def _seals(self, project: str) -> dict[int, set[str]]:
+        """The digests that were noted of each entry."""
+        folder, seals = f"champions/{project}", dict[int, set[str]]()
+        for name in self._objects.names(folder):
+            if found := SEAL.fullmatch(name.removeprefix(f"{folder}/")):
+                seals.setdefault(int(found[2]), set()).add(found[1])
+        return seals
+
     def _files(self, champion: Champion) -> dict[str, bytes]:
         """The champion's files by relative name. The project file is in the release, which is verified."""
         files = {name: self._bytes(ref.name) for name, ref in champion.code.items()}
@@ -185,6 +215,14 @@ def _champion(pointer: Pointer, release: Release) -> Champion:
     return Champion(**given | {"release": release, "registered": pointer.when})
 
 
+def _before(text: bytes) -> str:
+    """The digest that an entry holds of the one before; empty where it holds none."""
+    try:
+        return str(json.loads(text).get("before", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
 def _name(project: str, number: int) -> str:
     return f"champions/{project}/{number:06d}.json"
 
@@ -197,20 +235,3 @@ def _check(pointer: Pointer, release: Release) -> None:
     named = {name: ref.sha256 for name, ref in pointer.code.items()}
     if different := sorted({name for name, _ in named.items() ^ release.code.items()}):
         raise Broken("code-mismatch", f"{which}: {different[0]} is not the file it was judged with")
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name, data in files.items():
-        file = folder / name
-        if not file.resolve().is_relative_to(folder.resolve()):
-            raise Broken("code-mismatch", f"{name} would lie outside the champion's folder")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-
-
-@cache
-def _files_of_process() -> str:
-    """A folder for the files of champions; it goes when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix=prefix())
-    atexit.register(folder.cleanup)
-    return folder.name

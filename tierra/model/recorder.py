@@ -3,8 +3,9 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tierra.model.view import ALIAS, is_server
 from tierra.temporary import prefix
 
 SIGNATURE_ROWS = 1000
+OLD_RUNS = 5000  # at a time; the next collection takes the others
 
 
 class Recorder:
@@ -40,6 +42,23 @@ class Recorder:
         """How many runs of a project are recorded."""
         with answering():
             return len(self._client.search_runs([self._experiment(project)], max_results=50_000))
+
+    def old_runs(self, project: str, before: datetime, kept: Collection[str]) -> list[str]:
+        """The runs of a project that began before then and registered no version; those in `kept` are left out."""
+        with answering():
+            found = self._client.get_experiment_by_name(project)
+            if found is None or found.lifecycle_stage == "deleted":
+                return []
+            versions = {each.run_id for each in self._client.search_model_versions(f"name = '{project}'")}
+            began = f"attributes.start_time < {int(before.timestamp() * 1000)}"
+            runs = self._client.search_runs([found.experiment_id], began, max_results=OLD_RUNS)
+            return [run.info.run_id for run in runs if run.info.run_id not in versions.union(kept)]
+
+    def delete_runs(self, runs: Iterable[str]) -> None:
+        """Delete runs as MLflow's pages do: until `mlflow gc` they can be restored."""
+        with answering():
+            for run in runs:
+                self._client.delete_run(run)
 
     def record(self, release: Release) -> str:
         """Keep a run that did not win: its parameters, metrics and verdict, once for the same inputs; its id."""

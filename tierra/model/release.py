@@ -70,6 +70,7 @@ class Champion(Version):
     registered: AwareDatetime
     who: str
     why: str
+    where: str = ""
     release: Release
     model: ObjectRef
     code: dict[str, ObjectRef]

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tierra.errors import Broken
-from tierra.model.champions import MODEL_FILE, Appointment, Champions
+from tierra.model.champions import MODEL_FILE, Champions
+from tierra.model.pointers import Appointment
 from tierra.model.release import Champion, Release
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
@@ -35,8 +36,8 @@ def take_over(uri: str, objects: Objects, project: str) -> Champion | None:
         kept = files if (files / MODEL_FILE).is_file() else fetch(client, found.model_files, f"{folder}/model")
         model = _read(kept / MODEL_FILE, release.model_sha256)
     why = f"taken over from the alias of version {found.version}"
-    by = Appointment(who="MLflow", why=why, when=found.made, version=found.version, run_id=found.run_id,
-                     experiment_id=found.experiment_id)  # fmt: skip
+    by = Appointment(who="MLflow", why=why, did="taken over", when=found.made, version=found.version,
+                     run_id=found.run_id, experiment_id=found.experiment_id)  # fmt: skip
     champions = Champions(objects)
     return champions.appoint(release, _keep(objects, model), code, by, 0) or champions.current(project)
 

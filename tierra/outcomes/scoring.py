@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from tierra.data.completeness import Completeness, Finding, describe
 from tierra.errors import DataRejected, TierraError
+from tierra.outcomes.backfill import Backfill
 from tierra.outcomes.outcome import Ended, Figures
 from tierra.store.predictions import Manifest
 
@@ -19,7 +20,7 @@ DAYS_NAMED: Final = 7
 
 
 class PartitionScored(BaseModel):
-    """The end of one partition of a scoring run."""
+    """The end of one partition of a scoring run; `note` says of what time its data are where that is not plain."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +37,7 @@ class PartitionScored(BaseModel):
     unseen: dict[str, int] = {}
     code: str = ""
     reason: str = ""
+    note: str = ""
 
 
 class Scored(Ended):
@@ -52,6 +54,7 @@ class Scored(Ended):
     incomplete: tuple[Finding, ...] = ()
     newest: str = ""
     looked_at_all: bool = False
+    backfill: Backfill | None = None
     receipt: str = ""
 
     @property
@@ -76,6 +79,8 @@ class Scored(Ended):
         if self.error:
             published = any(each.outcome == "Published" for each in self.partitions)
             return f"The other partitions were published. {self.error.what}." if published else self.error.sentence
+        if self.backfill:
+            return f"{self.backfill.words}."
         if self.outcome == "NothingDue":
             return "Every partition that is due has been published already."
         if self.outcome == "NothingDueIncomplete":
@@ -179,6 +184,7 @@ def scored_from(
     outcome: Literal["Published", "WouldPublish", "AlreadyPublished", "Stale"],
     stale: bool = False,
     unseen: dict[str, int] | None = None,
+    note: str = "",
 ) -> PartitionScored:
     """The outcome of a partition that has a manifest."""
     return PartitionScored(
@@ -186,6 +192,7 @@ def scored_from(
         manifest=where,
         stale=stale,
         unseen=unseen or {},
+        note=note,
         **manifest.model_dump(include={"partition", "rows_in", "rows_scored", "rows_quarantined", "model_version",
                                        "generation", "inputs"}),
     )  # fmt: skip
@@ -204,8 +211,9 @@ def summarise(
     partition: str | None = None,
     dry_run: bool = False,
     completeness: Completeness | None = None,
+    backfill: Backfill | None = None,
 ) -> Scored:
-    """The whole run's outcome from its partitions'; `partition` is the one that was requested."""
+    """The whole run's outcome from its partitions'; `partition` is the one that was requested, `backfill` the range."""
     ends, found = {each.outcome for each in partitions}, completeness or Completeness()
     if "Rejected" in ends:
         outcome = "DataRejected"
@@ -217,7 +225,7 @@ def summarise(
     return Scored(
         project=project, outcome=outcome, partitions=tuple(partitions),
         stale=tuple(each.partition for each in partitions if each.stale),
-        incomplete=found.findings, newest=found.newest, looked_at_all=found.is_whole,
+        incomplete=found.findings, newest=found.newest, looked_at_all=found.is_whole, backfill=backfill,
     )  # fmt: skip
 
 

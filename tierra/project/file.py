@@ -8,7 +8,7 @@ from tierra.data.spec import Contract, Join, Source, Split
 from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing, Rule
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
-from tierra.store.spec import Score
+from tierra.store.spec import Keep, Score
 
 
 def _source_or_sources(schema: dict[str, Any]) -> None:
@@ -50,6 +50,7 @@ class ProjectFile(Spec):
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
     score: Score = Field(Score(), description="What is published, and when a day is due")
+    keep: Keep = Field(Keep(), description="What is kept, and how long; `tierra gc` removes the rest")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")
 
     @model_validator(mode="before")

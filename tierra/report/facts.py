@@ -7,6 +7,7 @@ from typing import Any
 from tierra.data.profile import Difference, Profile
 from tierra.facts import (
     ChampionFound,
+    DaysCounted,
     FeaturesBuilt,
     PartitionDrifted,
     RowsQuarantined,
@@ -19,6 +20,16 @@ from tierra.journal import Journal
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
 from tierra.report.wording import number
+
+COUNTED_DAYS = 400
+
+
+def days_counted(journal: Journal) -> dict[str, Any]:
+    """The rows of the newest days at the source, and on which day they were counted, by the names of `Run`."""
+    if not (counted := journal.facts(DaysCounted)):
+        return {}
+    newest = sorted(counted[-1].rows.items())[-COUNTED_DAYS:]
+    return {"days": {day.isoformat(): rows for day, rows in newest}, "looked": counted[-1].today.isoformat()}
 
 
 def profiles(journal: Journal) -> dict[str, Profile]:

@@ -6,7 +6,18 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from tierra.report.wording import amount, brief, cell, heading, inline, lower_is_better, number, shorten
+from tierra.report.wording import (
+    amount,
+    brief,
+    cell,
+    exact,
+    heading,
+    inline,
+    is_digest,
+    lower_is_better,
+    number,
+    shorten,
+)
 
 LARGEST = 2_000_000
 ROWS = (120, 40, 12, 3)
@@ -28,7 +39,7 @@ def _environment() -> Environment:
         loader=PackageLoader("tierra.report"), autoescape=select_autoescape(["html"]), trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    filters: tuple[Callable[..., Any], ...] = (amount, brief, cell, heading, inline, number, shorten)
+    filters: tuple[Callable[..., Any], ...] = (amount, brief, cell, exact, heading, inline, number, shorten)
     environment.filters.update({each.__name__: each for each in filters})
-    environment.tests["lower_is_better"] = lower_is_better
+    environment.tests |= {"lower_is_better": lower_is_better, "digest": is_digest}
     return environment

@@ -1,9 +1,13 @@
 """A run that is over, as its page sees it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
+
+# How a run's message names what kept it from leaving a receipt.
+NO_RECEIPT: Final = "no receipt could be written"
 
 
 @dataclass(frozen=True)

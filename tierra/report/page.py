@@ -3,22 +3,25 @@
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from tierra import __version__
 from tierra.errors import Misconfigured, TierraError
-from tierra.facts import ApprovalGiven, PartitionPublished, RequestNoted
+from tierra.facts import ApprovalGiven, LatestLagging, PartitionPublished, RequestNoted
 from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
 from tierra.report import facts
+from tierra.report.calendar import Calendar
 from tierra.report.filling import fill
 from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
 from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
 from tierra.report.otlp import is_wanted, send_figures
+from tierra.report.partitions import calendar_of
 from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
 from tierra.report.summary import describe_retries, write_summary
@@ -27,6 +30,7 @@ from tierra.store.disk import NEW_STORE, make_folder
 from tierra.workspace import Workspace
 
 LIBRARIES = ("prefect", "mlflow", "scikit-learn", "great-expectations", "pandas", "pyarrow")
+MOST_PROFILES = 40  # pages of a run: a backfill has a table for each day
 
 
 def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
@@ -43,7 +47,7 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     values = _values(project, run, record)
     values["profiles"] = _write_profiles(file.parent, run.journal)
     write_whole(file, fill("receipt.html", values))
-    add_run(file, name, record)
+    add_run(file, name, record, _calendar(workspace, project, run.outcome.error))
     return file, write_summary(values, run, before, workspace.settings, file)
 
 
@@ -54,10 +58,15 @@ def send_numbers(workspace: Workspace, run: FinishedRun) -> None:
         send_figures(project.name if project else "unknown", _record(run, datetime.now(UTC)))
 
 
+def _calendar(workspace: Workspace, project: Project | None, error: TierraError | None) -> Calendar | None:
+    """The project's partitions as they are after the run; None where a store does not say."""
+    return None if project is None or (error and error.transient) else calendar_of(workspace, project)
+
+
 def _record(run: FinishedRun, moment: datetime) -> Run:
     outcome, champion = run.outcome, facts.champion_of(run.journal)
     counts = dict(report_of(run.flow, outcome).counts(run))
-    is_incomplete = counts.pop("is_incomplete", False)
+    is_incomplete = counts.pop("is_incomplete", False) or bool(run.journal.facts(LatestLagging))
     return Run(
         moment=moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         flow=run.flow,
@@ -71,6 +80,7 @@ def _record(run: FinishedRun, moment: datetime) -> Run:
         error=shorten(str(outcome.error).partition("\n")[0], 1000) if outcome.error else "",
         flow_run_id=run.journal.run_id,
         ended=moment,
+        **facts.days_counted(run.journal),
         **counts,
     )
 
@@ -137,10 +147,10 @@ def _project(workspace: Workspace, name: str) -> Project | None:
 
 
 def _write_profiles(folder: Path, journal: Journal) -> dict[str, str]:
-    """The pages of the run's tables, by table. Differences are shown on the page of the first, the main one."""
+    """The pages of the run's first tables, by table. Differences are shown on the page of the first, the main one."""
     drift, pages = facts.drift(journal), {}
     before = training_profiles(journal)
-    for place, (table, profile) in enumerate(facts.profiles(journal).items()):
+    for place, (table, profile) in enumerate(islice(facts.profiles(journal).items(), MOST_PROFILES)):
         pages[table] = write_profile_page(profile, folder, drift if place == 0 else (), before.get(table)).name
     return pages
 

@@ -20,14 +20,14 @@ _WIDTHS = ((1.0, "mwMW@%"), (0.86, "<>=+~#OQDNGHUC&"), (0.72, "ABEFKPRSTVXYZL"),
 STYLES = ("first", "second", "third")
 
 
-def figure(title: str, description: str, height: float, body: str, width: float = WIDTH) -> Markup:
+def figure(title: str, description: str, height: float, body: str, width: float = WIDTH, role: str = "img") -> Markup:
     """A drawing of this height, with a title and a description for screen readers."""
     title, description = shorten(title, MAX_LABEL), shorten(description, 4 * MAX_LABEL)
     frame = Markup(
-        '<svg viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>{}</svg>'
+        '<svg viewBox="0 0 {:.0f} {:.0f}" role="{}" aria-label="{}"><title>{}</title><desc>{}</desc>{}</svg>'
     )
     drawn = Markup(body)  # noqa: S704  every function below escapes its text
-    return frame.format(width, height, f"{title}. {description}", title, description, drawn)
+    return frame.format(width, height, role, f"{title}. {description}", title, description, drawn)
 
 
 def text(x: float, y: float, content: object, anchor: str = "start", kind: str = "") -> str:

@@ -1,12 +1,27 @@
 """Formats metrics, numbers and long texts for people."""
 
 import math
+import re
+from datetime import UTC, datetime
 
 from tierra.model.spec import LOWER_IS_BETTER, heading
 from tierra.redaction import SEARCHED, clean
 
-__all__ = ["amount", "axis_number", "brief", "cell", "heading", "inline", "lower_is_better", "number", "shorten"]
+__all__ = [
+    "amount",
+    "axis_number",
+    "brief",
+    "cell",
+    "exact",
+    "heading",
+    "inline",
+    "is_digest",
+    "lower_is_better",
+    "number",
+    "shorten",
+]
 LONGEST = 2000
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def lower_is_better(name: str) -> bool:
@@ -43,6 +58,28 @@ def brief(value: float | str) -> str:
     if isinstance(value, str):
         return value.replace("T00:00:00.000000", "").replace(".000000", "")
     return number(value) if isinstance(value, int) else axis_number(value)
+
+
+def exact(value: object) -> str:
+    """A value as it is kept: every digit of a number, a gap as a dash; a long text is cut."""
+    if value is None:
+        return "—"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return shorten(value, 300)
+
+
+def moment(text: str) -> str:
+    """A moment as it is kept, in UTC to the second; what is none as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
+    except ValueError:
+        return text
+
+
+def is_digest(value: object) -> bool:
+    """Whether a value is a whole SHA-256."""
+    return isinstance(value, str) and DIGEST.fullmatch(value) is not None
 
 
 def shorten(value: object, length: int = LONGEST) -> str:

@@ -1,8 +1,9 @@
 """Composes the status: gathers the facts of each flow, judges them, and sorts them."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Status
 from tierra.status.judging import judge, judge_alerts, judge_pool, judge_server, judge_watchdog, worst
@@ -34,7 +35,7 @@ def _judged(facts: FlowFacts, now: datetime) -> FlowStatus:
 
 
 def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) -> tuple[Check, ...]:
-    answers = judge_server(server)
+    answers = judge_server(server, any(each.schedules.get(flow) for each in stores.projects for flow in FLOWS))
     if server.fault:
         return (answers, *stores.checks)
     return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now),
@@ -47,14 +48,16 @@ def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> F
 
     ends = run_ends([run for run in seen.runs if run.flow == flow], of_flow(server.ended), server.ui)
     deployed = next((each for each in server.deployed if (each.flow, each.project) == (flow, seen.project)), None)
+    known = run_facts(ends, now)
     return FlowFacts(
         project=seen.project,
         flow=flow,
         deployed=None if server.fault else deployed is not None,
         **_schedule(seen, flow, deployed),
-        **run_facts(ends, now),
+        **known,
         **_under_way(of_flow(server.active), of_flow(server.late)),
         **_serving(seen, flow),
+        **(_scored(seen, str(known.get("newest", ""))) if flow == "score" else {}),
     )
 
 
@@ -92,16 +95,34 @@ def _serving(seen: ProjectSeen, flow: str) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if champion or seen.known:
         facts["champion"] = champion.version if champion else ""
-    facts |= {"champion_since": champion.since} if champion else {}
-    if flow == "score" and (last := seen.publication):
-        facts |= {"partition": last.partition, "rows": last.rows, "quarantined": last.quarantined}
-    return facts
+    return facts | ({"champion_since": champion.since} if champion else {})
+
+
+def _scored(seen: ProjectSeen, newest: str) -> dict[str, Any]:
+    """The newest publication, the partitions, and how old the newest rows are: at the source, else published."""
+    last = seen.publication
+    facts: dict[str, Any] = {"partitions": seen.partitions, "fresh_within_seconds": seen.fresh_within_seconds}
+    facts |= {"partition": last.partition, "rows": last.rows, "quarantined": last.quarantined} if last else {}
+    return facts | {"newest_age_seconds": age_of(seen, newest or (last.partition if last else ""))}
+
+
+def age_of(seen: ProjectSeen, newest: str) -> float | None:
+    """How long ago a day ended, in the project's time zone; None for what is no day."""
+    try:
+        day = date.fromisoformat(newest)
+        ended = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(seen.timezone))
+        return (seen.clock - ended).total_seconds() if seen.clock else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _alarms(stores: StoresSeen, server: ServerSeen, single_project: bool) -> Iterator[Alarm]:
     known = {each.project for each in stores.projects}
     for name, what in stores.wrong.items():
         yield Alarm(level="red", subject=name, what=what, remedy="Correct the project file: tierra check")
+    for name, what in stores.refused.items():
+        remedy = f"Give it a name of its own, or take this one over: tierra train {name} --take-over"
+        yield Alarm(level="amber", subject=name, what=what, remedy=remedy)
     for each in server.deployed:
         if each.flow in FLOWS and each.project not in known:
             if not single_project and each.project not in stores.wrong:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tierra.data.completeness import Finding, Kind
+from tierra.data.partition_states import PartitionState
 from tierra.outcomes.outcome import Ended
 from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Frozen, Level
+from tierra.status.words import length
 
 RED = 5  # the exit code of a status in which anything is red
 
@@ -43,8 +45,14 @@ class FlowFacts(Frozen):
     rows: int | None = None
     quarantined: int | None = None
     newest: str = ""
+    newest_age_seconds: float | None = None
+    fresh_within_seconds: float | None = None
+    receipt: str = ""
+    receipt_lost: str = ""
+    last_sentence: str = ""
     missing: tuple[Finding, ...] = ()
     missing_since: dict[Kind, datetime] = {}
+    partitions: tuple[PartitionState, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,6 +82,7 @@ class Alarm(Frozen):
     what: str
     remedy: str = ""
     link: str = ""
+    receipt: str = ""  # below the folder of receipts
 
 
 class Status(Ended):
@@ -114,13 +123,18 @@ class Status(Ended):
 
     @property
     def newest_days(self) -> str:
-        """The newest day that was ready at each project's source, as its last whole run saw it; empty without any."""
-        return ", ".join(f"{flow.project} {flow.newest}" for flow in self.flows if flow.newest)
+        """The newest day that was ready at each project's source when a run last looked at all days, and its age."""
+        return ", ".join(f"{flow.project} {flow.newest}{_age(flow)}" for flow in self.flows if flow.newest)
 
     @property
     def exit_code(self) -> int:
         """5 when anything is red: the run itself succeeded."""
         return RED if self.level == "red" else 0
+
+
+def _age(flow: FlowStatus) -> str:
+    age = flow.newest_age_seconds
+    return f" (ended {length(age)} ago)" if age is not None and age >= 0 else ""
 
 
 def _alert(flow: FlowStatus, named: bool) -> Iterator[Alarm]:
@@ -129,7 +143,8 @@ def _alert(flow: FlowStatus, named: bool) -> Iterator[Alarm]:
     whole = [why for why in reasons if not why.startswith(INCOMPLETE)]
     if whole:
         link = flow.link if flow.error else ""
-        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(whole), link=link)
+        receipt = f"{flow.project}/{flow.receipt}" if flow.error and flow.receipt else ""
+        yield Alarm(level=flow.level, subject=flow.name, what="; ".join(whole), link=link, receipt=receipt)
     for why in reasons:
         if why not in whole:
             yield Alarm(level=flow.level, subject=flow.name, what=why)

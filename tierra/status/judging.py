@@ -122,6 +122,23 @@ def _missing_at_source(facts: FlowFacts, now: datetime) -> list[tuple[Level, str
     ]
 
 
+def _aged(facts: FlowFacts, now: datetime) -> RuleResult:
+    """A source whose newest day is too old, though no run has looked since; what the last one found is said anyway."""
+    age, limit = facts.newest_age_seconds, facts.fresh_within_seconds
+    if age is None or limit is None or age <= limit or any(each.kind == "stalled" for each in facts.missing):
+        return None
+    return "red", (
+        f"the newest rows are of {facts.newest or facts.partition}, which ended {length(age)} ago; "
+        f"`fresh_within` allows {length(limit)}"
+    )
+
+
+def _unwritten(facts: FlowFacts, now: datetime) -> RuleResult:
+    if not facts.receipt_lost:
+        return None
+    return "amber", f"{facts.last_outcome} {ago(facts.last_ended, now)} left no receipt: {facts.receipt_lost}"
+
+
 def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
     if facts.flow == "score" and facts.champion == "" and facts.schedule and facts.last_outcome != "NoChampion":
         return "amber", "no model has been registered yet: train first"
@@ -130,6 +147,7 @@ def _no_champion(facts: FlowFacts, now: datetime) -> RuleResult:
 
 RULES: tuple[Callable[[FlowFacts, datetime], RuleResult], ...] = (
     _failed,
+    _aged,
     _overdue,
     _late,
     _off,
@@ -137,12 +155,16 @@ RULES: tuple[Callable[[FlowFacts, datetime], RuleResult], ...] = (
     _waiting,
     _slow,
     _crashed,
+    _unwritten,
     _no_champion,
 )
 
 
-def judge_server(server: ServerSeen) -> Check:
-    """Whether the server answers."""
+def judge_server(server: ServerSeen, has_schedules: bool) -> Check:
+    """Whether the server answers. Where there never was one, it is missed by schedules alone."""
+    if server.fault and not server.expected:
+        why = "so no schedule runs" if has_schedules else "and nothing is scheduled"
+        return Check(name="server", level="amber" if has_schedules else "green", what=f"none, {why}: {server.fault}")
     if server.fault:
         return Check(name="server", level="red", what=server.fault)
     return Check(name="server", level="green", what=f"Prefect {server.version} answers at {server.url}")

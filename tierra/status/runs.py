@@ -7,6 +7,7 @@ from statistics import quantiles
 from typing import Any
 
 from tierra.data.completeness import Finding, Kind
+from tierra.report.finished_run import NO_RECEIPT
 from tierra.report.index import Run
 from tierra.status.seen import Frozen, RunSeen
 from tierra.status.words import first_line
@@ -31,6 +32,9 @@ class RunEnd(Frozen):
     retries: int = 0
     missing: tuple[Finding, ...] | None = None
     newest: str = ""
+    receipt: str = ""
+    lost: str = ""
+    sentence: str = ""
 
 
 def run_ends(runs: Iterable[Run], seen: Iterable[RunSeen], ui: str) -> list[RunEnd]:
@@ -49,7 +53,8 @@ def run_facts(ends: Sequence[RunEnd], now: datetime) -> dict[str, Any]:
     if ends:
         last = ends[0]
         facts |= {"last_outcome": last.outcome, "last_mood": last.mood, "last_ended": last.moment,
-                  "error": last.error, "link": last.link}  # fmt: skip
+                  "error": last.error, "link": last.link, "receipt": last.receipt, "receipt_lost": last.lost,
+                  "last_sentence": last.sentence}  # fmt: skip
     recent = [end for end in ends if now - end.moment < DAY]
     p50, p95 = _durations(
         [end.seconds for end in ends if end.mood != "bad" and end.seconds is not None][:DURATION_RUNS]
@@ -99,7 +104,8 @@ def _from_record(run: Run, ui: str) -> RunEnd | None:
         moment=moment, outcome=run.outcome, mood=run.mood, seconds=run.seconds, retries=run.retries,
         error=first_line(run.error or run.sentence, ERROR_LENGTH) if bad else "",
         link=f"{ui}/runs/flow-run/{run.flow_run_id}" if ui and run.flow_run_id else "",
-        missing=run.missing, newest=run.newest,
+        missing=run.missing, newest=run.newest, receipt=run.receipt or "", sentence=run.sentence,
+        lost="its page is not there; see the log" if run.receipt == "" else "",
     )  # fmt: skip
 
 
@@ -114,11 +120,14 @@ def _from_server(run: RunSeen) -> RunEnd:
     """A completed run without a record is one whose receipt could not be written, or is gone."""
     assert run.ended
     good = run.kind == "completed"
+    _, is_lost, why = run.message.rpartition(NO_RECEIPT)
     return RunEnd(
         moment=run.ended,
         outcome=run.state,
         mood="quiet" if good else "bad",
         error="" if good else first_line(run.message, ERROR_LENGTH),
         link=run.url,
+        lost=first_line(why.lstrip(": "), ERROR_LENGTH) if is_lost else "",
+        sentence=first_line(run.message, ERROR_LENGTH),
         seconds=(run.ended - run.started).total_seconds() if run.started else None,
     )

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.partition_states import PartitionState
 from tierra.report.index import Run
 
 Level = Literal["red", "amber", "green"]
@@ -97,11 +98,12 @@ class Unsent(Frozen):
 
 
 class ServerSeen(Frozen):
-    """The server's answers; `fault` when not all of them came."""
+    """The server's answers; `fault` when not all of them came. `expected` is false where no server was ever named."""
 
     url: str = ""
     version: str = ""
     fault: str = ""
+    expected: bool = True
     ui: str = ""
     deployed: tuple[DeploymentSeen, ...] = ()
     active: tuple[RunSeen, ...] = ()
@@ -138,13 +140,19 @@ class ProjectSeen(Frozen):
     champion: Serving | None = None
     known: bool = True
     publication: Publication | None = None
+    partitions: tuple[PartitionState, ...] = ()
     clock: datetime | None = None  # now, or the fixed instant of the settings
     timezone: str = "UTC"
+    fresh_within_seconds: float | None = None
 
 
 class StoresSeen(Frozen):
-    """The projects in the stores, the broken project files, and the health checks of the stores."""
+    """The projects in the stores, the broken project files, and the health checks of the stores.
+
+    `refused` are the project files whose name belongs to another one.
+    """
 
     projects: tuple[ProjectSeen, ...] = ()
     wrong: dict[str, str] = {}
+    refused: dict[str, str] = {}
     checks: tuple[Check, ...] = ()

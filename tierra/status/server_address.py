@@ -10,6 +10,7 @@ from tierra.errors import Misconfigured
 from tierra.settings import Settings
 
 VARIABLE = "PREFECT_API_URL"
+LOCK = "up.lock"  # of a `make up`; it stays, so its home had one once
 
 
 def address_file(settings: Settings) -> Path:

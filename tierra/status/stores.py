@@ -7,36 +7,48 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tierra.data import partitions
+from tierra.data.partition_states import PartitionState
 from tierra.data.partitions import ALL
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
-from tierra.model.champions import Pointer
+from tierra.model.pointers import Pointer
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project, list_projects
 from tierra.project.schedule import longest_gap
-from tierra.report.index import read_runs
+from tierra.report.index import Run
+from tierra.report.partitions import DAYS, read_partitions
 from tierra.status.judging import judge_disk
+from tierra.status.owned import TAKEN, find_refusal, keep_owners, read_own_runs
 from tierra.status.seen import Check, Level, ProjectSeen, Publication, Recurring, Serving, StoresSeen
 from tierra.store.predictions import find_newest, generations, missing_generations, read_manifest
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
 
 FLOWS = ("score", "train")
-RUNS = 300  # of each flow, the newest
 
 
-def read_stores(workspace: Workspace, only: str | None = None) -> StoresSeen:
-    """Read every project, or one. A broken file raises when its project is named; otherwise it is listed in `wrong`."""
+def read_stores(workspace: Workspace, only: str | None = None, days: int = DAYS) -> StoresSeen:
+    """Read every project, or one, and its partitions of the last days.
+
+    A broken file raises when its project is named; otherwise it is listed in `wrong`, and one whose name is another
+    project's in `refused`.
+    """
     projects, wrong = _load(workspace, only)
+    projects, refused = keep_owners(workspace, projects)
+    if only and (why := find_refusal(workspace, projects[0])):
+        raise Misconfigured(TAKEN, why)
     champions, registry = _champions(workspace, projects)
     seen, faults = [], []
     for project in projects:
-        publication, fault = _publication(workspace, project)
+        runs = read_own_runs(workspace, project)
+        publication, states, fault = _published(workspace, project, runs, days)
         faults += [fault] if fault else []
-        seen.append(_seen(workspace, project, champions, publication))
+        seen.append(_seen(workspace, project, champions, runs, publication, states))
     sinks = Check(name="predictions", level="red", what="; ".join(faults))
     if not faults:
         sinks = Check(name="predictions", level="green", what="can be read")
-    return StoresSeen(projects=tuple(seen), wrong=wrong, checks=(registry, sinks, *_home(workspace.settings.root)))
+    return StoresSeen(
+        projects=tuple(seen), wrong=wrong, refused=refused, checks=(registry, sinks, *_home(workspace.settings.root))
+    )
 
 
 def _load(workspace: Workspace, only: str | None) -> tuple[list[Project], dict[str, str]]:
@@ -78,21 +90,26 @@ def _compare(project: str, pointer: Pointer | None, aliases: Mapping[str, str]) 
     return f"{project}: the next run takes version {aliases[project]} over from MLflow" if project in aliases else ""
 
 
-def _publication(workspace: Workspace, project: Project) -> tuple[Publication | None, str]:
-    """The newest published partition, and the sink's fault if it cannot be read."""
-    sink = workspace.sink(project)
+def _published(
+    workspace: Workspace, project: Project, runs: Sequence[Run], days: int
+) -> tuple[Publication | None, tuple[PartitionState, ...], str]:
+    """The newest published partition, the states of all, and the sink's fault if it cannot be read."""
+    scored = [run for run in runs if run.flow == "score"]
     try:
+        sink = workspace.sink(project)
+        states = read_partitions(workspace, project, scored, days)
         newest = _newest(workspace, project, sink)
         manifest = read_manifest(sink, *newest) if newest else None
         _check_history(sink, manifest.partition if manifest else "")
     except (TierraError, OSError) as error:
-        return None, f"{project.name}: {getattr(error, 'what', error)}"
+        return None, (), f"{project.name}: {getattr(error, 'what', error)}"
     if manifest is None:
-        return None, ""
-    return Publication(
+        return None, states, ""
+    publication = Publication(
         partition=manifest.partition, rows=manifest.rows_scored, quarantined=manifest.rows_quarantined,
         published_at=manifest.published_at,
-    ), ""  # fmt: skip
+    )  # fmt: skip
+    return publication, states, ""
 
 
 def _check_history(sink: Sink, partition: str) -> None:
@@ -110,19 +127,26 @@ def _newest(workspace: Workspace, project: Project, sink: Sink) -> tuple[str, in
 
 
 def _seen(
-    workspace: Workspace, project: Project, champions: Mapping[str, Pointer | None], publication: Publication | None
+    workspace: Workspace,
+    project: Project,
+    champions: Mapping[str, Pointer | None],
+    runs: Sequence[Run],
+    publication: Publication | None,
+    states: tuple[PartitionState, ...],
 ) -> ProjectSeen:
-    serving = champions.get(project.name)
+    serving, fresh = champions.get(project.name), project.score.fresh_within
     return ProjectSeen(
         project=project.name,
         schedules={flow: _schedules(project, flow) for flow in FLOWS},
         late_after_seconds=project.schedule.late_after.total_seconds(),
-        runs=tuple(run for flow in FLOWS for run in read_runs(workspace.receipts(project.name), flow, RUNS)),
+        runs=tuple(runs),
         champion=Serving(version=serving.version, since=serving.when) if serving else None,
         known=project.name in champions,
         publication=publication,
+        partitions=states,
         clock=workspace.settings.now(),
         timezone=project.schedule.timezone,
+        fresh_within_seconds=fresh.total_seconds() if fresh else None,
     )
 
 

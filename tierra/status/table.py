@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tierra.redaction import clean
 from tierra.status.facts import FlowStatus, Status
+from tierra.status.partition_table import render_partitions
 from tierra.status.seen import Level
 from tierra.status.words import ago, ahead, length
 
@@ -28,9 +29,12 @@ COLUMNS = (
 )
 
 
-def render_status(status: Status) -> RenderableType:
-    """The whole status, the worst first."""
-    return Group(*_lines(status), _table(status), *_newest(status), _health(status))
+def render_status(status: Status, with_partitions: bool = False) -> RenderableType:
+    """The whole status, the worst first; with each partition where asked for."""
+    partitions = [
+        render_partitions(flow, status.moment) for flow in status.flows if with_partitions and flow.partitions
+    ]
+    return Group(*_lines(status), _table(status), *_newest(status), *partitions, _health(status))
 
 
 def cells(flow: FlowStatus, now: datetime) -> list[str]:
@@ -53,13 +57,16 @@ def _age(flow: FlowStatus, now: datetime) -> str:
     return ago(flow.champion_since, now).removesuffix(" ago")
 
 
-def _lines(status: Status) -> Iterator[Text]:
+def _lines(status: Status) -> Iterator[RenderableType]:
     if status.level == "green":
         yield Text.assemble(_word("green"), f" {status.summary}")
     for line in status.alerts:
-        text = Text.assemble(_word(line.level), f" {clean(f'{line.subject}: {line.what}')}")
+        text = Text(clean(f"{line.subject}: {line.what}"))
         text.append(f". {clean(line.remedy)}" if line.remedy else "", style="dim")
-        yield text
+        # What takes more than a line goes on under its beginning.
+        entry = Table.grid(padding=(0, 1, 0, 0))
+        entry.add_row(Text(*_word(line.level)), text)
+        yield entry
         if line.link:
             yield Text(f"      {clean(line.link)}", style="dim", no_wrap=True, overflow="ignore")
     yield Text()

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tierra.steps import (
+        backfill,
         champion,
+        collect,
         compare,
+        days,
         evaluate,
         features,
         fit,
@@ -21,14 +24,20 @@ if TYPE_CHECKING:
         publish,
         pull,
         register,
+        repair,
+        repoint,
         sink_names,
+        then,
         validate,
         work,
     )
 
 __all__ = [
+    "backfill",
     "champion",
+    "collect",
     "compare",
+    "days",
     "evaluate",
     "features",
     "fit",
@@ -38,7 +47,10 @@ __all__ = [
     "publish",
     "pull",
     "register",
+    "repair",
+    "repoint",
     "sink_names",
+    "then",
     "validate",
     "work",
 ]

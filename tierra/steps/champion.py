@@ -14,7 +14,7 @@ from tierra.data.spec import FileSource, Source
 from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
-from tierra.journal import note, warn
+from tierra.journal import current_run, note, warn
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, is_server
 from tierra.project.project import Project, load_project
@@ -64,6 +64,11 @@ def user_and_host() -> str:
     except (KeyError, OSError, ImportError):
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+def who_and_where() -> dict[str, str]:
+    """Who appoints a champion, and from where: the run that is under way, or a command line without a server."""
+    return {"who": user_and_host(), "where": f"run {current_run()}" if current_run() else "command line"}
 
 
 def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "Scorer":

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tierra.data.casting import cast_column
 from tierra.data.partitions import Work
+from tierra.data.row_changes import key_texts, shown_key
 from tierra.errors import DataRejected
 from tierra.project.project import Project
 from tierra.store.refs import TableRef
@@ -23,21 +23,16 @@ def require_kept_keys(workspace: Workspace, project: Project, work: Work, rows: 
     key = list(project.main_source.key)
     if not (key and work.day and work.published and work.published.parts and not work.rescore):
         return
-    before = _texts(workspace.sink(project).read_part(work.published.parts[0]).select(key).slice(0, SAMPLE))
-    batches = (_texts(batch) for batch in read_batches(workspace.objects, rows, key))
-    if len(before) and not any(pc.any(pc.is_in(now, before)).as_py() for now in batches):
+    before = key_texts(workspace.sink(project).read_part(work.published.parts[0]).slice(0, SAMPLE), key)
+    batches = (key_texts(batch, key) for batch in read_batches(workspace.objects, rows, key))
+    if len(before) and not any(pc.any(pc.is_in(each, before)).as_py() for each in batches):
+        now = key_texts(next(read_batches(workspace.objects, rows, key)), key)
         raise DataRejected(
             "keys-changed",
             f"{project.name}: {work.partition} was published with keys such as '{_shown(before)}',"
-            f" and holds none of them now: '{_shown(_texts(next(read_batches(workspace.objects, rows, key))))}'",
+            f" and holds none of them now: '{_shown(now)}'",
         )
 
 
-def _texts(keys: pa.Table) -> pa.Array:
-    """Each row's key as one text, whatever types hold it."""
-    texts = [cast_column(column, "text").combine_chunks() for column in keys.columns]
-    return pc.binary_join_element_wise(*texts, "\x1f")
-
-
 def _shown(keys: pa.Array) -> str:
-    return str(keys[0]).replace("\x1f", ", ") if len(keys) else ""
+    return shown_key(str(keys[0])) if len(keys) else ""

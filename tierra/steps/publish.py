@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.columns import require_columns
 from tierra.data.partitions import Work
 from tierra.data.row_numbers import published_key
-from tierra.errors import TierraError
-from tierra.facts import PartitionPredicted
+from tierra.errors import Broken, TierraError
+from tierra.facts import PartitionPredicted, PartitionPublished
 from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
@@ -22,6 +22,7 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
+from tierra.store.marks import confirm
 from tierra.store.memo import remember
 from tierra.store.predictions import Manifest, is_reusable, publish
 from tierra.store.refs import ObjectRef, RowsScored, TableRef
@@ -90,22 +91,32 @@ def predict_partition(
 def publish_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """Make the predictions visible at once, with one put-if-absent of the manifest."""
     claim_names(workspace, project)
+    _refuse_taken_back(workspace, project, ready.manifest)
     sink = workspace.sink(project)
     now = datetime.now().astimezone().isoformat(timespec="microseconds")
     manifest = ready.manifest.model_copy(update={"writer": work.name, "published_at": now})
     _show_quarantine(workspace, sink, manifest)
+    confirm(workspace.objects)
     done, ending = publish(sink, manifest, work.generation)
     where = sink.location(done.partition, done.generation)
     if ending == "stood down":
         _warn_of_difference(manifest, done)
         return scored_from(done, where, "AlreadyPublished")
-    return scored_from(done, where, "Published", _is_stale(work), ready.unseen)
+    note(PartitionPublished(done.partition, done.generation))
+    return scored_from(done, where, "Published", _is_stale(work), ready.unseen, describe_basis(work, done))
+
+
+def _refuse_taken_back(workspace: Workspace, project: Project, manifest: Manifest) -> None:
+    """Raise Broken where a rollback took the model back while this run scored with it."""
+    if entry := workspace.champions.taken_back(project.name, manifest.model, manifest.scoring):
+        what = f"version {manifest.model_version} was taken back by {entry.who} ({entry.why})"
+        raise Broken("champion-taken-back", f"{project.name} {manifest.partition} was not published: {what}")
 
 
 def preview_partition(workspace: Workspace, project: Project, ready: Publication, work: Work) -> PartitionScored:
     """What publishing would make visible; nothing is published."""
     manifest = ready.manifest.model_copy(update={"generation": work.generation + 1})
-    return scored_from(manifest, "", "WouldPublish", _is_stale(work), ready.unseen)
+    return scored_from(manifest, "", "WouldPublish", _is_stale(work), ready.unseen, describe_basis(work, manifest))
 
 
 def sweep_parts(workspace: Workspace, project: Project) -> None:
@@ -144,6 +155,14 @@ def _warn_of_difference(ours: Manifest, theirs: Manifest) -> None:
     if not theirs.says_the_same(ours):
         first = f"another run published {theirs.partition} first, with model version {theirs.model_version}; this one's"
         warn(f"{first} predictions differ and were not published")
+
+
+def describe_basis(work: Work, manifest: Manifest) -> str:
+    """Of what time the data are, of a day that is scored anew; empty where that goes without saying."""
+    if work.basis or not (work.rescore and work.published):
+        return work.basis
+    changed = work.published.inputs != manifest.inputs
+    return f"the data have changed since generation {work.generation}" if changed else ""
 
 
 def _is_stale(work: Work) -> bool:

@@ -67,9 +67,15 @@ def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
     return Snapshots(tables=read)
 
 
-def pull_side_tables(workspace: Workspace, project: Project, days: ReadOnce | None = None) -> Snapshots:
-    """Every source but the first, once a run; with the days beside them, as far as they are kept at once."""
-    readers = {name: open_table(workspace, project, name) for name in project.sources if name != project.main}
+def pull_side_tables(
+    workspace: Workspace, project: Project, days: ReadOnce | None = None, is_needed: bool = True
+) -> Snapshots:
+    """Every source but the first, once a run; with the days beside them, as far as they are kept at once.
+
+    None of them where no day is read from its source.
+    """
+    sides = [name for name in project.sources if name != project.main and is_needed]
+    readers = {name: open_table(workspace, project, name) for name in sides}
     beside = days if days and days.is_beside else None
     with one_moment([*readers.values(), *([beside.reader] if beside else [])]):
         if beside:
@@ -80,7 +86,7 @@ def pull_side_tables(workspace: Workspace, project: Project, days: ReadOnce | No
 
 def open_days(workspace: Workspace, project: Project, work: Sequence[Work]) -> ReadOnce:
     """The first source, to pull each day of this work from: days that lie together are read once for all of them."""
-    source = project.main_source if project.main_source.history else _known(project)
+    source = project.main_source if project.main_source.history else scoring_source(project)
     days = [each.day for each in work if each.day]
     windows = [between(shift(day, -source.history), day) for day in days]
     sides = [each for name, each in project.sources.items() if name != project.main]
@@ -117,7 +123,7 @@ def pull_counted(workspace: Workspace, project: Project, reader: ReadOnce, work:
 def read_partition(workspace: Workspace, project: Project, reader: SourceReader, work: Work) -> PartitionRows:
     """The same, however many rows there are."""
     day, source = work.day, project.main_source
-    bare = _known(project)
+    bare = scoring_source(project)
     known = [name for name in columns_to_read(bare, reader) if name not in project.withheld]
     bare = bare.model_copy(update={"columns": tuple(known)})
     window = single_day(day) if day else EVERYTHING
@@ -134,7 +140,7 @@ def read_partition(workspace: Workspace, project: Project, reader: SourceReader,
     return pulled.model_copy(update={"history": history})
 
 
-def _known(project: Project) -> Source:
+def scoring_source(project: Project) -> Source:
     """The first source without what is not known when scoring, which a night's table may not even have."""
     source, withheld = project.main_source, project.withheld
     columns = tuple(name for name in source.columns if name not in withheld)

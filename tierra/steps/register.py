@@ -8,14 +8,15 @@ from tierra.errors import TierraError
 from tierra.facts import ChampionFound, TrainingRecorded
 from tierra.journal import note, note_made, warn
 from tierra.model.artifact import check_agreement, predict
-from tierra.model.champions import Appointment, stored_files
+from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
 from tierra.model.gate import Scores
+from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
-from tierra.steps.champion import current_champion, user_and_host
+from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Judged
 from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.parts import read_part
@@ -34,20 +35,32 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
     if champion and is_same_training(project, judged.datasets, champion):
         return _keep_same(workspace, project, judged, champion)
     release = make_release(project, judged, reason)
+    if judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
+        show_champion(workspace, champion)
+        return _trained(project, judged, champion, "KeptChampion", taken_back)
     if not judged.verdict.promote:
         note(TrainingRecorded(workspace.recorder().record(release)))
-        _show(workspace, champion)
+        show_champion(workspace, champion)
         return _trained(project, judged, champion, "KeptChampion", judged.verdict.reasons[-1])
     return _promote(workspace, project, judged, release)
 
 
 def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion: Champion) -> Trained:
     """The champion comes from this very training: an earlier one, or this one before its station was tried again."""
-    _show(workspace, champion)
+    show_champion(workspace, champion)
     if judged.verdict.promote and champion.number > judged.champion_number:
         return _trained(project, judged, champion, "Promoted", _promoted_because(project, judged))
     kept = judged.model_copy(update={"verdict": champion.release.verdict})
     return _trained(project, kept, champion, "KeptChampion", f"same inputs as version {champion.version}")
+
+
+def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
+    """Why a training's winner may not serve though it passed: a rollback took back the very same; else nothing."""
+    found = find_taken_back(workspace.champions.history(project.name), training_inputs(project, judged.datasets))
+    if not found:
+        return ""
+    version, entry = found
+    return f"same inputs as version {version.version}, which was taken back by {entry.who}: {entry.why}"
 
 
 def _promoted_because(project: Project, judged: Judged) -> str:
@@ -59,6 +72,8 @@ def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Tra
     champion = current_champion(workspace, project)
     if champion and is_same_training(project, judged.datasets, champion):
         would = f"would keep version {champion.version}: same inputs"
+    elif judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
+        would = f"would keep the champion: {taken_back}"
     else:
         would = f"would {'promote' if judged.verdict.promote else 'keep the champion'}: {judged.verdict.reasons[-1]}"
     return _trained(project, judged, champion, "DryRun", would)
@@ -108,19 +123,23 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     files = stored_files(workspace.objects.read(_winner(judged).name), code)
     shown = workspace.recorder().register(release, model, features, files)
     reason = _promoted_because(project, judged)
-    by = Appointment(who=judged.approved_by or user_and_host(), why=release.reason or reason, **dict(shown))
+    by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))
         faster = current_champion(workspace, project)
         first = f"another training promoted version {faster.version if faster else '?'} first"
         return _trained(project, judged, faster, "KeptChampion", first)
-    _show(workspace, champion, is_new=True)
+    show_champion(workspace, champion, is_new=True)
     note_made()
     return _trained(project, judged, champion, "Promoted", reason)
 
 
-def _show(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
+def _by_whom(judged: Judged) -> dict[str, str]:
+    return who_and_where() | ({"who": judged.approved_by} if judged.approved_by else {})
+
+
+def show_champion(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
     """Let MLflow's alias name what serves now, and warn where it was moved. MLflow only shows: no run ends by it."""
     if champion is None:
         return

@@ -24,7 +24,9 @@ from tierra.data.read_once import ReadOnce
 from tierra.data.sources import SourceReader, open_source
 from tierra.data.window import shift, single_day
 from tierra.errors import DataRejected, TierraError
-from tierra.journal import track
+from tierra.facts import DaysCounted
+from tierra.journal import note, track
+from tierra.outcomes.backfill import Backfill
 from tierra.outcomes.scoring import PartitionScored, rejected, scored_from
 from tierra.project.project import Project
 from tierra.steps.features import join_partition
@@ -37,10 +39,11 @@ from tierra.workspace import Workspace
 
 @dataclass(frozen=True)
 class Found:
-    """The partitions that a run checks, and what is missing at the source."""
+    """The partitions that a run checks, what is missing at the source, and the range where one was asked for."""
 
     work: list[Work]
     completeness: Completeness = field(default_factory=Completeness)
+    backfill: Backfill | None = None
 
 
 class Remaining(BaseModel):
@@ -57,13 +60,14 @@ def find_work(workspace: Workspace, project: Project, partition: str | None, res
     sink = workspace.sink(project)
     if not project.main_source.partition_by:
         return Found([Work(ALL, generations(sink, [ALL]).get(ALL, 0), rescore=rescore)])
-    today = partitions.today(workspace.settings.now(), project.schedule.timezone)
+    now = workspace.settings.now()
+    today = partitions.today(now, project.schedule.timezone)
     source = open_source(
         project.main, project.main_source, project.folder, workspace.settings, project.schedule.timezone
     )
     if partition:
         return _find_day(project, sink, source, today, partitions.parse_partition(partition), rescore)
-    return _find_days(project, sink, source, today, rescore, with_lag=workspace.settings.clock is None)
+    return _find_days(project, sink, source, now, rescore, with_lag=workspace.settings.clock is None)
 
 
 def _find_day(project: Project, sink: Sink, source: SourceReader, today: date, day: date, rescore: bool) -> Found:
@@ -87,23 +91,29 @@ def _dayless(source: SourceReader) -> Iterator[Finding]:
         yield Finding(kind="dayless", rows=rows)
 
 
-def _find_days(project: Project, sink: Sink, source: SourceReader, today: date, rescore: bool, with_lag: bool) -> Found:
+def _find_days(
+    project: Project, sink: Sink, source: SourceReader, now: datetime, rescore: bool, with_lag: bool
+) -> Found:
     """All that is due or watched. The usual lag is known only where days were published by the clock on the wall."""
-    score = project.score
+    score, timezone = project.score, project.schedule.timezone
+    today = partitions.today(now, timezone)
     due, watch = partitions.due_window(score, today), partitions.watch_window(score, today)
-    days = source.days(count_window(due, watch, today))
+    counted_days = source.days(count_window(due, watch, today))
+    note(DaysCounted(counted_days, today))
+    days = {day: rows for day, rows in counted_days.items() if day not in score.skip}
     watched = days_watched(watch, today, score.horizon, days)
     published = generations(sink, [day.isoformat() for day in watched])
     counted = {day: days[day] for day in watched if day in days}
     work = partitions.find_work(score, today, counted, published, rescore)
     manifests = _manifests(sink, published, {each.partition for each in work if each.rescore})
     known = _published_days(sink, published, manifests, watched)
-    zone = ZoneInfo(project.schedule.timezone)
+    zone = ZoneInfo(timezone)
     firsts = {day: each.first.astimezone(zone).date() for day, each in known.items() if with_lag and each.first}
     look = Look(
         today, due, watch, days, known | _published_before(sink, days, known, watch.first),
         dayless=source.dayless(), min_rows=score.ready.min_rows, lag=usual_lag(firsts, due, today),
-        is_scheduled=bool(project.schedule.score),
+        is_scheduled=bool(project.schedule.score), skipped=score.skip,
+        fresh_from=partitions.oldest_fresh(score, now, timezone),
     )  # fmt: skip
     newest = look.newest.isoformat() if look.newest else ""
     completeness = Completeness(findings=find_missing(look), newest=newest, is_whole=True)
@@ -155,7 +165,7 @@ def _published_before(
 
 
 def find_changed(
-    workspace: Workspace, project: Project, sides: CleanTables, reader: ReadOnce, work: list[Work]
+    workspace: Workspace, project: Project, sides: CleanTables, reader: ReadOnce, work: Sequence[Work]
 ) -> Remaining:
     """Compare what is published with its source: the work that is left, and how the rest ends."""
     published = [each for each in work if each.generation and not each.rescore]

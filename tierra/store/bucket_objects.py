@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, cast
 from tierra.errors import Broken, Unavailable
 from tierra.store.bucket_reading import open_object, open_verified
 from tierra.store.buckets import PART, Bucket
-from tierra.store.objects import NAME, Draft, check_name, folders_of
+from tierra.store.objects import NAME, Draft, Entry, check_name, folders_of
 
 DIGEST: Final = re.compile(r"([0-9a-f]{64})(\.[^/]*)?$")
 # A store may refuse a name while another writer creates it, and that writer may then fail.
@@ -104,6 +104,12 @@ class BucketObjects:
         keys = (key for each in alike for key in self._bucket.keys(_start_of(each)) if key.startswith(each))
         names = (key.removeprefix(self._prefix) for key in keys)
         return sorted(name for name in names if NAME.fullmatch(name))  # others are not ours
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """The objects in a folder and below it, a page of a thousand at a time."""
+        for key, head in self._bucket.listed(self._key(folder) + "/"):
+            if NAME.fullmatch(name := key.removeprefix(self._prefix)):
+                yield Entry(name, head.size, head.modified)
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written; None when it is absent."""

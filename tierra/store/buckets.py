@@ -55,6 +55,9 @@ class Bucket(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that start with a prefix."""
 
+    def listed(self, prefix: str) -> Iterator[tuple[str, Head]]:
+        """The keys that start with a prefix, each with its size, version and age."""
+
     def remove(self, key: str) -> None:
         """Remove an object, if it is there."""
 

@@ -100,10 +100,12 @@ class GcsBucket:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that start with a prefix."""
-        with self._translated_errors(prefix):
-            names = "items(name),nextPageToken"
-            for each in self._client.list_blobs(self.name, prefix=prefix, fields=names, **_options()):
-                yield each.name
+        return (each.name for each in self._blobs(prefix, "name"))
+
+    def listed(self, prefix: str) -> Iterator[tuple[str, Head]]:
+        """The keys that start with a prefix, each with its size, version and age."""
+        for each in self._blobs(prefix, "name,size,generation,updated"):
+            yield each.name, Head(int(each.size), str(each.generation), each.updated.astimezone(UTC))
 
     def remove(self, key: str) -> None:
         """Remove an object, if it is there."""
@@ -113,6 +115,11 @@ class GcsBucket:
     def abandon_uploads(self, prefix: str, before: datetime) -> int:
         """Nothing to do: the store itself forgets an upload that did not end, after a week, and bills none of it."""
         return 0
+
+    def _blobs(self, prefix: str, fields: str) -> Iterator[Any]:
+        with self._translated_errors(prefix):
+            wanted = f"items({fields}),nextPageToken"
+            yield from self._client.list_blobs(self.name, prefix=prefix, fields=wanted, **_options())
 
     @property
     def _client(self) -> Any:

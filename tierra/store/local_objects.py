@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from tierra.errors import Broken
 from tierra.store import disk
-from tierra.store.objects import NAME, Draft, Verified, check_digest, check_name, folders_of
+from tierra.store.objects import NAME, Draft, Entry, Verified, check_digest, check_name, folders_of
 
 # Beside the objects, so that it is the same file system, and few, so that what killed writers left is found at once.
 UNFINISHED = ".unfinished"
@@ -97,6 +97,13 @@ class LocalObjects:
     def names(self, folder: str, within: Collection[str] | None = None) -> list[str]:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
         return sorted(name for each in folders_of(folder, within) for name in self._below(each))
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """The objects in a folder and below it."""
+        for name in self._below(check_name(folder)):
+            with suppress(FileNotFoundError):  # removed since it was listed
+                found = (self._folder / name).stat()
+                yield Entry(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written; None when it is absent."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from tierra.errors import Broken
 from tierra.journal import note_found, note_made
+from tierra.store.marks import may_be_reused
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
 
@@ -42,12 +43,14 @@ def remember(
     makes the value anew. A remembered value is used only while `is_valid` says so; by
     default, while every object it refers to is in the store.
     """
-    step = f"{module.rpartition('.')[2]}-{kind.__name__.lower()}"
+    step = _step(module, kind)
     # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
     of = digest([step, inputs, code_version(module)])
     name = f"memo/{step}/{of[:40]}.json"
+    is_useless = False
     try:
         found = _open(objects, name, of, kind)
+        is_useless = True
         if is_valid(found) if is_valid else has_its_objects(objects, found):
             note_found()
             return found
@@ -55,8 +58,24 @@ def remember(
         pass
     made = make()
     note_made()
+    if is_useless:  # what it refers to is gone, or will be: else each run would make it anew
+        objects.remove(name)
     objects.put_if_absent(name, _seal(of, made))
     return made
+
+
+def find_remembered(objects: Objects, module: str, kind: type[Made]) -> Iterator[Made]:
+    """Every value of a kind that a module's steps made, of whatever inputs and code; damaged ones are left out."""
+    for name in objects.names(f"memo/{_step(module, kind)}"):
+        try:
+            of = json.loads(objects.read(name))["of"]
+            yield _open(objects, name, of, kind)
+        except (Broken, FileNotFoundError, ValueError, KeyError, TypeError):
+            continue
+
+
+def _step(module: str, kind: type[BaseModel]) -> str:
+    return f"{module.rpartition('.')[2]}-{kind.__name__.lower()}"
 
 
 def _seal(of: str, made: BaseModel) -> bytes:
@@ -125,8 +144,10 @@ def _file(module: str) -> Path:
 
 
 def has_its_objects(objects: Objects, found: BaseModel) -> bool:
-    """Whether every object that a remembered value refers to is in the store."""
+    """Whether every object that a remembered value refers to is in the store, and will stay there."""
     for ref in _references(found):
+        if not may_be_reused(objects, ref.name):
+            return False
         objects.open(ref.name).close()
     return True
 

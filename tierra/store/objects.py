@@ -13,7 +13,7 @@ from collections.abc import Collection, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from tierra.errors import Broken
 
@@ -54,6 +54,14 @@ class Draft(io.RawIOBase):
     def _append(self, data: bytes) -> None: ...
 
 
+class Entry(NamedTuple):
+    """An object as a listing shows it: its name, its bytes, and when it was last written, by the store's own clock."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
 class Objects(Protocol):
     """Named bytes, written once."""
 
@@ -80,6 +88,9 @@ class Objects(Protocol):
 
         The others then cost nothing, however many they are.
         """
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """The objects in a folder and below it, in any order, one by one: however many they are, few are in memory."""
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written, by the store's own clock, in UTC; None when it is absent."""
@@ -187,6 +198,11 @@ class MemoryObjects:
         """The names of the objects in a folder and below it, sorted; of some of its folders where they are named."""
         below = tuple(f"{each}/" for each in folders_of(folder, within))
         return sorted(name for name in list(self.objects) if name.startswith(below))
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """The objects in a folder and below it."""
+        for name in self.names(folder):
+            yield Entry(name, len(self.objects[name]), self._written[name])
 
     def modified(self, name: str) -> datetime | None:
         """When the object was last written; None when it is absent."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 _STEM = r"(?:(\d{6})-[0-9a-f]{16}-)?[0-9a-f]{64}"
 _PART = re.compile(rf"([^/]+)/parts/(?:([^/]+)/)?({_STEM})\.parquet")
 _PENDING = re.compile(rf"([^/]+)/pending/({_STEM})-([^/]+)")
+_FATE = re.compile(r"[^/]+/fates/([^/]+)/(\d{6})")
 _MANIFEST = re.compile(r"[^/]+/manifests/([^/]+)/(\d{6})\.json")
 
 
@@ -58,6 +59,17 @@ def read_manifest_name(name: str) -> tuple[str, int] | None:
     """Partition and generation; None for a name of another form, whoever put it there."""
     found = _MANIFEST.fullmatch(name)
     return (found[1], int(found[2])) if found and int(found[2]) else None
+
+
+def fate_name(dataset: str, partition: str, generation: int) -> str:
+    """The object that says what became of a generation that was replaced."""
+    return f"{dataset}/fates/{partition}/{generation:06d}"
+
+
+def read_fate_name(name: str) -> tuple[str, int] | None:
+    """Partition and generation; None for a name of another form."""
+    found = _FATE.fullmatch(name)
+    return (found[1], int(found[2])) if found else None
 
 
 def _number(digits: str | None) -> int | None:

@@ -199,11 +199,32 @@ def read_published(sink: Sink, partition: str, generation: int | None = None) ->
     """The predictions of a partition, each part verified. Raises Misconfigured when there are none."""
     import pyarrow as pa
 
-    manifest = read_manifest(sink, partition, generation)
-    if manifest is None:
-        which = f"generation {generation} of {partition}" if generation else partition
-        raise Misconfigured("partition-unpublished", f"{sink.dataset}: {which} is not published")
-    return pa.concat_tables([sink.read_part(part) for part in manifest.parts])
+    tried = 0
+    while manifest := read_manifest(sink, partition, generation):
+        try:
+            return pa.concat_tables(read_parts(sink, manifest))
+        except Broken as error:
+            # Others were published while this one was read, and its rows went: the newest has some.
+            if error.code != "generation-collected" or generation or manifest.generation == tried:
+                raise
+            tried = manifest.generation
+    which = f"generation {generation} of {partition}" if generation else partition
+    raise Misconfigured("partition-unpublished", f"{sink.dataset}: {which} is not published")
+
+
+def read_parts(sink: Sink, manifest: Manifest) -> "list[pa.Table]":
+    """The rows that a manifest names, each part verified. Raises Broken, also when they were collected."""
+    try:
+        return [sink.read_part(part) for part in manifest.parts]
+    except Broken:
+        if sink.fates([manifest.partition]).get((manifest.partition, manifest.generation)) != "collected":
+            raise
+        raise _collected(manifest, manifest.generation) from None
+
+
+def _collected(manifest: Manifest, generation: int) -> Broken:
+    which = f"{manifest.dataset}: the rows of generation {generation} of {manifest.partition}"
+    return Broken("generation-collected", f"{which} were removed by `tierra gc`, which others had replaced")
 
 
 def _check_parts(sink: Sink, mine: Manifest) -> None:
@@ -216,6 +237,9 @@ def _check_parts(sink: Sink, mine: Manifest) -> None:
             f"{mine.dataset} {mine.partition}: generation {mine.restores}, to be restored, has other parts or is gone"
         )
         raise Broken("part-late", what)
+    # From here on no collection takes them: the two ask for the same word, and the first has it.
+    if mine.restores and sink.decide_fate(mine.partition, mine.restores, "restored") == "collected":
+        raise _collected(mine, mine.restores)
     for part in [each for each in mine.named if not (mine.restores and each in mine.parts)]:
         if not sink.is_written_for(part, mine.partition, mine.generation):
             which = f"{mine.dataset} {mine.partition}, generation {mine.generation}"

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from tierra.errors import Misconfigured
-from tierra.store.predictions import Ending, Manifest, publish, read_manifest
+from tierra.store.predictions import Ending, Manifest, publish, read_manifest, read_parts
 from tierra.store.sinks import Sink
 
 
@@ -11,12 +11,13 @@ def restore(sink: Sink, partition: str, former: int, after: int, writer: str = "
     """Publish the rows of a former generation as the one after the generation that was seen.
 
     Each part is read and verified before. Ends as `publish` does; raises Misconfigured where the former generation was
-    never published, and Broken where its manifest or a part is gone or changed: then nothing is published.
+    never published, and Broken where its rows were collected, or its manifest or a part is gone or changed: then
+    nothing is published.
     """
     found = read_manifest(sink, partition, former)
     if found is None:
         raise Misconfigured("partition-unpublished", f"{sink.dataset}: generation {former} of {partition} never was")
-    tables = [sink.read_part(part) for part in found.parts]
+    tables = read_parts(sink, found)
     # Of a generation that restored one itself, the parts were written for that one.
     origin = found.restores or former
     values = {

@@ -132,9 +132,14 @@ class S3Bucket:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that start with a prefix."""
+        return (key for key, _ in self.listed(prefix))
+
+    def listed(self, prefix: str) -> Iterator[tuple[str, Head]]:
+        """The keys that start with a prefix, each with its size, version and age."""
         with self._translated_errors(prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-                yield from (each["Key"] for each in page.get("Contents", ()))
+                for each in page.get("Contents", ()):
+                    yield each["Key"], Head(each["Size"], each["ETag"], each["LastModified"].astimezone(UTC))
 
     def remove(self, key: str) -> None:
         """Remove an object, if it is there."""

@@ -11,17 +11,20 @@ killed writers left is found among the pending ones, however much was published.
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tierra.errors import Broken, TierraError
 from tierra.store.objects import Objects
 from tierra.store.part_names import (
     Part,
+    fate_name,
     manifest_name,
     mark_of,
     new_stem,
+    read_fate_name,
     read_manifest_name,
     read_mark,
     read_part_name,
@@ -30,6 +33,19 @@ from tierra.store.refs import TableRef
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+READERS = 8  # small objects that are read at once
+# What becomes of a generation that was replaced, decided once and for ever: its parts are named again, or they go.
+Fate = Literal["restored", "collected"]
+
+
+class StoredPart(NamedTuple):
+    """A part of a generation: its bytes, where the sink can tell, and when it was written, by the sink's own clock."""
+
+    part: Part
+    size: int
+    written: datetime
 
 
 class Sink(Protocol):
@@ -93,6 +109,21 @@ class Sink(Protocol):
         """Remove a part that no manifest names; whether it was. It is then pending no more.
 
         One that does not say for which generation it was written stays unless it is older.
+        """
+
+    def decide_fate(self, partition: str, generation: int, fate: Fate) -> Fate:
+        """Put the fate of a generation if it has none; the one it has now, which another may have been first to put."""
+
+    def fates(self, partitions: Collection[str] | None = None) -> dict[tuple[str, int], Fate]:
+        """The generations of some partitions whose fate is decided; of all where none are named."""
+
+    def stored_parts(self) -> Iterator[StoredPart]:
+        """The parts that belong to one generation, each once for every generation that it belongs to."""
+
+    def collect_part(self, part: Part, before: datetime) -> bool:
+        """Remove a part of a collected generation; whether its rows went, as those of another generation too stay.
+
+        What may be written again under the same name, and was since then, stays too.
         """
 
     def abandon_uploads(self, before: datetime) -> int:
@@ -207,6 +238,32 @@ class ObjectSink:
         self.settle_part(part.name)
         return True
 
+    def decide_fate(self, partition: str, generation: int, fate: Fate) -> Fate:
+        """Create `<dataset>/fates/<partition>/<generation>`, unless it exists; what it says."""
+        name = fate_name(self.dataset, partition, generation)
+        created = self.objects.put_if_absent(name, fate.encode())
+        return fate if created else read_fate(self.objects.read(name), self.objects.location(name))
+
+    def fates(self, partitions: Collection[str] | None = None) -> dict[tuple[str, int], Fate]:
+        """What those objects say."""
+        names = self.objects.names(f"{self.dataset}/fates", partitions)
+        found = {name: key for name in names if (key := read_fate_name(name))}
+        with ThreadPoolExecutor(READERS) as pool:
+            texts = pool.map(self.objects.read, found)
+            told = zip(found.items(), texts, strict=True)
+            return {key: read_fate(text, self.objects.location(name)) for (name, key), text in told}
+
+    def stored_parts(self) -> Iterator[StoredPart]:
+        """The parts whose names say their generation; those of older versions may be of several."""
+        for name, size, written in self.objects.entries(f"{self.dataset}/parts"):
+            if (part := read_part_name(name)) and part.generation:
+                yield StoredPart(part, size, written)
+
+    def collect_part(self, part: Part, before: datetime) -> bool:
+        """Remove the object, whose name is never written again."""
+        self.objects.remove(part.name)
+        return True
+
     def abandon_uploads(self, before: datetime) -> int:
         """Remove half-written objects."""
         return self.objects.abandon_uploads(before)
@@ -229,6 +286,13 @@ class ObjectSink:
 
     def _note(self, month: str) -> str:
         return f"{self.dataset}/inventories/{month}-"
+
+
+def read_fate(text: bytes, where: str) -> Fate:
+    """A fate as it is stored. Raises Broken when it is something else."""
+    if text not in (b"restored", b"collected"):
+        raise Broken("store-tampered", f"{where} is no fate of a generation")
+    return cast(Fate, text.decode())
 
 
 def _highest(found: Iterable[tuple[str, int]]) -> dict[str, int]:

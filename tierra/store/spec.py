@@ -1,10 +1,11 @@
 """Publishing in a project file: the sink, and which partitions are due."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from tierra.spec import Columns, Days, Name, Spec
+from tierra.spec import AS_DATE, Columns, Days, Duration, Name, Spec
 from tierra.store.latest_spec import Latest
 
 ScoreColumn = Literal["probability", "decision", "prediction"]
@@ -66,10 +67,24 @@ SinkSpec = Annotated[
 ]
 
 
+SkippedDay = Annotated[date, WithJsonSchema(AS_DATE)]
+SkipReason = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Ready(Spec):
     """When a partition counts as loaded."""
 
     min_rows: int = Field(1, ge=1, description="Rows from which a day counts as loaded")
+
+
+class Keep(Spec):
+    """How long that is kept which nothing that serves needs. What is published, and every champion, stays."""
+
+    generations: int = Field(3, ge=1, le=1000, description="Generations of a day whose rows are kept")
+    snapshots: Annotated[Days, Field(ge=7)] = Field(
+        30, description="Days that snapshots, joined rows, the memo, and any generation since it was replaced are kept"
+    )
+    runs: Annotated[Days, Field(ge=7)] = Field(365, description="Days that receipts and MLflow's runs are kept")
 
 
 class Score(Spec):
@@ -81,6 +96,10 @@ class Score(Spec):
     horizon: Days = Field(0, description="Days ahead that are due")
     watch: Days = Field(30, description="Days back in which changed, late and vanished days are reported")
     ready: Ready = Field(Ready(), description="When a day may be scored")
+    skip: dict[SkippedDay, SkipReason] = Field({}, description="Days that are left out on purpose, each with a reason")
+    fresh_within: Duration | None = Field(
+        None, description="How long after its newest day ended a source is red; never by that when not stated"
+    )
     columns: Annotated[tuple[ScoreColumn, ...], BeforeValidator(tuple)] | None = Field(
         None, description="Columns published beside the key; all of the task's when not stated"
     )

@@ -22,6 +22,7 @@ from tierra.store.column_names import check_columns
 from tierra.store.databases import explain, lock, now, open_engine, read_only
 from tierra.store.part_names import Part
 from tierra.store.refs import TableRef
+from tierra.store.sinks import Fate, StoredPart, read_fate
 from tierra.store.sql_parts import SameRows, insert_part, select_part
 from tierra.store.sql_tables import PART, ROW, find_missing, tables_of
 
@@ -111,7 +112,8 @@ class TableSink:
     def highest(self, partitions: Collection[str] | None = None) -> dict[str, int]:
         """The highest generation of each partition, from its manifests and its row of number 0."""
         table, head = self._tables.manifests, self._tables.head
-        return dict(self._numbers(partitions, sa.select(table.c.partition, sa.func.max(head)).group_by("partition")))
+        chosen = sa.select(table.c.partition, sa.func.max(head)).where(table.c.generation >= 0)
+        return dict(self._numbers(partitions, chosen.group_by("partition")))
 
     def location(self, partition: str, generation: int) -> str:
         """The table, and the manifest's key in it."""
@@ -156,10 +158,56 @@ class TableSink:
                 return False
             if connection.scalar(sa.select(sa.func.count()).where(link.c[PART] == found.id)):
                 return False
-            table = self._tables.predictions(pa.ipc.read_schema(pa.py_buffer(found.arrow_schema)))
-            connection.execute(table.delete().where(table.c[PART] == found.id))
-            self._settle(connection, [found.id])
-            connection.execute(parts.delete().where(parts.c.id == found.id))
+            self._delete_rows(connection, found)
+            return True
+
+    def decide_fate(self, partition: str, generation: int, fate: Fate) -> Fate:
+        """Insert the row of the generation's negative number beside the manifests, unless it is there; what it says."""
+        table, key = self._tables.manifests, {"partition": partition, "generation": -generation}
+        insert = INSERTS[self._engine.dialect.name](table).values({**key, "manifest": fate})
+        with self._transaction() as connection:
+            connection.execute(insert.on_conflict_do_nothing())
+            chosen = sa.select(table.c.manifest).where(*(table.c[name] == value for name, value in key.items()))
+            return read_fate(str(connection.scalar(chosen)).encode(), self.location(partition, generation))
+
+    def fates(self, partitions: Collection[str] | None = None) -> dict[tuple[str, int], Fate]:
+        """What those rows say."""
+        table = self._tables.manifests
+        chosen = sa.select(table).where(table.c.generation < 0)
+        if partitions is not None:
+            chosen = chosen.where(table.c.partition.in_(partitions))
+        with self._transaction(writing=False) as connection:
+            found = connection.execute(chosen).all() if self._exists(connection, table) else []
+        where = f"{self.where}.{self.dataset}"
+        return {(str(day), -number): read_fate(str(text).encode(), where) for day, number, text in found}
+
+    def stored_parts(self) -> Iterator[StoredPart]:
+        """The parts that manifests link to, each for every generation that does; of what size, nobody knows."""
+        parts, link = self._tables.parts, self._tables.published
+        chosen = sa.select(link.c.partition, parts.c.sha256, link.c.generation, parts.c.written_at)
+        with self._transaction(writing=False) as connection:
+            chosen = chosen.join_from(link, parts)
+            found = connection.execute(chosen).all() if self._exists(connection, link) else []
+        for partition, name, generation, written in found:
+            yield StoredPart(Part(str(partition), str(name), int(generation)), 0, _aware(written))
+
+    def collect_part(self, part: Part, before: datetime) -> bool:
+        """Delete a generation's link to a part, and the part's rows unless another generation has one or is to have.
+
+        The part's row is locked: whoever publishes it, or writes the same rows, comes before or after.
+        """
+        parts, link, pending = self._tables.parts, self._tables.published, self._tables.pending
+        with self._transaction() as connection:
+            chosen = sa.select(parts.c.id, parts.c.arrow_schema, parts.c.written_at).where(parts.c.sha256 == part.name)
+            found = connection.execute(chosen.with_for_update()).first()
+            if found is None or _aware(found.written_at) >= before:
+                return False
+            mine = link.c.partition == part.partition, link.c.generation == part.generation, link.c[PART] == found.id
+            connection.execute(link.delete().where(*mine))
+            users = (sa.select(sa.func.count()).where(table.c[PART] == found.id) for table in (link, pending))
+            if any(connection.scalar(each) for each in users):
+                return False
+            self._delete_rows(connection, found)
             return True
 
     def abandon_uploads(self, before: datetime) -> int:
@@ -251,6 +299,13 @@ class TableSink:
         if found is None:
             raise Broken("part-late", f"{self._describe(part)} is gone")
         return int(found)
+
+    def _delete_rows(self, connection: sa.Connection, found: Any) -> None:
+        """Delete a part, which is locked, and its rows."""
+        table = self._tables.predictions(pa.ipc.read_schema(pa.py_buffer(found.arrow_schema)))
+        connection.execute(table.delete().where(table.c[PART] == found.id))
+        self._settle(connection, [found.id])
+        connection.execute(self._tables.parts.delete().where(self._tables.parts.c.id == found.id))
 
     def _settle(self, connection: sa.Connection, numbers: Collection[int]) -> None:
         """Parts are pending no more; a sink that an older version made has no table of them until a part is written."""
