@@ -135,7 +135,7 @@ def read_numbers() -> Render:
         from tierra.workspace import open_workspace
 
         workspace = open_workspace()
-        return Numbers(lambda: read_stores(workspace))
+        return Numbers(lambda: read_stores(workspace, days=1))  # no number is of older days
 
     return lambda: numbers().render()
 
