@@ -102,6 +102,20 @@ def test_a_file_that_is_gone_or_edited_is_written_again(workspace: Path) -> None
         assert file.read_bytes() == whole
 
 
+def test_what_killed_writers_left_beside_it_is_removed_a_day_later(workspace: Path) -> None:
+    here, project = stated(workspace, FILE)
+    folder = workspace / "var" / "exports"
+    folder.mkdir(parents=True)
+    old, new, other = (folder / name for name in (f".{'a' * 32}.tmp", f".{'b' * 32}.tmp", ".notes.tmp"))
+    for file in (old, new, other):
+        file.touch()
+    for file in (old, other):
+        os.utime(file, (1, 1))
+    published(here.sink(project), DAYS[1], "a")
+    assert renewed(here, project) == (True, [])
+    assert [file.exists() for file in (old, new, other)] == [False, True, True]
+
+
 def test_who_is_killed_at_any_of_its_writes_leaves_it_to_the_next_run(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

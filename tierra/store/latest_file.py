@@ -5,9 +5,12 @@ first time, so that no file of anybody else is replaced, and is written again af
 leaves a file whose version is not the one named there, and so one that the next run writes again.
 """
 
+import re
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +19,9 @@ from tierra.settings import Settings
 from tierra.store import disk
 from tierra.store.exports import write_whole
 from tierra.store.opening import is_remote, open_remote, stamp_remote, write_remote
+
+UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")  # as exports.py names a file that it has not finished
+UNFINISHED_AGE: Final = 24 * 3600
 
 
 class About(BaseModel):
@@ -109,6 +115,15 @@ class _Replaced:
             return
         disk.make_folder(self._path.parent, disk.make_folder(self._settings.root, disk.NEW_STORE))
         write_whole(self._path, data)
+        _remove_unfinished(self._path.parent)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers left beside the file."""
+    for each in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if UNFINISHED.fullmatch(each.name) and time.time() - each.stat().st_mtime > UNFINISHED_AGE:
+                disk.remove(each)
 
 
 def _stamp(path: Path) -> str:
