@@ -23,7 +23,15 @@ from tasks.rollback import (
 )
 from tasks.run.form import ProjectName, Reason
 from tasks.run.page import one_page, run_name
-from tasks.scoring import Scoring, open_days, publish_partition, pull_side_tables, sweep_parts, with_champion_recipe
+from tasks.scoring import (
+    Scoring,
+    open_days,
+    publish_partition,
+    pull_side_tables,
+    renew_latest,
+    sweep_parts,
+    with_champion_recipe,
+)
 from tasks.training import open_project, validate_tables
 from tierra.journal import track
 from tierra.model.release import Champion
@@ -66,6 +74,8 @@ def rollback(
     done += look_again(workspace, spec, plan, done)
     if done:
         sweep_parts(workspace, spec)
+    if spec.score.latest:
+        renew_latest(workspace, spec)
     return summarise_repointing(spec, plan, champion, request, done, found.untouched)
 
 

@@ -24,6 +24,7 @@ from tasks.scoring import (
     pull_partition,
     pull_side_tables,
     recall_partition,
+    renew_latest,
     sweep_parts,
     validate_partition,
     with_champion_recipe,
@@ -74,6 +75,8 @@ def score(
     scored = score_days(workspace, plans, request.jobs)
     if scored and not request.dry_run:
         sweep_parts(workspace, plans[0].scoring.project)
+    if today.score.latest and not request.dry_run:
+        renew_latest(workspace, today)
     ends = [*scored, *(end for plan in plans for end in plan.left.ended)]
     backfill = found.backfill and found.backfill.ended(request.model, len(scored), ends)
     return summarise(today.name, ends, request.partition, request.dry_run, found.completeness, backfill)

@@ -168,3 +168,9 @@ def record_partition(workspace: Workspace, done: "DayDone") -> PartitionScored:
 def sweep_parts(workspace: Workspace, project: Project) -> None:
     """Remove what killed and overtaken writers left."""
     steps.publish.sweep_parts(workspace, project)
+
+
+@station
+def renew_latest(workspace: Workspace, project: Project) -> bool:
+    """Bring the fixed file or table of consumers up to date."""
+    return steps.latest.renew_latest(workspace, project)

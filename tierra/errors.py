@@ -205,6 +205,10 @@ REMEDIES: Final[dict[str, str]] = {
     "gc-clock": "Correct this machine's clock; where nothing ran for so long, say --yes",
     "gc-project": "Run it where the project's file and connections are, or let both be found",
     "snapshot-missing": "Run again; the object is rebuilt",
+    "latest-taken": "Remove it, or name another under `score.latest`",
+    "columns-unpublished": "Name columns of those listed",
+    "workbook-limit": "Write .csv or .parquet instead",
+    "workbook-missing": "Install it with pip install 'tierra[excel]'",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
     # a run
     "process-lost": "Run it again: it goes on where it stopped. Use fewer --jobs where memory is short",

@@ -6,7 +6,7 @@ from datetime import date
 
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
-from tierra.journal import Fact
+from tierra.journal import Fact, Warned
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.release import Champion
 
@@ -24,6 +24,11 @@ class ApprovalGiven(Fact):
     """Who decided whether the model may serve, and why, as one line."""
 
     decision: str
+
+
+@dataclass(frozen=True)
+class LatestLagging(Warned):
+    """The fixed file or table of consumers is behind what is published."""
 
 
 @dataclass(frozen=True)

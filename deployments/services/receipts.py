@@ -1,4 +1,4 @@
-"""Serves the receipts' pages: `python -m deployments.services.receipts PORT FOLDER [HOST]`.
+"""Serves the receipts' pages, and numbers for a monitor: `python -m deployments.services.receipts PORT FOLDER [HOST]`.
 
 A browser that was led here by another name reads nothing, links lead nowhere outside the folder, and what is not a
 page of ours is not there.
@@ -7,15 +7,22 @@ page of ours is not there.
 import html
 import io
 import sys
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from tierra.redaction import clean_line
 from tierra.settings import Settings
 
+if TYPE_CHECKING:
+    from deployments.services.numbers import Numbers
+
+Render = Callable[[], bytes]
+NUMBERS: Final = "/metrics"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
@@ -34,8 +41,8 @@ class Pages(SimpleHTTPRequestHandler):
     server_version, sys_version = "tierra", ""
     timeout = 30  # a client that says nothing holds its thread no longer
 
-    def __init__(self, *arguments: Any, folder: Path, names: frozenset[str]) -> None:
-        self.folder, self.names = folder.resolve(), names
+    def __init__(self, *arguments: Any, folder: Path, names: frozenset[str], numbers: Render | None) -> None:
+        self.folder, self.names, self.numbers = folder.resolve(), names, numbers
         super().__init__(*arguments, directory=str(self.folder))
 
     def send_head(self) -> io.BytesIO | None:  # what GET and HEAD share
@@ -43,6 +50,8 @@ class Pages(SimpleHTTPRequestHandler):
         if _host(self.headers.get("Host", "")) not in self.names:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "Not a name of this server")
             return None
+        if self.numbers and urlsplit(self.path).path == NUMBERS:
+            return self._show_numbers(self.numbers)
         path = Path(self.translate_path(self.path))
         content = self._read(path) or (self._list_projects() if path == self.folder else None)
         if content is None:
@@ -54,17 +63,31 @@ class Pages(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return None
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        return io.BytesIO(content)
+        return self._answer(content, "text/html; charset=utf-8")
 
     def end_headers(self) -> None:
         """Add the headers of every answer."""
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
+
+    def _answer(self, content: bytes, kind: str) -> io.BytesIO:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        return io.BytesIO(content)
+
+    def _show_numbers(self, render: Render) -> io.BytesIO | None:
+        """Answer with the numbers. Why they cannot be read stands in the log alone, as it may name what is private."""
+        from deployments.services.numbers import CONTENT_TYPE
+
+        try:
+            return self._answer(render(), CONTENT_TYPE)
+        except Exception as error:  # noqa: BLE001  the next question may be answered
+            self.log_error("%s", clean_line(f"the numbers could not be read: {type(error).__name__}: {error}"))
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, "The numbers could not be read: see the log")
+            return None
 
     def _read(self, path: Path) -> bytes | None:
         """A page; of a folder, its first: that of the morning, or a project's list of runs."""
@@ -81,10 +104,12 @@ class Pages(SimpleHTTPRequestHandler):
         return f'<!doctype html><meta charset="utf-8"><title>Receipts</title><h1>Receipts</h1><ul>{lines}</ul>'.encode()
 
 
-def serve(port: int, folder: Path, host: str = "127.0.0.1", link: str = "") -> ThreadingHTTPServer:
+def serve(
+    port: int, folder: Path, host: str = "127.0.0.1", link: str = "", numbers: Render | None = None
+) -> ThreadingHTTPServer:
     """The server of a folder's pages, listening; `link` is the address by which others call it."""
     names = LOOPBACK | {host, _host(urlsplit(link).netloc)} - {"", "0.0.0.0", "::"}  # noqa: S104
-    return ThreadingHTTPServer((host, port), partial(Pages, folder=folder, names=names))
+    return ThreadingHTTPServer((host, port), partial(Pages, folder=folder, names=names, numbers=numbers))
 
 
 def _host(header: str) -> str:
@@ -97,7 +122,22 @@ def _host(header: str) -> str:
 
 def main(port: str, folder: str, host: str = "127.0.0.1") -> None:
     """Serve until the process is stopped."""
-    serve(int(port), Path(folder), host, Settings().receipts_url or "").serve_forever()
+    serve(int(port), Path(folder), host, Settings().receipts_url or "", read_numbers()).serve_forever()
+
+
+def read_numbers() -> Render:
+    """A function that gives the numbers of this installation; the stores are opened when it is first called."""
+
+    @cache
+    def numbers() -> "Numbers":
+        from deployments.services.numbers import Numbers
+        from tierra.status.stores import read_stores
+        from tierra.workspace import open_workspace
+
+        workspace = open_workspace()
+        return Numbers(lambda: read_stores(workspace, days=1))  # no number is of older days
+
+    return lambda: numbers().render()
 
 
 if __name__ == "__main__":

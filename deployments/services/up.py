@@ -168,6 +168,7 @@ def _print_addresses(settings: Settings, addresses: Addresses) -> None:
         "status": f"{addresses.pages}{PAGES}/artifacts/key/status",
         "MLflow": addresses.mlflow_link,
         "every morning": addresses.receipts_link,
+        "numbers": f"{addresses.receipts_link}/metrics" if addresses.receipts else "",
         "logs": settings.root / "logs",
     }
     out.print(pairs(shown))

@@ -98,7 +98,9 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
         ending = run_to_end(show_and_run)
-    outcome = _with_page(workspace, FinishedRun(project, flow, journal, _of_schedule(ending.outcome)))
+    end = FinishedRun(project, flow, journal, _of_schedule(ending.outcome))
+    outcome = _with_page(workspace, end)
+    _send_numbers(workspace, end)
     _refresh_morning(workspace)
     announce_end(outcome)
     if ending.raised and _passes_on(outcome):
@@ -155,6 +157,15 @@ def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
     logger.info("receipt: {}", receipt)
     _show_summary(key, end.outcome, summary)
     return end.outcome.with_receipt(str(receipt))
+
+
+def _send_numbers(workspace: Workspace, end: FinishedRun) -> None:
+    from tierra.report.page import send_numbers
+
+    try:
+        send_numbers(workspace, end)
+    except Exception:  # noqa: BLE001  the run has ended, and its receipt says how
+        logger.exception("no figures could be sent")
 
 
 def _short_page(outcome: Outcome, error: Exception | None = None) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,9 +20,9 @@ from typer.testing import CliRunner
 from tests.builders import write_project
 from tierra import read_predictions
 from tierra.cli.commands import app
-from tierra.cli.export import encode, write_whole
-from tierra.errors import Broken
-from tierra.store import disk
+from tierra.errors import Broken, Misconfigured
+from tierra.store import disk, workbooks
+from tierra.store.exports import disarm, encode, write_whole
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import Manifest, publish
 from tierra.store.sinks import ObjectSink
@@ -62,7 +63,30 @@ READERS: dict[str, Callable[[bytes], list[str]]] = {
     "csv": lambda data: pd.read_csv(io.BytesIO(data))["ride_id"].tolist(),
     "json": lambda data: [record["ride_id"] for record in json.loads(data)],
     "parquet": lambda data: pq.read_table(io.BytesIO(data))["ride_id"].to_pylist(),
+    "xlsx": lambda data: [row[0] for row in cells_of(data)[1:]],
 }
+
+FORMULAS = [
+    "=1+1",
+    "+SUM(A1)",
+    "-cmd|' /C calc'!A0",
+    "@x",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1+1",
+    "\uff20x",
+    "-",
+    "+34 600",
+]
+HARMLESS = ["-5", "+1.5", "-1,5e3", "2024-04-29", "a=b", "", "'=1", "ñ", None]
+
+
+def cells_of(data: bytes) -> list[tuple[Any, ...]]:
+    """The values of a workbook's one sheet."""
+    from openpyxl import load_workbook
+
+    return list(load_workbook(io.BytesIO(data)).active.iter_rows(values_only=True))
 
 
 @pytest.mark.parametrize("format", READERS)
@@ -89,6 +113,64 @@ def test_json_has_iso_dates_and_null_for_what_is_no_number() -> None:
 def test_parquet_keeps_the_published_types() -> None:
     first = TABLE.slice(0, 1)
     assert pq.read_table(io.BytesIO(encode(first, "parquet"))).equals(first)
+
+
+def test_no_text_of_a_csv_is_a_formula_and_no_number_is_changed() -> None:
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        table = pa.table({"t": pa.array([*FORMULAS, *HARMLESS], pa.string()).cast(kind)})
+        assert disarm(table)["t"].to_pylist() == [*(f"'{text}" for text in FORMULAS), *HARMLESS], kind
+    numbers = pa.table({"=n": [-1.5, -2.0], "-m": [Decimal("-1.20"), None], "@d": [True, False]})
+    assert disarm(numbers).column_names == ["'=n", "'-m", "'@d"]
+    assert (
+        encode(numbers, "csv").decode().splitlines()[1:] == encode(numbers, "csv", raw=True).decode().splitlines()[1:]
+    )
+    text = pa.table({"key": ["=1+1"], "n": [-1]})
+    assert (encode(text, "csv"), encode(text, "csv", raw=True)) == (b"key,n\n'=1+1,-1\n", b"key,n\n=1+1,-1\n")
+
+
+def test_a_workbook_has_no_formula_and_every_value_as_it_was() -> None:
+    at = datetime(2024, 4, 29, 3, 0, 0, 5000)
+    row = {"text": "=1+1", "=name": "-x", "whole": 2**60, "small": -5, "p": 0.1, "nan": float("nan"), "yes": True,
+           "at": at, "zoned": at.replace(tzinfo=UTC), "odd": at.replace(microsecond=1), "day": date(2024, 4, 29),
+           "old": date(1899, 1, 1), "fare": Decimal("1.20"), "long": Decimal("1.2345678901234567"), "bell": "a\x07",
+           "gap": None}  # fmt: skip
+    data = encode(pa.table({name: [value] for name, value in row.items()}), "xlsx")
+    names, values = cells_of(data)
+    assert list(names) == list(row)
+    assert dict(zip(names, values, strict=True)) == row | {
+        "whole": str(2**60), "nan": None, "zoned": "2024-04-29T03:00:00.005000+00:00", "old": "1899-01-01",
+        "odd": "2024-04-29T03:00:00.000001", "day": datetime(2024, 4, 29), "fare": 1.2, "long": "1.2345678901234567",
+        "bell": "a\N{REPLACEMENT CHARACTER}",
+    }  # fmt: skip
+    assert b"<f>" not in zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml")
+
+
+def test_what_no_sheet_holds_is_one_line(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (workbooks.ROWS, workbooks.COLUMNS, workbooks.LETTERS) == (2**20 - 1, 2**14, 2**15 - 1)
+    for table in (pa.table({"n": pa.nulls(2**20)}), pa.table({"t": ["x" * 2**15]})):
+        with pytest.raises(Misconfigured, match=r"Excel holds .* and here are .* Write \.csv or \.parquet instead"):
+            encode(table, "xlsx")
+    monkeypatch.setattr(workbooks, "ROWS", 2)
+    refused = run("--output", "out.xlsx")
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (2, 1)
+    assert not (published / "out.xlsx").exists()
+
+
+def test_the_name_of_the_output_says_its_format_unless_it_is_stated(published: Path) -> None:
+    for name, options, reader in (
+        ("a.XLSX", (), "xlsx"), ("a.parquet", (), "parquet"), ("a.json", (), "json"), ("a.txt", (), "csv"),
+        ("b.json", ("--format", "csv"), "csv"),
+    ):  # fmt: skip
+        assert run("--output", name, *options).exit_code == 0
+        assert READERS[reader]((published / name).read_bytes()) == ["r1", "ñ,2", "r3"], name
+
+
+def test_chosen_columns_come_in_their_order(published: Path) -> None:
+    chosen = run("--columns", "decision, ride_id,decision")
+    assert chosen.stdout.splitlines() == ["decision,ride_id", "0,r1", '1,"ñ,2"', "1,r3"]
+    refused = run("--columns", "ride_id,nope")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "no column 'nope' in what is published (columns: ride_id, day" in refused.stderr
 
 
 def test_parquet_is_not_printed_on_a_terminal(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:

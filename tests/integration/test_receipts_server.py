@@ -1,13 +1,15 @@
 """The receipts' pages are served to those who call the server by its name, and nothing else is."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
 
-from deployments.services.receipts import HEADERS, serve
+from deployments.services.receipts import HEADERS, read_numbers, serve
+from tests.builders import ride_spec, write_project
 from tests.cases import each
 
 PAGE = "<!doctype html><p>a receipt"
@@ -117,6 +119,48 @@ def test_another_host_s_name_gets_nothing(port: int) -> None:
         "0.0.0.0",
     )
     each([*((host, 200) for host in ours), *((host, 421) for host in others)], check)
+
+
+@contextmanager
+def numbers_of(folder: Path, numbers: Callable[[], bytes]) -> Iterator[int]:
+    with serve(0, folder, numbers=numbers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_the_numbers_are_beside_the_pages_under_the_same_rules(
+    workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", "postgresql://me:hushed77@127.0.0.1:1/none")
+    sink = {"kind": "sql", "connection": "warehouse"}
+    write_project(workspace / "projects" / "rides", ride_spec(score={"sink": sink}))
+    write_project(workspace / "projects" / "broken", "project: [")
+    with numbers_of(folder, read_numbers()) as port:
+        for path in ("/metrics", "/metrics?x=1"):
+            answer, body = ask(port, path)
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith("text/plain; version=")
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+            assert 'tierra_project_readable{project="rides"} 1.0' in body
+            assert 'tierra_project_readable{project="broken"} 0.0' in body
+            assert 'tierra_check_level{check="predictions"} 2.0' in body
+            assert "hushed77" not in body
+        assert ask(port, "/metrics", method="HEAD")[1] == ""
+        assert ask(port, "/metrics", "evil.example.org")[0].status == 421
+        assert ask(port, "/rides/")[1] == PAGE
+
+
+def test_numbers_that_cannot_be_read_tell_nobody_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> bytes:
+        raise OSError("whispered55\x1b[31m")
+
+    with numbers_of(folder, fail) as port:
+        answer, body = ask(port, "/metrics")
+        assert (answer.status, "whispered55" in body) == (500, False)
+        assert ask(port, "/rides/")[0].status == 200
+    assert "OSError: whispered55" in (logged := capsys.readouterr().err)
+    assert "\x1b" not in logged
 
 
 def test_only_reading_is_answered(port: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -98,6 +99,14 @@ def shown(here: Installation) -> dict[str, tuple[int, str]]:
 
 BEFORE = {**dict.fromkeys(GOOD_DAYS, (1, "1")), **dict.fromkeys(REPAIRED, (2, "2")), FRESH: (1, "2")}
 AFTER = {**dict.fromkeys(GOOD_DAYS, (1, "1")), **dict.fromkeys(REPAIRED, (3, "1")), FRESH: (2, "1")}
+
+
+def test_a_file_for_consumers_that_know_no_manifests_shows_what_was_repaired(here: Installation) -> None:
+    latest = {"path": "latest.csv", "partitions": "all"}
+    here.restate(score={"lookback": "1d", "watch": "10d", "ready": {"min_rows": 15}, "latest": latest})
+    rollback()
+    shown_there = pd.read_csv(here.folder / "var" / "latest.csv").groupby("partition")["generation"].unique()
+    assert {day: (*numbers,) for day, numbers in shown_there.items()} == {day: (n,) for day, (n, _) in AFTER.items()}
 
 
 def test_a_rollback_repairs_what_the_bad_version_published_and_touches_nothing_else(here: Installation) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import BaseModel
 
-from tierra.cli.export import replacing
 from tierra.data.columns import require_names
 from tierra.data.row_numbers import ROW_NUMBER
 from tierra.errors import DataRejected, InvalidCall
 from tierra.journal import Warned, at_station, open_journal
+from tierra.store.exports import replacing
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -267,18 +267,27 @@ def predictions(
     project: PROJECT,
     partition: PARTITION = None,
     generation: Annotated[int | None, typer.Option(min=1, help="An older generation.")] = None,
-    format: Annotated[Literal["csv", "json", "parquet"], typer.Option(help="What to write.")] = "csv",
+    format: Annotated[
+        Literal["csv", "json", "parquet", "xlsx"] | None,
+        typer.Option(help="csv, json, parquet or xlsx; as the output's name says when not given, else csv."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="A file, written whole or not at all; else print.")] = None,
+    columns: Annotated[str, typer.Option(help="Columns to write, as a,b; all when not given.")] = "",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Leave texts of a CSV that a spreadsheet would run as formulas.")
+    ] = False,
 ) -> None:
     """Print the published predictions of a partition, or write them to a file."""
     with one_line_errors():
-        from tierra.cli.export import encode, write_whole
         from tierra.data.partitions import ALL
         from tierra.reading import read_table
+        from tierra.store.exports import NO_TEXT, choose, encode, format_of, write_whole
 
-        if format == "parquet" and not output and _prints_on_a_terminal():
-            raise Misconfigured("output-needed", "Parquet is not text and is not printed on a terminal")
-        data = encode(read_table(project, partition or ALL, generation), format)
+        written = format or (format_of(output.name) if output else None) or "csv"
+        if written in NO_TEXT and not output and _prints_on_a_terminal():
+            raise Misconfigured("output-needed", f"{written} is not text and is not printed on a terminal")
+        names = [name.strip() for name in columns.split(",") if name.strip()]
+        data = encode(choose(read_table(project, partition or ALL, generation), names), written, raw)
         write_whole(output, data) if output else typer.echo(data, nl=False)
 
 

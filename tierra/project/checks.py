@@ -20,6 +20,9 @@ PUBLISHED: dict[Task, str] = {
     "multiclass": "probability_.*|decision",
 }
 
+# The tables and the view of a sink, after the data set's name.
+OF_THE_SINK = ("parts", "manifests", "published", "pending", "quarantine", "current")
+
 
 def check_names(project: ProjectFile, refuse: Refuse) -> None:
     """Call `refuse` with code, message and path for each name or value that contradicts another."""
@@ -31,6 +34,7 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
     _check_kept(project, refuse)
+    _check_latest(project, _below(refuse, "score", "latest"))
     if project.task:
         check_task(project, project.task, refuse)
     else:
@@ -103,6 +107,17 @@ def _check_kept(project: ProjectFile, refuse: Refuse) -> None:
             refuse("columns-conflict", f"'{name}' is named twice", "score", "keep")
         if source.columns and name not in source.columns:
             refuse("columns-conflict", f"`columns` of {project.main} leaves out '{name}'", "score", "keep")
+
+
+def _check_latest(project: ProjectFile, refuse: Refuse) -> None:
+    latest, sink = project.score.latest, project.score.sink
+    if latest is None or not latest.table:
+        return
+    if sink.kind != "sql":
+        refuse("value-invalid", "a table needs a sink of `kind: sql`; give a `path`", "table")
+    dataset = sink.dataset or project.name
+    if latest.table in (dataset, *(f"{dataset}_{each}" for each in OF_THE_SINK)):
+        refuse("value-invalid", f"'{latest.table}' is a table of the sink's own", "table")
 
 
 def _below(refuse: Refuse, *path: int | str) -> Refuse:

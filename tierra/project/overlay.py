@@ -55,7 +55,7 @@ def _is_allowed(path: tuple[str | int, ...]) -> bool:
             return True
         case ("sources", _, key, *_):
             return key in SOURCE_KEYS
-        case ("score", "sink", *_) | ("schedule", *_):
+        case ("score", "sink" | "latest", *_) | ("schedule", *_):
             return True
         case _:
             return False

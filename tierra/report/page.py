@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tierra import __version__
 from tierra.errors import Misconfigured, TierraError
-from tierra.facts import ApprovalGiven, PartitionPublished, RequestNoted
+from tierra.facts import ApprovalGiven, LatestLagging, PartitionPublished, RequestNoted
 from tierra.journal import Journal
 from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
@@ -20,6 +20,7 @@ from tierra.report.filling import fill
 from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
 from tierra.report.index import NAME, Run, add_run, read_runs, write_record, write_whole
+from tierra.report.otlp import is_wanted, send_figures
 from tierra.report.partitions import calendar_of
 from tierra.report.profile_page import write_profile_page
 from tierra.report.sections import Section, data_sections, run_sections, training_profiles
@@ -50,6 +51,13 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     return file, write_summary(values, run, before, workspace.settings, file)
 
 
+def send_numbers(workspace: Workspace, run: FinishedRun) -> None:
+    """Send the figures of a run to where OpenTelemetry's variables say; nothing happens without them."""
+    if is_wanted():
+        project = _project(workspace, run.project)
+        send_figures(project.name if project else "unknown", _record(run, datetime.now(UTC)))
+
+
 def _calendar(workspace: Workspace, project: Project | None, error: TierraError | None) -> Calendar | None:
     """The project's partitions as they are after the run; None where a store does not say."""
     return None if project is None or (error and error.transient) else calendar_of(workspace, project)
@@ -58,7 +66,7 @@ def _calendar(workspace: Workspace, project: Project | None, error: TierraError 
 def _record(run: FinishedRun, moment: datetime) -> Run:
     outcome, champion = run.outcome, facts.champion_of(run.journal)
     counts = dict(report_of(run.flow, outcome).counts(run))
-    is_incomplete = counts.pop("is_incomplete", False)
+    is_incomplete = counts.pop("is_incomplete", False) or bool(run.journal.facts(LatestLagging))
     return Run(
         moment=moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         flow=run.flow,

@@ -103,10 +103,10 @@ def _scored(seen: ProjectSeen, newest: str) -> dict[str, Any]:
     last = seen.publication
     facts: dict[str, Any] = {"partitions": seen.partitions, "fresh_within_seconds": seen.fresh_within_seconds}
     facts |= {"partition": last.partition, "rows": last.rows, "quarantined": last.quarantined} if last else {}
-    return facts | {"newest_age_seconds": _age(seen, newest or (last.partition if last else ""))}
+    return facts | {"newest_age_seconds": age_of(seen, newest or (last.partition if last else ""))}
 
 
-def _age(seen: ProjectSeen, newest: str) -> float | None:
+def age_of(seen: ProjectSeen, newest: str) -> float | None:
     """How long ago a day ended, in the project's time zone; None for what is no day."""
     try:
         day = date.fromisoformat(newest)

@@ -1,5 +1,7 @@
 """Opening a store, or a file in one, by its address: a folder, s3://bucket/prefix or gs://bucket/prefix."""
 
+import hashlib
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +55,14 @@ def stamp_remote(uri: str, settings: Settings) -> object:
     bucket, key = _split(uri, settings)
     head = bucket.head(key)
     return (head.etag, head.size) if head else None
+
+
+def write_remote(uri: str, data: bytes, settings: Settings) -> None:
+    """Write an object under its address, in the place of one that is there."""
+    bucket, key = _split(uri, settings)
+    if not KEY.fullmatch(key):
+        raise Misconfigured("store-address", f"'{uri}' does not name an object")
+    bucket.write(key, io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest())
 
 
 def is_remote(uri: str) -> bool:

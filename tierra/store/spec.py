@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from tierra.spec import AS_DATE, Columns, Days, Duration, Name, Spec
+from tierra.store.latest_spec import Latest
 
 ScoreColumn = Literal["probability", "decision", "prediction"]
 
@@ -90,6 +91,7 @@ class Score(Spec):
     """What is published, where, and which days are due."""
 
     sink: SinkSpec = Field(FilesSink(), description="Where predictions are published")
+    latest: Latest | None = Field(None, description="A fixed file or table with the newest predictions")
     lookback: Days = Field(7, description="Days back in which gaps are filled and changed days re-scored")
     horizon: Days = Field(0, description="Days ahead that are due")
     watch: Days = Field(30, description="Days back in which changed, late and vanished days are reported")

@@ -17,6 +17,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierra.errors import Broken, Misconfigured, Unavailable
+from tierra.store import sql_latest
 from tierra.store.column_names import check_columns
 from tierra.store.databases import explain, lock, now, open_engine, read_only
 from tierra.store.part_names import Part
@@ -212,6 +213,11 @@ class TableSink:
     def abandon_uploads(self, before: datetime) -> int:
         """Nothing to do: the database rolls back what a killed writer began."""
         return 0
+
+    def renew_latest(self, name: str, count: int | None) -> bool:
+        """Let a table hold the newest partitions, so many or all; whether it did not before. Raises Misconfigured."""
+        with self._transaction() as connection:
+            return sql_latest.renew(connection, self._tables, self.where, name, count)
 
     def check(self, schema: pa.Schema | None = None) -> list[sa.Table]:
         """The tables still to be created. Raises Misconfigured when one differs, naming each difference."""
