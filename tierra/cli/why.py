@@ -101,11 +101,11 @@ def write_page(
     workspace: "Workspace", project: str, what: str, lead: "Lead", sheets: "Sequence[Sheet]", file: Path
 ) -> None:  # fmt: skip
     """Write a page whole or not at all. Raises Broken, and what was there stays."""
-    from tierra.cli.export import write_whole
     from tierra.redaction import strike
     from tierra.report.index import NAME
     from tierra.report.sheets import fill_page
     from tierra.store.disk import NEW_STORE, make_folder
+    from tierra.store.exports import write_whole
 
     folder = workspace.receipts(project)
     if file.parent == folder:
