@@ -12,17 +12,17 @@ from tierra.redaction import clean_line
 from tierra.status.facts import FlowStatus
 from tierra.status.words import ago
 
-# Columns and their greatest widths; with a space between them, under 120 together.
-COLUMNS = (
+# Columns and their greatest widths; the last one has what is left of the line.
+COLUMNS: tuple[tuple[str, int | None], ...] = (
     ("partition", 10),
-    ("state", 23),
+    ("state", 24),
     ("gen", 4),
     ("model", 6),
     ("rows", 9),
     ("quarantined", 11),
     ("at source", 9),
     ("age", 7),
-    ("why", 32),
+    ("why", None),
 )
 NUMBERS = ("gen", "rows", "quarantined", "at source")
 STYLES = {"bad": "red", "warned": "yellow", "quiet": "dim", "good": ""}
@@ -30,10 +30,11 @@ STYLES = {"bad": "red", "warned": "yellow", "quiet": "dim", "good": ""}
 
 def render_partitions(flow: FlowStatus, now: datetime) -> RenderableType:
     """How many partitions are in each state, and a row for each."""
-    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), expand=True)
     for name, width in COLUMNS:
         side: JustifyMethod = "right" if name in NUMBERS else "left"
-        table.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis", justify=side)
+        share = None if width else 1
+        table.add_column(name, max_width=width, ratio=share, no_wrap=True, overflow="ellipsis", justify=side)
     for each in flow.partitions:
         table.add_row(*map(Text, cells(each, now)), style=STYLES[each.sign.mood])
     return Group(Text(f"\nPartitions of {flow.project}: {describe_counts(flow.partitions)}", style="bold"), table)
