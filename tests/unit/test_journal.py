@@ -151,6 +151,11 @@ def test_of_many_partitions_a_line_is_drawn_for_each_twentieth_and_for_what_fail
     piped = io.StringIO()
     monkeypatch.setattr(console, "people", Console(file=piped, force_terminal=False, width=200))
     with console.progress(quiet=False), open_journal():
+        for _ in track(range(100), "manifests"):
+            pass
+    assert piped.getvalue() == "", "it took no second"
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.0)
+    with console.progress(quiet=False), open_journal():
         for number in track(range(100), "partitions"):
             with suppress(ValueError), at_station("predict-partition"):
                 if number == 50:

@@ -1,6 +1,7 @@
 """What people see in a terminal: one line a station, tables, and errors in one line."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 STEPS = 20
+# What is done sooner needs no line.
+QUIET_SECONDS = 1.0
 people = Console(stderr=True, highlight=False)
 # Wide enough for the tables, also where no terminal says how wide it is.
 out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120))
@@ -62,14 +65,15 @@ def progress(quiet: bool) -> Iterator[None]:
 class _Lines(Watcher):
     """The run's bar above that of the station under way; lines of what is done stay above both.
 
-    Of many partitions there is a line for each twentieth of them, with an estimate, not one for each station.
+    Of many partitions there is a line for each twentieth of them, with an estimate, not one for each station; and none
+    within a second of the one before.
     """
 
     def __init__(self, bars: Bars) -> None:
         self.bars, self.pace = bars, Pace()
         self.run: TaskID | None = None
         self.station: TaskID | None = None
-        self.is_long, self.told = False, 0
+        self.is_long, self.told, self.spoke = False, 0, time.monotonic()
 
     def begin(self, entry: Entry) -> None:
         self.station = self.bars.add_task(_name(entry), total=None, far="")
@@ -95,8 +99,8 @@ class _Lines(Watcher):
     def _tell_of_many(self, progress: Progress) -> None:
         left, step = self.pace.left(progress), int(progress.share * STEPS)
         self.is_long = bool(progress.total and progress.total > STEPS and progress.share < 1)
-        if self.is_long and step > self.told:
-            self.told = step
+        if self.is_long and step > self.told and time.monotonic() - self.spoke >= QUIET_SECONDS:
+            self.told, self.spoke = step, time.monotonic()
             people.print(f"  {progress}{left and f', {left}'}", highlight=False)
 
 
