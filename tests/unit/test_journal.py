@@ -242,7 +242,7 @@ def test_records_are_read_newest_first_whatever_else_lies_there(receipts: Path) 
     (receipts / "20000101T000000-score-aaaaaa.json").write_text(RUN.model_dump_json(exclude_defaults=True))
     found = read_runs(receipts)
     assert len(found) == 5
-    assert found[-1] == RUN
+    assert found[-1] == RUN.model_copy(update={"receipt": ""}), "it has no page"
     assert [run.flow for run in read_runs(receipts, "train")] == ["train"] * 2
     assert len(read_runs(receipts, limit=3)) <= 3
 
