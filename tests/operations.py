@@ -18,7 +18,8 @@ from tests.servers import call_api
 from tierra.cli.commands import app
 from tierra.report.index import Run, add_run
 from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import Manifest, publish
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import publish
 from tierra.store.sinks import ObjectSink
 
 CRON = "0 3 * * *"

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tierra.store.predictions import Manifest, generations, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, read_published
 from tierra.store.refs import TableRef
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink

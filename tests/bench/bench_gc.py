@@ -15,9 +15,9 @@ from tests.bench.measure import here, hold
 from tierra.steps import collect, replaced
 from tierra.steps.profile import Drift
 from tierra.store.local_objects import LocalObjects
+from tierra.store.manifest import Manifest
 from tierra.store.marks import read_mark
 from tierra.store.objects import Objects
-from tierra.store.predictions import Manifest
 from tierra.store.refs import ObjectRef, RowsScored, TableRef
 from tierra.store.sinks import ObjectSink
 from tierra.store.spec import Keep

@@ -16,7 +16,8 @@ from tests.faults.publishing import DATASET, Place
 from tests.s3_server import S3Server
 from tests.servers import make_database
 from tierra.store import sweeping
-from tierra.store.predictions import Manifest, find_newest, generations, publish, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import find_newest, generations, publish, read_published
 from tierra.store.sinks import Sink
 from tierra.store.sweeping import sweep
 

@@ -11,8 +11,8 @@ from tierra.report.index import Run, write_record
 from tierra.report.partitions import DAYS
 from tierra.settings import load_settings
 from tierra.status.stores import read_stores
+from tierra.store.manifest import Manifest
 from tierra.store.part_names import manifest_name, new_stem
-from tierra.store.predictions import Manifest
 from tierra.store.refs import TableRef
 from tierra.workspace import Workspace
 

@@ -18,9 +18,10 @@ import pyarrow as pa
 from tests.sinks import DATASET
 from tierra.errors import Broken, TierraError, Unavailable
 from tierra.steps.replaced import collect_generations, plan_generations
+from tierra.store.manifest import Manifest
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name, mark_of, read_fate_name, read_manifest_name
-from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
+from tierra.store.predictions import generations, publish, read_manifest, read_published
 from tierra.store.refs import TableRef
 from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink

@@ -15,14 +15,8 @@ import sqlalchemy as sa
 from tierra.errors import TierraError
 from tierra.store import sweeping
 from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import (
-    Manifest,
-    generations,
-    publish,
-    published_parts,
-    read_manifest,
-    read_published,
-)
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, publish, published_parts, read_manifest, read_published
 from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 

@@ -19,7 +19,8 @@ from tierra.errors import Broken, Unavailable
 from tierra.journal import Warned, at_station, open_journal
 from tierra.store import disk
 from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import Manifest, generations, publish, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, publish, read_published
 from tierra.store.sinks import ObjectSink
 
 DATASET, DAY, ROWS = "rides", "2024-04-29", 20_000

@@ -24,7 +24,8 @@ from tierra.errors import Broken, Misconfigured
 from tierra.store import disk, workbooks
 from tierra.store.exports import disarm, encode, write_whole
 from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import Manifest, publish
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import publish
 from tierra.store.sinks import ObjectSink
 
 DAY = "2024-04-29"

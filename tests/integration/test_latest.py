@@ -28,7 +28,8 @@ from tierra.report.page import write_receipt
 from tierra.steps.latest import renew_latest
 from tierra.steps.work import Found
 from tierra.store import disk
-from tierra.store.predictions import Manifest, generations, publish
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, publish
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace, open_workspace
 

@@ -10,7 +10,8 @@ import pytest
 
 from tierra.errors import Broken, Misconfigured
 from tierra.store.local_objects import LocalObjects
-from tierra.store.predictions import Ending, Manifest, generations, publish, read_manifest, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import Ending, generations, publish, read_manifest, read_published
 from tierra.store.sinks import ObjectSink
 
 DATASET, DAY = "rides", "2024-04-29"

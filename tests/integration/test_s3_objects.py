@@ -18,8 +18,9 @@ from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.settings import S3
 from tierra.store import s3_bucket
 from tierra.store.bucket_objects import BucketObjects
+from tierra.store.manifest import Manifest
 from tierra.store.objects import Objects
-from tierra.store.predictions import Manifest, publish
+from tierra.store.predictions import publish
 from tierra.store.probing import probe_store
 from tierra.store.s3_bucket import open_bucket
 from tierra.store.sinks import ObjectSink

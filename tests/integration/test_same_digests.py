@@ -18,7 +18,8 @@ from tierra.data.file_source import FileReader
 from tierra.data.window import Window
 from tierra.errors import Broken
 from tierra.model.champions import Champions
-from tierra.store.predictions import Manifest, generations, read_manifest
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, read_manifest
 from tierra.workspace import open_workspace
 
 PREPARE = """

@@ -19,7 +19,8 @@ from tierra.reading import read_predictions
 from tierra.steps.keys import parse_key
 from tierra.steps.replay import open_published, replay_partition
 from tierra.steps.why import explain_key
-from tierra.store.predictions import Manifest, publish, read_manifest, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import publish, read_manifest, read_published
 from tierra.store.restoring import restore
 from tierra.workspace import Workspace, open_workspace
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as some
 
 from tests.cases import some_of
 from tierra.store import sweeping
+from tierra.store.manifest import Manifest
 from tierra.store.objects import MemoryObjects
-from tierra.store.predictions import Manifest, generations, publish, read_manifest, read_published
+from tierra.store.predictions import generations, publish, read_manifest, read_published
 from tierra.store.restoring import restore
 from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.sql_sink import TableSink

@@ -13,7 +13,8 @@ from tests.databases import quoted
 from tests.servers import make_database
 from tierra.errors import DataRejected, Misconfigured
 from tierra.store.column_names import check_columns, check_table
-from tierra.store.predictions import Manifest, publish, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import publish, read_published
 from tierra.store.sql_sink import TableSink
 
 HOSTILE = [

@@ -11,11 +11,11 @@ from tests.cases import each
 from tests.sinks import DATASET, DAY, manifest_of, rows
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable
 from tierra.journal import Warned, at_station, open_journal
+from tierra.store.manifest import Manifest
 from tierra.store.memo import digest
 from tierra.store.objects import MemoryObjects
 from tierra.store.part_names import manifest_name
 from tierra.store.predictions import (
-    Manifest,
     generations,
     is_reusable,
     missing_generations,

@@ -17,7 +17,7 @@ from tierra.data.partitions import (
     work_for_partition,
 )
 from tierra.errors import DataRejected, InvalidCall, SourceNotReady
-from tierra.store.predictions import Manifest
+from tierra.store.manifest import Manifest
 from tierra.store.refs import TableRef
 from tierra.store.spec import Ready, Score
 

@@ -16,8 +16,9 @@ from tierra.report.index import Run, add_run, read_runs
 from tierra.report.partitions import read_partitions, read_published_days
 from tierra.settings import Settings
 from tierra.store.local_objects import LocalObjects
+from tierra.store.manifest import Manifest
 from tierra.store.part_names import manifest_name
-from tierra.store.predictions import Manifest, publish
+from tierra.store.predictions import publish
 from tierra.store.sinks import ObjectSink
 from tierra.workspace import Workspace
 

@@ -1,8 +1,5 @@
 """The command `tierra`. Heavy libraries and the flows load only when a command needs them."""
 
-import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -10,9 +7,12 @@ import typer
 from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
+from tierra.cli.options import JSON, PARTITION, PROJECT
+from tierra.cli.rows import predict, predictions
+from tierra.cli.upkeep import champions, gc, promote, rollback
 from tierra.cli.why import diff, why
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
-from tierra.errors import InvalidCall, Misconfigured
+from tierra.errors import InvalidCall
 from tierra.settings import load_settings
 
 app = typer.Typer(
@@ -21,8 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Takes a model from the notebook down to earth.",
 )
-PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
-PARTITION = Annotated[str | None, typer.Option(help="A date as YYYY-MM-DD.")]
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Publish and register nothing; say what would be.")]
 REASON = Annotated[str, typer.Option(help="Why; kept on the receipt and on the registered run.")]
 APPROVE = Annotated[bool, typer.Option("--approve", help="Promote what passes, where approval is asked for.")]
@@ -30,9 +28,6 @@ REPLACE = Annotated[
     bool, typer.Option("--replace-champion", help="Promote even where the champion cannot be compared.")
 ]
 TAKE_OVER = Annotated[bool, typer.Option("--take-over", help="Take name and data set over from another project file.")]
-WHY = Annotated[str, typer.Option("--reason", help="Why; kept in the history of champions and on the receipt.")]
-VERSION_NAME = Annotated[str, typer.Argument(help="A version that `tierra champions` lists.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def main() -> None:
@@ -189,146 +184,8 @@ def status(
     raise typer.Exit(seen.exit_code)
 
 
-@app.command()
-def gc(
-    project: Annotated[str | None, typer.Argument(help="A project; all, and the store, when not given.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would be.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Believe a clock that is far ahead of the last run.")] = False,
-    as_json: JSON = False,
-) -> None:
-    """Remove what nothing needs any more, as `keep` in each project file says; show how much it is before.
-
-    What is published stays, and every champion. Objects of the store that nothing refers to are marked, and removed by
-    the first `tierra gc` six days later, so that no run loses what it works with.
-    """
-    with one_line_errors():
-        from tierra.cli.console import out, print_json, printable, progress, show_kinds
-        from tierra.report.retention import carry_out, plan_retention
-        from tierra.workspace import open_workspace
-
-        workspace = open_workspace()
-        with progress(as_json):
-            planned = plan_retention(workspace, project, yes, dry_run)
-        if not as_json:
-            show_kinds(planned.as_outcome(dry_run=dry_run))
-        with progress(as_json):
-            ended = planned.as_outcome() if dry_run else carry_out(workspace, planned)
-        if as_json:
-            print_json(ended.model_dump_json(indent=1))
-            return
-        for warning in ended.warnings:
-            out.print(f"[yellow]warning[/] {printable(warning)}")
-        out.print(printable(ended.sentence))
-
-
-@app.command()
-def champions(project: PROJECT, as_json: JSON = False) -> None:
-    """List every champion a project had: since when, by whose word, why and how; check that none was changed."""
-    with one_line_errors():
-        from tierra.cli.console import print_json, show_champions
-        from tierra.workspace import open_workspace
-
-        workspace = open_workspace()
-        name = workspace.project(project).name
-        found = workspace.champions.history(name)
-        if as_json:
-            print_json(json.dumps({"project": name, "champions": [each.model_dump(mode="json") for each in found]}))
-        else:
-            show_champions(name, found)
-        workspace.champions.check_history(name)
-
-
-@app.command()
-def promote(project: PROJECT, version: VERSION_NAME, reason: WHY = "", as_json: JSON = False) -> None:
-    """Let a version serve again that was a champion before; what is published stays."""
-    with one_line_errors():
-        finish("promote", run_flow("promote", project, version, reason, quiet=as_json, started=STARTED), as_json)
-
-
-@app.command()
-def rollback(
-    project: PROJECT,
-    to: Annotated[str, typer.Option(help="The version to go back to; the champion before when not given.")] = "",
-    reason: WHY = "",
-    predictions: Annotated[
-        Literal["repair", "keep"], typer.Option(help="Whether what the bad version published is repaired or kept.")
-    ] = "repair",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be repaired.")] = False,
-    as_json: JSON = False,
-) -> None:
-    """Take a model back: the champion before serves again, and what the bad one published is repaired."""
-    with one_line_errors():
-        words = (project, reason, to, predictions, dry_run)
-        finish("rollback", run_flow("rollback", *words, quiet=as_json, started=STARTED), as_json)
-
-
-@app.command()
-def predictions(
-    project: PROJECT,
-    partition: PARTITION = None,
-    generation: Annotated[int | None, typer.Option(min=1, help="An older generation.")] = None,
-    format: Annotated[
-        Literal["csv", "json", "parquet", "xlsx"] | None,
-        typer.Option(help="csv, json, parquet or xlsx; as the output's name says when not given, else csv."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="A file, written whole or not at all; else print.")] = None,
-    columns: Annotated[str, typer.Option(help="Columns to write, as a,b; all when not given.")] = "",
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Leave texts of a CSV that a spreadsheet would run as formulas.")
-    ] = False,
-) -> None:
-    """Print the published predictions of a partition, or write them to a file."""
-    with one_line_errors():
-        from tierra.data.partitions import ALL
-        from tierra.reading import read_table
-        from tierra.store.exports import NO_TEXT, choose, encode, format_of, write_whole
-
-        written = format or (format_of(output.name) if output else None) or "csv"
-        if written in NO_TEXT and not output and _prints_on_a_terminal():
-            raise Misconfigured("output-needed", f"{written} is not text and is not printed on a terminal")
-        names = [name.strip() for name in columns.split(",") if name.strip()]
-        data = encode(choose(read_table(project, partition or ALL, generation), names), written, raw)
-        write_whole(output, data) if output else typer.echo(data, nl=False)
-
-
-def _prints_on_a_terminal() -> bool:
-    return sys.stdout.isatty()
-
-
-app.command()(why)
-app.command()(diff)
-
-
-@app.command()
-def predict(
-    project: PROJECT,
-    file: Annotated[Path, typer.Argument(help="A file with rows like those of the first source.")],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="A .csv file (commas, UTF-8) or .parquet; FILE with `.predictions` in its name when not given."
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the output's name.")] = False,
-    as_json: JSON = False,
-) -> None:
-    """Write any file's rows beside their predictions by the champion; nothing is published.
-
-    The rows are typed, held to the contract and joined as at night; their target, key and day may be missing.
-    Rows to be set aside are written without a prediction. Rows of a day get the `history` that the first source
-    has of it. What the contract says of whole tables, its budget and `max_orphans` stop nothing.
-    """
-    with one_line_errors():
-        from tierra.cli.beside import predict_beside
-        from tierra.cli.console import print_json, progress, show_predicted
-        from tierra.workspace import open_workspace
-
-        with progress(as_json):
-            predicted = predict_beside(open_workspace(), project, file, output, overwrite)
-        if as_json:
-            print_json(predicted.model_dump_json(indent=1))
-            return
-        show_predicted(predicted)
+for command in (gc, champions, promote, rollback, predictions, why, diff, predict):
+    app.command()(command)
 
 
 @app.command()

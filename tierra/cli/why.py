@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tierra.cli.calling import one_line_errors
+from tierra.cli.options import JSON, PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
     from tierra.report.sheets import Lead, Sheet
     from tierra.workspace import Workspace
 
-PROJECT = Annotated[str, typer.Argument(help="A folder under projects/, or the path of a project.")]
 OUTPUT = Annotated[Path | None, typer.Option(help="The page's file; beside the receipts when not given.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def why(

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from tierra.data.partitions import Work, parse_partition
 from tierra.data.window import Window, between
 from tierra.errors import InvalidCall
-from tierra.store.predictions import Manifest
+from tierra.store.manifest import Manifest
 
 Which = Literal["missing", "stale", "all"]
 LONGEST: Final = 3_653  # days: ten years

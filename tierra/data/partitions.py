@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tierra.data.window import Window, between, shift
 from tierra.errors import DataRejected, InvalidCall, SourceNotReady
-from tierra.store.predictions import Manifest
+from tierra.store.manifest import Manifest
 from tierra.store.spec import Ready, Score
 
 ALL = "all"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.errors import Broken, TierraError
 from tierra.outcomes.outcome import Ended, Figures
-from tierra.store.predictions import Manifest
+from tierra.store.manifest import Manifest
 
 # What is said of partitions that a rollback looked at; the first two are repaired.
 Repair = Literal["NamedAgain", "Rescored", "Overtaken", "WouldNameAgain", "WouldRescore", "Kept", "Rejected",

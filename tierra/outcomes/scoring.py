@@ -9,7 +9,7 @@ from tierra.data.completeness import Completeness, Finding, describe
 from tierra.errors import DataRejected, TierraError
 from tierra.outcomes.backfill import Backfill
 from tierra.outcomes.outcome import Ended, Figures
-from tierra.store.predictions import Manifest
+from tierra.store.manifest import Manifest
 
 Complete = Literal["Published", "AlreadyPublished", "NothingDue"]
 # Something is missing at the source. A schedule whose due days have none at all is a failure.

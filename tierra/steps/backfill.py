@@ -12,7 +12,8 @@ from tierra.journal import track
 from tierra.outcomes.backfill import Backfill
 from tierra.project.project import Project
 from tierra.steps.work import Found
-from tierra.store.predictions import Manifest, generations, read_manifest
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, read_manifest
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
 

@@ -24,7 +24,8 @@ from tierra.steps.champion import (
     serving_code,
 )
 from tierra.steps.replay import Scorable, find_manifest, find_publisher, open_champion, rows_of, score_again
-from tierra.store.predictions import Manifest, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import read_published
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace

@@ -13,7 +13,8 @@ from tierra.errors import InvalidCall
 from tierra.journal import track
 from tierra.project.project import Project
 from tierra.steps.replay import find_manifest
-from tierra.store.predictions import Manifest, generations
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations
 from tierra.store.tables import read_batches
 from tierra.workspace import Workspace
 

@@ -22,9 +22,10 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
+from tierra.store.manifest import Manifest
 from tierra.store.marks import confirm
 from tierra.store.memo import remember
-from tierra.store.predictions import Manifest, is_reusable, publish
+from tierra.store.predictions import is_reusable, publish
 from tierra.store.refs import ObjectRef, RowsScored, TableRef
 from tierra.store.sinks import Sink
 from tierra.store.sweeping import sweep

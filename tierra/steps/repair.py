@@ -12,7 +12,8 @@ from tierra.outcomes.rollback import PartitionRepaired, repaired
 from tierra.project.project import Project
 from tierra.steps.owners import claim_names
 from tierra.steps.repoint import Plan
-from tierra.store.predictions import Manifest, generations, read_manifest
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations, read_manifest
 from tierra.store.restoring import restore
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace

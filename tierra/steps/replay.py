@@ -17,7 +17,8 @@ from tierra.steps.champion import champion_project, open_scorer
 from tierra.steps.features import Joined
 from tierra.steps.publish import score_rows
 from tierra.steps.replayed import Replayed, compare_predictions
-from tierra.store.predictions import Manifest, read_manifest, read_published
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import read_manifest, read_published
 from tierra.store.refs import RowsScored
 from tierra.workspace import Workspace
 

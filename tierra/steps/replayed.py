@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.row_changes import key_texts, shown_key
 from tierra.model.release import Release
-from tierra.store.predictions import Manifest
+from tierra.store.manifest import Manifest
 
 TOLERANCE = 1e-12
 SHOWN = 5

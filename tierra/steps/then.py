@@ -19,10 +19,11 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.pull import PartitionRows
 from tierra.steps.served import Served
 from tierra.steps.validate import Checked, CleanPartition
+from tierra.store.manifest import Manifest
 from tierra.store.marks import may_be_reused
 from tierra.store.memo import find_remembered
 from tierra.store.objects import Objects
-from tierra.store.predictions import Manifest, read_manifest
+from tierra.store.predictions import read_manifest
 from tierra.store.refs import ObjectRef, RowsScored
 from tierra.workspace import Workspace
 

@@ -23,7 +23,8 @@ from tierra.steps.replay import (
     replay_partition,
     rows_of,
 )
-from tierra.store.predictions import Manifest, generations
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import generations
 from tierra.store.tables import read_batches, read_table
 from tierra.workspace import Workspace
 

@@ -32,7 +32,8 @@ from tierra.project.project import Project
 from tierra.steps.features import join_partition
 from tierra.steps.pull import PartitionRows, pull_counted
 from tierra.steps.validate import CleanTables, validate_partition
-from tierra.store.predictions import Manifest, find_newest, generations, read_manifest
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import find_newest, generations, read_manifest
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
 

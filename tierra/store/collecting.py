@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from tierra.store.manifest import Manifest
 from tierra.store.marks import CONTENT, WAIT, Mark
 from tierra.store.objects import Entry
-from tierra.store.predictions import Manifest
 from tierra.store.sinks import Fate, StoredPart
 
 Key = tuple[str, int]  # partition and generation

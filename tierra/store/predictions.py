@@ -12,20 +12,17 @@ that restores a former one, whose parts its manifest names again. Readers take t
 highest generation and verify it. docs/exactly-once.md has the promises.
 """
 
-import json
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import date
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tierra.errors import Broken, Misconfigured, TierraError, Unavailable, first_line
 from tierra.journal import warn
-from tierra.store.memo import digest
+from tierra.store.manifest import Manifest, digest_of
 from tierra.store.part_names import read_part_name
-from tierra.store.refs import ObjectRef, RowsScored, TableRef
+from tierra.store.refs import TableRef
 from tierra.store.sinks import Sink
 
 if TYPE_CHECKING:
@@ -38,60 +35,6 @@ SEARCHED_DAYS = 64
 RESTORED = ("parts", "inputs", "model", "scoring", "model_version", "rows_in", "rows_scored", "rows_quarantined")
 
 Ending = Literal["published", "stood down"]
-
-
-class Manifest(BaseModel):
-    """What is published for one partition, from what, by which model."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: Literal[1, 2] = 2
-    dataset: str
-    partition: str
-    generation: int = 0
-    inputs: str = Field(description="Digest of the rows that were scored")
-    model: str = Field(description="Digest of the model")
-    scoring: str = Field(description="Digest of the code and the recipe that scored them")
-    model_version: str
-    rows_in: int
-    rows_scored: int
-    rows_quarantined: int
-    parts: tuple[TableRef, ...]
-    restores: int | None = Field(None, description="The generation whose parts these are, named again as they were")
-    record: TableRef | None = Field(
-        None, description="A part without rows, written for this generation: on files it stays known by that"
-    )
-    quarantine: tuple[TableRef, ...] = ()
-    joined: RowsScored | None = Field(None, description="Where those rows are kept; older manifests do not say")
-    drift: ObjectRef | None = Field(None, description="How the rows differ from those the model was trained on")
-    published_at: str = ""
-    writer: str = Field("", description="Name of the work that made it: whose it is, when the answer was lost")
-    digest: str = Field("", description="Digest of all the rest; a manifest of format 1 has none")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.rows_in != self.rows_scored + self.rows_quarantined:
-            raise ValueError(f"{self.rows_in} rows in, but {self.rows_scored + self.rows_quarantined} out")
-        if self.rows_scored != (written := sum(part.rows for part in self.parts)):
-            raise ValueError(f"{self.rows_scored} rows scored, but {written} in its parts")
-        if len({part.name for part in self.parts}) < len(self.parts):
-            raise ValueError("a part is named twice")
-        if self.restores and self.generation and self.restores >= self.generation:
-            raise ValueError(f"generation {self.generation} cannot restore generation {self.restores}")
-        return self
-
-    @property
-    def named(self) -> tuple[TableRef, ...]:
-        """All that it keeps from being swept: its parts, and the record of a generation that has none of its own."""
-        return (*self.parts, *([self.record] if self.record else []))
-
-    def sealed(self) -> Self:
-        """The same with the digest of all the rest."""
-        return self.model_copy(update={"digest": _digest_of(self.model_dump_json())})
-
-    def says_the_same(self, other: "Manifest") -> bool:
-        """Whether two manifests publish the same rows, whoever wrote them and when."""
-        return [each.sha256 for each in self.parts] == [each.sha256 for each in other.parts]
 
 
 def generations(sink: Sink, partitions: Collection[str] | None = None) -> dict[str, int]:
@@ -138,7 +81,7 @@ def _verified(sink: Sink, partition: str, number: int, text: bytes) -> Manifest:
         raise Broken("store-tampered", f"{where}: {first_line(error)}") from None
     if (found.dataset, found.partition, found.generation) != (sink.dataset, partition, number):
         raise Broken("store-tampered", f"{where} is the manifest of something else")
-    if found.digest != ("" if found.format == 1 else _digest_of(text)):
+    if found.digest != ("" if found.format == 1 else digest_of(text)):
         raise Broken("store-tampered", f"{where} is not what was published")
     if strange := [part.name for part in found.named if _is_strange(part.name, found)]:
         raise Broken("store-tampered", f"{where} names {strange[0]}, which was not written for it")
@@ -275,11 +218,6 @@ def _unknown(where: str, error: TierraError | None, second: TierraError) -> Tier
     if isinstance(second, Unavailable):
         return Unavailable("publish-unanswered", what)
     return Broken("publish-unknown", what)
-
-
-def _digest_of(text: str | bytes) -> str:
-    """The digest of a manifest's text, whatever it says besides its own digest."""
-    return digest({name: value for name, value in json.loads(text).items() if name != "digest"})
 
 
 def _is_strange(name: str, manifest: Manifest) -> bool:

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from tierra.errors import Misconfigured
-from tierra.store.predictions import Ending, Manifest, publish, read_manifest, read_parts
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import Ending, publish, read_manifest, read_parts
 from tierra.store.sinks import Sink
 
 
