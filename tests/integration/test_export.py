@@ -175,9 +175,9 @@ def test_chosen_columns_come_in_their_order(published: Path) -> None:
 
 
 def test_parquet_is_not_printed_on_a_terminal(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tierra.cli import commands
+    from tierra.cli import rows
 
-    monkeypatch.setattr(commands, "_prints_on_a_terminal", lambda: True)
+    monkeypatch.setattr(rows, "_prints_on_a_terminal", lambda: True)
     refused = run("--format", "parquet")
     assert (refused.exit_code, refused.stdout_bytes) == (2, b"")
     assert refused.stderr.strip().endswith("[output-needed]")
