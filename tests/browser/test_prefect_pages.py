@@ -78,7 +78,7 @@ def warnings(ops: Ops, run: str) -> list[str]:
 def test_deployments_are_listed_with_their_schedules(ui: Ui) -> None:
     ui.open()
     ui.go_to("Deployments")
-    ui.wait_for("5 Deployments")
+    ui.wait_for("8 Deployments")
     for flow, project, schedule in (
         ("score", "rides", "At 03:00 AM"),
         ("train", "rides", "At 04:00 AM, only on Monday"),

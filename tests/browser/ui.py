@@ -91,7 +91,7 @@ class Ui:
 
     def type_day(self, day: str) -> None:
         """The field of the partition: a day, typed into its calendar."""
-        self.page.get_by_role("tab", name="a day").click()
+        self.page.get_by_role("tab", name="a day").first.click()
         self.button("Pick a date").click()
         box = self.page.get_by_placeholder("yyyy-MM-dd")
         box.fill(day)

@@ -47,6 +47,7 @@ def recent(here: WarmCheckout) -> list[str]:
     return [each for each in here.published() if each > "2024-04-20"]
 
 
+@pytest.mark.long
 def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worker: Worker) -> None:
     """Code that the parent has imported, the settings in .env, and the project's file."""
     # Other tests published older days by hand: those between are told as left out.
@@ -117,8 +118,9 @@ def told(here: WarmCheckout, run: str) -> tuple[str, str, list[tuple[int, str]]]
     return state["name"], state["message"], sorted(kept)
 
 
+@pytest.mark.long
 def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worker: Worker) -> None:
-    forms = [{"partition": "2024-04-05", "dry_run": True}, {"partition": "2013-13-45"}, {"partition": "2024-05-09"}]
+    forms = [{"partition": "2024-04-05", "dry_run": True}, {"partition": "2013-13-45"}, {"partition": "2023-05-09"}]
     warm = [told(here, here.ops.run("score/rides", **form)) for form in forms]
     os.kill(worker.process.pid, signal.SIGSTOP)  # so that it starts no other
     os.kill(worker.parent(), signal.SIGKILL)

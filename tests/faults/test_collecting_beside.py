@@ -66,7 +66,7 @@ def collect(sink: Sink) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS if ALL else ("folder", "SQLite"))
 def test_beside_collections_everything_goes_on(kind: str, place_of: Callable[[str], Place], survived: Survived) -> None:
     place = place_of(kind).numbered(0)
     write(place.open())

@@ -26,7 +26,14 @@ def table() -> pd.DataFrame:
     return made.assign(paid=[None if number % 5 == 2 else number % 2 == 0 for number in range(len(made))])
 
 
-@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.long) if kind == "GCS" else kind for kind in SINKS])
+LONG = ("GCS", "S3", "PostgreSQL")
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.long) if kind in LONG else kind for kind in SINKS])
+    params=[
+        pytest.param(kind, marks=pytest.mark.long) if kind in ("GCS", "S3", "PostgreSQL") else kind for kind in SINKS
+    ]
+)
 def sink(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A sink's key in a project file, of each kind."""
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)

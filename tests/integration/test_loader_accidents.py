@@ -140,7 +140,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=["csv", pytest.param("sqlite", marks=pytest.mark.long)])
 def place(
     trained: dict[str, Path], request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Place:

@@ -262,7 +262,7 @@ def test_a_messy_file_trains_as_it_is_or_with_the_lines_that_check_suggested(fol
         assert found.scores.best_metrics["roc_auc"] > 0.65
 
     assert len(MESSES) >= 30
-    each(list(MESSES.items())[:: 1 if ALL else 3], check)  # every third, or with EXAMPLES=all every one
+    each(list(MESSES.items())[:: 1 if ALL else 4], check)  # every fourth, or with EXAMPLES=all every one
 
 
 REFUSED: dict[str, tuple[str, Callable[[pd.DataFrame], str | bytes], str]] = {
@@ -294,7 +294,10 @@ def test_a_file_that_no_line_mends_is_refused_by_check_in_one_line(folder: Path)
     each(REFUSED.items(), check)
 
 
-@pytest.mark.parametrize("mess", ["semicolons and decimal commas", "totals", "a workbook with a title"])
+LONG = [pytest.param(each, marks=pytest.mark.long) for each in ("totals", "a workbook with a title")]
+
+
+@pytest.mark.parametrize("mess", ["semicolons and decimal commas", *LONG])
 def test_a_messy_file_is_scored_with_the_lines_that_were_suggested(folder: Path, mess: str) -> None:
     table = ships(ROWS)
     write(folder, MESSES[mess].path, MESSES[mess].written(table))
@@ -315,6 +318,7 @@ def test_keys_of_a_file_are_published_to_the_letter(folder: Path) -> None:
     assert sorted(published["ship"]) == sorted(table.loc[table["day"] == LAST, "ship"])
 
 
+@pytest.mark.long
 def test_a_continent_declared_text_is_a_class_and_a_category_in_every_night(folder: Path) -> None:
     """`NA` of an undeclared column is a gap in training, and so it is in the night; each night is as in training."""
     write(folder, "ships.csv", as_csv(ships().assign(to=ships(seed=5)["from"])))

@@ -30,6 +30,7 @@ print(json.dumps(found | {"new": sorted(new), "outcome": type(scored).__name__})
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")
+@pytest.mark.long
 def test_a_scoring_imports_nothing_that_was_not_imported_for_it(workspace: Path) -> None:
     write_project(workspace / "projects" / "rides", ride_spec())
     variables = {

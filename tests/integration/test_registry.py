@@ -63,7 +63,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Pat
         yield Server(folder, address, mlflow_database)
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=["embedded", pytest.param("server", marks=pytest.mark.long)])
 def installation(request: pytest.FixtureRequest, tmp_path: Path, mlflow_database: Path) -> Workspace:
     if request.param == "embedded":
         shutil.copy(mlflow_database, tmp_path / "mlflow.db")

@@ -173,6 +173,7 @@ def beat(ops: Ops, run: str) -> None:
     ops.ask("/events", [event | {"id": str(uuid4())}])
 
 
+@pytest.mark.long
 def test_a_run_on_another_machine_lives_as_long_as_it_is_heard(ops: Ops, watch: Watch) -> None:
     watch.heartbeat_seconds = 2
     run = a_run(ops, "laps", "PENDING", "RUNNING", worker="another-machine", pid=DEAD_PID)

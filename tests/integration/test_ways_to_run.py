@@ -30,7 +30,7 @@ main()
 MAIN = "from tierra.cli.commands import main; main()"
 
 
-@pytest.fixture(scope="module", params=["alone", "server"])
+@pytest.fixture(scope="module", params=["alone", pytest.param("server", marks=pytest.mark.long)])
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout with a trained project, whose runs are of a server or of nobody."""
     folder = tmp_path_factory.mktemp("ways")

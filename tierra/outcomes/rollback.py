@@ -108,8 +108,8 @@ class Repointed(Ended):
 
     @property
     def made_a_difference(self) -> bool:
-        """Whether another model serves, or anything was published."""
-        return self.outcome in ("RolledBack", "Promoted", "RollbackIncomplete")
+        """Whether all was done, and another model serves or anything was published."""
+        return self.outcome in ("RolledBack", "Promoted")
 
 
 def shown_by(manifest: Manifest) -> Shown:
