@@ -30,10 +30,6 @@ LONG = ("GCS", "S3", "PostgreSQL")
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.long) if kind in LONG else kind for kind in SINKS])
-    params=[
-        pytest.param(kind, marks=pytest.mark.long) if kind in ("GCS", "S3", "PostgreSQL") else kind for kind in SINKS
-    ]
-)
 def sink(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A sink's key in a project file, of each kind."""
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
