@@ -57,6 +57,11 @@ S3 = Pair(
         "tests/integration/test_objects_contract.py",
     )
 )
+COLLECTING = Pair(
+    ("tests/unit/test_marks.py", "tests/unit/test_collecting.py", "tests/integration/test_collecting.py",
+     "tests/faults/test_months.py"),
+    FILES_AND_SQLITE,
+)  # fmt: skip
 MEMO = Pair(("tests/unit/test_memo.py", "tests/unit/test_tables.py", "tests/integration/test_tampering.py"))
 
 READING = Pair(
@@ -111,10 +116,24 @@ PAIRS: dict[str, Pair] = {
     "tierra/store/sinks.py": PROTOCOL,
     "tierra/store/sweeping.py": PROTOCOL,
     "tierra/store/part_names.py": PROTOCOL,
+    "tierra/store/manifest.py": PROTOCOL,
+    "tierra/store/restoring.py": PROTOCOL,
+    "tierra/store/collecting.py": COLLECTING,
+    "tierra/store/marks.py": COLLECTING,
     "tierra/store/local_objects.py": OBJECTS,
     "tierra/store/objects.py": OBJECTS,
     "tierra/store/disk.py": OBJECTS,
     "tierra/store/s3_*.py": S3,
+    "tierra/store/bucket*.py": S3,
+    "tierra/store/web*.py": Pair(
+        (
+            "tests/integration/test_web_sources.py",
+            "tests/integration/test_web_hosts.py",
+            "tests/integration/test_web_answers.py",
+        )
+    ),
+    "tierra/store/exports.py": Pair(("tests/integration/test_export.py",)),
+    "tierra/store/latest_*.py": Pair(("tests/integration/test_latest.py",), FILES_AND_SQLITE),
     "tierra/store/probing.py": S3,
     "tierra/store/memo.py": MEMO,
     "tierra/store/tables.py": MEMO,
