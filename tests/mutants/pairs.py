@@ -35,6 +35,7 @@ SQL = Pair(
         "tests/integration/test_sinks_contract.py",
         "tests/integration/test_tampering.py",
         "tests/integration/test_sql_refusals.py",
+        "tests/faults/test_damage_and_races.py",
         "tests/faults/test_histories.py",
     ),
     ("-k", "SQLite or sqlite or database or test_sql_sink"),
