@@ -35,7 +35,7 @@ test: install ## unit, property, integration and end-to-end tests
 test-long: install ## the tests that take minutes each
 	$(RUN) pytest -q -s -m long
 	EXAMPLES=all $(RUN) pytest -q -s tests/property tests/unit/test_report.py tests/integration/test_nights.py \
-		tests/integration/test_messy_files.py
+		tests/integration/test_messy_files.py tests/integration/test_why.py
 
 faults: install ## every fault on every sink, about four minutes; prints what survived
 	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests/faults tests/integration/test_kill.py
