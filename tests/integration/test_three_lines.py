@@ -64,7 +64,7 @@ def three_lines(name: str, folder: Path) -> None:
     (folder / "project.yaml").write_text("\n".join(lines) + "\n")
 
 
-OFTEN = ("diabetes", "penguins")
+OFTEN = ("diabetes",)
 
 
 @pytest.fixture(params=[name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in DATA])

@@ -136,7 +136,11 @@ def test_a_rejected_day_ends_with_3_and_nothing_is_published(here: Checkout) -> 
 
 @pytest.mark.parametrize(
     ("number", "code", "outcome"),
-    [(signal.SIGINT, 130, "Cancelled"), (signal.SIGTERM, 143, "Stopped"), (signal.SIGHUP, 143, "Stopped")],
+    [
+        pytest.param(signal.SIGINT, 130, "Cancelled", marks=pytest.mark.long),
+        (signal.SIGTERM, 143, "Stopped"),
+        pytest.param(signal.SIGHUP, 143, "Stopped", marks=pytest.mark.long),
+    ],
 )
 def test_a_run_that_is_stopped_has_its_page(here: Checkout, number: signal.Signals, code: int, outcome: str) -> None:
     before = list((here.folder / "var/predictions").glob("*/manifests/*/*"))
@@ -150,6 +154,7 @@ def test_a_run_that_is_stopped_has_its_page(here: Checkout, number: signal.Signa
     assert list((here.folder / "var/predictions").glob("*/manifests/*/*")) == before
 
 
+@pytest.mark.long
 def test_a_killed_run_leaves_nothing_and_the_next_one_ends_as_if_it_had_never_been(here: Checkout) -> None:
     before = list((here.folder / "var/predictions").glob("*/manifests/*/*"))
     ended, _ = stopped_by(here, signal.SIGKILL, "2024-04-09")

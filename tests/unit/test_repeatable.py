@@ -31,7 +31,7 @@ def inside():
 HELPER = "import datetime\ndef age_of_help():\n    return datetime.date.today().toordinal()\n"
 # What a column is made of, and what the error says of it.
 OTHER_EACH_TIME = ["np.random.rand(len(rows))", "random.random()", "np.random.default_rng().normal(size=len(rows))",
-                   "len(calls)", "str(rows.sample(1)['ride_id'].iloc[0])"]  # fmt: skip
+                   "len(calls)", "str(rows.sample(8)['ride_id'].tolist())"]  # fmt: skip
 OF_THE_CLOCK = [
     "moment.now().year",
     "moment.today().weekday()",
