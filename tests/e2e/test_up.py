@@ -231,6 +231,7 @@ def test_a_second_one_says_that_one_runs_already(up: Up) -> None:
     assert "is already running" in printed
 
 
+@pytest.mark.long
 def test_ctrl_c_leaves_no_process_and_it_starts_again_from_a_backup_of_its_home(up: Up) -> None:
     before = up.get("deployments/name/score/rides").json()
     assert up.stop() == 0

@@ -66,6 +66,7 @@ def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worke
     until("the old parent has ended", 20, lambda: not alive(parent))
 
 
+@pytest.mark.long
 def test_a_cancelled_run_ends_as_cancelled_and_the_next_one_publishes(here: WarmCheckout, worker: Worker) -> None:
     with here.waiting("2024-04-02") as run:
         (child,) = worker.runs()
@@ -138,6 +139,7 @@ def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worke
     until("it has a parent again", 30, lambda: worker.find("parent"))
 
 
+@pytest.mark.long
 def test_asked_to_end_the_worker_leaves_no_process(here: WarmCheckout, worker: Worker) -> None:
     with here.waiting("2024-04-04") as run:
         children = [*worker.runs(), *worker.find("parent"), *worker.find("worker")]

@@ -116,6 +116,7 @@ def names(server: str, what: str) -> list[str]:
     return sorted(each["name"] for each in call_api(server, "POST", f"/{what}/filter", {}))
 
 
+@pytest.mark.long
 def test_a_running_server_is_asked_itself_and_left_as_it_was(tmp_path: Path, prefect_server: str) -> None:
     before = [names(prefect_server, what) for what in ("flows", "deployments", "flow_runs")]
     url = f"postgresql+nosuchdriver://me:{CANARY}@127.0.0.1:1/warehouse"

@@ -248,6 +248,7 @@ def test_a_model_that_a_person_declined_does_not_serve(prefect_server: str, here
     assert "declined by Ana: not before the fair" in receipt(end)
 
 
+@pytest.mark.long
 def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
     prefect_server: str, here: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ def test_prefect_alone_refuses_one_of_them_at_once(tmp_path: Path) -> None:
         asyncio.run(two_at_once(tmp_path / "prefect.db", ours=False))
 
 
+@pytest.mark.long
 def test_a_server_whose_database_stays_locked_ends_and_one_that_only_waits_does_not(tmp_path: Path) -> None:
     file, ended = tmp_path / "prefect.db", list[float]()
     with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as held:

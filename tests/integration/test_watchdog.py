@@ -244,6 +244,7 @@ def test_a_server_that_was_away_is_no_silence_of_its_runs(ops: Ops, watch: Watch
         assert away.listening_since is None
 
 
+@pytest.mark.long
 def test_a_machine_that_slept_has_heard_nothing_meanwhile(ops: Ops, watch: Watch) -> None:
     watch.heartbeat_seconds = 1
     run = a_run(ops, "laps", "PENDING", "RUNNING", worker="another-machine")

@@ -164,6 +164,7 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_ends_as_if_it_had_never_be
     ends(here, "Published", "COMPLETED", "good")
 
 
+@pytest.mark.long
 def test_without_a_network_and_two_at_once_a_day_is_published_once(here: Checkout) -> None:
     if here.environment["PREFECT_API_URL"]:
         pytest.skip("a server is reached over the network")
