@@ -50,7 +50,7 @@ def ops(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Op
     """A server with our automations; what it waits for minutes for, it waits 10 s for."""
     with pytest.MonkeyPatch.context() as patch, a_server(tmp_path_factory.mktemp("automations"), **QUICK) as server:
         for name in ("WORKER_TIMEOUT", "WATCHDOG_TIMEOUT"):
-            patch.setattr(automations, name, timedelta(seconds=5))
+            patch.setattr(automations, name, timedelta(seconds=10))
         patch.setattr(
             "deployments.desired._parameter_form",
             lambda _: {"type": "object", "properties": {"project": {}, "partition": {}}},
