@@ -66,7 +66,7 @@ def _what_is_wrong(drawn: Drawn, day: str | None, end: Any) -> str:
     if not len(rows) == end.rows_in == end.rows_scored + end.rows_quarantined == len(found) + end.rows_quarantined:
         return f"{len(rows)} rows at the source, {end.rows_in} in, {end.rows_scored} scored, {len(found)} published"
     keys = found.iloc[:, 0].tolist()
-    written = rows[drawn.key] if drawn.key else pd.Series(range(len(rows)))
+    written = rows[drawn.key] if drawn.key else rows.index.to_series()  # its number in the file
     # The keys of a CSV are its texts.
     expected = set(written.astype(str) if drawn.key and drawn.suffix == ".csv" else written)
     if len(set(keys)) != len(keys) or not set(keys) <= expected:
