@@ -5,6 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tierra.data.snapshot import take_snapshot
+from tierra.data.sources import SourceReader, open_source
+from tierra.data.spec import FileSource
+from tierra.data.window import EVERYTHING
+from tierra.settings import Http, Settings
+from tierra.store.objects import MemoryObjects
 
 
 @dataclass
@@ -94,3 +103,21 @@ def web_server() -> Iterator[WebServer]:
         yield server
     finally:
         server.close()
+
+
+def settings(home: Path, **http: Any) -> Settings:
+    """Settings that allow this machine's own server."""
+    return Settings(home=home, http=Http(allow_private=True, **http))
+
+
+def source(path: str, **about: Any) -> FileSource:
+    """The rides at an address or a path."""
+    return FileSource(kind="file", path=path, **{"key": "ride_id", "partition_by": "day", **about})
+
+
+def opened(path: str, where: Settings, **about: Any) -> SourceReader:
+    return open_source("rides", source(path, **about), Path(), where)
+
+
+def snapshot(path: str, where: Settings, **about: Any) -> str:
+    return take_snapshot(MemoryObjects(), source(path, **about), opened(path, where, **about), EVERYTHING).sha256

@@ -10,14 +10,8 @@ import pytest
 
 from tests.builders import rides
 from tests.cases import each
-from tests.web_server import Reply, WebServer, web_server
-from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import SourceReader, open_source
-from tierra.data.spec import FileSource
-from tierra.data.window import EVERYTHING
+from tests.web_server import Reply, WebServer, opened, settings, snapshot, web_server
 from tierra.errors import DataRejected, Misconfigured, TierraError, Unavailable
-from tierra.settings import Http, Settings
-from tierra.store.objects import MemoryObjects
 
 CSV = rides(240).to_csv(index=False)
 
@@ -26,22 +20,6 @@ CSV = rides(240).to_csv(index=False)
 def server() -> Iterator[WebServer]:
     with web_server() as server:
         yield server
-
-
-def settings(home: Path, **http: Any) -> Settings:
-    return Settings(home=home, http=Http(allow_private=True, **http))
-
-
-def source(path: str, **about: Any) -> FileSource:
-    return FileSource(kind="file", path=path, **{"key": "ride_id", "partition_by": "day", **about})
-
-
-def opened(path: str, where: Settings, **about: Any) -> SourceReader:
-    return open_source("rides", source(path, **about), Path(), where)
-
-
-def snapshot(path: str, where: Settings, **about: Any) -> str:
-    return take_snapshot(MemoryObjects(), source(path, **about), opened(path, where, **about), EVERYTHING).sha256
 
 
 # answers without data

@@ -10,15 +10,10 @@ import pytest
 
 from tests.builders import rides
 from tests.cases import each
-from tests.web_server import WebServer, web_server
-from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import SourceReader, open_source
-from tierra.data.spec import FileSource
-from tierra.data.window import EVERYTHING
+from tests.web_server import WebServer, opened, settings, snapshot, web_server
 from tierra.errors import Misconfigured, Unavailable
-from tierra.settings import Http, Settings
+from tierra.settings import Settings
 from tierra.store import web, web_network
-from tierra.store.objects import MemoryObjects
 from tierra.store.web import Answer, Web
 from tierra.store.web_address import parse_address, why_refused
 from tierra.store.web_network import Budget
@@ -32,22 +27,6 @@ RESOLVE = web_network.resolve
 def server() -> Iterator[WebServer]:
     with web_server() as server:
         yield server
-
-
-def settings(home: Path, **http: Any) -> Settings:
-    return Settings(home=home, http=Http(allow_private=True, **http))
-
-
-def source(path: str, **about: Any) -> FileSource:
-    return FileSource(kind="file", path=path, **{"key": "ride_id", "partition_by": "day", **about})
-
-
-def opened(path: str, where: Settings, **about: Any) -> SourceReader:
-    return open_source("rides", source(path, **about), Path(), where)
-
-
-def snapshot(path: str, where: Settings, **about: Any) -> str:
-    return take_snapshot(MemoryObjects(), source(path, **about), opened(path, where, **about), EVERYTHING).sha256
 
 
 # hosts

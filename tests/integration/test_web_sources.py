@@ -17,16 +17,16 @@ from typer.testing import CliRunner
 from deployments.doctor.places import check_sources
 from tests.builders import ride_source, ride_spec, rides, write_project
 from tests.cases import each
-from tests.web_server import Asked, Reply, WebServer, web_server
+from tests.web_server import Asked, Reply, WebServer, opened, settings, snapshot, source, web_server
 from tierra.cli.commands import app
 from tierra.data.downloads import _next
 from tierra.data.read_once import ReadOnce
 from tierra.data.snapshot import take_snapshot
-from tierra.data.sources import SourceReader, open_source
+from tierra.data.sources import open_source
 from tierra.data.spec import FileSource
 from tierra.data.window import EVERYTHING
 from tierra.errors import Misconfigured, SourceNotReady
-from tierra.settings import Http, Settings, load_settings
+from tierra.settings import Settings, load_settings
 from tierra.steps.predict import as_file
 from tierra.store.objects import MemoryObjects
 from tierra.store.web import Answer
@@ -40,22 +40,6 @@ PARTS = [rides(240).iloc[at : at + 80] for at in (0, 80, 160)]
 def server() -> Iterator[WebServer]:
     with web_server() as server:
         yield server
-
-
-def settings(home: Path, **http: Any) -> Settings:
-    return Settings(home=home, http=Http(allow_private=True, **http))
-
-
-def source(path: str, **about: Any) -> FileSource:
-    return FileSource(kind="file", path=path, **{"key": "ride_id", "partition_by": "day", **about})
-
-
-def opened(path: str, where: Settings, **about: Any) -> SourceReader:
-    return open_source("rides", source(path, **about), Path(), where)
-
-
-def snapshot(path: str, where: Settings, **about: Any) -> str:
-    return take_snapshot(MemoryObjects(), source(path, **about), opened(path, where, **about), EVERYTHING).sha256
 
 
 def local(tmp_path: Path) -> str:
