@@ -17,6 +17,7 @@ from tierra.errors import InvalidCall, Misconfigured, first_line
 from tierra.redaction import clean_line, strike
 from tierra.report.partitions import DAYS
 from tierra.settings import Settings
+from tierra.status.alerting import alerts_to_send, cause_of
 from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.morning import write_morning
@@ -24,7 +25,6 @@ from tierra.status.page import write_page
 from tierra.status.seen import ServerSeen
 from tierra.status.server_address import LOCK, find_server
 from tierra.status.stores import read_stores
-from tierra.status.telling import cause_of, lines_to_tell
 from tierra.workspace import Workspace, open_workspace
 
 KEY = "status"
@@ -79,7 +79,7 @@ def write_status(status: Status, settings: Settings) -> None:
 
 def emit_attention(status: Status) -> None:
     """Emit an event for each line that somebody is told of; an automation sends the message, once a day for each."""
-    for each in lines_to_tell(status):
+    for each in alerts_to_send(status):
         resource = {
             "prefect.resource.id": f"tierra.subject.{each.subject}",
             "prefect.resource.name": each.subject,

@@ -14,7 +14,7 @@ from deployments.doctor.finding import DoctorCheck, Finding
 from deployments.doctor.machine import TELEMETRY
 from deployments.doctor.variables import find_database
 from tasks.server.names import POOL, TAGGED, WATCHDOG
-from tierra.status.judging import judge_alerts, judge_watchdog
+from tierra.status.judging import judge_delivery, judge_watchdog
 from tierra.status.seen import Unsent
 from tierra.status.server_address import is_loopback, port_of
 
@@ -162,14 +162,15 @@ def check_alerts(api: Api) -> Finding:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from tasks.server.messages import find_lost
+    from tasks.server.messages import find_undelivered
 
     now = datetime.now(UTC)
     try:
         with temporary_settings({PREFECT_API_URL: api.url}), get_client(sync_client=True) as client:
-            said = judge_alerts([Unsent(moment=each.moment, why=each.why) for each in find_lost(client, now)], now)
+            unsent = [Unsent(moment=each.moment, why=each.why) for each in find_undelivered(client, now)]
+            check = judge_delivery(unsent, now)
     except (httpx.HTTPError, OSError) as error:
         return ALERTS.skipped(f"events cannot be read ({type(error).__name__})")
-    if said.level == "green":
-        return ALERTS.ok(said.what)
-    return ALERTS.broken(said.what, "Correct TIERRA_ALERT_WEBHOOK or the block, then tierra deploy")
+    if check.level == "green":
+        return ALERTS.ok(check.what)
+    return ALERTS.broken(check.what, "Correct TIERRA_ALERT_WEBHOOK or the block, then tierra deploy")

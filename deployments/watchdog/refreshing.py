@@ -6,7 +6,7 @@ from typing import Final
 
 from loguru import logger
 
-from tasks.server.messages import send_again
+from tasks.server.messages import resend
 from tasks.status import emit_attention, read_for_page, write_status
 from tierra.report.index import NAME
 from tierra.settings import Settings
@@ -37,7 +37,7 @@ class StatusPage:
             status = read_for_page(workspace)
             write_status(status, workspace.settings)
             emit_attention(status)
-            send_again(datetime.now(UTC))
+            resend(datetime.now(UTC))
             logger.info("status: {} ({:.2f} s CPU)", status.sentence, time.process_time() - began)
         # Whatever is wrong with a page, the runs are watched.
         except Exception:  # noqa: BLE001

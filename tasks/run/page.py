@@ -98,7 +98,7 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
 
     with open_journal(flow_run.id or "", flow_run.run_count or 1) as journal:
         ending = run_to_end(show_and_run)
-    end = FinishedRun(project, flow, journal, _of_schedule(ending.outcome))
+    end = FinishedRun(project, flow, journal, _misconfigured_if_scheduled(ending.outcome))
     outcome = _with_page(workspace, end)
     _send_numbers(workspace, end)
     _refresh_morning(workspace)
@@ -108,8 +108,8 @@ def _run(body: Callable[Concatenate[Workspace, P], Outcome], *args: P.args, **kw
     return outcome
 
 
-def _of_schedule(outcome: Outcome) -> Outcome:
-    """An invalid call is told to whoever made it. Of a schedule nobody did: a project that is gone, a wrong setting."""
+def _misconfigured_if_scheduled(outcome: Outcome) -> Outcome:
+    """A scheduled run whose call is invalid is misconfigured: nobody filled in a form, the project is gone or wrong."""
     if isinstance(outcome, InvalidCall) and "auto-scheduled" in (flow_run.tags or ()):
         return Misconfigured(outcome.code, outcome.what)
     return outcome

@@ -1,4 +1,4 @@
-"""Messages of our automations that did not arrive: the server says so, and they are sent again for a day."""
+"""Alert messages that did not arrive: read from the server's events, and sent again for a day."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PAGE: Final = 50  # the server gives no more at once
 
 
 @dataclass(frozen=True)
-class Lost:
+class Undelivered:
     """One message that did not arrive: when it was tried last, why not, and the event it was to tell of."""
 
     id: UUID
@@ -33,27 +33,29 @@ class Lost:
     of: Event | None
 
 
-def find_lost(client: SyncPrefectClient, now: datetime) -> list[Lost]:
+def find_undelivered(client: SyncPrefectClient, now: datetime) -> list[Undelivered]:
     """The messages of the last day whose last try failed, oldest first."""
     tried = _read(client, now, FAILED, EXECUTED)
     ours = [each for each in tried if _name(each).startswith(PREFIX) and _is_lost(each)]
     again = {each.resource.id for each in _read(client, now, AGAIN)} if ours else set()
     waiting = [each for each in ours if _mark(each.id) not in again]
     origins = _read_by_id(client, filter(None, map(_origin, waiting)))
-    lost = [Lost(each.id, _name(each), each.occurred, _why(each), origins.get(_origin(each))) for each in waiting]
+    lost = [
+        Undelivered(each.id, _name(each), each.occurred, _why(each), origins.get(_origin(each))) for each in waiting
+    ]
     return sorted(lost, key=lambda each: each.moment)
 
 
-def send_again(now: datetime) -> None:
+def resend(now: datetime) -> None:
     """Emit an event for each message that did not arrive; an automation sends it."""
     with get_client(sync_client=True) as client:
-        for each in find_lost(client, now):
+        for each in find_undelivered(client, now):
             payload = _payload(client, each)
             if now - datetime.fromisoformat(payload["first"]) < FOR_A_DAY:
                 emit_event(AGAIN, {"prefect.resource.id": _mark(each.id)}, payload=payload)
 
 
-def _payload(client: SyncPrefectClient, lost: Lost) -> dict[str, str]:
+def _payload(client: SyncPrefectClient, lost: Undelivered) -> dict[str, str]:
     """What the message said, as a Message of deployments/alert.py has it."""
     said, event = {"first": lost.moment.isoformat(), "project": "", "partition": "", "link": "", "run": ""}, lost.of
     if event is None:

@@ -11,7 +11,7 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, PREFECT_UI_URL, temporary_settings
 
-from tasks.server.messages import find_lost
+from tasks.server.messages import find_undelivered
 from tasks.server.names import PAGES, TAGGED
 from tasks.server.schedules import read_schedule
 from tasks.server.watchdog import read_trace
@@ -105,7 +105,7 @@ def _read_server(client: SyncPrefectClient, url: str, ui: str, pool: str) -> Ser
         ended=runs(UNSUCCESSFUL, "END_TIME_DESC") + runs(("COMPLETED",), "END_TIME_DESC"),
         pool=_pool(client, pool),
         watched=read_trace(client),
-        unsent=tuple(Unsent(moment=each.moment, why=each.why) for each in find_lost(client, now)),
+        unsent=tuple(Unsent(moment=each.moment, why=each.why) for each in find_undelivered(client, now)),
     )
 
 

@@ -22,7 +22,7 @@ from deployments.deploy import apply_changes, find_changes
 from deployments.desired import DesiredState
 from deployments.plan import Deployment
 from deployments.server import open_server
-from tasks.server.messages import Lost, find_lost, send_again
+from tasks.server.messages import Undelivered, find_undelivered, resend
 from tasks.server.watchdog import leave_trace
 from tasks.status import emit_attention
 from tests.ops import Ops, a_server, kill, until
@@ -197,17 +197,17 @@ def tell(ops: Ops, status: Status) -> None:
 def lose_messages(ops: Ops, told: Receiver) -> tuple[Any, list[dict[str, Any]], Any]:
     """What is lost of a run's message and of the status page's, what arrives at last, and what is lost then."""
 
-    def lost() -> list[Lost]:
+    def lost() -> list[Undelivered]:
         with of_server(ops), get_client(sync_client=True) as client:
-            found = find_lost(client, datetime.now(UTC))
+            found = find_undelivered(client, datetime.now(UTC))
         return [each for each in found if "fares" in str(each.of)]
 
     run = fail(ops, "score/fares", "Unavailable", f"{REFUSE_ONCE}: the store", partition="2024-04-29")
     tell(ops, a_status(datetime.now(UTC), Alarm(level="red", subject="train/fares", what=f"{REFUSE_ONCE}, it is late")))
     before = until("both are lost", 60, lambda: found if len(found := lost()) == 2 else None)
     with of_server(ops):
-        send_again(datetime.now(UTC))
-        send_again(datetime.now(UTC))
+        resend(datetime.now(UTC))
+        resend(datetime.now(UTC))
         EventsWorker.drain_all(timeout=10)
     arrived = until("both arrive", 60, lambda: found if len(found := [*of(told, "fares"), *of(told, "train/fares")]) > 1
                     else None)  # fmt: skip

@@ -7,10 +7,10 @@ import pytest
 
 from tests.cases import each
 from tierra.data.completeness import Finding
+from tierra.status.alerting import alerts_to_send, cause_of
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Judgement, Status
-from tierra.status.judging import judge, judge_alerts, judge_disk, judge_pool, judge_server, judge_watchdog, worst
+from tierra.status.judging import judge, judge_delivery, judge_disk, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.seen import Check, PoolSeen, ServerSeen, Unsent, WorkerSeen
-from tierra.status.telling import cause_of, lines_to_tell
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 DAILY = 86_400.0
@@ -205,7 +205,7 @@ def test_what_somebody_is_told_of_a_status() -> None:
               Check(name="disk", level="red", what="0 GB"), Check(name="server", level="green", what="s"))  # fmt: skip
     alarms = (Alarm(level="amber", subject="score/rides", what="IS PAUSED: it does not run on schedule"),)
     status = Status(moment=NOW, level="red", health=health, alarms=alarms, flows=flows)
-    told = {each.subject for each in lines_to_tell(status)}
+    told = {each.subject for each in alerts_to_send(status)}
     assert told == {"score/overdue", "score/still", "disk", "score/rides"}
 
 
@@ -221,8 +221,8 @@ def test_a_line_has_the_same_cause_whatever_its_age() -> None:
 
 
 def test_messages_that_do_not_arrive_are_red() -> None:
-    assert judge_alerts((), NOW).level == "green"
+    assert judge_delivery((), NOW).level == "green"
     unsent = [Unsent(moment=before(hours=hours), why=f"answered {500 + hours}") for hours in (3, 1)]
-    check = judge_alerts(unsent, NOW)
+    check = judge_delivery(unsent, NOW)
     assert (check.level, check.what) == (
         "red", "2 messages could not be sent, last tried 60 min ago: answered 501; sent again for a day")  # fmt: skip

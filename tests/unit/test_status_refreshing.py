@@ -40,7 +40,7 @@ def test_a_page_is_written_when_due_and_half_a_minute_after_a_run(
     monkeypatch.setattr(refreshing, "read_for_page", lambda _: SimpleNamespace(sentence="green"))
     monkeypatch.setattr(refreshing, "write_status", lambda *_: written.append(clock[0]))
     monkeypatch.setattr(refreshing, "emit_attention", lambda _: None)
-    monkeypatch.setattr(refreshing, "send_again", lambda _: None)
+    monkeypatch.setattr(refreshing, "resend", lambda _: None)
     page = StatusPage(QUARTER)
     assert after(FIRST_PAGE_AFTER) == 1
     assert after(QUARTER - 10) == 0

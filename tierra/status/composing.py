@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Status
-from tierra.status.judging import judge, judge_alerts, judge_pool, judge_server, judge_watchdog, worst
+from tierra.status.judging import judge, judge_delivery, judge_pool, judge_server, judge_watchdog, worst
 from tierra.status.runs import run_ends, run_facts
 from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 from tierra.status.stores import FLOWS
@@ -39,7 +39,7 @@ def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) ->
     if server.fault:
         return (answers, *stores.checks)
     return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now),
-            judge_alerts(server.unsent, now), *stores.checks)  # fmt: skip
+            judge_delivery(server.unsent, now), *stores.checks)  # fmt: skip
 
 
 def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:

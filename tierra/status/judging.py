@@ -194,7 +194,7 @@ def judge_watchdog(watched: datetime | None, now: datetime) -> Check:
     return Check(name="watchdog", level="amber", what=what)
 
 
-def judge_alerts(unsent: Sequence[Unsent], now: datetime) -> Check:
+def judge_delivery(unsent: Sequence[Unsent], now: datetime) -> Check:
     """Whether messages arrive."""
     if not unsent:
         return Check(name="alerts", level="green", what="no message is waiting to be sent")
