@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo up test test-long faults ops-day check mutants format render lock bench bench-long bench-peers wheel
+.PHONY: help install demo up test test-long faults honesty ops-day check mutants format render lock bench bench-long bench-peers wheel
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test-long: install ## the tests that take minutes each
 
 faults: install ## every fault on every sink, about four minutes; prints what survived
 	FAULTS=all $(RUN) pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests/faults tests/integration/test_kill.py
+
+honesty: install ## what is promised about chance, simulated: gate, leaks, intervals, decisions; a table with bounds
+	$(RUN) tests.honesty $(ARGS)
 
 ops-day: install ## accidents of a day of operation, each made and repaired: what ops sees of it, where and after how long
 	$(RUN) tests.day_of_ops $(ARGS)
