@@ -11,7 +11,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from tierra.data.frames import text_of
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, predict
-from tierra.model.bootstrap import draw_metrics, interval, intervals
+from tierra.model.bootstrap import degrees_of, draw_metrics, interval, intervals
 from tierra.model.distributions import count_between, distribution, edges_of
 from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, SliceScores
 from tierra.model.examples import Examples
@@ -29,14 +29,22 @@ OTHERS = "all others"
 def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> tuple[Evaluation, Metrics]:
     """The metrics with their intervals, and the curves of the task; and the metrics of each bootstrap draw."""
     predictions = predict(model, rows.table, rows.labels)
-    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight)
+    draws = draw_metrics(
+        rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=tuple(scorers)
+    )  # fmt: skip
     evaluation = Evaluation(
         rows=len(rows.target),
         metrics=measure(model, rows, scorers),
-        intervals=intervals(draws),
+        intervals=intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units)),
+        drawn=_drawn(rows),
         **_shapes(rows.target, predictions, rows.labels),
     )
     return evaluation, draws
+
+
+def _drawn(rows: Examples) -> str:
+    """What the intervals' draws are of: 61 days, 120 groups, 5,000 rows."""
+    return f"{len(rows.target if rows.units is None else np.unique(rows.units)):,} {rows.drawn}"
 
 
 def score_slices(
@@ -78,12 +86,18 @@ def _score_slice(
     count = int(inside.sum())
     if count < LEAST_ROWS or (rows.labels.task != "regression" and len(np.unique(target)) < 2):
         return SliceScores(column=column, value=value, rows=count)
-    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS)
+    units = None if rows.units is None else rows.units[inside]
+    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS, units)
     if metric not in draws:
         return SliceScores(column=column, value=value, rows=count)
     score, baseline = (compute_metrics(target, each, rows.labels, weight).get(metric) for each in (predicted, ruled))
     return SliceScores(
-        column=column, value=value, rows=count, score=score, interval=interval(draws[metric]), rule=baseline
+        column=column,
+        value=value,
+        rows=count,
+        score=score,
+        interval=interval(draws[metric], degrees_of(metric, target, rows.labels, units), metric),
+        rule=baseline,
     )
 
 

@@ -65,6 +65,7 @@ class Evaluation(_Measured):
     rows: int
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]] = {}
+    drawn: str = ""
     classes: tuple[str, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     per_class: tuple[ClassScores, ...] = ()

@@ -13,7 +13,7 @@ from tierra.model.examples import Examples
 from tierra.model.gate import advantage
 from tierra.model.metrics import choose_threshold, compute_metrics
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, Costs, Gate
+from tierra.model.spec import METRICS, REQUESTED, Costs, Gate
 
 
 def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) -> str:
@@ -37,15 +37,16 @@ def tune_threshold(model: Any, later: Examples, costs: Costs | None) -> Any:
 def measure(model: Any, rows: Examples, scorers: Iterable[str] = ()) -> dict[str, float]:
     """Every metric of the task, and the named scorers, of a served model on labelled rows."""
     predictions = predict(model, rows.table, rows.labels)
-    metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight)
-    scored = {name: _scored(name, model, rows) for name in scorers if name not in metrics}
+    scorers = tuple(scorers)
+    metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight, scorers)
+    scored = {name: _scored(name, model, rows) for name in scorers if name in SCORERS and name not in metrics}
     return metrics | {name: value for name, value in scored.items() if np.isfinite(value)}
 
 
 def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
-    """The scorers of scikit-learn to compute beside the task's own metrics."""
-    named = [gate.metric_name, *more]
-    return [name for name in dict.fromkeys(named) if name in SCORERS and name not in METRICS[labels.task]]
+    """The metrics to compute beside the task's own: scorers of scikit-learn, and ours that are computed on request."""
+    named = dict.fromkeys([gate.metric_name, *more])
+    return [name for name in named if name in SCORERS | REQUESTED.keys() and name not in METRICS[labels.task]]
 
 
 def _scored(name: str, model: Any, rows: Examples) -> float:
