@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from tierra.store.manifest import Manifest
 from tierra.store.predictions import generations, read_published
@@ -60,3 +61,27 @@ def published_by_older(sink: Sink, ref: TableRef, generation: int) -> None:
         sink.settle_part(ref.name)
     else:
         assert sink.put_manifest(DAY, generation, text, [ref])
+
+
+def remove_manifest(sink: Sink, generation: int, partition: str = DAY) -> None:
+    """As somebody with a shell does; in a database, with what refers to it."""
+    if isinstance(sink, ObjectSink):
+        sink.objects.remove(f"{sink.dataset}/manifests/{partition}/{generation:06d}.json")
+        return
+    assert isinstance(sink, TableSink)
+    with sink._engine.begin() as connection:
+        for table in (sink._tables.published, sink._tables.manifests):
+            connection.execute(table.delete().where(table.c.partition == partition, table.c.generation == generation))
+
+
+def write_manifest(sink: Sink, generation: int, text: str, partition: str = DAY) -> None:
+    """Put another text in a manifest's place."""
+    if isinstance(sink, ObjectSink):
+        remove_manifest(sink, generation, partition)
+        sink.objects.put_if_absent(f"{sink.dataset}/manifests/{partition}/{generation:06d}.json", text.encode())
+        return
+    assert isinstance(sink, TableSink)
+    table = sink._tables.manifests
+    with sink._engine.begin() as connection:
+        mine = sa.and_(table.c.partition == partition, table.c.generation == generation)
+        connection.execute(table.update().where(mine).values(manifest=text))

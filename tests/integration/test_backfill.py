@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from tests.builders import CLOCK, ride_source, ride_spec, write_project, zones
 from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
+from tests.sinks import write_manifest
 from tierra.cli.commands import app
 from tierra.errors import Broken, InvalidCall
 from tierra.facts import PartitionPublished
@@ -140,9 +141,10 @@ def rides(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rid
 
 
 def damage(rides: Rides, day: str) -> None:
-    """Change a byte of a day's newest manifest."""
-    file = Path(rides.sink.location(day, rides.published[day]))
-    file.write_bytes(file.read_bytes().replace(b'"rows_in"', b'"rows_out"'))
+    """Change a word of a day's newest manifest."""
+    number = rides.published[day]
+    text = rides.sink.read_manifest(day, number).decode()
+    write_manifest(rides.sink, number, text.replace('"rows_in"', '"rows_out"'), day)
 
 
 def test_a_manifest_says_where_the_rows_are_kept_that_were_scored(rides: Rides) -> None:
@@ -172,7 +174,9 @@ def test_a_range_is_filled_once_and_only_where_it_is_missing(rides: Rides, sink:
     assert "0 planned, 0 published, 8 already published, 0 rejected, 1 not ready" in again.sentence
 
 
-def test_a_day_whose_manifest_is_damaged_is_missing(rides: Rides) -> None:
+@pytest.mark.parametrize("sink", SINKS)
+def test_a_day_whose_manifest_is_damaged_is_missing(rides: Rides, sink: str) -> None:
+    rides.state(score={"lookback": "2d", "ready": {"min_rows": 15}, "sink": SINKS[sink]})
     backfill()
     before = rides.read(DAYS[3])
     damage(rides, DAYS[3])

@@ -199,6 +199,21 @@ def test_generations_that_were_replaced_long_ago_go(home: Path, monkeypatch: pyt
     assert read_published(sink, DAY).num_rows == read_published(sink, DAY, 3).num_rows > 0
 
 
+def test_a_damaged_manifest_that_was_replaced_stops_no_collection_and_one_that_counts_does(home: Path) -> None:
+    train_directly("rides")
+    score_directly("rides")
+    workspace = open_workspace()
+    sink = workspace.sink(workspace.project("rides"))
+    Path(sink.location(DAY, 1)).write_text("spoilt")
+    result = gc("--dry-run")
+    assert (result.exit_code, "[store-tampered]" in result.output) == (1, True)
+    score_directly("rides", DAY, rescore=True)
+    assert read_published(sink, DAY, 2).num_rows > 0
+    result = gc("--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "generation 2 replaced it" in " ".join(result.output.split())
+
+
 def test_receipts_go_after_their_time_but_for_the_newest_of_each_flow(home: Path) -> None:
     folder = home / "receipts" / "rides"
     folder.mkdir(parents=True)

@@ -61,7 +61,7 @@ def test_a_healthy_project_is_green_and_ends_with_0(operations: Operations) -> N
     assert (found["partition"], found["rows"], found["quarantined"]) == ("2024-04-29", 17, 3)
     assert (found["gap_seconds"], found["champion"]) == (86_400, "4")
     assert {check["name"]: check["level"] for check in said["health"]} == dict.fromkeys(
-        ("server", "worker", "watchdog", "alerts", "registry", "predictions", "home", "disk"), "green"
+        ("server", "worker", "watchdog", "alerts", "retention", "registry", "predictions", "home", "disk"), "green"
     )
 
 

@@ -9,12 +9,22 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
 
 from tests.builders import CLOCK, write_project
 from tests.cases import each
-from tests.sinks import DATASET, DAY, as_older, drop_age, keys, manifest_of, published_by_older, rows
+from tests.sinks import (
+    DATASET,
+    DAY,
+    as_older,
+    drop_age,
+    keys,
+    manifest_of,
+    published_by_older,
+    remove_manifest,
+    rows,
+    write_manifest,
+)
 from tierra.errors import Broken, Misconfigured
 from tierra.status.stores import read_stores
 from tierra.store.local_objects import LocalObjects
@@ -33,29 +43,6 @@ from tierra.workspace import open_workspace
 def publish_all(sink: Sink, *names: str) -> None:
     for after, name in enumerate(names):
         assert publish(sink, manifest_of(sink, rows(name), after=after), after)[1] == "published"
-
-
-def remove_manifest(sink: Sink, generation: int) -> None:
-    """As somebody with a shell does; in a database, with what refers to it."""
-    if isinstance(sink, ObjectSink):
-        sink.objects.remove(f"{DATASET}/manifests/{DAY}/{generation:06d}.json")
-        return
-    assert isinstance(sink, TableSink)
-    with sink._engine.begin() as connection:
-        for table in (sink._tables.published, sink._tables.manifests):
-            connection.execute(table.delete().where(table.c.partition == DAY, table.c.generation == generation))
-
-
-def write_manifest(sink: Sink, generation: int, text: str) -> None:
-    if isinstance(sink, ObjectSink):
-        remove_manifest(sink, generation)
-        sink.objects.put_if_absent(f"{DATASET}/manifests/{DAY}/{generation:06d}.json", text.encode())
-        return
-    assert isinstance(sink, TableSink)
-    table = sink._tables.manifests
-    with sink._engine.begin() as connection:
-        mine = sa.and_(table.c.partition == DAY, table.c.generation == generation)
-        connection.execute(table.update().where(mine).values(manifest=text))
 
 
 def test_a_generation_whose_manifest_was_removed_never_comes_back(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

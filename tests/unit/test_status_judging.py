@@ -9,8 +9,17 @@ from tests.cases import each
 from tierra.data.completeness import Finding
 from tierra.status.alerting import alerts_to_send, cause_of
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Judgement, Status
-from tierra.status.judging import judge, judge_delivery, judge_disk, judge_pool, judge_server, judge_watchdog, worst
-from tierra.status.seen import Check, PoolSeen, ServerSeen, Unsent, WorkerSeen
+from tierra.status.judging import (
+    judge,
+    judge_delivery,
+    judge_disk,
+    judge_pool,
+    judge_retention,
+    judge_server,
+    judge_watchdog,
+    worst,
+)
+from tierra.status.seen import Check, PoolSeen, RunSeen, ServerSeen, Unsent, WorkerSeen
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 DAILY = 86_400.0
@@ -226,3 +235,13 @@ def test_messages_that_do_not_arrive_are_red() -> None:
     check = judge_delivery(unsent, NOW)
     assert (check.level, check.what) == (
         "red", "2 messages could not be sent, last tried 60 min ago: answered 501; sent again for a day")  # fmt: skip
+
+
+def test_a_collection_that_failed_is_amber_until_the_next_one() -> None:
+    assert judge_retention((), NOW).level == "green"
+    failed = RunSeen(id="1", flow="gc", project="all", kind="failed", state="Misconfigured", message="a clock\nahead",
+                     ended=before(hours=1))  # fmt: skip
+    assert judge_retention((failed,), NOW).what == "Misconfigured 60 min ago: a clock"
+    assert judge_retention((failed,), NOW).level == "amber"
+    done = failed.model_copy(update={"kind": "completed", "ended": before(minutes=1)})
+    assert judge_retention((done, failed), NOW).level == "green"

@@ -129,6 +129,15 @@ def test_the_page_has_two_tables_that_markdown_reads() -> None:
         assert lines[head + 6] == ""
 
 
+def test_a_rollback_that_failed_today_is_red_and_yesterdays_is_not() -> None:
+    def failed(hours: int) -> RunSeen:
+        return RunSeen(id="2", flow="rollback", project="rides", kind="failed", state="Broken", message="gone",
+                       ended=NOW - timedelta(hours=hours))  # fmt: skip
+
+    assert [(each.flow, each.level) for each in status("rides", runs=(failed(1),)).flows][0] == ("rollback", "red")
+    assert {each.flow for each in status("rides", runs=(failed(25),)).flows} == {"score", "train"}
+
+
 def test_when_all_is_well_the_first_line_says_so() -> None:
     assert printed(status("rides"))[0] == "green all 2 flows and the installation are healthy"
 

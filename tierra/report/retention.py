@@ -58,7 +58,8 @@ def plan_retention(workspace: Workspace, project: str | None = None, yes: bool =
     projects = projects_of(workspace, project or None)
     stores, warnings = plan_collection(workspace, projects, whole=not project, yes=yes, dry=dry), list[str]()
     old = [_old_runs_of(workspace, each, warnings.append) for each in projects]
-    return Retention(stores, old, tuple(warnings))
+    damaged = (warning for each in stores.datasets for warning in each.warnings)
+    return Retention(stores, old, (*damaged, *warnings))
 
 
 def carry_out(workspace: Workspace, planned: Retention) -> Collected:

@@ -6,10 +6,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tierra.status.facts import Alarm, FlowFacts, FlowStatus, Status
-from tierra.status.judging import judge, judge_delivery, judge_pool, judge_server, judge_watchdog, worst
-from tierra.status.runs import run_ends, run_facts
+from tierra.status.judging import (
+    judge,
+    judge_delivery,
+    judge_pool,
+    judge_retention,
+    judge_server,
+    judge_watchdog,
+    worst,
+)
+from tierra.status.owned import BY_HAND, FLOWS
+from tierra.status.runs import DAY, run_ends, run_facts
 from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
-from tierra.status.stores import FLOWS
 
 WAITING = ("paused", "suspended")
 
@@ -17,6 +25,7 @@ WAITING = ("paused", "suspended")
 def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, single_project: bool = False) -> Status:
     """The status of every flow. With `single_project`, the stores hold only the project that was named."""
     flows = [_judged(_facts(each, flow, server, now), now) for each in stores.projects for flow in FLOWS]
+    flows += [_judged(each, now) for each in _failed_by_hand(stores, server, now)]
     flows.sort(key=lambda each: (ORDER[each.level], each.project, each.flow))
     alarms = sorted(_alarms(stores, server, single_project), key=lambda alarm: ORDER[alarm.level])
     health = _health(stores, server, pool, now)
@@ -34,12 +43,21 @@ def _judged(facts: FlowFacts, now: datetime) -> FlowStatus:
     return FlowStatus(**facts.model_dump(), level=judgement.level, reasons=judgement.reasons)
 
 
+def _failed_by_hand(stores: StoresSeen, server: ServerSeen, now: datetime) -> Iterator[FlowFacts]:
+    """The flows without a schedule whose last run of the day failed: what they should have changed is as it was."""
+    for seen in stores.projects:
+        for flow in BY_HAND:
+            facts = _facts(seen, flow, server, now)
+            if facts.last_mood == "bad" and facts.last_ended and now - facts.last_ended < DAY:
+                yield facts
+
+
 def _health(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime) -> tuple[Check, ...]:
     answers = judge_server(server, any(each.schedules.get(flow) for each in stores.projects for flow in FLOWS))
     if server.fault:
         return (answers, *stores.checks)
     return (answers, judge_pool(server.pool, pool, now), judge_watchdog(server.watched, now),
-            judge_delivery(server.unsent, now), *stores.checks)  # fmt: skip
+            judge_delivery(server.unsent, now), judge_retention(server.ended, now), *stores.checks)  # fmt: skip
 
 
 def _facts(seen: ProjectSeen, flow: str, server: ServerSeen, now: datetime) -> FlowFacts:

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from tierra.data.completeness import describe
 from tierra.status.facts import FlowFacts, Judgement
-from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Level, PoolSeen, ServerSeen, Unsent
-from tierra.status.words import ago, ahead, length
+from tierra.status.seen import INCOMPLETE, OFF, ORDER, PAUSED, Check, Level, PoolSeen, RunSeen, ServerSeen, Unsent
+from tierra.status.words import ago, ahead, first_line, length
 
 # A run that has not started this long after its time needs a person.
 LATE_LIMIT = timedelta(hours=1)
@@ -202,6 +202,17 @@ def judge_delivery(unsent: Sequence[Unsent], now: datetime) -> Check:
     count = "1 message" if len(unsent) == 1 else f"{len(unsent)} messages"
     what = f"{count} could not be sent, last tried {ago(last.moment, now)}: {last.why}; sent again for a day"
     return Check(name="alerts", level="red", what=what)
+
+
+def judge_retention(ended: Sequence[RunSeen], now: datetime) -> Check:
+    """Whether the last collection of what nothing needs any more did its work."""
+    runs = [(run.ended, run) for run in ended if run.flow == "gc" and run.ended]
+    if not runs:
+        return Check(name="retention", level="green", what="nothing was collected by the server yet")
+    moment, last = max(runs, key=lambda each: each[0])
+    if last.kind == "completed":
+        return Check(name="retention", level="green", what=f"collected {ago(moment, now)}")
+    return Check(name="retention", level="amber", what=f"{last.state} {ago(moment, now)}: {first_line(last.message)}")
 
 
 def judge_disk(free: int, where: str) -> Check:

@@ -17,13 +17,11 @@ from tierra.project.schedule import longest_gap
 from tierra.report.index import Run
 from tierra.report.partitions import DAYS, read_partitions
 from tierra.status.judging import judge_disk
-from tierra.status.owned import TAKEN, find_refusal, keep_owners, read_own_runs
+from tierra.status.owned import FLOWS, TAKEN, find_refusal, keep_owners, read_own_runs
 from tierra.status.seen import Check, Level, ProjectSeen, Publication, Recurring, Serving, StoresSeen
 from tierra.store.predictions import find_newest, generations, missing_generations, read_manifest
 from tierra.store.sinks import Sink
 from tierra.workspace import Workspace
-
-FLOWS = ("score", "train")
 
 
 def read_stores(workspace: Workspace, only: str | None = None, days: int = DAYS) -> StoresSeen:

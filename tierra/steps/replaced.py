@@ -1,6 +1,6 @@
 """What goes of one data set: the rows of generations that were replaced long ago."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +33,7 @@ class Generations:
     parts: tuple[StoredPart, ...]
     roots: frozenset[str]
     line: Line
+    warnings: tuple[str, ...] = ()
 
 
 def plan_generations(
@@ -41,7 +42,8 @@ def plan_generations(
     """What goes of a data set, and what its generations refer to in the store."""
     before, written, fates = now - timedelta(days=keep.snapshots), collecting.written_at(stored), sink.fates()
     needed = [key for key in sorted(sink.manifests()) if fates.get(key) != "collected"]
-    published = dict(zip(needed, ask_all(partial(_published, sink), needed, "manifests"), strict=True))
+    found = dict(zip(needed, ask_all(partial(_published, sink), needed, "manifests"), strict=True))
+    published, warnings = _split(found)
     to_decide = collecting.replaced(published, fates, written, keep.generations, before)
     goes = {*to_decide, *(key for key, fate in fates.items() if fate == "collected")}
     line = Line(f"predictions of {sink.dataset}")
@@ -52,19 +54,36 @@ def plan_generations(
     drifts = sorted(name for name in names if name.startswith("drift/"))
     beside = ask_all(partial(_drift, objects), drifts, "drift")
     parts = tuple(each for each in stored if _key(each) in goes)
-    return Generations(sink, tuple(to_decide), parts, names.union(*beside), line)
+    return Generations(sink, tuple(to_decide), parts, names.union(*beside), line, warnings)
 
 
 def _key(each: StoredPart) -> Key:
     return each.part.partition, each.part.generation or 0
 
 
-def _published(sink: Sink, key: Key) -> Published:
-    """What a manifest says. Raises Broken: what it refers to would not be known."""
-    manifest = read_manifest(sink, *key)
-    if manifest is None:
-        raise Broken("store-tampered", f"{sink.location(*key)} was published and is gone")
-    return collecting.describe(manifest)
+def _published(sink: Sink, key: Key) -> Published | Broken:
+    """What a manifest says, or why it cannot be read."""
+    try:
+        if manifest := read_manifest(sink, *key):
+            return collecting.describe(manifest)
+        return Broken("store-tampered", f"{sink.location(*key)} was published and is gone")
+    except Broken as error:
+        return error
+
+
+def _split(found: Mapping[Key, Published | Broken]) -> tuple[dict[Key, Published], tuple[str, ...]]:
+    """What each manifest says, and of each damaged one that was replaced a warning.
+
+    Raises Broken where a partition's newest is damaged: what its readers need would not be known.
+    """
+    newest, damaged = dict(sorted(found)), {key: each for key, each in found.items() if isinstance(each, Broken)}
+    for (partition, number), error in damaged.items():
+        if number == newest[partition]:
+            raise error
+    text = "{0.what}; generation {1} replaced it, and what it was made from is not kept"
+    warnings = tuple(text.format(error, newest[partition]) for (partition, _), error in damaged.items())
+    known = {key: each for key, each in found.items() if not isinstance(each, Broken)}
+    return known | dict.fromkeys(damaged, Published(None, None, (), ())), warnings
 
 
 def _drift(objects: Objects, name: str) -> tuple[str, ...]:
