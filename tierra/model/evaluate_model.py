@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_curve, roc_curve
+from sklearn.metrics import roc_curve
 
 from tierra.data.frames import text_of
 from tierra.data.labels import Labels
@@ -16,6 +16,7 @@ from tierra.model.distributions import count_between, distribution, edges_of
 from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, SliceScores
 from tierra.model.examples import Examples
 from tierra.model.metrics import Metrics, compute_metrics
+from tierra.model.thresholds import gains_curve, precision_recall
 from tierra.model.training import measure
 
 POINTS = 100
@@ -34,7 +35,7 @@ def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> t
     )  # fmt: skip
     evaluation = Evaluation(
         rows=len(rows.target),
-        metrics=measure(model, rows, scorers),
+        metrics=measure(model, rows, scorers, predictions),
         intervals=intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units)),
         drawn=_drawn(rows),
         **_shapes(rows.target, predictions, rows.labels),
@@ -112,10 +113,15 @@ def _shapes(target: np.ndarray, predictions: Predictions, labels: Labels) -> Map
     classes = {"classes": labels.classes, "confusion": confusion, "per_class": _per_class(confusion, labels)}
     if labels.task == "multiclass":
         return classes
-    roc, precision = _curves(target, predictions.scores)
-    calibration = _calibration(target, predictions.scores)
-    return {**classes, "roc": roc, "precision_recall": precision, "calibration": calibration,
-            "scores": scores}  # fmt: skip
+    numbers = predictions.scores
+    return {
+        **classes,
+        "roc": _roc(target, numbers),
+        "precision_recall": precision_recall(target, numbers),
+        "gains": gains_curve(target, numbers),
+        "calibration": _calibration(target, numbers),
+        "scores": scores,
+    }
 
 
 def _confusion(target: np.ndarray, predictions: Predictions, labels: Labels) -> tuple[tuple[int, ...], ...]:
@@ -137,16 +143,11 @@ def _per_class(confusion: tuple[tuple[int, ...], ...], labels: Labels) -> tuple[
     )
 
 
-def _curves(target: np.ndarray, scores: np.ndarray) -> tuple[Curve, Curve]:
-    """ROC, and precision by recall, thinned to a hundred points."""
+def _roc(target: np.ndarray, scores: np.ndarray) -> Curve:
+    """The ROC curve, thinned to a hundred points."""
     false, true, _ = roc_curve(target, scores)
-    precision, recall, _ = precision_recall_curve(target, scores)
-    return _curve(false, true), _curve(recall[::-1], precision[::-1])
-
-
-def _curve(x: np.ndarray, y: np.ndarray) -> Curve:
-    kept = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
-    return Curve(x=tuple(x[kept].tolist()), y=tuple(y[kept].tolist()))
+    kept = np.unique(np.linspace(0, len(false) - 1, POINTS).astype(int))
+    return Curve(x=tuple(false[kept].tolist()), y=tuple(true[kept].tolist()))
 
 
 def _calibration(target: np.ndarray, scores: np.ndarray) -> Curve:

@@ -8,7 +8,8 @@ from sklearn.metrics import get_scorer
 
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured, first_line
-from tierra.model.artifact import predict, with_threshold
+from tierra.model.artifact import Predictions, predict, with_threshold
+from tierra.model.bootstrap import degrees_of, draw_metrics, intervals
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
 from tierra.model.metrics import choose_threshold, compute_metrics
@@ -34,13 +35,27 @@ def tune_threshold(model: Any, later: Examples, costs: Costs | None) -> Any:
     return with_threshold(model, choose_threshold(later.target, probability, costs))
 
 
-def measure(model: Any, rows: Examples, scorers: Iterable[str] = ()) -> dict[str, float]:
-    """Every metric of the task, and the named scorers, of a served model on labelled rows."""
-    predictions = predict(model, rows.table, rows.labels)
+def measure(
+    model: Any, rows: Examples, scorers: Iterable[str] = (), predictions: Predictions | None = None
+) -> dict[str, float]:
+    """Every metric of the task, and the named scorers, of a served model on labelled rows.
+
+    The metrics are those of other predictions, where they are given.
+    """
+    predictions = predictions or predict(model, rows.table, rows.labels)
     scorers = tuple(scorers)
     metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight, scorers)
     scored = {name: _scored(name, model, rows) for name in scorers if name in SCORERS and name not in metrics}
     return metrics | {name: value for name, value in scored.items() if np.isfinite(value)}
+
+
+def measure_intervals(
+    model: Any, rows: Examples, scorers: Iterable[str] = (), predictions: Predictions | None = None
+) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of every metric that `measure` has one of: of the task's own, and of those on request."""
+    predictions = predictions or predict(model, rows.table, rows.labels)
+    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=tuple(scorers))
+    return intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units))
 
 
 def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:

@@ -27,10 +27,11 @@ Candidate = Rule | Model | Average
 
 
 class Fitted(ObjectRef):
-    """A fitted candidate as it would serve, and its metrics on validation."""
+    """A fitted candidate as it would serve, and its metrics on validation with their intervals."""
 
     candidate: str
     validation: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class FittedCandidates(BaseModel):
@@ -83,7 +84,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
         make = partial(_fit, workspace, project, candidate, material, members)
         fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
     done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=tuple(leaks))
-    note(CandidatesFitted(done.validation))
+    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in fitted.items()}))
     return done
 
 
@@ -118,4 +119,6 @@ def _fit(
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(served))
     validation = training.measure(served, material.validation, scorers)
-    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation)
+    intervals = training.measure_intervals(served, material.validation, scorers)
+    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation,
+                  intervals=intervals)  # fmt: skip
