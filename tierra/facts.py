@@ -7,6 +7,7 @@ from datetime import date
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
+from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.release import Champion
 
@@ -121,6 +122,14 @@ class ChampionFound(Fact):
     """The model that serves, or serves since this run."""
 
     champion: Champion
+
+
+@dataclass(frozen=True)
+class CardsMade(Fact):
+    """The cards of the version that serves since this run."""
+
+    version: str
+    cards: Sequence[Document]
 
 
 @dataclass(frozen=True)

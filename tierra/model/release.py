@@ -40,11 +40,13 @@ class Release(BaseModel):
     rows: dict[str, int]
     libraries: dict[str, str]
     evaluations: ObjectRef | None = None
+    cards: dict[str, ObjectRef] = {}
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        added = {"evaluations": self.evaluations, "schemas": self.schemas, "content": self.content}
+        added = {"evaluations": self.evaluations, "schemas": self.schemas, "content": self.content,
+                 "cards": self.cards}  # fmt: skip
         return self.model_dump_json(exclude={name for name, kept in added.items() if not kept}).encode()
 
     @property

@@ -98,7 +98,7 @@ def measure_models(
     """The same beside a given champion; without `explain`, the features' importance is left out."""
     # The champion by what it is, not by where its files lie.
     serving = champion.release if champion else None
-    named = [project.gate.metric, project.metrics, project.slices, project.card.cost, explain, replace]
+    named = [project.gate.metric, project.measured, project.slices, project.card.cost, explain, replace]
     code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
     inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
     measured = remember(workspace.objects, __name__, inputs, Measured,
@@ -139,7 +139,7 @@ def _measure(
             if not replace:
                 raise type(error)("champion-unread", warning) from None
             warning += "; it is replaced without being compared, as this run was asked to"
-    scorers = scorers_of(parts.labels, project.gate, project.metrics)
+    scorers = scorers_of(parts.labels, project.gate, project.measured)
     slices = _columns_of_test(workspace, choice, project.slices) if project.slices else None
     compared = compare_models(best, models, project.gate.metric_name, scorers, slices, explain)
     evaluations = compared.evaluations

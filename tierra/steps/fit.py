@@ -105,7 +105,7 @@ def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mappi
     data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [
         each.sha256 for each in members.values()
     ]
-    return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, project.card.cost, inside]
+    return [*data, candidate, project.preprocessing, project.gate.metric, project.measured, project.card.cost, inside]
 
 
 def _fit(
@@ -115,7 +115,7 @@ def _fit(
     inside = {name: inner_model(load_fitted(workspace, each)) for name, each in members.items()}
     model = fit_candidate(candidate, material.train, inside, project.preprocessing)
     served = training.tune_threshold(model, material.validation, project.card.cost)
-    scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
+    scorers = training.scorers_of(material.parts.labels, project.gate, project.measured)
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(served))
     validation = training.measure(served, material.validation, scorers)
