@@ -57,8 +57,8 @@ def test_a_goal_is_reached_missed_or_not_measured_and_luck_is_told(tmp_path: Pat
     told = [(row[1], row[2], row[3], row[5]) for row in part(model, "Goals").rows]
     assert told == [
         ("ROC AUC", "at least 0.66", "0.7100", "yes"),
-        ("Brier", "at most 0.12", "0.1300", "no, not surely"),
-        ("accuracy", "at least 0.805", "0.8100", "yes, not surely"),
+        ("Brier", "at most 0.12", "0.1300", "no, but not surely"),
+        ("accuracy", "at least 0.805", "0.8100", "yes, but not surely"),
         ("—", "—", "—", "not measured"),
     ]
 

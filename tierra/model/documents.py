@@ -38,6 +38,7 @@ class Document(_Kept):
     kind: Kind
     project: str
     sentence: str
+    figures: tuple[tuple[str, str], ...] = ()
     parts: tuple[Part, ...]
 
     @property

@@ -19,7 +19,7 @@ def fill_card(document: Document, version: str, index: str = NAME) -> str:
     values = {
         "project": document.project, "flow": document.title.lower(), "title": document.title,
         "outcome": document.title, "mood": "quiet", "sentence": document.sentence, "attempt": 1,
-        "figures": [(f"version {version}", "serves, or served")], "sections": sections, "index": index,
+        "figures": [(f"version {version}", "of the model"), *document.figures], "sections": sections, "index": index,
         "moment": f"{datetime.now(UTC):%Y-%m-%d}", "versions": {"tierra": __version__},
     }  # fmt: skip
     return fill("receipt.html", values)

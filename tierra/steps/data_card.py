@@ -29,7 +29,19 @@ def make_data_card(project: Project, release: Release, profile: Profile | None) 
     )
     rows = f"{profile.rows:,} rows of {project.main}" if profile else project.main
     sentence = f"What {release.candidate} was trained and judged on: {rows}, {len(release.features)} features."
-    return Document(kind="data", project=project.name, sentence=sentence, parts=parts)
+    return Document(kind="data", project=project.name, sentence=sentence, figures=_figures(profile), parts=parts)
+
+
+def _figures(profile: Profile | None) -> tuple[tuple[str, str], ...]:
+    if profile is None:
+        return ()
+    cells = sum(each.rows for each in profile.columns) or 1
+    missing = sum(each.missing for each in profile.columns) / cells
+    return (
+        (f"{profile.rows:,}", "rows"),
+        (f"{len(profile.columns):,}", "columns"),
+        (f"{missing:.1%}", "of all values missing"),
+    )
 
 
 def _sources(project: Project, release: Release) -> Part:
@@ -92,9 +104,14 @@ def _columns(profile: Profile | None) -> Part:
 def _column(each: ColumnProfile) -> tuple[str, ...]:
     # The ends of a text could be anybody's name or number: they stay on the receipts.
     ends = (each.minimum, each.maximum) if each.kind in ("number", "date") else (None, None)
-    shown = ("" if end is None else f"{end:.6g}" if isinstance(end, float) else str(end) for end in ends)
+    shown = ("" if end is None else f"{end:.6g}" if isinstance(end, float) else _moment(str(end)) for end in ends)
     about = "" if each.distinct_exact else "about "
     return (each.name, each.type, f"{each.missing_share:.1%}", f"{about}{each.distinct:,}", *shown)
+
+
+def _moment(text: str) -> str:
+    """A moment without the zeros that say nothing."""
+    return text.removesuffix(".000000").removesuffix("T00:00:00").replace("T", " ")
 
 
 def _rules(project: Project) -> Part:
@@ -103,5 +120,8 @@ def _rules(project: Project) -> Part:
     for each in contract.expectations:
         where = ".".join(part for part in (each.table or "", each.column or "") if part)
         told = each.type.removeprefix("expect_").replace("_", " ")
-        lines.append(f"{where + ': ' if where else ''}{told}; otherwise {each.on_fail}")
+        stated = ", ".join(f"{name} {value}" for name, value in (each.model_extra or {}).items())
+        lines.append(
+            f"{where + ': ' if where else ''}{told}{f' ({stated})' if stated else ''}; otherwise {each.on_fail}"
+        )
     return Part(title="Rules it must satisfy", lines=tuple(lines))

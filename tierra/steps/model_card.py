@@ -3,7 +3,7 @@
 After Mitchell et al., Model Cards for Model Reporting (2019), filled from the project's card and what was measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tierra.model.card_spec import CARD_TEXTS, Goal
 from tierra.model.documents import Document, Part
@@ -36,7 +36,20 @@ def make_model_card(project: Project, release: Release, measured: Mapping[str, E
     )
     goal = project.card.goal
     sentence = goal if goal != "not stated" else f"Predicts {project.target_column}; what for is not stated."
-    return Document(kind="model", project=project.name, sentence=sentence, parts=parts)
+    figures = tuple(_figures(project, release))
+    return Document(kind="model", project=project.name, sentence=sentence, figures=figures, parts=parts)
+
+
+def _figures(project: Project, release: Release) -> Iterator[tuple[str, str]]:
+    """The gate's metric beside the rule's, and how many goals are reached."""
+    if (value := release.metrics.get(release.metric)) is not None:
+        yield format_metric(value), heading(release.metric)
+    if (value := release.rule_metrics.get(release.metric)) is not None:
+        yield format_metric(value), "the rule's"
+    measured = [each for each in project.card.goals if each.metric in release.metrics]
+    if measured:
+        reached = sum(each.is_reached(release.metrics[each.metric or ""]) for each in measured)
+        yield f"{reached} of {len(measured)}", "measured goals reached"
 
 
 def _purpose(project: Project) -> Part:
@@ -71,7 +84,7 @@ def _reached(goal: Goal, value: float, known: tuple[float, float] | None) -> str
     """Yes or no, and whether other rows of the same kind could say otherwise."""
     reached = goal.is_reached(value)
     sure = known is None or all(goal.is_reached(end) == reached for end in known)
-    return ("yes" if reached else "no") + ("" if sure else ", not surely")
+    return ("yes" if reached else "no") + ("" if sure else ", but not surely")
 
 
 def _limits(project: Project, own: Evaluation) -> Part:
@@ -132,8 +145,8 @@ def _decisions(project: Project, own: Evaluation) -> Part:
         "Cases found": f"{served.recall:.1%}",
     }
     if own.costs:
-        ruled = f"; the rule's decisions cost {format_metric(own.costs.rule)}" if own.costs.rule is not None else ""
-        pairs["Cost of 100 rows"] = f"{format_metric(own.costs.served[1])}{ruled}"
+        ruled = f"; as the rule decides {own.costs.rule:,.2f}" if own.costs.rule is not None else ""
+        pairs["Cost of 100 rows"] = f"{own.costs.served[1]:,.2f}{ruled}"
     return Part(title="Decisions and costs", pairs=pairs)
 
 
