@@ -1,0 +1,75 @@
+"""Decisions with an abstain band, and intervals, published and read back on every sink."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.builders import CLOCK, ride_spec, rides, write_project
+from tests.direct import score_directly, train_directly
+from tierra.errors import Misconfigured
+from tierra.journal import Warned
+from tierra.reading import read_table
+
+DAY, EARLIER, BEFORE = "2024-04-28", "2024-04-27", "2024-04-26"
+REVIEW = {"review": {"share": "20%"}, "calibration": "sigmoid"}
+
+
+def test_a_row_for_a_person_is_published_as_review_on_every_sink(sink_key: dict[str, str], workspace: Path) -> None:
+    spec = ride_spec(decision=REVIEW, score={"lookback": "2d", "sink": sink_key})
+    write_project(workspace / "projects" / "rides", spec)
+    _, journal = train_directly("rides")
+    score_directly("rides", DAY)
+    published = read_table("rides", DAY)
+    assert published.column_names == ["ride_id", "probability", "decision"]
+    decisions, probability = published["decision"].to_pylist(), published["probability"].to_numpy()
+    assert set(decisions) == {"no", "yes", "review"}
+    left = np.array([each == "review" for each in decisions])
+    assert np.ptp(probability[left]) < np.ptp(probability)
+    assert not ((probability[~left] > probability[left].min()) & (probability[~left] < probability[left].max())).any()
+
+
+def test_numbers_are_published_with_the_ends_of_their_interval_on_every_sink(
+    sink_key: dict[str, str], workspace: Path
+) -> None:
+    table = rides().assign(tipped=lambda rows: rows["km"] * 3 + rows["rain"] + np.sin(rows.index))
+    spec = ride_spec(
+        decision={"interval": "90%"}, score={"lookback": "2d", "sink": sink_key},
+        candidates=[{"rule": "base_rate"}, {"model": "ridge"}], gate={"metric": "rmse"},
+    )  # fmt: skip
+    write_project(workspace / "projects" / "rides", spec, table)
+    trained, _ = train_directly("rides")
+    assert trained.champion.candidate == "ridge"
+    score_directly("rides", DAY)
+    published = read_table("rides", DAY)
+    assert published.column_names == ["ride_id", "prediction", "prediction_low", "prediction_high"]
+    middle, low, high = (published[name].to_numpy() for name in published.column_names[1:])
+    assert np.allclose(high - middle, middle - low)
+    assert np.ptp(high - low) < 1e-9 < (high - low).min()
+
+
+def test_a_table_of_numbers_takes_no_names_and_says_so_in_one_line(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", f"sqlite:///{workspace / 'sink.db'}")
+    score = {"lookback": "2d", "sink": {"kind": "sql", "connection": "sink"}}
+    folder = workspace / "projects" / "rides"
+    write_project(folder, ride_spec(score=score, candidates=[{"rule": "base_rate"}]))
+    train_directly("rides")
+    score_directly("rides", DAY)
+    write_project(folder, ride_spec(score=score, decision=REVIEW))
+    scored, scored_journal = score_directly("rides", EARLIER)
+    assert scored.outcome == "Published", "the champion has no band yet"
+    assert any("decision was edited" in warned.text for warned in scored_journal.facts(Warned))
+    train_directly("rides")
+    with pytest.raises(Misconfigured, match=r"^sink\.rides: 'decision' is bigint, not text\..*sink-differs"):
+        score_directly("rides", BEFORE)
+
+
+def test_a_class_called_review_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    table = rides().assign(tipped=lambda rows: rows["tipped"].replace("yes", "review"))
+    write_project(workspace / "projects" / "rides", ride_spec(decision=REVIEW), table)
+    with pytest.raises(Misconfigured, match=r"'review' is a class of tipped already.*columns-conflict"):
+        train_directly("rides")
