@@ -1,6 +1,8 @@
 """Decisions with an abstain band, and intervals, published and read back on every sink."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,18 +12,35 @@ from tests.direct import score_directly, train_directly
 from tierra.errors import Misconfigured
 from tierra.journal import Warned
 from tierra.reading import read_table
+from tierra.steps.replay import replay_partition
+from tierra.workspace import open_workspace
 
 DAY, EARLIER, BEFORE = "2024-04-28", "2024-04-27", "2024-04-26"
 REVIEW = {"review": {"share": "20%"}, "calibration": "sigmoid"}
 
 
-def test_a_row_for_a_person_is_published_as_review_on_every_sink(sink_key: dict[str, str], workspace: Path) -> None:
-    spec = ride_spec(decision=REVIEW, score={"lookback": "2d", "sink": sink_key})
-    write_project(workspace / "projects" / "rides", spec)
-    _, journal = train_directly("rides")
+def added_up(row: dict[str, Any]) -> float:
+    """By how much the reasons of a published row miss the column that they explain."""
+    said = json.loads(row["reasons"])
+    return float(said["bias"] + sum(said["features"].values()) + said["others"] - row[said["of"]])
+
+
+def test_reasons_and_rows_for_a_person_are_published_and_replayed_on_every_sink(
+    sink_key: dict[str, str], workspace: Path
+) -> None:
+    candidates = [{"rule": "base_rate"}, {"model": "logistic"},
+                  {"model": "hist_gradient_boosting", "params": {"max_iter": 10}},
+                  {"average": ["logistic", "hist_gradient_boosting"]}]  # fmt: skip
+    score = {"lookback": "2d", "sink": sink_key, "reasons": 2}
+    write_project(workspace / "projects" / "rides", ride_spec(decision=REVIEW, score=score, candidates=candidates))
+    train_directly("rides")
     score_directly("rides", DAY)
     published = read_table("rides", DAY)
-    assert published.column_names == ["ride_id", "probability", "decision"]
+    assert published.column_names == ["ride_id", "probability", "decision", "reasons"]
+    assert max(abs(added_up(row)) for row in published.to_pylist()) < 1e-9
+    assert {len(json.loads(each)["features"]) for each in published["reasons"].to_pylist()} == {2}
+    workspace_ = open_workspace()
+    assert replay_partition(workspace_, workspace_.project("rides"), DAY).equal
     decisions, probability = published["decision"].to_pylist(), published["probability"].to_numpy()
     assert set(decisions) == {"no", "yes", "review"}
     left = np.array([each == "review" for each in decisions])
@@ -34,7 +53,7 @@ def test_numbers_are_published_with_the_ends_of_their_interval_on_every_sink(
 ) -> None:
     table = rides().assign(tipped=lambda rows: rows["km"] * 3 + rows["rain"] + np.sin(rows.index))
     spec = ride_spec(
-        decision={"interval": "90%"}, score={"lookback": "2d", "sink": sink_key},
+        decision={"interval": "90%"}, score={"lookback": "2d", "sink": sink_key, "reasons": 3},
         candidates=[{"rule": "base_rate"}, {"model": "ridge"}], gate={"metric": "rmse"},
     )  # fmt: skip
     write_project(workspace / "projects" / "rides", spec, table)
@@ -42,8 +61,9 @@ def test_numbers_are_published_with_the_ends_of_their_interval_on_every_sink(
     assert trained.champion.candidate == "ridge"
     score_directly("rides", DAY)
     published = read_table("rides", DAY)
-    assert published.column_names == ["ride_id", "prediction", "prediction_low", "prediction_high"]
-    middle, low, high = (published[name].to_numpy() for name in published.column_names[1:])
+    assert published.column_names == ["ride_id", "prediction", "prediction_low", "prediction_high", "reasons"]
+    assert max(abs(added_up(row)) for row in published.to_pylist()) < 1e-9
+    middle, low, high = (published[name].to_numpy() for name in published.column_names[1:4])
     assert np.allclose(high - middle, middle - low)
     assert np.ptp(high - low) < 1e-9 < (high - low).min()
 

@@ -20,6 +20,8 @@ from tierra.model.candidates import unseen_categories
 from tierra.model.decision_spec import REVIEW
 from tierra.model.distributions import PROBABILITIES, distribution
 from tierra.model.evaluation import Histogram
+from tierra.model.reason_texts import REASONS
+from tierra.model.reasons import reasons_of
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Scorer:
     types: dict[str, str]
     labels: Labels = field(default_factory=Labels)
     columns: tuple[str, ...] | None = None
+    reasons: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
     decided: Counter[str] = field(default_factory=Counter)
     edges: tuple[float, ...] = PROBABILITIES
@@ -48,6 +51,8 @@ class Scorer:
         self.unseen.update(unseen_categories(self.model, table))
         self._count(predictions)
         made = published_columns(predictions, self.labels, self.columns)
+        if self.reasons:
+            made[REASONS] = reasons_of(self.model, table, predictions, self.labels, self.reasons)
         return pa.table({**{name: rows.column(column) for name, column in beside.items()}, **made})
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
 from tierra.data.row_numbers import published_key
 from tierra.model.decision_spec import Decision
+from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
 from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
@@ -35,6 +36,7 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
     _check_kept(project, refuse)
+    _check_reasons(project, refuse)
     _check_latest(project, _below(refuse, "score", "latest"))
     if project.task:
         check_task(project, project.task, refuse)
@@ -168,6 +170,13 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")
+
+
+def _check_reasons(project: ProjectFile, refuse: Refuse) -> None:
+    for index, each in enumerate(project.candidates or ()):
+        if project.score.reasons and isinstance(each, Model) and not has_reasons(each.model):
+            what = f"{each.model} offers no reasons that add up, and `score.reasons` asks for them"
+            refuse("reasons-unsupported", what, "candidates", index)
 
 
 def _check_expectation(each: Any, project: ProjectFile, refuse: Any) -> None:

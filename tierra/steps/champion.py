@@ -85,6 +85,7 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "
         types=champion.release.types,
         labels=champion.release.labels,
         columns=project.score.columns,
+        reasons=project.score.reasons,
         edges=scores.edges if scores else PROBABILITIES,
     )
 

@@ -117,14 +117,14 @@ def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mappi
     data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [
         each.sha256 for each in members.values()
     ]
-    decided = [project.decision, project.card.cost]
+    decided = [project.decision, project.card.cost, bool(project.score.reasons)]
     return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, *decided, inside]
 
 
 def _fit(
     workspace: Workspace, project: Project, candidate: Candidate, material: _Material, members: Mapping[str, Fitted]
 ) -> Fitted:
-    check_types(candidate, material.train, project.preprocessing)
+    check_types(candidate, material.train, project.preprocessing, bool(project.score.reasons))
     inside = {name: inner_model(load_fitted(workspace, each)) for name, each in members.items()}
     model = fit_candidate(candidate, material.train, inside, project.preprocessing)
     # A rule is what one would do without a model: it stays as it is.
