@@ -7,6 +7,7 @@ from datetime import date
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
+from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.release import Champion
@@ -108,6 +109,13 @@ class CandidatesFitted(Fact):
 
     validation: Mapping[str, Mapping[str, float]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DecisionsChosen(Fact):
+    """How the scores of each candidate become decisions, as chosen on validation."""
+
+    chosen: Mapping[str, DecisionChosen]
 
 
 @dataclass(frozen=True)

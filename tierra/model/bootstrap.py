@@ -98,7 +98,7 @@ def degrees_of(metric: str, target: np.ndarray, labels: Labels, units: np.ndarra
     codes, size = target.astype(int), len(target) if units is None else int(units.max(initial=0)) + 1
     held = codes if units is None else np.unique(codes * size + units) // size
     counts = np.bincount(held)[np.unique(held)].astype(float)
-    if counts.min(initial=0) < 2:
+    if len(counts) == 0 or counts.min() < 2:
         return 1.0
     return float((1 / counts).sum() ** 2 / (1 / (counts**2 * (counts - 1))).sum())
 

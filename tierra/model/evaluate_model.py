@@ -15,6 +15,7 @@ from tierra.model.bootstrap import degrees_of, draw_metrics, interval, intervals
 from tierra.model.distributions import count_between, distribution, edges_of
 from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, SliceScores
 from tierra.model.examples import Examples
+from tierra.model.measure_decisions import measure_decisions
 from tierra.model.metrics import Metrics, compute_metrics
 from tierra.model.thresholds import gains_curve, precision_recall
 from tierra.model.training import measure
@@ -38,6 +39,7 @@ def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> t
         metrics=measure(model, rows, scorers, predictions),
         intervals=intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units)),
         drawn=_drawn(rows),
+        decisions=measure_decisions(model, rows.target, predictions, rows.labels),
         **_shapes(rows.target, predictions, rows.labels),
     )
     return evaluation, draws

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.model.decision_chosen import DecisionMeasured
+
 
 class _Measured(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -158,3 +160,4 @@ class Evaluation(_Measured):
     costs: CostCurve | None = None
     dependence: tuple[Dependence, ...] = ()
     errors: Errors | None = None
+    decisions: DecisionMeasured | None = None

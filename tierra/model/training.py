@@ -8,11 +8,13 @@ from sklearn.metrics import get_scorer
 
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured, first_line
-from tierra.model.artifact import Predictions, predict, with_threshold
+from tierra.model.artifact import Predictions, predict
 from tierra.model.bootstrap import degrees_of, draw_metrics, intervals
+from tierra.model.deciding import decide
+from tierra.model.decision_spec import Decision
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
-from tierra.model.metrics import choose_threshold, compute_metrics
+from tierra.model.metrics import compute_metrics
 from tierra.model.scorers import SCORERS
 from tierra.model.spec import METRICS, REQUESTED, Costs, Gate
 
@@ -29,10 +31,7 @@ def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) 
 
 def tune_threshold(model: Any, later: Examples, costs: Costs | None) -> Any:
     """The model ready to serve: for two classes, with the threshold that is cheapest on these rows."""
-    if later.labels.task != "binary":
-        return model
-    probability = predict(with_threshold(model, 0.5), later.table, later.labels).scores
-    return with_threshold(model, choose_threshold(later.target, probability, costs))
+    return decide(model, later, Decision(calibration="none"), costs).model
 
 
 def measure(

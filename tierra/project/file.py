@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from tierra.data.spec import Contract, Join, Source, Split
 from tierra.model.card_spec import Card
+from tierra.model.decision_spec import Decision
 from tierra.model.spec import Candidate, Gate, Metric, Preprocessing, Rule
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
@@ -51,6 +52,7 @@ class ProjectFile(Spec):
     )
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
+    decision: Decision = Field(Decision(), description="How scores become decisions, and what is left to a person")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     keep: Keep = Field(Keep(), description="What is kept, and how long; `tierra gc` removes the rest")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")
@@ -85,6 +87,12 @@ class ProjectFile(Spec):
     def measured(self) -> tuple[str, ...]:
         """The metrics that are named beside the task's own, by the file's list and by the card's goals."""
         return tuple(dict.fromkeys((*self.metrics, *(each.metric for each in self.card.goals if each.metric))))
+
+    @property
+    def published_more(self) -> tuple[str, ...]:
+        """Columns that are published beside those of the task, because the project asks for them."""
+        ends = ("prediction_low", "prediction_high") if self.decision.interval else ()
+        return (*ends, *(("reasons",) if self.score.reasons else ()))
 
     @property
     def target_column(self) -> str:
