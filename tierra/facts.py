@@ -1,7 +1,7 @@
 """What a run's steps tell its receipt: one frozen class a fact, noted where it is known, read by its class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tierra.data.profile import Difference, Profile
@@ -104,9 +104,10 @@ class FeaturesExamined(Fact):
 
 @dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on validation."""
+    """The metrics of each candidate on validation, and their intervals."""
 
     validation: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

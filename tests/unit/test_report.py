@@ -240,7 +240,8 @@ def test_the_bins_of_a_column_hold_every_usual_value(values: list[float]) -> Non
 
 def test_words_are_cut_to_their_room_and_numbers_written_alike() -> None:
     assert fit("short", 100) == "short"
-    assert fit("W" * 50, 110) == "W" * 9 + "…"
+    assert fit("W" * 50, 110) == "WWWWW…WWWW"
+    assert fit("vehicle_speed_left_of_front_axle", 110) == "vehicle_…nt_axle"
     assert [common_format([0.7, 0.0123])(each) for each in (0.7, 0.0123)] == ["0.700", "0.012"]
     assert scale(3, 3, 0, 10)(3) == 5
 

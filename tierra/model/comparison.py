@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.journal import track
 from tierra.model.artifact import predict
-from tierra.model.bootstrap import interval
+from tierra.model.bootstrap import degrees_of, interval
 from tierra.model.evaluate_model import evaluate_model, score_slices
 from tierra.model.evaluation import Evaluation
 from tierra.model.examples import Examples
@@ -51,14 +51,18 @@ def compare_models(
             "importance": find_importance(*models[best], metric, tuple(scorers)) if explain and best != RULE else (),
         }
     )
-    return Comparison(scores=_scores(best, evaluations, metric, {name: each[1] for name, each in evaluated.items()}),
-                      evaluations=evaluations)  # fmt: skip
+    rows = models[best][1]
+    degrees = degrees_of(metric, rows.target, rows.labels, rows.units)
+    draws = {name: each[1] for name, each in evaluated.items()}
+    return Comparison(scores=_scores(best, evaluations, metric, draws, degrees), evaluations=evaluations)
 
 
-def _scores(best: str, found: Mapping[str, Evaluation], metric: str, draws: Mapping[str, Metrics]) -> Scores:
+def _scores(
+    best: str, found: Mapping[str, Evaluation], metric: str, draws: Mapping[str, Metrics], degrees: float
+) -> Scores:
     def over(other: str) -> tuple[float, float] | None:
         both = other in draws and metric in draws[best] and best != other
-        return interval(draws[best][metric] - draws[other][metric]) if both else None
+        return interval(draws[best][metric] - draws[other][metric], degrees, metric) if both else None
 
     def intervals(name: str) -> Intervals:
         return found[name].intervals if name in found else {}

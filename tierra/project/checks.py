@@ -10,7 +10,7 @@ from tierra.data.row_numbers import published_key
 from tierra.model.decision_spec import Decision
 from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
+from tierra.model.spec import METRICS, REQUESTED, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -69,7 +69,8 @@ def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
     places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
     for name, path in places:
-        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
+        known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
+        if name and name not in known:
             mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
 
 

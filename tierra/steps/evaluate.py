@@ -18,6 +18,7 @@ from tierra.model.evaluation import Evaluation
 from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
 from tierra.model.release import Champion
+from tierra.model.study import Material, study_model
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
 from tierra.steps.champion import champion_features, current_champion, has_same_features
@@ -97,7 +98,7 @@ def measure_models(
     """The same beside a given champion; without `explain`, the features' importance is left out."""
     # The champion by what it is, not by where its files lie.
     serving = champion.release if champion else None
-    named = [project.gate.metric, project.metrics, project.slices, explain, replace]
+    named = [project.gate.metric, project.metrics, project.slices, project.card.cost, explain, replace]
     code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
     inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
     measured = remember(workspace.objects, __name__, inputs, Measured,
@@ -141,7 +142,12 @@ def _measure(
     scorers = scorers_of(parts.labels, project.gate, project.metrics)
     slices = _columns_of_test(workspace, choice, project.slices) if project.slices else None
     compared = compare_models(best, models, project.gate.metric_name, scorers, slices, explain)
-    kept = keep_value(workspace.objects, "evaluations/", Evaluations(models=compared.evaluations))
+    evaluations = compared.evaluations
+    if explain:
+        material = Material(read_part(workspace, parts, "train"), _keys_of_test(workspace, project, choice),
+                            project.card.cost, tuple(scorers))  # fmt: skip
+        evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}
+    kept = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
     return Measured(scores=compared.scores, evaluations=kept, warning=warning)
 
 
@@ -156,6 +162,14 @@ def _as_champion_sees(workspace: Workspace, project: Project, choice: Choice, ch
     joined = read_table(workspace.objects, parts.table.joined)
     built = champion_features(workspace, project, champion, joined).iloc[rows_of(workspace, parts.test)]
     return dataclasses.replace(test, table=built.reset_index(drop=True))
+
+
+def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.DataFrame:
+    """The key of each test row, as the source has it."""
+    joined = choice.parts.table.joined
+    names = [name for name in project.main_source.key if name in joined.columns]
+    rows = rows_of(workspace, choice.parts.test)
+    return to_frame(read_table(workspace.objects, joined, names)).iloc[rows] if names else pd.DataFrame({"row": rows})
 
 
 def _columns_of_test(workspace: Workspace, choice: Choice, columns: Sequence[str]) -> pd.DataFrame:

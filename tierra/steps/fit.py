@@ -30,11 +30,12 @@ Candidate = Rule | Model | Average
 
 
 class Fitted(ObjectRef):
-    """A fitted candidate as it would serve, and its metrics on validation."""
+    """A fitted candidate as it would serve, and its metrics on validation with their intervals."""
 
     candidate: str
     validation: dict[str, float]
     chosen: DecisionChosen | None = None
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class FittedCandidates(BaseModel):
@@ -88,7 +89,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
         make = partial(_fit, workspace, project, candidate, material, members)
         fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
     done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=tuple(leaks))
-    note(CandidatesFitted(done.validation))
+    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in fitted.items()}))
     note(DecisionsChosen({name: each.chosen for name, each in fitted.items() if each.chosen}))
     return done
 
@@ -134,5 +135,6 @@ def _fit(
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(decided.model))
     validation = training.measure(decided.model, material.validation, scorers, decided.predictions)
+    intervals = training.measure_intervals(decided.model, material.validation, scorers, decided.predictions)
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation,
-                  chosen=decided.chosen)  # fmt: skip
+                  intervals=intervals, chosen=decided.chosen)  # fmt: skip
