@@ -155,9 +155,9 @@ class Evaluation(_Measured):
     scores: Histogram | None = None
     slices: tuple[SliceScores, ...] = ()
     importance: tuple[Importance, ...] = ()
+    decisions: DecisionMeasured | None = None
     learnt: Learnt | None = None
     thresholds: tuple[Threshold, ...] = ()
     costs: CostCurve | None = None
     dependence: tuple[Dependence, ...] = ()
     errors: Errors | None = None
-    decisions: DecisionMeasured | None = None

@@ -34,8 +34,8 @@ class Fitted(ObjectRef):
 
     candidate: str
     validation: dict[str, float]
-    intervals: dict[str, tuple[float, float]] = {}
     chosen: DecisionChosen | None = None
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class FittedCandidates(BaseModel):
