@@ -6,6 +6,7 @@ from tierra.data.labels import Labels
 from tierra.data.spec import ColumnType
 from tierra.model.evaluation import Histogram
 from tierra.model.gate import Intervals, Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.store.memo import digest
 from tierra.store.refs import ObjectRef
 
@@ -40,11 +41,12 @@ class Release(BaseModel):
     rows: dict[str, int]
     libraries: dict[str, str]
     evaluations: ObjectRef | None = None
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        added = {"evaluations": self.evaluations, "schemas": self.schemas, "content": self.content}
+        added = {"evaluations": self.evaluations, "schemas": self.schemas, "content": self.content, "leaks": self.leaks}
         return self.model_dump_json(exclude={name for name, kept in added.items() if not kept}).encode()
 
     @property

@@ -35,7 +35,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     models, metric, best = compared(run), trained.measured_by, trained.best.candidate
     gate = {"metric": metric, "models": models, "verdict": trained.verdict, "reason": trained.reason}
     yield Section("gate", "Gate", "gate", gate)
-    yield Section("leaks", "Suspected leaks", "lines", [each for found in _examined(journal) for each in found.leaks])
+    yield Section("leaks", "Leaks", "leaks", facts.leaks(journal))
     yield from _measured(run, models)
     candidates = {name: each for fitted in journal.facts(CandidatesFitted) for name, each in fitted.validation.items()}
     title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
