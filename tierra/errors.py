@@ -150,6 +150,8 @@ REMEDIES: Final[dict[str, str]] = {
     "fit-failed": "Change the candidate's parameters",
     "weights-unsupported": "Use an estimator whose fit takes sample_weight, or leave out `weight`",
     "probabilities-missing": "Use an estimator with predict_proba, or wrap its scores in a calibrated one",
+    "interval-rows": "Ask for a smaller share, or give validation more rows in `split`",
+    "reasons-unsupported": "Take it out of the candidates, or `reasons` out of `score`",
     "metric-failed": "Use a scorer that fits the task and the model",
     "types-not-allowed": "Use an estimator whose types the artifact allows",
     "agreement-broken": "Report it: this model would serve other values than were evaluated",

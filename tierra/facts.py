@@ -7,6 +7,7 @@ from datetime import date
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
+from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
@@ -113,6 +114,13 @@ class CandidatesFitted(Fact):
     """The metrics of each candidate on validation."""
 
     validation: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class DecisionsChosen(Fact):
+    """How the scores of each candidate become decisions, as chosen on validation."""
+
+    chosen: Mapping[str, DecisionChosen]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tierra.model.bootstrap import draw_metrics, interval, intervals
 from tierra.model.distributions import count_between, distribution, edges_of
 from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, SliceScores
 from tierra.model.examples import Examples
+from tierra.model.measure_decisions import measure_decisions
 from tierra.model.metrics import Metrics, compute_metrics
 from tierra.model.training import measure
 
@@ -34,6 +35,7 @@ def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> t
         rows=len(rows.target),
         metrics=measure(model, rows, scorers),
         intervals=intervals(draws),
+        decisions=measure_decisions(model, rows.target, predictions, rows.labels),
         **_shapes(rows.target, predictions, rows.labels),
     )
     return evaluation, draws

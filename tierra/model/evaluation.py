@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.model.decision_chosen import DecisionMeasured
+
 
 class _Measured(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -76,3 +78,4 @@ class Evaluation(_Measured):
     scores: Histogram | None = None
     slices: tuple[SliceScores, ...] = ()
     importance: tuple[Importance, ...] = ()
+    decisions: DecisionMeasured | None = None

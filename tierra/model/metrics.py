@@ -171,10 +171,10 @@ def choose_threshold(target: np.ndarray, probability: np.ndarray, costs: Costs |
     Placed midway between neighbouring scores, so that last-bit differences
     between batch and single rows cannot flip a decision.
     """
+    if costs is None:
+        return place_between(probability, 0.5)
     scores = np.unique(probability)
     edges = np.concatenate([[-np.inf], scores, [np.inf]])
-    if costs is None:
-        return _midway(edges, int(np.searchsorted(edges, 0.5)))
     order = np.argsort(probability, kind="stable")
     positives = np.concatenate([[0], np.cumsum(target[order])])
     below = np.searchsorted(probability[order], scores, side="left")
@@ -183,6 +183,12 @@ def choose_threshold(target: np.ndarray, probability: np.ndarray, costs: Costs |
     alarms = (len(target) - below) - (positives[-1] - missed)
     cost = costs.false_alarm * alarms + costs.missed * missed
     return _midway(edges, int(np.argmin(cost)) + 1)
+
+
+def place_between(probability: np.ndarray, at: float) -> float:
+    """A cut that divides these probabilities as `at` does, midway between its neighbours among them."""
+    edges = np.concatenate([[-np.inf], np.unique(probability), [np.inf]])
+    return _midway(edges, int(np.searchsorted(edges, at)))
 
 
 def _midway(edges: np.ndarray, index: int) -> float:

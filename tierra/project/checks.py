@@ -7,6 +7,8 @@ from typing import Any
 
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
 from tierra.data.row_numbers import published_key
+from tierra.model.decision_spec import Decision
+from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
 from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
@@ -34,11 +36,13 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
     _check_kept(project, refuse)
+    _check_reasons(project, refuse)
     _check_latest(project, _below(refuse, "score", "latest"))
     if project.task:
         check_task(project, project.task, refuse)
     else:
-        _check_free(project.score.keep, "kept column", "|".join(PUBLISHED.values()), _below(refuse, "score", "keep"))
+        published = "|".join([*PUBLISHED.values(), *project.published_more])
+        _check_free(project.score.keep, "kept column", published, _below(refuse, "score", "keep"))
 
 
 def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
@@ -54,6 +58,8 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
     _check_published(project, task, refuse, mismatch)
     if project.card.cost and task != "binary":
         mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
+    for key, what in _find_undecidable(project.decision, task):
+        mismatch(what, "decision", key)
     if project.positive is not None and task != "binary":
         mismatch("`positive` needs a yes or no", "positive")
 
@@ -77,12 +83,26 @@ def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[
         yield "a rule that is a function gives one number a row"
 
 
+def _find_undecidable(decision: Decision, task: Task) -> Iterator[tuple[str, str]]:
+    """The keys of `decision` that a task has no use for, and why."""
+    if task == "regression":
+        if decision.review:
+            yield "review", "a number has no decision to leave to a person; state `interval`"
+        if decision.calibration not in ("auto", "none"):
+            yield "calibration", f"{decision.calibration} corrects probabilities"
+    elif decision.interval:
+        yield "interval", "an interval is of a predicted number; state `review`"
+    if task == "multiclass" and decision.calibration in ("sigmoid", "isotonic"):
+        yield "calibration", f"{decision.calibration} corrects one probability, temperature those of several classes"
+
+
 def _check_published(project: ProjectFile, task: Task, refuse: Refuse, mismatch: Refuse) -> None:
     for column in project.score.columns or ():
         if (column == "prediction") != (task == "regression"):
             mismatch(f"there is no {column} to publish", "score", "columns")
-    _check_free(project.main_source.key, "key", PUBLISHED[task], _below(refuse, "sources", project.main))
-    _check_free(project.score.keep, "kept column", PUBLISHED[task], _below(refuse, "score", "keep"))
+    published = "|".join([PUBLISHED[task], *project.published_more])
+    _check_free(project.main_source.key, "key", published, _below(refuse, "sources", project.main))
+    _check_free(project.score.keep, "kept column", published, _below(refuse, "score", "keep"))
 
 
 def _check_free(names: tuple[str, ...], what: str, published: str, refuse: Refuse) -> None:
@@ -151,6 +171,13 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")
+
+
+def _check_reasons(project: ProjectFile, refuse: Refuse) -> None:
+    for index, each in enumerate(project.candidates or ()):
+        if project.score.reasons and isinstance(each, Model) and not has_reasons(each.model):
+            what = f"{each.model} offers no reasons that add up, and `score.reasons` asks for them"
+            refuse("reasons-unsupported", what, "candidates", index)
 
 
 def _check_expectation(each: Any, project: ProjectFile, refuse: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from tierra.data.spec import Contract, Join, Source, Split
+from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
 from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing, Rule
 from tierra.project.schedule import Schedule
@@ -51,6 +52,7 @@ class ProjectFile(Spec):
     )
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
+    decision: Decision = Field(Decision(), description="How scores become decisions, and what is left to a person")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     keep: Keep = Field(Keep(), description="What is kept, and how long; `tierra gc` removes the rest")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")
@@ -80,6 +82,12 @@ class ProjectFile(Spec):
     def rule(self) -> Rule:
         """The baseline: the one declared, else the base rate."""
         return next((each for each in self.candidates or () if isinstance(each, Rule)), Rule(rule="base_rate"))
+
+    @property
+    def published_more(self) -> tuple[str, ...]:
+        """Columns that are published beside those of the task, because the project asks for them."""
+        ends = ("prediction_low", "prediction_high") if self.decision.interval else ()
+        return (*ends, *(("reasons",) if self.score.reasons else ()))
 
     @property
     def target_column(self) -> str:

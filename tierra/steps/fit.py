@@ -7,11 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.facts import CandidatesFitted, FeaturesExamined
+from tierra.errors import Misconfigured
+from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note, track
 from tierra.model import training
 from tierra.model.artifact import dump_model, inner_model, load_model
 from tierra.model.candidates import check_types, fit_candidate
+from tierra.model.deciding import decide
+from tierra.model.decision_chosen import DecisionChosen
+from tierra.model.decision_spec import REVIEW
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
 from tierra.model.preprocessing import LEFT_OUT, describe_features
@@ -31,6 +35,7 @@ class Fitted(ObjectRef):
 
     candidate: str
     validation: dict[str, float]
+    chosen: DecisionChosen | None = None
 
 
 class FittedCandidates(BaseModel):
@@ -71,6 +76,7 @@ class _Material:
 
 def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> FittedCandidates:
     """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
+    _refuse_class(project, parts)
     material = _Material(parts, *(read_part(workspace, parts, name) for name in ("train", "validation")))
     treatments = describe_features(material.train.features, project.preprocessing)
     note(FeaturesExamined(treatments))
@@ -84,6 +90,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
         fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
     done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=leaks)
     note(CandidatesFitted(done.validation))
+    note(DecisionsChosen({name: each.chosen for name, each in fitted.items() if each.chosen}))
     return done
 
 
@@ -100,23 +107,34 @@ def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
     return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
 
 
+def _refuse_class(project: Project, parts: Parts) -> None:
+    """Raise Misconfigured where a class has the name that rows for a person are published with."""
+    if project.decision.review and REVIEW in parts.labels.classes:
+        what = f"{project.file}: decision.review: '{REVIEW}' is a class of {project.target} already"
+        raise Misconfigured("columns-conflict", what)
+
+
 def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mapping[str, Fitted]) -> list[Any]:
     """All that decides what a fitted candidate is."""
     data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [
         each.sha256 for each in members.values()
     ]
-    return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, project.card.cost, inside]
+    decided = [project.decision, project.card.cost, bool(project.score.reasons)]
+    return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, *decided, inside]
 
 
 def _fit(
     workspace: Workspace, project: Project, candidate: Candidate, material: _Material, members: Mapping[str, Fitted]
 ) -> Fitted:
-    check_types(candidate, material.train, project.preprocessing)
+    check_types(candidate, material.train, project.preprocessing, bool(project.score.reasons))
     inside = {name: inner_model(load_fitted(workspace, each)) for name, each in members.items()}
     model = fit_candidate(candidate, material.train, inside, project.preprocessing)
-    served = training.tune_threshold(model, material.validation, project.card.cost)
+    # A rule is what one would do without a model: it stays as it is.
+    is_model = not isinstance(candidate, Rule)
+    decided = decide(model, material.validation, project.decision, project.card.cost, calibrate=is_model)
     scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
     with workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(served))
-    validation = training.measure(served, material.validation, scorers)
-    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation)
+        draft.write(dump_model(decided.model))
+    validation = training.measure(decided.model, material.validation, scorers, decided.predictions)
+    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation,
+                  chosen=decided.chosen)  # fmt: skip

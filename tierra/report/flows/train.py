@@ -6,11 +6,12 @@ from typing import Any, cast
 
 from rich.console import RenderableType
 
-from tierra.facts import CandidatesFitted, FeaturesExamined, ModelsEvaluated, PartsCompared
+from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined, ModelsEvaluated, PartsCompared
 from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
 from tierra.outcomes.training import Trained
 from tierra.report import facts
+from tierra.report.decisions import describe_decision, draw_coverage_risk
 from tierra.report.drawings import draw_evaluation, draw_importance, draw_slices
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
@@ -96,7 +97,11 @@ def _measured(run: FinishedRun, models: list[Compared]) -> Iterator[Section]:
     title = f"On the same {trained.rows.get('test', own.rows):,} test rows"
     metrics = {"models": models, "names": _metrics(models)} if models else None
     yield Section("test", title, "metrics", metrics, "Test rows")
-    yield Section("curves", "How it errs", "drawings", draw_evaluation({**measured, best: own}, best))
+    chosen = [each.chosen[best] for each in run.journal.facts(DecisionsChosen) if best in each.chosen]
+    lines = [line for each in chosen for line in describe_decision(each, own.decisions)]
+    yield Section("decisions", "How scores become decisions", "lines", lines, "Decisions")
+    drawn = draw_evaluation({**measured, best: own}, best) + draw_coverage_risk(own.decisions)
+    yield Section("curves", "How it errs", "drawings", drawn)
     yield Section("classes", "Class by class", "classes", own.per_class)
     looks = {"drawings": draw_importance(own, metric), "lines": _treatments(run.journal)}
     yield Section("features", "What it looks at", "features", looks if any(looks.values()) else None, "Features")
