@@ -158,13 +158,14 @@ def _below(refuse: Refuse, *path: int | str) -> Refuse:
 
 def _check_sources(project: ProjectFile, refuse: Refuse) -> None:
     for name, source in project.sources.items():
-        if name != project.main and (source.history or source.known_later):
-            refuse("columns-conflict", f"history and known_later belong to the first source, {project.main}",
-                   "sources", name)  # fmt: skip
+        if name != project.main and source.history:
+            refuse("columns-conflict", f"history belongs to the first source, {project.main}", "sources", name)
     for index, join in enumerate(project.joins):
         _declared(join.right, project.sources, refuse, "joins", index, "right")
         if join.left != project.main or join.right == project.main:
             refuse("name-undeclared", f"joins start at the first source, {project.main}", "joins", index, "left")
+        if join.as_of and join.as_of.left in {*project.main_source.known_later, project.target}:
+            refuse("columns-conflict", f"'{join.as_of.left}' is not known when scoring", "joins", index, "as_of")
 
 
 def _declared(name: str, known: Any, refuse: Refuse, *path: int | str) -> None:
@@ -214,6 +215,8 @@ def _check_features(project: ProjectFile, refuse: Any) -> None:
         **dict.fromkeys(project.main_source.key, "the key"),
         **dict.fromkeys(project.main_source.known_later, "known later"),
     }
+    forbidden |= {join.joined_name(name): "known later" for join in project.joins if join.right in project.sources
+                  for name in project.sources[join.right].known_later}  # fmt: skip
     forbidden[project.target_column] = "the target"
     forbidden |= {project.weight: "the weight"} if project.weight else {}
     rate_by = project.rule.rule.rate_by if isinstance(project.rule.rule, RateBy) else ()

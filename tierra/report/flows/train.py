@@ -36,7 +36,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     models, metric, best = compared(run), trained.measured_by, trained.best.candidate
     gate = {"metric": metric, "models": models, "verdict": trained.verdict, "reason": trained.reason}
     yield Section("gate", "Gate", "gate", gate)
-    yield Section("leaks", "Suspected leaks", "lines", [each for found in _examined(journal) for each in found.leaks])
+    yield Section("leaks", "Leaks", "leaks", facts.leaks(journal))
     yield from _measured(run, models)
     title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
     yield Section("candidates", title, "candidates", _candidates(journal, best), "Candidates")
