@@ -10,6 +10,7 @@ from tierra.journal import Fact, Warned
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
+from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
 
 
@@ -97,10 +98,16 @@ class PartsCompared(Fact):
 
 @dataclass(frozen=True)
 class FeaturesExamined(Fact):
-    """How each feature is prepared, and those that are suspected to leak the target."""
+    """How each feature is prepared."""
 
     treatments: Mapping[str, str]
-    leaks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class LeaksSearched(Fact):
+    """The leaks that were found, those acknowledged in the project file with their reasons."""
+
+    leaks: Sequence[Leak]
 
 
 @dataclass(frozen=True)

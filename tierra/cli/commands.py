@@ -80,6 +80,7 @@ def check(
             print_json(found.model_dump_json(indent=1))
             return
         out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
+        out.print(f"[dim]gate[/] {printable(found.gate)}", soft_wrap=True)
         for warning in found.warnings:
             out.print(f"[yellow]warning[/] {printable(warning)}")
         out.print(f"[bold green]{found.project} is in order[/]")

@@ -34,21 +34,22 @@ class Examples:
     def smoke_sample(self) -> "Examples":
         """A few rows, of every class, to try an estimator on."""
         if self.labels.task == "regression":
-            return self._take(np.arange(min(len(self.target), ROWS_TRIED)))
+            return self.take(np.arange(min(len(self.target), ROWS_TRIED)))
         classes = [np.flatnonzero(self.target == value)[:ROWS_TRIED] for value in np.unique(self.target)]
-        return self._take(np.concatenate(classes))
+        return self.take(np.concatenate(classes))
 
     def sample(self, rows: int, seed: int) -> "Examples":
         """At most so many rows, drawn at random."""
         if len(self.target) <= rows:
             return self
-        return self._take(np.sort(np.random.default_rng(seed).choice(len(self.target), rows, replace=False)))
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self.target), rows, replace=False)))
 
     def shuffled(self, feature: str, random: np.random.Generator) -> "Examples":
         """The same rows with one feature's values in another order."""
         values = self.table[feature].iloc[random.permutation(len(self.table))].set_axis(self.table.index)
         return replace(self, table=self.table.assign(**{feature: values}))
 
-    def _take(self, places: np.ndarray) -> "Examples":
+    def take(self, places: np.ndarray) -> "Examples":
+        """The rows at these places, or where these are true."""
         weight, units = (None if each is None else each[places] for each in (self.weight, self.units))
         return replace(self, table=self.table.iloc[places], target=self.target[places], weight=weight, units=units)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
 
+from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
 from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
 
@@ -155,14 +156,12 @@ def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
     )
 
 
-class Gate(Spec):
-    """The margins by which a model must beat the rule and the champion to serve."""
+class Gate(Guardrails, Challenge):
+    """What a challenger must show before it serves."""
 
     metric: Metric | None = Field(
         None, description="Metric to compare; by task roc_auc, log_loss or rmse when not stated"
     )
-    beat_rule_by: float = Field(0.0, ge=0, description="Least advantage over the rule, in the metric's unit")
-    beat_champion_by: float = Field(0.0, ge=0, description="Advantage over the champion that must be exceeded")
     approval: Duration | None = Field(
         None, description="A person must approve within this time, such as 12h, before a model serves"
     )
@@ -172,6 +171,11 @@ class Gate(Spec):
         """The metric of a gate that has one."""
         assert self.metric
         return self.metric
+
+    @property
+    def guardrails(self) -> Guardrails:
+        """What decides what of a challenger is measured."""
+        return Guardrails(**{name: getattr(self, name) for name in Guardrails.model_fields})
 
     def of(self, task: Task) -> "Gate":
         """The gate with the task's metric where none is stated."""

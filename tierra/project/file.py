@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from tierra.data.spec import Contract, Join, Source, Split
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
+from tierra.model.leaks.finding import Leaks
 from tierra.model.spec import Candidate, Gate, Metric, Preprocessing, Rule
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
@@ -33,6 +34,7 @@ class ProjectFile(Spec):
         (), description="How other tables are joined to the first"
     )
     contract: Contract = Field(Contract(), description="What the data must satisfy")
+    leaks: Leaks = Field(Leaks(), description="Leaks that were found and may stay, each with a reason")
     prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
     features: FunctionName | Columns | None = Field(
         None, description="Function of the rows, or a list of columns; every usable column when not stated"

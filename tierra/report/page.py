@@ -90,7 +90,7 @@ def _record(run: FinishedRun, moment: datetime) -> Run:
 def _mood(outcome: Outcome, is_incomplete: bool) -> str:
     if outcome.error:
         return "bad"
-    return "warned" if is_incomplete else "good" if outcome.made_a_difference else "quiet"
+    return "warned" if is_incomplete or outcome.exit_code else "good" if outcome.made_a_difference else "quiet"
 
 
 def _values(project: Project | None, run: FinishedRun, record: Run) -> dict[str, Any]:

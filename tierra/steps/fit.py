@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.errors import DataRejected, Misconfigured
+from tierra.errors import Misconfigured
 from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note, track
 from tierra.model import training
@@ -17,10 +17,11 @@ from tierra.model.deciding import decide
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.examples import Examples
-from tierra.model.leaks import describe_leaks, find_leaks
-from tierra.model.preprocessing import describe_features
+from tierra.model.leaks.finding import Leak
+from tierra.model.preprocessing import LEFT_OUT, describe_features
 from tierra.model.spec import Average, Model, Rule
 from tierra.project.project import Project
+from tierra.steps.leaks import find_leaks
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef
@@ -46,7 +47,7 @@ class FittedCandidates(BaseModel):
     parts: Parts
     fitted: dict[str, Fitted]
     treatments: dict[str, str]
-    leaks: tuple[str, ...]
+    leaks: tuple[Leak, ...]
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
@@ -55,13 +56,14 @@ class FittedCandidates(BaseModel):
 
 
 class Choice(BaseModel):
-    """The best model on validation, and the rule."""
+    """The best model on validation, the rule, and the leaks that the project acknowledges."""
 
     model_config = ConfigDict(frozen=True)
 
     parts: Parts
     best: Fitted
     rule: Fitted
+    leaks: tuple[Leak, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,18 +79,17 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
     _refuse_class(project, parts)
     material = _Material(parts, *(read_part(workspace, parts, name) for name in ("train", "validation")))
-    leaks = describe_leaks(find_leaks(material.train))
     treatments = describe_features(material.train.features, project.preprocessing)
-    note(FeaturesExamined(treatments, leaks))
-    if leaks and project.contract.leaks == "stop":
-        raise DataRejected("leak-found", f"{project.name}: {'; '.join(leaks)}")
+    note(FeaturesExamined(treatments))
+    seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
+    leaks = find_leaks(workspace, project, parts, seen)
     fitted: dict[str, Fitted] = {}
     for candidate in track(project.candidates or (), "candidates"):
         members = {name: fitted[name] for name in getattr(candidate, "average", ())}
         inputs = _inputs(project, candidate, parts, members)
         make = partial(_fit, workspace, project, candidate, material, members)
         fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
-    done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=tuple(leaks))
+    done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=leaks)
     note(CandidatesFitted(done.validation, {name: each.intervals for name, each in fitted.items()}))
     note(DecisionsChosen({name: each.chosen for name, each in fitted.items() if each.chosen}))
     return done
@@ -97,7 +98,8 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
 def choose_candidate(project: Project, candidates: FittedCandidates) -> Choice:
     """The model that is best on validation, beside the rule."""
     best = training.choose_candidate(candidates.validation, project.gate)
-    return Choice(parts=candidates.parts, best=candidates.fitted[best], rule=candidates.fitted["rule"])
+    fitted = candidates.fitted
+    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks)
 
 
 def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:

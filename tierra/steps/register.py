@@ -1,7 +1,7 @@
 """Registering what won, or keeping what serves."""
 
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 from tierra.data.code import load_code
 from tierra.errors import TierraError
@@ -15,12 +15,13 @@ from tierra.model.gate import Scores
 from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
-from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
+from tierra.outcomes.training import NOTHING_SERVES, Ending, Served, Trained
 from tierra.project.project import Project
 from tierra.steps.cards import card_files, keep_cards, make_cards
 from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Evaluations, Judged
 from tierra.steps.fit import Fitted, load_fitted
+from tierra.steps.learnt import keep_learnt
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.release import is_same_training, training_inputs
@@ -44,7 +45,8 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
     if not judged.verdict.promote:
         note(TrainingRecorded(workspace.recorder().record(release)))
         show_champion(workspace, champion)
-        return _trained(project, judged, champion, "KeptChampion", judged.verdict.reasons[-1])
+        kept: Ending = "Refused" if judged.verdict.is_refused else "KeptChampion"
+        return _trained(project, judged, champion, kept, judged.verdict.reasons[-1])
     return _promote(workspace, project, judged, release)
 
 
@@ -109,6 +111,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         rows=parts.rows,
         libraries={name: version(name) for name in LIBRARIES},
         evaluations=judged.evaluations,
+        leaks=judged.choice.leaks,
     )
 
 
@@ -167,12 +170,15 @@ def show_champion(workspace: Workspace, champion: Champion | None, is_new: bool 
 def _reference_data(
     workspace: Workspace, project: Project, judged: Judged, model: Any, features: Any
 ) -> dict[str, Any]:
-    """What scoring is compared with: the training data's profile, and the model's predictions of the test rows."""
+    """What is compared with it later: the training data's profile, the model's predictions of the test rows, and which
+    rows it learnt from, on which it must not be judged.
+    """
     parts = judged.choice.parts
     scores, decided = distribution(predict(model, features, parts.labels), parts.labels)
     main = parts.table.snapshots.tables[project.main]
     profile = profile_of(workspace, project.main, main, project.main_source.key)
-    return {"scores": scores, "decided": decided, "profile": keep_profile(workspace, profile)}
+    return {"scores": scores, "decided": decided, "profile": keep_profile(workspace, profile),
+            "learnt": keep_learnt(workspace, parts)}  # fmt: skip
 
 
 def _cards(workspace: Workspace, project: Project, judged: Judged, release: Release) -> tuple[Document, ...]:
@@ -184,7 +190,7 @@ def _cards(workspace: Workspace, project: Project, judged: Judged, release: Rele
 
 def _trained(
     project: Project, judged: Judged, champion: Champion | None,
-    outcome: Literal["Promoted", "KeptChampion", "DryRun"], reason: str,
+    outcome: Ending, reason: str,
 ) -> Trained:  # fmt: skip
     release, parts, scores = champion.release if champion else None, judged.choice.parts, judged.scores
     if champion:

@@ -15,7 +15,7 @@ from tierra.report.decisions import describe_decision, draw_coverage_risk
 from tierra.report.drawings import draw_effects, draw_evaluation, draw_importance, draw_slices, draw_thresholds
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
-from tierra.report.terminal import metrics_table, printable
+from tierra.report.terminal import checks_table, metrics_table, printable
 from tierra.report.wording import heading, shorten
 
 NAMED = 40
@@ -36,7 +36,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     models, metric, best = compared(run), trained.measured_by, trained.best.candidate
     gate = {"metric": metric, "models": models, "verdict": trained.verdict, "reason": trained.reason}
     yield Section("gate", "Gate", "gate", gate)
-    yield Section("leaks", "Suspected leaks", "lines", [each for found in _examined(journal) for each in found.leaks])
+    yield Section("leaks", "Leaks", "leaks", facts.leaks(journal))
     yield from _measured(run, models)
     title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
     yield Section("candidates", title, "candidates", _candidates(journal, best), "Candidates")
@@ -45,9 +45,11 @@ def sections(run: FinishedRun) -> Iterator[Section]:
 
 
 def summary(run: FinishedRun) -> Mapping[str, Any]:
-    """The models' metrics on the test rows."""
+    """The models' metrics on the test rows, and the gate's table."""
     models = compared(run)
-    return {"models": models, "metrics": _metrics(models), "test_rows": cast(Trained, run.outcome).rows.get("test", 0)}
+    trained = cast(Trained, run.outcome)
+    rows, checks = trained.rows.get("test", 0), trained.verdict.checks
+    return {"models": models, "metrics": _metrics(models), "test_rows": rows, "checks": checks}
 
 
 def counts(run: FinishedRun) -> Mapping[str, Any]:
@@ -78,6 +80,7 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
         f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
+        *([checks_table(outcome.verdict.checks)] if outcome.verdict.checks else []),
         f"receipt   {outcome.receipt}",
     ]
 
