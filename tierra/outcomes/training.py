@@ -33,7 +33,7 @@ class Trained(Ended):
     """The end of a training run."""
 
     project: str
-    outcome: Literal["Promoted", "KeptChampion", "DryRun"]
+    outcome: Literal["Promoted", "KeptChampion", "InShadow", "DryRun"]
     reason: str
     task: Task = "binary"
     metric: str = ""
@@ -48,7 +48,7 @@ class Trained(Ended):
 
     @property
     def name(self) -> str:
-        """Promoted, KeptChampion or DryRun."""
+        """Promoted, KeptChampion, InShadow or DryRun."""
         return self.outcome
 
     @property

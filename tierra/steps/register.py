@@ -16,6 +16,7 @@ from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Served, Trained
 from tierra.project.project import Project
+from tierra.steps import shadow
 from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Judged
 from tierra.steps.fit import Fitted, load_fitted
@@ -42,6 +43,9 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
         note(TrainingRecorded(workspace.recorder().record(release)))
         show_champion(workspace, champion)
         return _trained(project, judged, champion, "KeptChampion", judged.verdict.reasons[-1])
+    if champion and project.gate.shadow and (because := shadow.describe_standing(workspace, project, release)):
+        show_champion(workspace, champion)
+        return _trained(project, judged, champion, *because)
     return _promote(workspace, project, judged, release)
 
 
@@ -124,6 +128,9 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     shown = workspace.recorder().register(release, model, features, files)
     reason = _promoted_because(project, judged)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
+    if project.gate.shadow and judged.champion_number:
+        entered = shadow.enter(workspace, project, release, _winner(judged), code, by, judged.champion_number)
+        return _trained(project, judged, current_champion(workspace, project), *entered)
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))
@@ -171,7 +178,7 @@ def _reference_data(
 
 def _trained(
     project: Project, judged: Judged, champion: Champion | None,
-    outcome: Literal["Promoted", "KeptChampion", "DryRun"], reason: str,
+    outcome: Literal["Promoted", "KeptChampion", "InShadow", "DryRun"], reason: str,
 ) -> Trained:  # fmt: skip
     release, parts, scores = champion.release if champion else None, judged.choice.parts, judged.scores
     if champion:
