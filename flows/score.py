@@ -34,7 +34,7 @@ from tasks.training import open_project, validate_tables
 from tierra.data.day_range import Which
 from tierra.data.partitions import Work
 from tierra.errors import DataRejected, TierraError
-from tierra.journal import track, warn
+from tierra.journal import at_station, track, warn
 from tierra.outcomes.backfill import Moment
 from tierra.outcomes.scoring import PartitionScored, Scored, rejected, summarise
 from tierra.project.project import Project
@@ -147,4 +147,5 @@ def score_in_shadow(workspace: Workspace, today: Project) -> None:
             clean = validate_partition(workspace, spec, pull_partition(workspace, spec, reader, each))
             shadow_partition(workspace, spec, challenger, join_partition(workspace, spec, clean, sides), each)
     except TierraError as error:
-        warn(f"the challenger in shadow did not score: {error.what}")
+        with at_station("score-in-shadow"):
+            warn(f"the challenger in shadow did not score: {error.what}")

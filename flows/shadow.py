@@ -11,7 +11,8 @@ from tasks.shadow import (
     measure_shadow,
     settle,
     summarise_shadow,
-    waiting,
+    waiting_for_labels,
+    waiting_for_rows,
     watch_shadow,
     withdraw,
 )
@@ -46,10 +47,10 @@ def shadow(
     if end_shadow:
         return summarise_shadow(spec, watched, withdraw(workspace, watched, request.reason or "taken out by hand"))
     if watched.is_waiting:
-        return summarise_shadow(spec, watched, ("InShadow", waiting(watched)))
+        return summarise_shadow(spec, watched, ("InShadow", waiting_for_rows(watched)))
     compared = collect_labels(workspace, spec, watched)
-    if compared.is_waiting:
-        return summarise_shadow(spec, watched, ("InShadow", waiting(watched, compared)), compared)
+    if compared is None or compared.is_waiting:
+        return summarise_shadow(spec, watched, ("InShadow", waiting_for_labels(watched, compared)), compared)
     decided = judge_shadow(spec, measure_shadow(workspace, spec, watched, compared), request)
     if request.dry_run:
         would = f"would {'promote' if decided.verdict.promote else 'keep the champion'}: {decided.verdict.reasons[-1]}"

@@ -57,7 +57,7 @@ def watch_shadow(workspace: Workspace, project: Project, challenger: Challenger)
 
 
 @station
-def collect_labels(workspace: Workspace, project: Project, watched: "Watched") -> "Compared":
+def collect_labels(workspace: Workspace, project: Project, watched: "Watched") -> "Compared | None":
     """What came true of the rows that both models scored, as far as the sources say."""
     return steps.shadowed.collect_labels(workspace, project, watched)
 
@@ -89,13 +89,17 @@ def withdraw(workspace: Workspace, watched: "Watched", why: str) -> tuple[str, s
     return steps.shadow_gate.withdraw(workspace, watched, why)
 
 
-def waiting(watched: "Watched", compared: "Compared | None" = None) -> str:
-    """What a shadow waits for, in one line."""
-    challenger, done = watched.challenger, len(watched.scored)
-    if compared is None:
-        return f"{challenger.label} has scored {done} of {challenger.partitions} partitions in shadow"
-    late = [each.partition for each in compared.partitions if not each.is_labelled]
-    return f"{challenger.label} waits for the labels of {len(late)} of {done} partitions, from {late[0]} on"
+def waiting_for_rows(watched: "Watched") -> str:
+    """How many partitions a challenger has scored, in one line."""
+    challenger = watched.challenger
+    return f"{challenger.label} has scored {len(watched.scored)} of {challenger.partitions} partitions in shadow"
+
+
+def waiting_for_labels(watched: "Watched", compared: "Compared | None") -> str:
+    """Which labels a shadow waits for, in one line."""
+    late = [each.partition for each in compared.partitions if not each.is_labelled] if compared else [*watched.scored]
+    count = f"{len(late)} of {len(watched.scored)} partitions"
+    return f"{watched.challenger.label} waits for the labels of {count}, from {late[0]} on"
 
 
 def summarise_shadow(

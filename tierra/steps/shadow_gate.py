@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
-from tierra.data.labels import Labels
 from tierra.facts import ChampionFound, ModelsEvaluated
 from tierra.journal import note, note_made
 from tierra.model import gate
@@ -16,7 +13,8 @@ from tierra.model.pointers import Appointment
 from tierra.model.recorded import Recorded
 from tierra.model.release import Champion
 from tierra.model.rules import MeanRule, RateRule
-from tierra.model.training import scorers_of
+from tierra.model.spec import Costs
+from tierra.model.training import scorers_of, tune_threshold
 from tierra.project.project import Project
 from tierra.steps.champion import champion_model, who_and_where
 from tierra.steps.register import show_champion
@@ -32,7 +30,7 @@ def measure_shadow(workspace: Workspace, project: Project, watched: Watched, com
         side: (Recorded(found, rows.labels, _threshold(workspace, model)), rows)
         for side, (model, found) in sides.items()
     }
-    models[RULE] = _base_rate(rows), rows
+    models[RULE] = _base_rate(rows, project.card.cost), rows
     scorers = scorers_of(rows.labels, project.gate, project.metrics)
     found = compare_models(name, models, project.gate.metric_name, scorers, explain=False)
     note(ModelsEvaluated(found.evaluations))
@@ -74,8 +72,8 @@ def _threshold(workspace: Workspace, model: Champion) -> float:
     return float(getattr(champion_model(workspace, model), "threshold", 0.5))
 
 
-def _base_rate(rows: Examples) -> Any:
-    target: np.ndarray = rows.target
-    labels: Labels = rows.labels
-    return MeanRule([]).fit(rows.table, target) if labels.task == "regression" else RateRule([]).fit(
-        rows.table, target.astype(int))  # fmt: skip
+def _base_rate(rows: Examples, costs: Costs | None) -> Any:
+    """The mean of these rows' own target, which no rule of before can beat by much."""
+    if rows.labels.task == "regression":
+        return MeanRule([]).fit(rows.table, rows.target)
+    return tune_threshold(RateRule([]).fit(rows.table, rows.target.astype(int)), rows, costs)

@@ -11,6 +11,7 @@ from tierra.data.frames import to_frame
 from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET
 from tierra.data.row_numbers import published_key
 from tierra.data.window import Window, between, shift
+from tierra.errors import DataRejected
 from tierra.model.challengers import Challenger, ShadowScored
 from tierra.model.examples import Examples
 from tierra.model.release import Champion
@@ -72,12 +73,17 @@ def watch(workspace: Workspace, project: Project, challenger: Challenger) -> Wat
     return Watched(challenger, champion, model, workspace.challengers.scored(challenger))
 
 
-def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> Compared:
-    """Read the labels of the rows that both scored from the sources as they are today.
+def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> Compared | None:
+    """Read the labels of the rows that both scored from the sources as they are today; None where they have one value.
 
-    Raises DataRejected where the sources break their contract, or no row has a label.
+    Raises DataRejected where the sources break their contract.
     """
-    built, key = _build_labelled(workspace, project, watched)
+    try:
+        built, key = _build_labelled(workspace, project, watched)
+    except DataRejected as error:
+        if error.code != "target-one-class":
+            raise
+        return None
     rows = _side_by_side(workspace, watched, [*key]).merge(_labels(workspace, built, key), on=[*key], how="left")
     labelled = rows[rows[TARGET].notna()].reset_index(drop=True)
     partitions = tuple(_count(each, rows[rows[PARTITION] == name]) for name, each in watched.scored.items())
