@@ -13,6 +13,7 @@ from tierra.facts import ShadowNoted
 from tierra.journal import Warned, open_journal
 from tierra.model.challengers import Challenger
 from tierra.outcomes.shadow import Shadowed
+from tierra.steps.collect import _champions as champion_objects
 from tierra.store.objects import Objects
 from tierra.store.predictions import generations
 from tierra.workspace import open_workspace
@@ -162,3 +163,16 @@ def test_a_challenger_that_cannot_score_is_a_warning_of_the_night(home: Path, mo
     scored, journal = score_directly("rides")
     assert (scored.outcome, scored.exit_code) == ("Published", 0)
     assert any("the challenger in shadow did not score: out of order" in each.text for each in journal.facts(Warned))
+
+
+def test_a_collection_keeps_what_a_challenger_in_shadow_needs(home: Path) -> None:
+    score_directly("rides")
+    workspace, challenger = open_workspace(), in_shadow()
+    needed = {*workspace.challengers.roots("rides")}
+    kept = {name for each in workspace.challengers.scored(challenger).values()
+            for name in (each.rows.name, each.champion_rows.name)}  # fmt: skip
+    assert kept | {challenger.model.name, challenger.release.name} <= needed
+    assert kept <= set(workspace.objects.names("shadow"))
+    assert needed <= {*champion_objects(workspace)}
+    judge(end_shadow=True)
+    assert not [*workspace.challengers.roots("rides")]
