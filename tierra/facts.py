@@ -8,6 +8,7 @@ from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
 from tierra.model.decision_chosen import DecisionChosen
+from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
@@ -136,6 +137,14 @@ class ChampionFound(Fact):
     """The model that serves, or serves since this run."""
 
     champion: Champion
+
+
+@dataclass(frozen=True)
+class CardsMade(Fact):
+    """The cards of the version that serves since this run."""
+
+    version: str
+    cards: Sequence[Document]
 
 
 @dataclass(frozen=True)

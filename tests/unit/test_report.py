@@ -74,9 +74,10 @@ def test_the_answer_comes_first_then_figures_then_the_rest(rides: Path) -> None:
     page, short = receipt(*binary_run())
     assert page.index("Promoted</span>") < page.index("beats the rule") < page.index("version 4") < page.index("<h2>")
     assert headings(page) == [
-        "Gate", "Leaks", "On the same 5,000 test rows", "How it errs", "What it looks at",
-        "Where it is better and worse", "All candidates, on 3,000 validation rows", "Differences between the parts",
-        "The data: rides", "Quarantined rows", "Noticed", "Stations", "Data and digests",
+        "Gate", "Leaks", "On the same 5,000 test rows", "What a threshold finds and costs", "How it errs",
+        "What it looks at", "Where it is better and worse", "Where it errs most",
+        "All candidates, on 3,000 validation rows", "Differences between the parts", "The data: rides",
+        "Quarantined rows", "Noticed", "Stations", "Data and digests",
     ]  # fmt: skip
     assert "0.6980 to 0.7230" in page
     assert "| average | 0.7100 |" in short

@@ -189,16 +189,6 @@ class Costs(Spec):
     missed: float = Field(gt=0, description="Cost of a no that should have been a yes")
 
 
-class Card(Spec):
-    """The product design: what the model is for, for whom, at what cost."""
-
-    goal: str = Field("not stated", description="What the predictions are for")
-    owner: str = Field("not stated", description="Who answers for them")
-    users: str = Field("not stated", description="Who reads them, and how")
-    limits: str = Field("not stated", description="What they must not be used for")
-    cost: Costs | None = Field(None, description="Costs of wrong decisions; sets the threshold of a yes or no")
-
-
 Impute = Literal["mean", "median", "most_frequent", "none"]
 Scaling = Literal["standard", "robust", "none"]
 Encode = Literal["one_hot", "ordinal", "target"]

@@ -69,6 +69,7 @@ def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     number = task == "regression"
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
     places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    places += [(each.metric, ("card", "goals")) for each in project.card.goals]
     for name, path in places:
         known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
         if name and name not in known:
