@@ -11,7 +11,15 @@ import numpy as np
 
 from tierra.model.artifact import Predictions, from_probabilities, predict, with_threshold
 from tierra.model.band import choose_band
-from tierra.model.calibration import Calibrated, Compared, can_cross_fit, compare, fit_correction, methods_of
+from tierra.model.calibration import (
+    LEAST_ROWS,
+    Calibrated,
+    Compared,
+    can_cross_fit,
+    compare,
+    fit_correction,
+    methods_of,
+)
 from tierra.model.conformal import Ranged, choose_width
 from tierra.model.decision_chosen import DecisionChosen, MethodTried
 from tierra.model.decision_spec import Calibration, Decision
@@ -53,6 +61,8 @@ def _calibrated(
     known = np.flatnonzero(np.isin(later.target, model.classes_))
     codes = np.searchsorted(model.classes_, later.target[known])
     weight = None if later.weight is None else later.weight[known]
+    if wanted == "auto" and len(codes) < LEAST_ROWS:
+        return model, probabilities, chosen.model_copy(update={"why_not": f"fewer than {LEAST_ROWS} validation rows"})
     if not can_cross_fit(codes, len(model.classes_)):
         why = "a class has fewer validation rows than there are folds"
         return model, probabilities, chosen.model_copy(update={"why_not": why})
