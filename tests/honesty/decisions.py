@@ -123,9 +123,10 @@ def _bands(rounds: int) -> Iterator[Promise]:
     wrong = 0
     left = []
     for seed in range(rounds):
+        method = "isotonic" if seed % 2 else "none"
         model = fit_candidate(Model(model="logistic"), classes(seed + 10_000, 400), {})
         later, fresh = classes(seed + 20_000, 1000), classes(seed + 30_000, 50_000)
-        served = decide(model, later, Decision(calibration="none", review=Review(risk=RISK))).model
+        served = decide(model, later, Decision(calibration=method, review=Review(risk=RISK))).model
         made = predict(served, fresh.table, CLASSES)
         assert made.review is not None
         decided = ~made.review

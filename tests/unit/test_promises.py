@@ -24,7 +24,7 @@ def test_who_promises_what() -> None:
     assert "probabilities are shares" in promise_of(with_threshold(corrected, 0.5))
     assert "probabilities are shares" in promise_of(corrected)
     assert "decided rows" in promise_of(Reviewed(with_threshold(bare, 0.5), 0.4, 0.6))
-    assert promise_of(Ranged(bare, 1.0, 0.9, 100)).startswith("that 0.9 of the actual numbers lie between")
+    assert promise_of(Ranged(bare, 1.0, 0.9, 100)).startswith("that 90 % of the actual numbers lie between")
 
 
 def test_predictions_that_moved_are_unlike_and_those_that_did_not_are_alike() -> None:

@@ -97,11 +97,12 @@ def _with_band(
 ) -> Decided:
     if not decision.review:
         return Decided(served, predictions, chosen)
-    low, high = choose_band(
-        decision.review, predictions.scores, predictions.decision != later.target, getattr(served, "threshold", None)
-    )
+    # By what will be served: a share has to do with no label, and the order of the rows with next to none.
+    made = predict(served, later.table, later.labels)
+    threshold = getattr(served, "threshold", None)
+    low, high = choose_band(decision.review, made.scores, made.decision != later.target, threshold)
     reviewed = Reviewed(served, low, high)
-    left = float(reviewed.is_uncertain(predictions.scores).mean())
+    left = float(reviewed.is_uncertain(made.scores).mean())
     return Decided(reviewed, predictions, chosen.model_copy(update={"band": (low, high), "reviewed": left}))
 
 

@@ -26,7 +26,8 @@ def promise_of(model: Any) -> str:
     """What a served model promises; empty where it promises nothing."""
     match model:
         case Ranged():
-            return f"that {model.coverage:.4g} of the actual numbers lie between prediction_low and prediction_high"
+            share = f"{model.coverage * 100:.4g} %"
+            return f"that {share} of the actual numbers lie between prediction_low and prediction_high"
         case Reviewed():
             return "of what is wrong among the decided rows"
         case FixedThresholdClassifier():
