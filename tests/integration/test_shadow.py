@@ -20,7 +20,7 @@ from tierra.workspace import open_workspace
 
 LABELLED, DAYS = "2024-04-26", ["2024-04-27", "2024-04-28", "2024-04-29"]
 RULE: dict[str, Any] = {"rule": "base_rate"}
-WEAK, STRONG = [RULE, {"model": "logistic", "params": {"C": 1e-5}}], [RULE, {"model": "logistic"}]
+STRONG: list[dict[str, Any]] = [RULE, {"model": "logistic"}]
 
 
 def state(folder: Path, labelled_until: str = LABELLED, wrong: bool = False, **changes: Any) -> None:
@@ -44,11 +44,11 @@ def judge(**more: Any) -> Shadowed:
 
 @pytest.fixture(scope="module")
 def entered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a weak champion, and a better model in shadow, to be copied."""
+    """A home whose champion looks at the rain alone, with a model in shadow that sees more; to be copied."""
     home = tmp_path_factory.mktemp("shadow")
     with pytest.MonkeyPatch.context() as patch:
         stand_in(home, patch)
-        state(home, candidates=WEAK)
+        state(home, features=["rain"])
         assert train_directly("rides")[0].outcome == "Promoted"
         state(home)
         trained, _ = train_directly("rides")
@@ -88,7 +88,7 @@ def test_three_partitions_scored_by_both_and_labels_added_the_better_one_serves(
     would = judge(dry_run=True)
     assert (would.outcome, open_workspace().champions.latest("rides").version) == ("DryRun", "1")  # type: ignore[union-attr]
     ended = judge()
-    assert (ended.outcome, [each.labelled for each in ended.partitions]) == ("Promoted", [100, 100, 100])
+    assert (ended.outcome, [each.labelled for each in ended.partitions]) == ("Promoted", [100] * 3), ended
     latest = open_workspace().champions.latest("rides")
     assert latest
     assert (latest.version, "after 3 partitions in shadow" in latest.why) == ("2", True)

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.model.gate import Verdict, format_metric
+from tierra.model.gate import Verdict
+from tierra.model.gate_checks import format_metric
 from tierra.model.spec import heading
 from tierra.outcomes.outcome import Ended, Figures
 from tierra.outcomes.training import Served

@@ -32,7 +32,11 @@ def measure_shadow(workspace: Workspace, project: Project, watched: Watched, com
     }
     models[RULE] = _base_rate(rows, project.card.cost), rows
     scorers = scorers_of(rows.labels, project.gate, project.metrics)
-    found = compare_models(name, models, project.gate.metric_name, scorers, explain=False)
+    # Predictions that were made before take no time, and have no file.
+    guardrails = project.gate.guardrails.model_copy(update={"latency_ms": None, "size_mb": None})
+    slices = [each for each in project.slices if each in compared.groups]
+    found = compare_models(name, models, project.gate.metric_name, scorers, compared.groups[slices] if slices else None,
+                           explain=False, guardrails=guardrails, groups=compared.groups)  # fmt: skip
     note(ModelsEvaluated(found.evaluations))
     return found.scores.model_copy(update={"champion_version": watched.champion.version})
 

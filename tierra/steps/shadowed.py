@@ -10,6 +10,7 @@ import pandas as pd
 from tierra.data.frames import to_frame
 from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET
 from tierra.data.row_numbers import published_key
+from tierra.data.units import number_units
 from tierra.data.window import Window, between, shift
 from tierra.errors import DataRejected
 from tierra.model.challengers import Challenger, ShadowScored
@@ -55,7 +56,7 @@ class Compared:
 
     partitions: tuple[PartitionShadowed, ...]
     rows: Examples
-    units: "pd.Series[Any]"
+    groups: pd.DataFrame
     champion: pd.DataFrame
     challenger: pd.DataFrame
 
@@ -87,8 +88,11 @@ def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> 
     rows = _side_by_side(workspace, watched, [*key]).merge(_labels(workspace, built, key), on=[*key], how="left")
     labelled = rows[rows[TARGET].notna()].reset_index(drop=True)
     partitions = tuple(_count(each, rows[rows[PARTITION] == name]) for name, each in watched.scored.items())
-    examples = Examples(_features(workspace, built, labelled[ROW]), labelled[TARGET].to_numpy(float), built.labels)
-    return Compared(partitions, examples, labelled[PARTITION], _side(labelled, CHAMPION), _side(labelled, CHALLENGER))
+    units = number_units(pd.to_datetime(labelled[PARTITION]))
+    features, target = _features(workspace, built, labelled[ROW]), labelled[TARGET].to_numpy(float)
+    return Compared(partitions, Examples(features, target, built.labels, None, *units),
+                    _groups(workspace, project, built, labelled[ROW]), _side(labelled, CHAMPION),
+                    _side(labelled, CHALLENGER))  # fmt: skip
 
 
 def _build_labelled(workspace: Workspace, project: Project, watched: Watched) -> tuple[FeatureTable, dict[str, str]]:
@@ -122,6 +126,17 @@ def _features(workspace: Workspace, built: FeatureTable, places: "pd.Series[Any]
     table = to_frame(read_table(workspace.objects, built.features))
     kept = table.drop(columns=[name for name in EXTRA_COLUMNS if name in table])
     return kept.iloc[places.astype(int)].reset_index(drop=True)
+
+
+def _groups(workspace: Workspace, project: Project, built: FeatureTable, places: "pd.Series[Any]") -> pd.DataFrame:
+    """The columns of slices, and of groups that are no features."""
+    fairness = project.gate.fairness
+    names = dict.fromkeys([*project.slices, *(fairness.by if fairness else ())])
+    joined = to_frame(
+        read_table(workspace.objects, built.joined, [name for name in names if name in built.joined.columns])
+    )
+    rows = to_frame(read_table(workspace.objects, built.features, [ROW]))[ROW].iloc[places.astype(int)]
+    return joined.iloc[rows].reset_index(drop=True)
 
 
 def _side(rows: pd.DataFrame, side: str) -> pd.DataFrame:
