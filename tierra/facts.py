@@ -1,13 +1,14 @@
 """What a run's steps tell its receipt: one frozen class a fact, noted where it is known, read by its class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
 from tierra.model.decision_chosen import DecisionChosen
+from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
@@ -111,9 +112,10 @@ class LeaksSearched(Fact):
 
 @dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on validation."""
+    """The metrics of each candidate on validation, and their intervals."""
 
     validation: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,14 @@ class ChampionFound(Fact):
     """The model that serves, or serves since this run."""
 
     champion: Champion
+
+
+@dataclass(frozen=True)
+class CardsMade(Fact):
+    """The cards of the version that serves since this run."""
+
+    version: str
+    cards: Sequence[Document]
 
 
 @dataclass(frozen=True)

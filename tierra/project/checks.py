@@ -10,7 +10,7 @@ from tierra.data.row_numbers import published_key
 from tierra.model.decision_spec import Decision
 from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
+from tierra.model.spec import METRICS, REQUESTED, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -56,6 +56,7 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
         for what in _find_mismatches(each, task):
             mismatch(what, "candidates", index)
     _check_published(project, task, refuse, mismatch)
+    _check_guardrails(project, task, mismatch)
     if project.card.cost and task != "binary":
         mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
     for key, what in _find_undecidable(project.decision, task):
@@ -68,9 +69,20 @@ def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     number = task == "regression"
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
     places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    places += [(each.metric, ("card", "goals")) for each in project.card.goals]
     for name, path in places:
-        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
+        known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
+        if name and name not in known:
             mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
+
+
+def _check_guardrails(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
+    gate = project.gate
+    for name in ("classes", "calibration"):
+        if getattr(gate, name) is not None and task == "regression":
+            mismatch("there are no classes and no probabilities", "gate", name)
+    if gate.fairness and gate.fairness.of != "error" and task != "binary":
+        mismatch(f"to compare groups by `{gate.fairness.of}` needs a yes or no", "gate", "fairness")
 
 
 def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[str]:

@@ -31,11 +31,12 @@ Candidate = Rule | Model | Average
 
 
 class Fitted(ObjectRef):
-    """A fitted candidate as it would serve, and its metrics on validation."""
+    """A fitted candidate as it would serve, and its metrics on validation with their intervals."""
 
     candidate: str
     validation: dict[str, float]
     chosen: DecisionChosen | None = None
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class FittedCandidates(BaseModel):
@@ -89,7 +90,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
         make = partial(_fit, workspace, project, candidate, material, members)
         fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
     done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=leaks)
-    note(CandidatesFitted(done.validation))
+    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in fitted.items()}))
     note(DecisionsChosen({name: each.chosen for name, each in fitted.items() if each.chosen}))
     return done
 
@@ -120,7 +121,7 @@ def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mappi
         each.sha256 for each in members.values()
     ]
     decided = [project.decision, project.card.cost, bool(project.score.reasons)]
-    return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, *decided, inside]
+    return [*data, candidate, project.preprocessing, project.gate.metric, project.measured, *decided, inside]
 
 
 def _fit(
@@ -132,9 +133,10 @@ def _fit(
     # A rule is what one would do without a model: it stays as it is.
     is_model = not isinstance(candidate, Rule)
     decided = decide(model, material.validation, project.decision, project.card.cost, calibrate=is_model)
-    scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
+    scorers = training.scorers_of(material.parts.labels, project.gate, project.measured)
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(decided.model))
     validation = training.measure(decided.model, material.validation, scorers, decided.predictions)
+    intervals = training.measure_intervals(decided.model, material.validation, scorers, decided.predictions)
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation,
-                  chosen=decided.chosen)  # fmt: skip
+                  intervals=intervals, chosen=decided.chosen)  # fmt: skip

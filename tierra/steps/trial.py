@@ -61,7 +61,7 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
         candidates = fit_candidates(trial, project, parts)
     with at_station("judge"):
         choice = choose_candidate(project, candidates)
-        judged = judge(project, measure_models(trial, project, choice, champion=None, explain=False))
+        judged = judge(trial, project, measure_models(trial, project, choice, champion=None, explain=False))
     facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
     return _describe(project, candidates, judged).model_copy(update={
         "texts": list(dict.fromkeys(str(fact) for fact in facts if isinstance(fact, TextsRead))),
