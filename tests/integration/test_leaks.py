@@ -19,6 +19,7 @@ from tierra.model.release import Release
 from tierra.outcomes.training import Trained
 from tierra.steps.champion import current_champion
 from tierra.steps.features import build_features, join_partition
+from tierra.steps.model_card import make_model_card
 from tierra.steps.pull import open_days, pull_partition, pull_side_tables, pull_sources
 from tierra.steps.validate import validate_partition, validate_tables
 from tierra.store.tables import read_table
@@ -86,6 +87,9 @@ def test_what_is_known_only_afterwards_is_refused_and_its_acknowledgement_stays_
     train_directly("clinic")
     (kept,) = release().leaks
     assert (kept.id, kept.reason) == ("not-known-yet:laboratory", "looked at with the ward")
+    (shown,) = [part for part in make_model_card(open_workspace().project("clinic"), release(), {}).parts
+                if part.title == "Leaks"]  # fmt: skip
+    assert shown.rows == ((kept.id, kept.evidence, "looked at with the ward"),)
     assert json.loads(release().text)["leaks"][0]["reason"] == "looked at with the ward"
     source = {**late.spec["sources"]["visits"], "known_later": "laboratory"}
     stated(late, sources={"visits": source}).write(clinic)

@@ -31,6 +31,7 @@ def make_model_card(project: Project, release: Release, measured: Mapping[str, E
         Part(title="Why it serves: the gate", lines=release.verdict.reasons),
         _decisions(project, own),
         _features(release, own),
+        _leaks(release),
         Part(title="Ethical notes", lines=(project.card.ethics,)),
         _origin(project, release),
     )
@@ -156,6 +157,14 @@ def _features(release: Release, own: Evaluation) -> Part:
     )
     note = f"By how much {heading(release.metric)} gets worse when a feature is shuffled; the ten that matter most."
     return Part(title="What it looks at", note=note, heads=("Feature", "Worse by", "95 % interval"), rows=rows)
+
+
+def _leaks(release: Release) -> Part:
+    """What was found in the data and let pass, and why."""
+    rows = tuple((each.id, each.evidence, each.reason or "a warning") for each in release.leaks)
+    lines = () if rows else ("none was found",)
+    heads = ("Leak", "Evidence", "Why it may stay") if rows else ()
+    return Part(title="Leaks", lines=lines, heads=heads, rows=rows, numbers=3)
 
 
 def _origin(project: Project, release: Release) -> Part:
