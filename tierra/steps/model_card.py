@@ -186,6 +186,14 @@ def _features(release: Release, own: Evaluation) -> Part:
     return Part(title="What it looks at", note=note, heads=("Feature", "Worse by", "95 % interval"), rows=rows)
 
 
+def _leaks(release: Release) -> Part:
+    """What was found in the data and let pass, and why."""
+    rows = tuple((each.id, each.evidence, each.reason or "a warning") for each in release.leaks)
+    lines = () if rows else ("none was found",)
+    heads = ("Leak", "Evidence", "Why it may stay") if rows else ()
+    return Part(title="Leaks", lines=lines, heads=heads, rows=rows, numbers=3)
+
+
 def _origin(project: Project, release: Release) -> Part:
     split = project.split.by or ""
     pairs = {
