@@ -1,13 +1,15 @@
 """What a run's steps tell its receipt: one frozen class a fact, noted where it is known, read by its class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
+from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.evaluation import Evaluation, Histogram
+from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
 
 
@@ -95,17 +97,31 @@ class PartsCompared(Fact):
 
 @dataclass(frozen=True)
 class FeaturesExamined(Fact):
-    """How each feature is prepared, and those that are suspected to leak the target."""
+    """How each feature is prepared."""
 
     treatments: Mapping[str, str]
-    leaks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class LeaksSearched(Fact):
+    """The leaks that were found, those acknowledged in the project file with their reasons."""
+
+    leaks: Sequence[Leak]
 
 
 @dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on validation."""
+    """The metrics of each candidate on validation, and their intervals."""
 
     validation: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DecisionsChosen(Fact):
+    """How the scores of each candidate become decisions, as chosen on validation."""
+
+    chosen: Mapping[str, DecisionChosen]
 
 
 @dataclass(frozen=True)

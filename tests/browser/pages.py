@@ -23,6 +23,7 @@ from tierra.errors import DataRejected
 from tierra.facts import (
     CandidatesFitted,
     FeaturesExamined,
+    LeaksSearched,
     ModelsEvaluated,
     PartitionDrifted,
     PartitionPredicted,
@@ -43,6 +44,7 @@ from tierra.model.evaluation import (
     SliceScores,
 )
 from tierra.model.gate import Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.outcomes.outcome import Outcome
 from tierra.outcomes.rollback import PartitionRepaired, Repair, Repointed, Shown
 from tierra.outcomes.scoring import PartitionScored, Scored, summarise
@@ -212,7 +214,12 @@ def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = Tr
 
 
 TREATMENTS = {"km": "number: scaled", "zone": "category: one column a value", "day": "left out, a date"}
-LEAKS = ("'tip' alone separates the classes: ROC AUC 0.999 on the test rows",)
+LEAKS = (
+    Leak(kind="target-in-feature", columns=("tip",), evidence="feature 'tip' alone predicts the target (balanced"
+         " accuracy 99.9% on other rows)", reason="The tip is agreed on when the ride is booked"),
+    Leak(kind="not-known-yet", columns=("stops",), severity="warn", evidence="feature 'stops' is empty in 98.0% of the"
+         " 120 newest rows and filled in 99.1% before"),
+)  # fmt: skip
 REASONS = (
     QuarantineReason(reason="km not_be_null", rows=12, examples=({"ride_id": "r1", "km": "", "zone": "north"},) * 3),
     QuarantineReason(reason="fare between (min_value=0)", rows=3),
@@ -229,7 +236,8 @@ def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
     return [
         ModelsEvaluated({"average": best, "rule": rule, "champion": rule}),
         CandidatesFitted(dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), best.metrics)),
-        FeaturesExamined(TREATMENTS, LEAKS),
+        FeaturesExamined(TREATMENTS),
+        LeaksSearched(LEAKS),
         PartsCompared({"test": compare_profiles(now, then, "train")}),
         TableProfiled(then),
         TableProfiled(a_profile(seed=3).model_copy(update={"name": "zones"})),
@@ -319,7 +327,8 @@ def nasty_run() -> tuple[Journal, Trained]:
     facts = [
         *train_facts(best, best)[:2],
         TableProfiled(profile),
-        FeaturesExamined(dict.fromkeys(names, ATTACK), (ATTACK, "x" * 100_000)),
+        FeaturesExamined(dict.fromkeys(names, ATTACK)),
+        LeaksSearched([Leak(kind="twins", columns=(ATTACK,), evidence=ATTACK, reason="x" * 100_000)]),
         PartsCompared({ATTACK: differences}),
         a_quarantine([reason] * 9),
         Warned("w" * 1_000_000),

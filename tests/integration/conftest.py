@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.builders import CLOCK, write_warehouse
 from tests.gcs_server import GcsServer
 from tests.s3_server import S3Server
 from tests.servers import lend_database
@@ -42,3 +44,30 @@ def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSi
 @pytest.fixture
 def sink(open_sink: OpenSink) -> Sink:
     return open_sink()
+
+
+LONG = ("GCS", "S3", "PostgreSQL")
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.long) if kind in LONG else kind for kind in SINKS])
+def sink_key(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A sink's key in a project file, of each kind."""
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    if request.param == "S3":
+        server: S3Server = request.getfixturevalue("s3")
+        for name, value in server.variables().items():
+            monkeypatch.setenv(name, value)
+        yield {"kind": "files", "uri": f"s3://{server.bucket()}/sink"}
+    elif request.param == "GCS":
+        google: GcsServer = request.getfixturevalue("gcs")
+        monkeypatch.setenv("TIERRA_GCS__ENDPOINT_URL", google.url)
+        yield {"kind": "files", "uri": f"gs://{google.bucket()}/sink"}
+    elif request.param == "folder":
+        yield {"kind": "files"}
+    elif request.param == "SQLite":
+        monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", write_warehouse(workspace / "sink.db"))
+        yield {"kind": "sql", "connection": "sink"}
+    else:
+        with lend_database(request.getfixturevalue("postgres")) as url:
+            monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", url)
+            yield {"kind": "sql", "connection": "sink"}

@@ -1,17 +1,12 @@
 """`score.keep`: columns of the first source stand beside the predictions as they were read, in every sink."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project, write_warehouse
+from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
 from tests.direct import score_directly, train_directly
-from tests.gcs_server import GcsServer
-from tests.integration.conftest import SINKS
-from tests.s3_server import S3Server
-from tests.servers import lend_database
 from tierra.reading import read_table
 
 DAY = "2024-04-28"
@@ -26,35 +21,10 @@ def table() -> pd.DataFrame:
     return made.assign(paid=[None if number % 5 == 2 else number % 2 == 0 for number in range(len(made))])
 
 
-LONG = ("GCS", "S3", "PostgreSQL")
-
-
-@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.long) if kind in LONG else kind for kind in SINKS])
-def sink(request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A sink's key in a project file, of each kind."""
-    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
-    if request.param == "S3":
-        server: S3Server = request.getfixturevalue("s3")
-        for name, value in server.variables().items():
-            monkeypatch.setenv(name, value)
-        yield {"kind": "files", "uri": f"s3://{server.bucket()}/sink"}
-    elif request.param == "GCS":
-        google: GcsServer = request.getfixturevalue("gcs")
-        monkeypatch.setenv("TIERRA_GCS__ENDPOINT_URL", google.url)
-        yield {"kind": "files", "uri": f"gs://{google.bucket()}/sink"}
-    elif request.param == "folder":
-        yield {"kind": "files"}
-    elif request.param == "SQLite":
-        monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", write_warehouse(workspace / "sink.db"))
-        yield {"kind": "sql", "connection": "sink"}
-    else:
-        with lend_database(request.getfixturevalue("postgres")) as url:
-            monkeypatch.setenv("TIERRA_CONNECTIONS__SINK__URL", url)
-            yield {"kind": "sql", "connection": "sink"}
-
-
-def test_kept_columns_stand_beside_the_predictions(sink: dict[str, str], workspace: Path) -> None:
-    spec = ride_spec(score={"lookback": "2d", "sink": sink, "keep": KEPT}, sources=ride_source(types={"zone": "text"}))
+def test_kept_columns_stand_beside_the_predictions(sink_key: dict[str, str], workspace: Path) -> None:
+    spec = ride_spec(
+        score={"lookback": "2d", "sink": sink_key, "keep": KEPT}, sources=ride_source(types={"zone": "text"})
+    )
     rows = table()
     write_project(workspace / "projects" / "rides", spec, rows)
     train_directly("rides")

@@ -134,7 +134,8 @@ def test_a_rollback_that_failed_today_is_red_and_yesterdays_is_not() -> None:
         return RunSeen(id="2", flow="rollback", project="rides", kind="failed", state="Broken", message="gone",
                        ended=NOW - timedelta(hours=hours))  # fmt: skip
 
-    assert [(each.flow, each.level) for each in status("rides", runs=(failed(1),)).flows][0] == ("rollback", "red")
+    first = status("rides", runs=(failed(1),)).flows[0]
+    assert (first.flow, first.level) == ("rollback", "red")
     assert {each.flow for each in status("rides", runs=(failed(25),)).flows} == {"score", "train"}
 
 

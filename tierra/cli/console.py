@@ -130,8 +130,8 @@ def show_trial(trial: "Trial") -> None:
         out.print(f"[dim]read[/] {printable(line)}", soft_wrap=True)
     for line in trial.warnings:
         out.print(f"[yellow]warning[/] {printable(line)}", soft_wrap=True)
-    for line in trial.leaks:
-        out.print(f"[yellow]suspected leak[/] {printable(line)}")
+    for leak in trial.leaks:
+        out.print(f"[yellow]leak[/] {printable(leak.line)}", soft_wrap=True)
     for candidate in trial.candidates:
         out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))

@@ -6,7 +6,7 @@ before it is trained.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from skops.io import dumps, get_untrusted_types, loads
 
 from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
+from tierra.model.calibration import Calibrated
+from tierra.model.conformal import Ranged
+from tierra.model.review import Reviewed
 
 ALLOWED_TYPES = frozenset(
     {
@@ -29,7 +32,10 @@ ALLOWED_TYPES = frozenset(
         "sklearn.model_selection._split.KFold",
         "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "tierra.model.calibration.Calibrated",
+        "tierra.model.conformal.Ranged",
         "tierra.model.preprocessing.Fences",
+        "tierra.model.review.Reviewed",
         "tierra.model.rules.Averaged",
         "tierra.model.rules.AveragedValue",
         "tierra.model.rules.ColumnRule",
@@ -86,31 +92,65 @@ class Predictions:
     `scores` is the probability of the class to predict, shape (rows,); of several
     classes the probability of each, shape (rows, classes); or the predicted number.
     `decision` is 0 or 1, the code of the likeliest class, or the number again.
+    `review` says of a model with an abstain band which rows a person decides; `low` and `high` are the
+    ends of a model's intervals.
     """
 
     scores: np.ndarray
     decision: np.ndarray
+    review: np.ndarray | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+    def take(self, places: Any) -> "Predictions":
+        """Those of some rows."""
+        return Predictions(**{name: values[places] for name, values in self.present.items()})
+
+    @property
+    def present(self) -> dict[str, np.ndarray]:
+        """All that it has, by name."""
+        return {name: values for name, values in vars(self).items() if values is not None}
 
 
 def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
     """The predictions of a served model for these rows."""
+    predictions = _predict(model, table, labels)
+    if isinstance(model, Reviewed):
+        return replace(predictions, review=model.is_uncertain(predictions.scores))
+    if isinstance(model, Ranged):
+        values = predictions.scores
+        return replace(predictions, low=values - model.width, high=values + model.width)
+    return predictions
+
+
+def _predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
     if table.empty:
         shape = (0, len(labels.classes)) if labels.task == "multiclass" else (0,)
         return Predictions(np.zeros(shape), np.zeros(0, float if labels.task == "regression" else np.int8))
     if labels.task == "regression":
         values = np.asarray(model.predict(table), float)
         return Predictions(values, values)
-    probability = np.asarray(model.predict_proba(table))
+    return from_probabilities(model, np.asarray(model.predict_proba(table)), labels)
+
+
+def from_probabilities(model: Any, probability: np.ndarray, labels: Labels) -> Predictions:
+    """What a served classifier decides by these probabilities of its classes, shape (rows, its classes)."""
     if labels.task == "binary":
         return Predictions(probability[:, 1], (probability[:, 1] >= model.threshold).astype(np.int8))
-    every = np.zeros((len(table), len(labels.classes)))
+    every = np.zeros((len(probability), len(labels.classes)))
     every[:, np.asarray(model.classes_, int)] = probability  # a class that training never saw has none
     return Predictions(every, every.round(DIGITS).argmax(axis=1))
 
 
 def inner_model(model: Any) -> Any:
-    """The fitted model inside a served one."""
-    return model.estimator.estimator if isinstance(model, FixedThresholdClassifier) else model
+    """The fitted model inside a served one, as it was before its probabilities were corrected."""
+    match model:
+        case Reviewed() | Ranged() | Calibrated():
+            return inner_model(model.model)
+        case FixedThresholdClassifier():
+            return inner_model(model.estimator.estimator)
+        case _:
+            return model
 
 
 def check_agreement(model: Any, table: pd.DataFrame, labels: Labels) -> None:
@@ -124,16 +164,11 @@ def check_agreement(model: Any, table: pd.DataFrame, labels: Labels) -> None:
     number = labels.task == "regression"
     _compare("the round trip", predict(again, table, labels), predictions, number, exact=True)
     order = np.random.default_rng(0).permutation(len(table))
-    shuffled = Predictions(predictions.scores[order], predictions.decision[order])
-    _compare("row order", predict(model, table.iloc[order], labels), shuffled, number)
+    _compare("row order", predict(model, table.iloc[order], labels), predictions.take(order), number)
     alone = [predict(model, table.iloc[[row]], labels) for row in range(min(len(table), ROWS_ALONE))]
-    singles = Predictions(*(np.concatenate([getattr(one, name) for one in alone]) for name in ("scores", "decision")))
-    _compare(
-        "a row alone",
-        singles,
-        Predictions(predictions.scores[: len(alone)], predictions.decision[: len(alone)]),
-        number,
-    )
+    names = predictions.present
+    singles = Predictions(**{name: np.concatenate([getattr(one, name) for one in alone]) for name in names})
+    _compare("a row alone", singles, predictions.take(slice(len(alone))), number)
 
 
 def _compare(what: str, found: Predictions, predictions: Predictions, number: bool, exact: bool = False) -> None:
@@ -142,7 +177,8 @@ def _compare(what: str, found: Predictions, predictions: Predictions, number: bo
     size = float(np.abs(predictions.scores).max(initial=0.0)) if number else 0.0
     close = np.allclose(found.scores, predictions.scores, rtol=tolerance, atol=tolerance * size)
     same = number or bool((found.decision == predictions.decision).all())
-    if not (close and same):
+    reviewed = predictions.review is None or found.review is None or bool((found.review == predictions.review).all())
+    if not (close and same and reviewed):
         worst = float(np.max(np.abs(found.scores - predictions.scores)))
         raise Broken("agreement-broken", f"{what} changes predictions, by up to {worst:.3g}")
 

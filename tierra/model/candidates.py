@@ -10,11 +10,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
-from tierra.errors import Misconfigured, TierraError, first_line
-from tierra.model.artifact import dump_model, inner_model
+from tierra.errors import Broken, Misconfigured, TierraError, first_line
+from tierra.model.artifact import dump_model, inner_model, predict
+from tierra.model.deciding import decide
+from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
 from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments, known_categories
+from tierra.model.reasons import reasons_of
 from tierra.model.rules import Averaged, AveragedValue, ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule, Treatment
 
@@ -54,15 +57,33 @@ def build_pipeline(
 
 
 def check_types(
-    candidate: Rule | Model | Average, examples: Examples, preprocessing: Preprocessing | None = None
+    candidate: Rule | Model | Average,
+    examples: Examples,
+    preprocessing: Preprocessing | None = None,
+    reasons: bool = False,
 ) -> None:
-    """Refuse, before the real fit, a model whose types the artifact does not allow. Raises Misconfigured."""
+    """Refuse, before the real fit, a model whose types the artifact does not allow. Raises Misconfigured.
+
+    With `reasons` also one whose predictions have none that add up.
+    """
     if not isinstance(candidate, Model):
         return
     model = fit_candidate(candidate, examples.smoke_sample(), {}, preprocessing)
     dump_model(model)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
+    if reasons:
+        _check_reasons(candidate, model, examples)
+
+
+def _check_reasons(candidate: Model, model: Any, examples: Examples) -> None:
+    """Raise Misconfigured where a model has no contributions, or has them for some of its predictions alone."""
+    served = decide(model, examples.smoke_sample(), Decision(calibration="none")).model
+    few = examples.smoke_sample()
+    try:
+        reasons_of(served, few.table, predict(served, few.table, few.labels), few.labels, 1)
+    except (Misconfigured, Broken) as error:
+        raise Misconfigured("reasons-unsupported", f"candidate {candidate.name}: {error.what}") from None
 
 
 def unseen_categories(model: Any, table: pd.DataFrame) -> dict[str, int]:

@@ -106,8 +106,8 @@ def _difference(
     rows = models[one][1]
     value = signed(metric, found[one].metrics[metric] - found[other].metrics[metric])
     if metric in draws[one] and metric in draws[other]:
-        hangs_on = effective_rows(metric, rows.target, rows.labels)
-        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, hangs_on)
+        counts = (effective_rows(metric, rows.target, rows.labels, each) for each in (None, rows.units))
+        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, *counts)
     ours, theirs = (_on_subsets(*models[name], metric) for name in (one, other))
     return difference_of_subsets(ours, theirs, value)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tierra.data.labels import Labels
+from tierra.model.decision_spec import REVIEW
 from tierra.model.evaluation import Histogram
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ def distribution(
     """Scores counted between the edges, those beyond in the outer bins; and rows counted by decision.
 
     Without edges, probabilities lie between 0 and 1 and numbers are given twenty bins of their own.
-    Several classes have no single score, and a regression has no decisions.
+    Several classes have no single score, and a regression has no decisions. Rows for a person are `review`.
     """
     decided: dict[str, int] = {}
     if labels.task != "regression":
-        codes, rows = np.unique(predictions.decision, return_counts=True)
+        review = np.zeros(len(predictions.decision), bool) if predictions.review is None else predictions.review
+        codes, rows = np.unique(predictions.decision[~review], return_counts=True)
         decided = {labels.classes[code]: int(count) for code, count in zip(codes, rows, strict=True)}
+        decided |= {REVIEW: int(review.sum())} if review.any() else {}
     if labels.task == "multiclass":
         return None, decided
     own = labels.task == "regression"

@@ -1,6 +1,6 @@
 """Labelled rows: what a model is fitted on, and what it is measured on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,18 @@ ROWS_TRIED = 200
 
 @dataclass(frozen=True)
 class Examples:
-    """One part of the feature table: features with the rule's columns, target, what it means, and weights."""
+    """One part of the feature table: features with the rule's columns, target, what it means, weights and units.
+
+    `units` has the number of each row's unit, whose rows are not independent of each other (its group, or its
+    block of days); None where each row is a unit. `drawn` is what a unit is called.
+    """
 
     table: pd.DataFrame
     target: np.ndarray
     labels: Labels
     weight: np.ndarray | None = None
+    units: np.ndarray | None = None
+    drawn: str = "rows"
 
     @property
     def features(self) -> pd.DataFrame:
@@ -41,9 +47,9 @@ class Examples:
     def shuffled(self, feature: str, random: np.random.Generator) -> "Examples":
         """The same rows with one feature's values in another order."""
         values = self.table[feature].iloc[random.permutation(len(self.table))].set_axis(self.table.index)
-        return Examples(self.table.assign(**{feature: values}), self.target, self.labels, self.weight)
+        return replace(self, table=self.table.assign(**{feature: values}))
 
     def take(self, places: np.ndarray) -> "Examples":
         """The rows at these places, or where these are true."""
-        weight = None if self.weight is None else self.weight[places]
-        return Examples(self.table.iloc[places], self.target[places], self.labels, weight)
+        weight, units = (None if each is None else each[places] for each in (self.weight, self.units))
+        return replace(self, table=self.table.iloc[places], target=self.target[places], weight=weight, units=units)

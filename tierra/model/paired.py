@@ -13,6 +13,7 @@ from math import ceil, hypot, sqrt
 import numpy as np
 
 from tierra.data.labels import Labels
+from tierra.model.bootstrap import degrees_of
 from tierra.model.comparison_checks import LEAST_OF_A_CLASS, LEAST_ROWS
 from tierra.model.difference import Difference
 
@@ -22,20 +23,20 @@ BOUNDED = frozenset({"roc_auc", "average_precision", "accuracy", "balanced_accur
 
 
 def difference_of_draws(
-    metric: str, ours: np.ndarray, theirs: np.ndarray, value: float, rows: float
+    metric: str, ours: np.ndarray, theirs: np.ndarray, value: float, rows: float, units: float | None = None
 ) -> Difference | None:
-    """The difference whose value is known, of the draws of both; `rows` as `effective_rows` counts them.
+    """The difference whose value is known, of the draws of both; `rows` and `units` as `effective_rows` counts them.
 
     None where the metric exists in too few of the draws.
     """
-    draws = (ours - theirs)[np.isfinite(ours - theirs)]
-    if len(draws) <= len(ours) / 2 or rows <= 1:
+    draws, count = (ours - theirs)[np.isfinite(ours - theirs)], units or rows
+    if len(draws) <= len(ours) / 2 or count <= 1:
         return None
-    spread = float(draws.std(ddof=1)) * sqrt(rows / (rows - 1))
-    unit = sqrt(2) / (rows + 2) if metric in BOUNDED else 0.0
+    spread = float(draws.std(ddof=1)) * sqrt(count / (count - 1))
+    unlike = sqrt(2) / (rows + 2) if metric in BOUNDED else 0.0
     # The draws themselves are a sample: their spread is known the less well the fewer they are.
-    freedom = 1 / (1 / (rows - 1) + 1 / (len(draws) - 1))
-    return Difference(value=value, error=hypot(spread, unit), freedom=freedom)
+    freedom = 1 / (1 / (count - 1) + 1 / (len(draws) - 1))
+    return Difference(value=value, error=hypot(spread, unlike), freedom=freedom)
 
 
 def difference_of_subsets(ours: np.ndarray, theirs: np.ndarray, value: float) -> Difference | None:
@@ -46,8 +47,10 @@ def difference_of_subsets(ours: np.ndarray, theirs: np.ndarray, value: float) ->
     return Difference(value=value, error=float(apart.std(ddof=1)) / sqrt(len(apart)), freedom=len(apart) - 1)
 
 
-def effective_rows(metric: str, target: np.ndarray, labels: Labels) -> float:
-    """How many rows a metric hangs on: all, or what the rarest classes leave of them."""
+def effective_rows(metric: str, target: np.ndarray, labels: Labels, units: np.ndarray | None = None) -> float:
+    """How many rows, or units of rows, a metric hangs on: all, or what the rarest classes leave of them."""
+    if units is not None:
+        return degrees_of(metric, target, labels, units) + 1
     if labels.task == "regression" or metric in OF_ROWS:
         return float(len(target))
     counts = np.unique(target, return_counts=True)[1]

@@ -8,6 +8,7 @@ from tierra.data.labels import Labels
 from tierra.data.spec import ColumnType
 from tierra.model.evaluation import Histogram
 from tierra.model.gate import Intervals, Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.store.memo import digest
 from tierra.store.refs import ObjectRef
 
@@ -43,12 +44,13 @@ class Release(BaseModel):
     libraries: dict[str, str]
     evaluations: ObjectRef | None = None
     learnt: ObjectRef | None = None
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        added = {name: getattr(self, name) for name in ("evaluations", "schemas", "content", "learnt")}
-        exclude: dict[str, Any] = {name: True for name, kept in added.items() if not kept}
+        named = ("evaluations", "schemas", "content", "learnt", "leaks")
+        exclude: dict[str, Any] = {name: True for name in named if not getattr(self, name)}
         exclude |= {} if self.verdict.checks else {"verdict": {"checks"}}
         return self.model_dump_json(exclude=exclude).encode()
 

@@ -17,8 +17,11 @@ from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
 from tierra.model.artifact import Predictions, predict
 from tierra.model.candidates import unseen_categories
+from tierra.model.decision_spec import REVIEW
 from tierra.model.distributions import PROBABILITIES, distribution
 from tierra.model.evaluation import Histogram
+from tierra.model.reason_texts import REASONS
+from tierra.model.reasons import reasons_of
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Scorer:
     types: dict[str, str]
     labels: Labels = field(default_factory=Labels)
     columns: tuple[str, ...] | None = None
+    reasons: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
     decided: Counter[str] = field(default_factory=Counter)
     edges: tuple[float, ...] = PROBABILITIES
@@ -47,6 +51,8 @@ class Scorer:
         self.unseen.update(unseen_categories(self.model, table))
         self._count(predictions)
         made = published_columns(predictions, self.labels, self.columns)
+        if self.reasons:
+            made[REASONS] = reasons_of(self.model, table, predictions, self.labels, self.reasons)
         return pa.table({**{name: rows.column(column) for name, column in beside.items()}, **made})
 
     @property
@@ -81,16 +87,26 @@ def published_columns(predictions: Predictions, labels: Labels, columns: tuple[s
     """The columns to publish: those of the task, or the ones chosen among them.
 
     Of two classes `probability` and `decision`; of several a `probability_<class>` each and
-    the name of the likeliest as `decision`; the `prediction` of a regression.
+    the name of the likeliest as `decision`; the `prediction` of a regression, and the ends of its interval.
     """
     match labels.task:
         case "regression":
+            ends = {"prediction_low": predictions.low, "prediction_high": predictions.high}
             made = {"prediction": pa.array(predictions.scores)}
+            made |= {name: pa.array(values) for name, values in ends.items() if values is not None}
         case "binary":
-            made = {"probability": pa.array(predictions.scores), "decision": pa.array(predictions.decision)}
+            made = {"probability": pa.array(predictions.scores), "decision": _decisions(predictions, labels)}
         case _:
             made = {
                 f"probability_{name}": pa.array(predictions.scores[:, code]) for code, name in enumerate(labels.classes)
             }
-            made["decision"] = pa.array(np.array(labels.classes)[predictions.decision], pa.string())
+            made["decision"] = _decisions(predictions, labels)
     return {name: values for name, values in made.items() if columns is None or name.partition("_")[0] in columns}
+
+
+def _decisions(predictions: Predictions, labels: Labels) -> pa.Array:
+    """0 and 1 of two classes, else names; names too where rows may be left to a person, whose decision is `review`."""
+    if predictions.review is None and labels.task == "binary":
+        return pa.array(predictions.decision)
+    names = np.array(labels.classes, dtype=object)[predictions.decision.astype(int)]
+    return pa.array(names if predictions.review is None else np.where(predictions.review, REVIEW, names), pa.string())

@@ -27,21 +27,28 @@ METRICS: dict[Task, dict[str, str]] = {
     },
     "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "mape": "MAPE", "r2": "R²"},
 }
+# Metrics of a regression that are computed where the project names them: of a quantile in percent, and of counts.
+POISSON = "poisson_deviance"
+PINBALL: dict[str, float] = {f"pinball_{percent}": percent / 100 for percent in range(1, 100)}
+REQUESTED = {POISSON: "Poisson deviance", **{name: f"pinball loss, {share:.0%}" for name, share in PINBALL.items()}}
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape", *REQUESTED})
 BUILT_IN_MODELS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
 
 
 def heading(metric: str) -> str:
     """A metric's name in tables that people read."""
-    return next((names[metric] for names in METRICS.values() if metric in names), metric.replace("_", " "))
+    return next(
+        (names[metric] for names in (*METRICS.values(), REQUESTED) if metric in names), metric.replace("_", " ")
+    )
 
 
 def _metric(value: Any) -> Any:
-    if value is None or value in EVERY_METRIC or value in SCORERS:
+    if value is None or value in EVERY_METRIC or value in REQUESTED or value in SCORERS:
         return value
-    known = ", ".join(EVERY_METRIC)
-    raise ValueError(f"one of {known}, or a scorer of scikit-learn such as neg_mean_squared_error")
+    known = ", ".join((*EVERY_METRIC, POISSON))
+    scorer = "or a scorer of scikit-learn such as neg_mean_squared_error"
+    raise ValueError(f"one of {known}, pinball_90 (any percent), {scorer}")
 
 
 def _model(value: Any) -> Any:
@@ -52,7 +59,13 @@ def _model(value: Any) -> Any:
     raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
 
 
-AS_METRIC = {"type": "string", "enum": [*EVERY_METRIC, *sorted(SCORERS - {*EVERY_METRIC})]}
+AS_METRIC = {
+    "type": "string",
+    "anyOf": [
+        {"enum": [*EVERY_METRIC, POISSON, *sorted(SCORERS - {*EVERY_METRIC})]},
+        {"pattern": r"^pinball_[1-9]\d?$"},
+    ],
+}
 AS_MODEL = {"type": "string", "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
 AS_WEIGHTS = {"anyOf": [{"const": "balanced"}, {"type": "object", "additionalProperties": {"type": "number"}}]}
 Metric = Annotated[str, BeforeValidator(_metric), WithJsonSchema(AS_METRIC)]

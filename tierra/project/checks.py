@@ -7,8 +7,10 @@ from typing import Any
 
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
 from tierra.data.row_numbers import published_key
+from tierra.model.decision_spec import Decision
+from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
+from tierra.model.spec import METRICS, REQUESTED, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -34,11 +36,13 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
     _check_kept(project, refuse)
+    _check_reasons(project, refuse)
     _check_latest(project, _below(refuse, "score", "latest"))
     if project.task:
         check_task(project, project.task, refuse)
     else:
-        _check_free(project.score.keep, "kept column", "|".join(PUBLISHED.values()), _below(refuse, "score", "keep"))
+        published = "|".join([*PUBLISHED.values(), *project.published_more])
+        _check_free(project.score.keep, "kept column", published, _below(refuse, "score", "keep"))
 
 
 def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
@@ -55,6 +59,8 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
     _check_guardrails(project, task, mismatch)
     if project.card.cost and task != "binary":
         mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
+    for key, what in _find_undecidable(project.decision, task):
+        mismatch(what, "decision", key)
     if project.positive is not None and task != "binary":
         mismatch("`positive` needs a yes or no", "positive")
 
@@ -64,7 +70,8 @@ def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
     places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
     for name, path in places:
-        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
+        known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
+        if name and name not in known:
             mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
 
 
@@ -87,12 +94,26 @@ def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[
         yield "a rule that is a function gives one number a row"
 
 
+def _find_undecidable(decision: Decision, task: Task) -> Iterator[tuple[str, str]]:
+    """The keys of `decision` that a task has no use for, and why."""
+    if task == "regression":
+        if decision.review:
+            yield "review", "a number has no decision to leave to a person; state `interval`"
+        if decision.calibration not in ("auto", "none"):
+            yield "calibration", f"{decision.calibration} corrects probabilities"
+    elif decision.interval:
+        yield "interval", "an interval is of a predicted number; state `review`"
+    if task == "multiclass" and decision.calibration in ("sigmoid", "isotonic"):
+        yield "calibration", f"{decision.calibration} corrects one probability, temperature those of several classes"
+
+
 def _check_published(project: ProjectFile, task: Task, refuse: Refuse, mismatch: Refuse) -> None:
     for column in project.score.columns or ():
         if (column == "prediction") != (task == "regression"):
             mismatch(f"there is no {column} to publish", "score", "columns")
-    _check_free(project.main_source.key, "key", PUBLISHED[task], _below(refuse, "sources", project.main))
-    _check_free(project.score.keep, "kept column", PUBLISHED[task], _below(refuse, "score", "keep"))
+    published = "|".join([PUBLISHED[task], *project.published_more])
+    _check_free(project.main_source.key, "key", published, _below(refuse, "sources", project.main))
+    _check_free(project.score.keep, "kept column", published, _below(refuse, "score", "keep"))
 
 
 def _check_free(names: tuple[str, ...], what: str, published: str, refuse: Refuse) -> None:
@@ -137,13 +158,14 @@ def _below(refuse: Refuse, *path: int | str) -> Refuse:
 
 def _check_sources(project: ProjectFile, refuse: Refuse) -> None:
     for name, source in project.sources.items():
-        if name != project.main and (source.history or source.known_later):
-            refuse("columns-conflict", f"history and known_later belong to the first source, {project.main}",
-                   "sources", name)  # fmt: skip
+        if name != project.main and source.history:
+            refuse("columns-conflict", f"history belongs to the first source, {project.main}", "sources", name)
     for index, join in enumerate(project.joins):
         _declared(join.right, project.sources, refuse, "joins", index, "right")
         if join.left != project.main or join.right == project.main:
             refuse("name-undeclared", f"joins start at the first source, {project.main}", "joins", index, "left")
+        if join.as_of and join.as_of.left in {*project.main_source.known_later, project.target}:
+            refuse("columns-conflict", f"'{join.as_of.left}' is not known when scoring", "joins", index, "as_of")
 
 
 def _declared(name: str, known: Any, refuse: Refuse, *path: int | str) -> None:
@@ -160,6 +182,13 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")
+
+
+def _check_reasons(project: ProjectFile, refuse: Refuse) -> None:
+    for index, each in enumerate(project.candidates or ()):
+        if project.score.reasons and isinstance(each, Model) and not has_reasons(each.model):
+            what = f"{each.model} offers no reasons that add up, and `score.reasons` asks for them"
+            refuse("reasons-unsupported", what, "candidates", index)
 
 
 def _check_expectation(each: Any, project: ProjectFile, refuse: Any) -> None:
@@ -186,6 +215,8 @@ def _check_features(project: ProjectFile, refuse: Any) -> None:
         **dict.fromkeys(project.main_source.key, "the key"),
         **dict.fromkeys(project.main_source.known_later, "known later"),
     }
+    forbidden |= {join.joined_name(name): "known later" for join in project.joins if join.right in project.sources
+                  for name in project.sources[join.right].known_later}  # fmt: skip
     forbidden[project.target_column] = "the target"
     forbidden |= {project.weight: "the weight"} if project.weight else {}
     rate_by = project.rule.rule.rate_by if isinstance(project.rule.rule, RateBy) else ()

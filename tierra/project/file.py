@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from tierra.data.spec import Contract, Join, Source, Split
+from tierra.model.decision_spec import Decision
+from tierra.model.leaks.finding import Leaks
 from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing, Rule
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
@@ -31,6 +33,7 @@ class ProjectFile(Spec):
         (), description="How other tables are joined to the first"
     )
     contract: Contract = Field(Contract(), description="What the data must satisfy")
+    leaks: Leaks = Field(Leaks(), description="Leaks that were found and may stay, each with a reason")
     prepare: FunctionName | None = Field(None, description="Function of a partition's rows and its history")
     features: FunctionName | Columns | None = Field(
         None, description="Function of the rows, or a list of columns; every usable column when not stated"
@@ -49,6 +52,7 @@ class ProjectFile(Spec):
     )
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
+    decision: Decision = Field(Decision(), description="How scores become decisions, and what is left to a person")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     keep: Keep = Field(Keep(), description="What is kept, and how long; `tierra gc` removes the rest")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")
@@ -78,6 +82,12 @@ class ProjectFile(Spec):
     def rule(self) -> Rule:
         """The baseline: the one declared, else the base rate."""
         return next((each for each in self.candidates or () if isinstance(each, Rule)), Rule(rule="base_rate"))
+
+    @property
+    def published_more(self) -> tuple[str, ...]:
+        """Columns that are published beside those of the task, because the project asks for them."""
+        ends = ("prediction_low", "prediction_high") if self.decision.interval else ()
+        return (*ends, *(("reasons",) if self.score.reasons else ()))
 
     @property
     def target_column(self) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tierra.model.decision_spec import REVIEW
 from tierra.report.index import Run, read_run
 from tierra.report.sheets import Lead, Sheet, page_name
 from tierra.report.wording import amount, exact, moment
@@ -134,6 +135,8 @@ def _decision(found: Explanation) -> list[str]:
     if threshold is None or not isinstance(made.get("probability"), float):
         return []
     side = "at or above" if made["probability"] >= threshold else "below"
+    if made.get("decision") == REVIEW:
+        side = f"among the uncertain ones that a person decides, and {side}"
     return [
         f"Probability {made['probability']!r} is {side} the threshold {threshold!r}: decision {made.get('decision')}."
     ]

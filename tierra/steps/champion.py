@@ -85,6 +85,7 @@ def open_scorer(workspace: Workspace, project: Project, champion: Champion) -> "
         types=champion.release.types,
         labels=champion.release.labels,
         columns=project.score.columns,
+        reasons=project.score.reasons,
         edges=scores.edges if scores else PROBABILITIES,
     )
 
@@ -170,6 +171,9 @@ def with_champion_recipe(workspace: Workspace, project: Project, champion: Champ
         raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
     if edited := _describe_edit(before, project, champion):
         warn(f"{edited}; it does so until `tierra train {project.name} --replace-champion`")
+    if before.decision != project.decision:
+        edited = f"decision was edited: champion version {champion.version} decides as it was trained to"
+        warn(f"{edited}, until `tierra train {project.name}` promotes another")
     kept = {before.main: project.score.keep}
     sources = {
         name: project.sources[name].model_copy(

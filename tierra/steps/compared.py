@@ -129,7 +129,7 @@ def _threshold(workspace: Workspace, champion: Champion) -> float | None:
 def _means(published: pa.Table, labels: Labels) -> Iterator[tuple[str, float]]:
     """The means of what is published; of decisions only where they are 0 and 1."""
     for name in labels.columns:
-        if name in published.column_names and (name != "decision" or labels.task == "binary"):
+        if name in published.column_names and not pa.types.is_string(published.schema.field(name).type):
             yield name, float(pc.mean(published.column(name)).as_py() or 0.0)
 
 

@@ -20,6 +20,7 @@ from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
 from tierra.model.paired import too_few
 from tierra.model.release import Champion
+from tierra.model.study import Material, study_model
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
 from tierra.steps.champion import champion_features, current_champion, has_same_features
@@ -103,7 +104,8 @@ def measure_models(
     """The same beside a given champion; without `explain`, the features' importance is left out."""
     # The champion by what it is, not by where its files lie.
     serving = champion.release if champion else None
-    named = [project.gate.metric, project.metrics, project.slices, project.gate.guardrails, explain, replace]
+    named = [project.gate.metric, project.metrics, project.slices, project.gate.guardrails, project.card.cost, explain,
+             replace]  # fmt: skip
     code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
     inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
     measured = remember(workspace.objects, __name__, inputs, Measured,
@@ -152,15 +154,21 @@ def _measure(
     kept = judged_on(test, learnt)
     models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
     groups = _groups_of(workspace, project, choice, kept)
+    scorers = scorers_of(parts.labels, project.gate, project.metrics)
     compared = compare_models(
-        best, models, project.gate.metric_name, scorers_of(parts.labels, project.gate, project.metrics),
+        best, models, project.gate.metric_name, scorers,
         groups[list(project.slices)] if project.slices else None, explain, project.gate.guardrails, groups,
         len(workspace.objects.read(choice.best.name)) if project.gate.size_mb else None,
     )  # fmt: skip
     scores = compared.scores.model_copy(update=learnt_facts(test, learnt, kept))
-    evaluations = keep_value(workspace.objects, "evaluations/", Evaluations(models=compared.evaluations))
+    evaluations = compared.evaluations
+    if explain:
+        train, keys = read_part(workspace, parts, "train"), _keys_of_test(workspace, project, choice).iloc[kept]
+        material = Material(train, keys.reset_index(drop=True), project.card.cost, tuple(scorers))
+        evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}
+    kept_as = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
     sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()
-    return Measured(scores=scores, evaluations=evaluations, sketch=sketch, warning=warning)
+    return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warning=warning)
 
 
 def _champion_beside(
@@ -213,6 +221,14 @@ def _as_champion_sees(workspace: Workspace, project: Project, choice: Choice, ch
     joined = read_table(workspace.objects, parts.table.joined)
     built = champion_features(workspace, project, champion, joined).iloc[rows_of(workspace, parts.test)]
     return dataclasses.replace(test, table=built.reset_index(drop=True))
+
+
+def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.DataFrame:
+    """The key of each test row, as the source has it."""
+    joined = choice.parts.table.joined
+    names = [name for name in project.main_source.key if name in joined.columns]
+    rows = rows_of(workspace, choice.parts.test)
+    return to_frame(read_table(workspace.objects, joined, names)).iloc[rows] if names else pd.DataFrame({"row": rows})
 
 
 def _groups_of(workspace: Workspace, project: Project, choice: Choice, kept: np.ndarray) -> pd.DataFrame:

@@ -108,6 +108,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         rows=parts.rows,
         libraries={name: version(name) for name in LIBRARIES},
         evaluations=judged.evaluations,
+        leaks=judged.choice.leaks,
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tierra.data.row_numbers import published_key
 from tierra.errors import Broken, Misconfigured
+from tierra.model.reason_texts import REASONS, count_reasons
 from tierra.model.release import Champion
 from tierra.project.project import Project
 from tierra.steps.champion import champion_project, open_scorer
@@ -78,7 +79,7 @@ def open_published(workspace: Workspace, project: Project, manifest: Manifest) -
 
 def open_champion(workspace: Workspace, project: Project, champion: Champion) -> "Scorer":
     """A champion ready to score, with all columns of its task, whichever of them are published today."""
-    return replace(open_scorer(workspace, project, champion), columns=None)
+    return replace(open_scorer(workspace, project, champion), columns=None, reasons=0)
 
 
 def rows_of(project: Project, manifest: Manifest) -> RowsScored:
@@ -106,8 +107,11 @@ def replay_partition(workspace: Workspace, project: Project, partition: str, gen
     """
     manifest = find_manifest(workspace, project, partition, generation)
     scorable = open_published(workspace, project, manifest)
-    again = score_again(workspace, project, manifest, scorable)
     published = read_published(workspace.sink(project), partition, manifest.generation)
+    if published.num_rows and REASONS in published.column_names:
+        reasons = count_reasons(published.column(REASONS)[0].as_py())
+        scorable = replace(scorable, scorer=replace(scorable.scorer, reasons=reasons))
+    again = score_again(workspace, project, manifest, scorable)
     return compare_predictions(manifest, scorable.champion.release, list(scorable.key), published, again)
 
 

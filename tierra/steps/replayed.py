@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.row_changes import key_texts, shown_key
+from tierra.model.reason_texts import REASONS, say_the_same
 from tierra.model.release import Release
 from tierra.store.manifest import Manifest
 
@@ -72,17 +73,19 @@ def compare_predictions(
     if not keys.equals(key_texts(again, key)):
         other = _other_keys(published, again)
         return replayed.model_copy(update={"differing": published.num_rows or 1, "examples": (other,)})
-    columns = [name for name in release.labels.columns if name in published.column_names]
-    found = [(name, *_differences(published.column(name), again.column(name))) for name in columns]
+    columns = [name for name in again.column_names if name in published.column_names and name not in key]
+    found = [(name, *_differences(name, published.column(name), again.column(name))) for name in columns]
     rows = {int(place) for _, places, _ in found for place in places}
     largest = max((size for *_, size in found), default=0.0)
     examples = tuple(_examples(keys, published, again, found))
     return replayed.model_copy(update={"differing": len(rows), "largest": largest, "examples": examples})
 
 
-def _differences(published: pa.ChunkedArray, again: pa.ChunkedArray) -> tuple[np.ndarray, float]:
+def _differences(name: str, published: pa.ChunkedArray, again: pa.ChunkedArray) -> tuple[np.ndarray, float]:
     """The places where two columns differ, and by how much numbers do at most."""
     one, other = published.to_numpy(), again.to_numpy()
+    if name == REASONS:
+        return np.array([at for at in np.flatnonzero(one != other) if not say_the_same(one[at], other[at])], int), 0.0
     if one.dtype.kind != "f":
         return np.flatnonzero(one != other), 0.0
     size = float(np.nanmax(np.abs(one), initial=0.0))

@@ -15,5 +15,6 @@ def check_sink_names(workspace: Workspace, project: Project, labels: Labels | No
 
     dialect = "sqlite" if workspace.settings.connection(sink.connection).address.startswith("sqlite") else "postgresql"
     check_table(project.dataset, sink.namespace, dialect)
-    names = [*project.main_source.key, *project.score.keep, *(labels.columns if labels else ())]
+    ours = [*(labels.columns if labels else ()), *project.published_more]
+    names = [*project.main_source.key, *project.score.keep, *ours]
     check_columns(names, dialect, f"{sink.connection}.{project.dataset}")

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from tierra.data.file_source import TextsRead
 from tierra.journal import Warned, at_station
 from tierra.model.gate import Scores, Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.project.project import Project
 from tierra.spec import Task
 from tierra.steps.evaluate import Judged, judge, measure_models
@@ -33,7 +34,7 @@ class Trial(BaseModel):
     rows: dict[str, int]
     features: list[str]
     treatments: dict[str, str]
-    leaks: list[str] = []
+    leaks: list[Leak] = []
     texts: list[str] = []
     warnings: list[str] = []
     candidates: list[dict[str, Any]]

@@ -103,4 +103,7 @@ class Score(Spec):
     columns: Annotated[tuple[ScoreColumn, ...], BeforeValidator(tuple)] | None = Field(
         None, description="Columns published beside the key; all of the task's when not stated"
     )
+    reasons: int = Field(
+        0, ge=0, le=20, description="How many reasons of each prediction are published beside it, as `reasons`"
+    )
     keep: Columns = Field((), description="Columns of the first source that are published beside the key, unchanged")

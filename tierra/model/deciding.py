@@ -1,0 +1,105 @@
+"""From a fitted model to the one that serves: calibrated, with its threshold, its band or its interval.
+
+All of it is chosen on the validation rows. Where probabilities are corrected, what is chosen after is chosen by
+cross-fitted ones: each row's is of a correction that has not seen the row.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tierra.model.artifact import Predictions, from_probabilities, predict, with_threshold
+from tierra.model.band import choose_band
+from tierra.model.calibration import Calibrated, Compared, can_cross_fit, compare, fit_correction, methods_of
+from tierra.model.conformal import Ranged, choose_width
+from tierra.model.decision_chosen import DecisionChosen, MethodTried
+from tierra.model.decision_spec import Calibration, Decision
+from tierra.model.examples import Examples
+from tierra.model.metrics import choose_threshold, place_between
+from tierra.model.review import Reviewed
+from tierra.model.spec import Costs
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A model ready to serve, how it was made so, and honest predictions of the rows it was made so on."""
+
+    model: Any
+    predictions: Predictions
+    chosen: DecisionChosen
+
+
+def decide(
+    model: Any, later: Examples, decision: Decision, costs: Costs | None = None, calibrate: bool = True
+) -> Decided:
+    """The model ready to serve, by labelled rows that it was not fitted on. Raises DataRejected."""
+    if later.labels.task == "regression":
+        return _with_interval(model, later, decision)
+    chosen = DecisionChosen(rows=len(later.target), costs=costs)
+    served, probabilities = model, np.asarray(model.predict_proba(later.table))
+    if calibrate and decision.calibration != "none":
+        served, probabilities, chosen = _calibrated(model, probabilities, later, decision.calibration, chosen)
+    if later.labels.task == "binary":
+        served = with_threshold(served, _threshold(served, later, probabilities[:, 1], costs))
+        chosen = chosen.model_copy(update={"threshold": served.threshold})
+    return _with_band(served, later, decision, from_probabilities(served, probabilities, later.labels), chosen)
+
+
+def _calibrated(
+    model: Any, probabilities: np.ndarray, later: Examples, wanted: Calibration, chosen: DecisionChosen
+) -> tuple[Any, np.ndarray, DecisionChosen]:
+    """The model with the best correction that pays, or the declared one, and cross-fitted probabilities."""
+    known = np.flatnonzero(np.isin(later.target, model.classes_))
+    codes = np.searchsorted(model.classes_, later.target[known])
+    weight = None if later.weight is None else later.weight[known]
+    if not can_cross_fit(codes, len(model.classes_)):
+        why = "a class has fewer validation rows than there are folds"
+        return model, probabilities, chosen.model_copy(update={"why_not": why})
+    methods = methods_of(len(model.classes_)) if wanted == "auto" else (wanted,)
+    tried = compare(methods, probabilities[known], codes, weight)
+    told = tuple(MethodTried(method=each.method, loss=each.loss, better=each.better) for each in tried)
+    best = min(tried[1:], key=lambda each: each.loss)
+    if wanted == "auto" and not best.pays:
+        return model, probabilities, chosen.model_copy(update={"tried": told, "why_not": "none is shown to be better"})
+    parameters = fit_correction(best.method, probabilities[known], codes, weight)
+    chosen = chosen.model_copy(update={"tried": told, "calibration": best.method})
+    return Calibrated(model, best.method, parameters), _all_rows(probabilities, known, best), chosen
+
+
+def _all_rows(probabilities: np.ndarray, known: np.ndarray, best: Compared) -> np.ndarray:
+    """Cross-fitted probabilities, those of rows whose class the model does not know as they were."""
+    every = probabilities.copy()
+    every[known] = best.probabilities
+    return every
+
+
+def _threshold(served: Any, later: Examples, positive: np.ndarray, costs: Costs | None) -> float:
+    """The cheapest by honest probabilities, placed between those that will be served."""
+    threshold = choose_threshold(later.target, positive, costs)
+    if not isinstance(served, Calibrated):
+        return threshold
+    return place_between(np.asarray(served.predict_proba(later.table))[:, 1], threshold)
+
+
+def _with_band(
+    served: Any, later: Examples, decision: Decision, predictions: Predictions, chosen: DecisionChosen
+) -> Decided:
+    if not decision.review:
+        return Decided(served, predictions, chosen)
+    low, high = choose_band(
+        decision.review, predictions.scores, predictions.decision != later.target, getattr(served, "threshold", None)
+    )
+    reviewed = Reviewed(served, low, high)
+    left = float(reviewed.is_uncertain(predictions.scores).mean())
+    return Decided(reviewed, predictions, chosen.model_copy(update={"band": (low, high), "reviewed": left}))
+
+
+def _with_interval(model: Any, later: Examples, decision: Decision) -> Decided:
+    predictions, chosen = predict(model, later.table, later.labels), DecisionChosen(rows=len(later.target))
+    if not decision.interval:
+        return Decided(model, predictions, chosen)
+    width = choose_width(later.target, predictions.scores, decision.interval, "decision.interval")
+    ranged = Ranged(model, width, decision.interval, len(later.target))
+    told = chosen.model_copy(update={"width": width, "coverage": decision.interval})
+    return Decided(ranged, predictions, told)

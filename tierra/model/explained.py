@@ -1,0 +1,23 @@
+"""The models whose predictions have reasons that add up, by name, so that a project file is checked without them."""
+
+from typing import Final
+
+LINEAR: Final = frozenset(
+    {"ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars", "LarsCV", "Lasso",
+     "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "LinearDiscriminantAnalysis", "LinearRegression",
+     "LogisticRegression", "LogisticRegressionCV", "OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV",
+     "QuantileRegressor", "Ridge", "RidgeCV", "TheilSenRegressor"}
+)  # fmt: skip
+BOOSTED: Final = frozenset({"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"})
+FORESTS: Final = frozenset(
+    {"ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"}
+)
+SINGLE_TREES: Final = frozenset(
+    {"DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"}
+)
+EXPLAINED: Final = LINEAR | BOOSTED | FORESTS | SINGLE_TREES
+
+
+def has_reasons(model: str) -> bool:
+    """Whether a model of the project file, one of Tierra's or of scikit-learn by its path, has such reasons."""
+    return "." not in model or model.rpartition(".")[2] in EXPLAINED

@@ -1,0 +1,44 @@
+"""Of which feature each encoded column was made."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, TargetEncoder
+
+from tierra.model.preprocessing import Fences
+
+
+def owners_of(encoder: ColumnTransformer, features: Sequence[str]) -> np.ndarray:
+    """The place in `features` of the one that each column of the encoder comes from."""
+    width = max(place.stop for place in encoder.output_indices_.values())
+    owner, places = np.zeros(width, int), {name: place for place, name in enumerate(features)}
+    for name, step, columns in encoder.transformers_:
+        if step != "drop":
+            owner[encoder.output_indices_[name]] = _made_of(step, np.array([places[column] for column in columns]))
+    return owner
+
+
+def _made_of(step: Any, owner: np.ndarray) -> np.ndarray:
+    """Of what each column is made that a step makes of columns with these owners."""
+    match step:
+        case Pipeline():
+            for _, each in step.steps:
+                owner = _made_of(each, owner)
+            return owner
+        case OneHotEncoder():
+            rare = step.infrequent_categories_ if step.min_frequency or step.max_categories else [None] * len(owner)
+            counts = [len(known) - (0 if few is None else len(few) - 1)
+                      for known, few in zip(step.categories_, rare, strict=True)]  # fmt: skip
+            return np.repeat(owner, counts)
+        case SimpleImputer():
+            return np.concatenate([owner, owner[step.indicator_.features_]]) if step.indicator_ else owner
+        case Fences():
+            return np.tile(owner, 2) if step.flag else owner
+        case TargetEncoder():
+            return np.repeat(owner, len(step.classes_)) if step.target_type_ == "multiclass" else owner
+        case _:
+            return owner
