@@ -52,7 +52,7 @@ def train(
     candidates = fit_candidates(workspace, spec, parts)
     choice = choose_candidate(spec, candidates)
     evaluated = evaluate_models(workspace, spec, choice, request.replace_champion)
-    judged = judge(spec, evaluated)
+    judged = judge(workspace, spec, evaluated, request.dry_run)
     if request.dry_run:
         return preview_model(workspace, spec, judged)
     decided = approve(workspace, spec, judged, request)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.command_page import find_undescribed_commands, render_command_page
 from scripts.error_page import render_error_page
+from scripts.leaks_page import render_leaks_page
 from scripts.project_page import render_project_page
 from scripts.project_schema import make_schema
 from scripts.schema_words import find_undescribed
@@ -23,6 +24,7 @@ def render(root: Path = ROOT) -> dict[Path, str]:
     pages = {
         "command-line": render_command_page(templates["command-line"]),
         "errors": render_error_page(root, templates["errors"]),
+        "leaks": render_leaks_page(templates["leaks"]),
         "project-file": render_project_page(schema, templates["project-file"]),
         "settings": render_settings_page(templates["settings"]),
         "types": render_types_page(templates["types"]),

@@ -79,9 +79,9 @@ def evaluate_models(workspace: Workspace, project: Project, choice: "Choice", re
 
 
 @station
-def judge(project: Project, evaluated: "Evaluated") -> "Judged":
-    """Whether a model passed the gate, with every reason."""
-    return steps.evaluate.judge(project, evaluated)
+def judge(workspace: Workspace, project: Project, evaluated: "Evaluated", dry_run: bool) -> "Judged":
+    """Whether a model passed the gate, with every reason; the use of the test part is counted unless the run is dry."""
+    return steps.evaluate.judge(workspace, project, evaluated, dry_run)
 
 
 @station

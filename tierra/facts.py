@@ -1,14 +1,16 @@
 """What a run's steps tell its receipt: one frozen class a fact, noted where it is known, read by its class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
 from tierra.model.decision_chosen import DecisionChosen
+from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
+from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
 
 
@@ -96,17 +98,24 @@ class PartsCompared(Fact):
 
 @dataclass(frozen=True)
 class FeaturesExamined(Fact):
-    """How each feature is prepared, and those that are suspected to leak the target."""
+    """How each feature is prepared."""
 
     treatments: Mapping[str, str]
-    leaks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class LeaksSearched(Fact):
+    """The leaks that were found, those acknowledged in the project file with their reasons."""
+
+    leaks: Sequence[Leak]
 
 
 @dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on validation."""
+    """The metrics of each candidate on validation, and their intervals."""
 
     validation: Mapping[str, Mapping[str, float]]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,14 @@ class ChampionFound(Fact):
     """The model that serves, or serves since this run."""
 
     champion: Champion
+
+
+@dataclass(frozen=True)
+class CardsMade(Fact):
+    """The cards of the version that serves since this run."""
+
+    version: str
+    cards: Sequence[Document]
 
 
 @dataclass(frozen=True)

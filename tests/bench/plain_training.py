@@ -92,11 +92,11 @@ def find_differences(parts: dict[str, Examples]) -> None:
 
 def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     from tierra.model.candidates import check_types, fit_candidate
-    from tierra.model.leaks import find_leaks
+    from tierra.model.leaks.columns import find_in_columns
     from tierra.model.preprocessing import describe_features
     from tierra.model.training import measure, scorers_of, tune_threshold
 
-    find_leaks(parts["train"])
+    list(find_in_columns(parts["train"], ("target",)))
     fitted: dict[str, Any] = {}
     for candidate in project.candidates or ():
         check_types(candidate, parts["train"], project.preprocessing)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tests.browser.explained import write_explained
+from tests.browser.studied import studied, yes_or_no
 from tests.builders import ride_spec, write_project
 from tierra.data.completeness import Finding
 from tierra.data.differences import compare_profiles
@@ -22,6 +23,7 @@ from tierra.errors import DataRejected
 from tierra.facts import (
     CandidatesFitted,
     FeaturesExamined,
+    LeaksSearched,
     ModelsEvaluated,
     PartitionDrifted,
     PartitionPredicted,
@@ -42,6 +44,7 @@ from tierra.model.evaluation import (
     SliceScores,
 )
 from tierra.model.gate import Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.outcomes.outcome import Outcome
 from tierra.outcomes.rollback import PartitionRepaired, Repair, Repointed, Shown
 from tierra.outcomes.scoring import PartitionScored, Scored, summarise
@@ -151,7 +154,7 @@ def binary(better: float = 0.0) -> Evaluation:
         classes=("no", "yes"), confusion=((3900, 310), (420, 370)), roc=curve(0.45 - better),
         precision_recall=Curve(x=curve(1).x, y=tuple(0.9 - 0.6 * x for x in curve(1).x)),
         calibration=Curve(x=(0.05, 0.15, 0.3, 0.5, 0.7, 0.9), y=(0.06, 0.13, 0.33, 0.47, 0.74, 0.86)),
-        scores=a_histogram(), slices=slices(["zone", "paid_by"]), importance=importance(FEATURES),
+        scores=a_histogram(), slices=slices(["zone", "paid_by"]), importance=importance(FEATURES), **yes_or_no(5000),
     )  # fmt: skip
 
 
@@ -211,7 +214,12 @@ def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = Tr
 
 
 TREATMENTS = {"km": "number: scaled", "zone": "category: one column a value", "day": "left out, a date"}
-LEAKS = ("'tip' alone separates the classes: ROC AUC 0.999 on the test rows",)
+LEAKS = (
+    Leak(kind="target-in-feature", columns=("tip",), evidence="feature 'tip' alone predicts the target (balanced"
+         " accuracy 99.9% on other rows)", reason="The tip is agreed on when the ride is booked"),
+    Leak(kind="not-known-yet", columns=("stops",), severity="warn", evidence="feature 'stops' is empty in 98.0% of the"
+         " 120 newest rows and filled in 99.1% before"),
+)  # fmt: skip
 REASONS = (
     QuarantineReason(reason="km not_be_null", rows=12, examples=({"ride_id": "r1", "km": "", "zone": "north"},) * 3),
     QuarantineReason(reason="fare between (min_value=0)", rows=3),
@@ -227,8 +235,14 @@ def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
     now, then = a_profile(1.5, 1), a_profile()
     return [
         ModelsEvaluated({"average": best, "rule": rule, "champion": rule}),
-        CandidatesFitted(dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), best.metrics)),
-        FeaturesExamined(TREATMENTS, LEAKS),
+        CandidatesFitted(
+            *(
+                dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), each)
+                for each in (best.metrics, best.intervals)
+            )
+        ),
+        FeaturesExamined(TREATMENTS),
+        LeaksSearched(LEAKS),
         PartsCompared({"test": compare_profiles(now, then, "train")}),
         TableProfiled(then),
         TableProfiled(a_profile(seed=3).model_copy(update={"name": "zones"})),
@@ -238,22 +252,22 @@ def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
 
 
 def plain() -> Evaluation:
-    return binary(-0.06).model_copy(update={"importance": (), "slices": ()})
+    return binary(-0.06).model_copy(update={"importance": (), "slices": (), "thresholds": (), "costs": None})
 
 
 def binary_run() -> tuple[Journal, Trained]:
-    best, rule = binary(), plain()
+    best, rule = studied(binary()), plain()
     return Journal(entries(*train_facts(best, rule))), trained("roc_auc", best, rule)
 
 
 def multiclass_run() -> tuple[Journal, Trained]:
-    best = multiclass()
+    best = studied(multiclass())
     rule = best.model_copy(update={"metrics": dict.fromkeys(best.metrics, 0.6)})
     return Journal(entries(*train_facts(best, rule))), trained("accuracy", best, rule, promoted=False)
 
 
 def regression_run() -> tuple[Journal, Trained]:
-    best = regression()
+    best = studied(regression())
     rule = best.model_copy(update={"metrics": {name: 1.4 * value for name, value in best.metrics.items()}})
     return Journal(entries(*train_facts(best, rule))), trained("rmse", best, rule)
 
@@ -318,7 +332,8 @@ def nasty_run() -> tuple[Journal, Trained]:
     facts = [
         *train_facts(best, best)[:2],
         TableProfiled(profile),
-        FeaturesExamined(dict.fromkeys(names, ATTACK), (ATTACK, "x" * 100_000)),
+        FeaturesExamined(dict.fromkeys(names, ATTACK)),
+        LeaksSearched([Leak(kind="twins", columns=(ATTACK,), evidence=ATTACK, reason="x" * 100_000)]),
         PartsCompared({ATTACK: differences}),
         a_quarantine([reason] * 9),
         Warned("w" * 1_000_000),

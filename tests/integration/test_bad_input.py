@@ -114,7 +114,7 @@ MISTAKES = [
              spec=ride_spec(sources={"rides": {"kind": "api", "url": "x"}})),
     on_check("name-undeclared", "join", "'zone' is not declared", "rides, zones", spec=zoned_spec(right="zone")),
     on_check("columns-conflict", "history-of-a-side", "zones", "rides", spec=ride_spec(
-        sources=ride_source() | {"zones": {"kind": "file", "path": "zones.csv", "known_later": "centre"}})),
+        sources=ride_source() | {"zones": ride_source(history="7d")["rides"]})),
     on_check("metric-unknown", "gini", "gate.metric", "roc_auc", "a scorer", spec=ride_spec(gate={"metric": "gini"})),
     on_check("expectation-unknown", "typo", "expect_column_values_to_be_betwen",
              "did you mean 'expect_column_values_to_be_between'?",
@@ -234,7 +234,7 @@ MISTAKES = [
     on_try("weight-invalid", "negative", "'km'", "2,400 rows", table=lambda: rides().assign(km=-1.0),
            spec=ride_spec(weight="km")),
     on_try("weight-invalid", "text", "'zone'", spec=ride_spec(weight="zone", candidates=[NEITHER[0]])),
-    on_try("leak-found", "a-copy", "'copy' alone predicts the target", spec=ride_spec(contract={"leaks": "stop"}),
+    on_try("leak-found", "a-copy", "'copy' alone predicts the target",
            table=lambda: rides().assign(copy=lambda rows: rows["tipped"] == "yes")),
     on_try("name-reserved", "of-the-rule", "'rule__x'", exit=2, table=lambda: rides().assign(rule__x=1.0)),
     on_try("name-reserved", "numbered-rows", "'row_number'", spec=ride_spec(sources=ride_source(key=None)),

@@ -17,13 +17,13 @@ from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
 from tests.direct import without_prefect
 from tests.servers import put_registry
 from tierra.errors import TierraError
-from tierra.facts import FeaturesExamined, TableProfiled
+from tierra.facts import CandidatesFitted, FeaturesExamined, LeaksSearched, TableProfiled
 from tierra.journal import Journal, Warned, open_journal
-from tierra.model.leaks import find_leaks
 from tierra.outcomes.scoring import PartitionScored, Scored
 from tierra.outcomes.training import Trained
+from tierra.steps.champion import current_champion
 from tierra.steps.features import build_features
-from tierra.steps.parts import Parts, read_part, split_table
+from tierra.steps.parts import Parts, split_table
 from tierra.steps.pull import pull_sources
 from tierra.steps.validate import validate_tables
 from tierra.store.predictions import read_published
@@ -141,29 +141,31 @@ def test_a_duplicate_is_never_on_two_sides(project: Callable[..., None], by: str
     assert fact.profile.duplicates == 300
 
 
-def test_a_leaked_column_can_be_told_from_the_training_part(project: Callable[..., None]) -> None:
-    project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5))
-    assert set(find_leaks(read_part(open_workspace(), parts_of("rides"), "train"))) == {"paid_tip"}
-
-
-def test_a_leaked_column_is_warned_of(project: Callable[..., None]) -> None:
-    project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5))
-    trained = run("train")
-    (found,) = trained.journal.facts(FeaturesExamined)
-    assert "paid_tip" in " ".join(found.leaks)
-    trained.assert_shown("Suspected leaks", "paid_tip", "alone predicts the target")
-    project(rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5), contract={"leaks": "stop"})
+def test_a_leaked_column_stops_the_training_until_it_is_acknowledged(project: Callable[..., None]) -> None:
+    leaked, leak = rides().assign(paid_tip=lambda rows: (rows["tipped"] == "yes") * 2.5), "target-in-feature:paid_tip"
+    project(leaked)
     stopped = run("train")
-    stopped.assert_refused("leak-found", "paid_tip")
-    stopped.assert_shown("leak-found", "paid_tip")
+    stopped.assert_refused("leak-found", leak, "alone predicts the target", "known_later")
+    stopped.assert_shown("leak-found", "<h2>Leaks</h2>", leak, "stops")
+    assert stopped.journal.facts(CandidatesFitted) == []
+    project(leaked, contract={"leaks": "warn"})  # as files of a version before have it
+    run("train").assert_refused("leak-found", leak)
+    project(leaked, leaks={"acknowledged": [{"leak": leak, "reason": "It is agreed on before"},
+                                            {"leak": "twins", "reason": "of last year"}]})  # fmt: skip
+    trained = run("train")
+    trained.assert_shown("<h2>Leaks</h2>", leak, "acknowledged", "It is agreed on before")
+    trained.assert_warned("'twins' is acknowledged and was not found")
+    champion = current_champion(open_workspace(), open_workspace().project("rides"))
+    assert champion
+    assert [(each.id, each.reason) for each in champion.release.leaks] == [(leak, "It is agreed on before")]
 
 
 def test_honest_columns_are_not_warned_of(project: Callable[..., None]) -> None:
     project()
     trained = run("train")
     trained.assert_quiet()
-    assert [list(each.leaks) for each in trained.journal.facts(FeaturesExamined)] == [[]]
-    assert "Suspected leaks" not in trained.receipt
+    assert [list(each.leaks) for each in trained.journal.facts(LeaksSearched)] == [[]]
+    assert "<h2>Leaks</h2>" not in trained.receipt
 
 
 def empty_km(table: pd.DataFrame) -> pd.DataFrame:

@@ -177,7 +177,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/model/preprocessing.py": FITTING,
     "tierra/model/candidates.py": FITTING,
     "tierra/model/estimators.py": FITTING,
-    "tierra/model/leaks.py": FITTING,
+    "tierra/model/leaks/*.py": Pair(("tests/unit/test_leaks.py",)),
     "tierra/model/training.py": FITTING,
     "tierra/model/gate.py": EVALUATION,
     "tierra/model/comparison.py": EVALUATION,

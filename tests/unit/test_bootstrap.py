@@ -7,7 +7,8 @@ import pytest
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions
-from tierra.model.bootstrap import draw_metrics, interval, intervals
+from tierra.model.bootstrap import degrees_of, draw_metrics, interval, intervals
+from tierra.model.metrics import weighted_metrics
 
 NUMBER = Labels(task="regression", classes=())
 
@@ -97,6 +98,47 @@ def test_draws_without_both_classes_have_no_area_and_are_passed_over() -> None:
     alone = draw_metrics(np.zeros(40), said(np.linspace(0, 1, 40)), Labels())
     assert "roc_auc" not in intervals(alone)
     assert "brier" in intervals(alone)
+
+
+def test_rows_of_one_unit_are_drawn_together() -> None:
+    """Ten copies of each row say no more than the rows: by unit the interval is as wide, by row far narrower."""
+    target, predicted = yes_or_no(np.random.default_rng(7), 300)
+    copies = np.repeat(np.arange(300), 10)
+    many = said(predicted.scores[copies])
+    once = np.diff(intervals(draw_metrics(target, predicted, Labels()))["brier"])
+    by_unit = np.diff(intervals(draw_metrics(target[copies], many, Labels(), units=copies))["brier"])
+    by_row = np.diff(intervals(draw_metrics(target[copies], many, Labels()))["brier"])
+    assert by_unit == pytest.approx(once, rel=0.01)
+    assert by_row < once / 2
+
+
+def test_units_give_every_model_the_same_draws() -> None:
+    target, predicted = yes_or_no(np.random.default_rng(8), 300)
+    units = np.arange(300) // 6
+    first, second = (draw_metrics(target, predicted, Labels(), units=units) for _ in range(2))
+    np.testing.assert_array_equal(first["roc_auc"], second["roc_auc"])
+
+
+def test_few_units_have_wider_intervals() -> None:
+    draws = np.random.default_rng(9).normal(size=100_000)
+    widths = [float(np.diff(interval(draws, degrees))[0]) for degrees in (4, 20, 1000)]  # type: ignore[arg-type]
+    # Of Student's t: 2.776 and 2.086 and 1.962, each times the root of n over n less one.
+    assert widths == pytest.approx([6.21, 4.28, 3.93], rel=0.02)
+
+
+def test_the_rarest_class_decides_how_sure_an_area_is() -> None:
+    target = np.r_[np.ones(10), np.zeros(990)]
+    assert degrees_of("roc_auc", target, Labels()) == pytest.approx(9, abs=0.3)
+    assert degrees_of("log_loss", target, Labels()) == 999
+    assert degrees_of("roc_auc", target, Labels(), np.arange(1000) // 5) == pytest.approx(1, abs=0.1)
+
+
+def test_an_area_of_many_ranks_is_hardly_another_in_the_draws() -> None:
+    target, predicted = yes_or_no(np.random.default_rng(10), 50_000)
+    ones = np.ones((1, 50_000))
+    exact, coarse = (weighted_metrics(target, predicted, Labels(), coarse=each)(ones) for each in (False, True))
+    for name in exact:
+        assert coarse[name] == pytest.approx(exact[name], abs=1e-4)
 
 
 def test_an_interval_needs_half_of_its_draws() -> None:

@@ -19,6 +19,7 @@ from scripts.settings_page import find_undescribed_settings, render_settings_pag
 from tests.conftest import ROOT
 from tierra.cli.commands import app
 from tierra.errors import REMEDIES
+from tierra.outcomes.training import REFUSED_CODE
 from tierra.project.file import ProjectFile
 from tierra.settings import Settings
 from tierra.spec import Days, Spec
@@ -197,7 +198,7 @@ def test_every_command_and_option_that_typer_takes_is_on_the_page() -> None:
 
 
 def test_every_exit_code_is_on_the_page_of_commands() -> None:
-    codes = {0, RED, *(kind.exit_code for kind in KINDS.values())}
+    codes = {0, RED, REFUSED_CODE, *(kind.exit_code for kind in KINDS.values())}
     rows = re.findall(r"^\| (\d+) \|", (DOCS / "command-line.md").read_text(), re.MULTILINE)
     assert rows == [str(code) for code in sorted(codes)]
 

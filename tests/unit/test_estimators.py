@@ -13,7 +13,7 @@ from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.model.artifact import check_agreement, inner_model, predict
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
-from tierra.model.leaks import describe_leaks, find_leaks
+from tierra.model.leaks.columns import find_in_columns
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
 from tierra.model.training import measure, tune_threshold
 from tierra.spec import Task
@@ -248,10 +248,10 @@ def test_a_copy_of_the_target_is_found_and_no_honest_feature(task: Task) -> None
     if task != "regression":
         copies["word"] = pd.Series(rows.target).map({0.0: "p", 1.0: "q", 2.0: "r"}).to_numpy()
     leaked = Examples(rows.table.drop(columns="km").assign(**copies), rows.target, rows.labels)
-    assert set(find_leaks(leaked)) == set(copies) - {"noise"}
-    assert find_leaks(Examples(rows.table.drop(columns="km"), rows.target, rows.labels)) == {}
-    lines = describe_leaks(find_leaks(leaked))
-    assert [sum(name in line for line in lines) for name in copies] == [int(name != "noise") for name in copies]
+    found = list(find_in_columns(leaked, ("target",)))
+    assert {each.columns[0] for each in found} == set(copies) - {"noise"}
+    assert [each for each in found if each.columns[0] not in each.evidence] == []
+    assert not list(find_in_columns(Examples(rows.table.drop(columns="km"), rows.target, rows.labels), ("target",)))
 
 
 def test_the_petals_of_irises_are_no_leak() -> None:
@@ -260,9 +260,9 @@ def test_the_petals_of_irises_are_no_leak() -> None:
     for load in (load_iris, load_wine, load_breast_cancer):
         table, target = load(return_X_y=True, as_frame=True)
         labels = Labels(task="multiclass", classes=("a", "b", "c")) if target.max() > 1 else Labels()
-        assert find_leaks(Examples(table.astype(float), target.to_numpy(float), labels)) == {}
+        assert not list(find_in_columns(Examples(table.astype(float), target.to_numpy(float), labels), ("target",)))
 
 
 def test_a_number_of_each_row_is_no_leak_of_it() -> None:
     rows = examples("binary", 1200, id=[f"r{number}" for number in range(1200)])
-    assert find_leaks(rows) == {}
+    assert not list(find_in_columns(rows, ("tipped",)))

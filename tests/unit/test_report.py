@@ -74,9 +74,10 @@ def test_the_answer_comes_first_then_figures_then_the_rest(rides: Path) -> None:
     page, short = receipt(*binary_run())
     assert page.index("Promoted</span>") < page.index("beats the rule") < page.index("version 4") < page.index("<h2>")
     assert headings(page) == [
-        "Gate", "Suspected leaks", "On the same 5,000 test rows", "How it errs", "What it looks at",
-        "Where it is better and worse", "All candidates, on 3,000 validation rows", "Differences between the parts",
-        "The data: rides", "Quarantined rows", "Noticed", "Stations", "Data and digests",
+        "Gate", "Leaks", "On the same 5,000 test rows", "What a threshold finds and costs", "How it errs",
+        "What it looks at", "Where it is better and worse", "Where it errs most",
+        "All candidates, on 3,000 validation rows", "Differences between the parts", "The data: rides",
+        "Quarantined rows", "Noticed", "Stations", "Data and digests",
     ]  # fmt: skip
     assert "0.6980 to 0.7230" in page
     assert "| average | 0.7100 |" in short
@@ -240,7 +241,8 @@ def test_the_bins_of_a_column_hold_every_usual_value(values: list[float]) -> Non
 
 def test_words_are_cut_to_their_room_and_numbers_written_alike() -> None:
     assert fit("short", 100) == "short"
-    assert fit("W" * 50, 110) == "W" * 9 + "…"
+    assert fit("W" * 50, 110) == "WWWWW…WWWW"
+    assert fit("vehicle_speed_left_of_front_axle", 110) == "vehicle_…nt_axle"
     assert [common_format([0.7, 0.0123])(each) for each in (0.7, 0.0123)] == ["0.700", "0.012"]
     assert scale(3, 3, 0, 10)(3) == 5
 

@@ -10,6 +10,7 @@ from tierra.data.row_numbers import describe_unjoinable
 from tierra.data.spec import FileSource, SqlSource
 from tierra.errors import TierraError
 from tierra.journal import Warned, at_station, open_journal
+from tierra.model.gate import describe_gate
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project
 from tierra.steps.owners import check_owner
@@ -25,6 +26,7 @@ class CheckedProject(BaseModel):
     project: str
     stated: dict[str, Any]
     defaults: dict[str, Any]
+    gate: str
     warnings: list[str]
 
 
@@ -45,12 +47,13 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     workspace.champions.check_history(project.name)
     found = _look(workspace, project) if data else []
     stated, defaults = _divide(project)
-    unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
-    warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
+    unsaid = ", ".join(project.card.unstated)
+    warnings = [f"of card is not stated: {unsaid}; the model card will say so"] if unsaid else []
     unjoinable = describe_unjoinable(project.main, project.main_source)
     warnings += [*found, *([unjoinable] if unjoinable else [])]
     warnings += _compare_alias(workspace, project.name)
-    return CheckedProject(project=project.name, stated=stated, defaults=defaults, warnings=warnings)
+    gate = describe_gate(project.gate, project.task)
+    return CheckedProject(project=project.name, stated=stated, defaults=defaults, gate=gate, warnings=warnings)
 
 
 def _look(workspace: Workspace, project: Project) -> list[str]:

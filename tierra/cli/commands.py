@@ -7,6 +7,7 @@ import typer
 from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
+from tierra.cli.card import card
 from tierra.cli.options import JSON, PARTITION, PROJECT
 from tierra.cli.rows import predict, predictions
 from tierra.cli.upkeep import champions, gc, promote, rollback
@@ -79,6 +80,7 @@ def check(
             print_json(found.model_dump_json(indent=1))
             return
         out.print(pairs(found.stated | {name: f"{value}  (default)" for name, value in found.defaults.items()}))
+        out.print(f"[dim]gate[/] {printable(found.gate)}", soft_wrap=True)
         for warning in found.warnings:
             out.print(f"[yellow]warning[/] {printable(warning)}")
         out.print(f"[bold green]{found.project} is in order[/]")
@@ -184,7 +186,7 @@ def status(
     raise typer.Exit(seen.exit_code)
 
 
-for command in (gc, champions, promote, rollback, predictions, why, diff, predict):
+for command in (card, gc, champions, promote, rollback, predictions, why, diff, predict):
     app.command()(command)
 
 

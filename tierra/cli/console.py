@@ -19,7 +19,7 @@ from tierra.model.spec import heading
 from tierra.outcomes.collecting import Collected, size
 from tierra.pace import Pace
 from tierra.redaction import clean, clean_line, strike
-from tierra.report.terminal import metrics_table, pairs, plain_table, printable
+from tierra.report.terminal import checks_table, metrics_table, pairs, plain_table, printable
 
 if TYPE_CHECKING:
     from tierra.cli.beside import PredictedFile
@@ -130,8 +130,8 @@ def show_trial(trial: "Trial") -> None:
         out.print(f"[dim]read[/] {printable(line)}", soft_wrap=True)
     for line in trial.warnings:
         out.print(f"[yellow]warning[/] {printable(line)}", soft_wrap=True)
-    for line in trial.leaks:
-        out.print(f"[yellow]suspected leak[/] {printable(line)}")
+    for leak in trial.leaks:
+        out.print(f"[yellow]leak[/] {printable(leak.line)}", soft_wrap=True)
     for candidate in trial.candidates:
         out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
@@ -140,6 +140,7 @@ def show_trial(trial: "Trial") -> None:
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
     out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {printable('; '.join(trial.verdict.reasons))}")
+    out.print(checks_table(trial.verdict.checks))
 
 
 def show_predicted(predicted: "PredictedFile") -> None:

@@ -26,14 +26,19 @@ def build_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, histor
     in extra columns that start with rule__. Raises
     DataRejected when a function fails or returns the wrong shape.
     """
-    return _finish(recipe, code, _prepare(recipe, code, _known(recipe, rows), history))
+    return finish_features(recipe, code, _prepare(recipe, code, _known(recipe, rows), history))
 
 
 def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.DataFrame:
     """The features of all rows: `prepare` sees each day with the days before it, as it will at night."""
+    return finish_features(recipe, code, prepare_training_rows(recipe, code, rows))
+
+
+def prepare_training_rows(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> pd.DataFrame:
+    """What `prepare` makes of all rows, day by day as it will at night; without it the rows as features see them."""
     day = recipe.partition_by
     if code["prepare"] is None or not day:
-        return build_features(recipe, code, rows, rows.iloc[:0])
+        return _prepare(recipe, code, _known(recipe, rows), rows.iloc[:0])
     ordered = rows.sort_values(day, kind="stable").reset_index()
     known, past = _known(recipe, ordered.drop(columns="index")), ordered.drop(columns="index")
     days = ordered[day].dt.normalize()
@@ -44,7 +49,15 @@ def build_training_features(recipe: Recipe, code: ProjectCode, rows: pd.DataFram
         for start, end, first in track(zip(starts, [*starts[1:], len(days)], firsts, strict=True), "days", len(starts))
     ]
     back = np.argsort(ordered["index"].to_numpy())
-    return _finish(recipe, code, pd.concat(prepared, ignore_index=True).iloc[back].reset_index(drop=True))
+    return pd.concat(prepared, ignore_index=True).iloc[back].reset_index(drop=True)
+
+
+def rows_before(recipe: Recipe, rows: pd.DataFrame, day: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a day, and those of the days before it that `prepare` may read, in the order of days."""
+    ordered = rows.sort_values(str(recipe.partition_by), kind="stable")
+    days = ordered[recipe.partition_by].dt.normalize()
+    history = ordered[(days < day) & (days >= day - timedelta(recipe.history))]
+    return ordered[days == day].reset_index(drop=True), history.reset_index(drop=True)
 
 
 def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +65,8 @@ def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=[name for name in recipe.withheld if name in rows.columns]).reset_index(drop=True)
 
 
-def _finish(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
+def finish_features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
+    """The features of prepared rows, and what the rule sees of them."""
     return pd.concat([_features(recipe, code, prepared), _rule_columns(recipe, code, prepared)], axis="columns")
 
 
@@ -70,7 +84,7 @@ def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> Non
     half = _features(recipe, code, prepared.iloc[: len(prepared) // 2 + 1].reset_index(drop=True))
     alone = _features(recipe, code, prepared.iloc[:1].reset_index(drop=True))
     for part in (backwards, half, alone):
-        if column := _first_difference(together.iloc[: len(part)], part.reset_index(drop=True)):
+        if column := first_difference(together.iloc[: len(part)], part.reset_index(drop=True)):
             name = recipe.functions["features"]
             raise DataRejected("features-not-row-wise", f"{name}: '{column}' of a row depends on its neighbours")
 
@@ -179,7 +193,8 @@ def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 
-def _first_difference(left: pd.DataFrame, right: pd.DataFrame) -> str | None:
+def first_difference(left: pd.DataFrame, right: pd.DataFrame, tolerance: float = 1e-12) -> str | None:
+    """The first column in which two tables of features differ by more than a tolerance, relative to its values."""
     if list(left.columns) != list(right.columns):
         return ", ".join(sorted(set(left.columns) ^ set(right.columns))) or "column order"
     for name in left.columns:
@@ -187,7 +202,7 @@ def _first_difference(left: pd.DataFrame, right: pd.DataFrame) -> str | None:
         both_empty = one.isna() & other.isna()
         if one.dtype != other.dtype and not both_empty.all():
             return str(name)
-        same = np.isclose(one, other, rtol=1e-12, atol=0) if one.dtype.kind == "f" else (one == other)
+        same = np.isclose(one, other, rtol=tolerance, atol=0) if one.dtype.kind == "f" else (one == other)
         if not (same | both_empty).all():
             return str(name)
     return None

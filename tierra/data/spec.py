@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 from tierra.data.csv_form import CsvForm
 from tierra.data.expectations import COLUMN_ARGUMENTS, ROW_EXPECTATIONS, TABLE_EXPECTATIONS
 from tierra.data.http_form import Format, HttpForm, check_web_path, file_name
-from tierra.spec import Column, Columns, Cut, Days, Name, Share, SomeColumns, Spec
+from tierra.spec import Column, Columns, Cut, Days, Duration, Name, Share, Spec
 from tierra.store.web_address import is_web
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "timestamptz"]
@@ -112,17 +112,55 @@ class FileSource(_Source):
 Source = Annotated[SqlSource | FileSource, Field(discriminator="kind")]
 
 
+class AsOf(Spec):
+    """The columns of time by which a join looks back."""
+
+    left: Column = Field(description="The row's own moment: a date or a timestamp of the first source")
+    right: Column = Field(description="When each row of the other source came to be known")
+
+
+def _as_of(value: Any) -> Any:
+    return {"left": value, "right": value} if isinstance(value, str) else value
+
+
 class Join(Spec):
     """How one table's rows find their match in another."""
 
     left: Name = Field(description="The first source")
     right: Name = Field(description="Another source")
-    on: SomeColumns = Field(description="Columns of the same name in both; unique on the right")
+    on: Columns = Field((), description="Columns of the same name in both; unique on the right, with `as_of` if stated")
+    as_of: Annotated[AsOf | None, BeforeValidator(_as_of)] = Field(
+        None,
+        description="A column of time in both, or `{left: A, right: B}`: of several matches the newest at or before the"
+        " row's own moment",
+    )
+    tolerance: Duration | None = Field(None, description="How old that match may be; any age when not stated")
     cardinality: Literal["many_to_one", "one_to_one"] = Field(
         "many_to_one", description="Whether several left rows may have the same match"
     )
     max_orphans: Share = Field(0.0, description="Largest share of left rows without a match")
     prefix: str = Field("", pattern=r"^[A-Za-z0-9_]*$", description="Prefix of the right side's columns")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Join":
+        if not self.on and not self.as_of:
+            raise ValueError("give `on`, `as_of` or both")
+        if self.tolerance and not self.as_of:
+            raise ValueError("`tolerance` needs `as_of`")
+        if self.as_of and self.cardinality == "one_to_one":
+            raise ValueError("with `as_of` several left rows may have the same match")
+        return self
+
+    @property
+    def by(self) -> str:
+        """What rows are matched by, for people."""
+        times = [f"{self.as_of.left} as of {self.as_of.right}"] if self.as_of else []
+        return ", ".join([*self.on, *times])
+
+    def joined_name(self, column: str) -> str:
+        """The name that a column of the right side has in the joined rows; empty for one by which rows are matched."""
+        both = self.as_of is not None and self.as_of.left == self.as_of.right == column
+        return "" if column in self.on or both else self.prefix + column
 
 
 class Expectation(Spec):
@@ -158,7 +196,7 @@ class Contract(Spec):
         (), description="Great Expectations expectations, each with what happens when rows fail it"
     )
     leaks: Literal["warn", "stop"] = Field(
-        "warn", description="What happens when one feature alone predicts the target almost perfectly"
+        "warn", description="Decides nothing any more: a leak stops a training until it is acknowledged under `leaks`"
     )
 
     def of(self, table: str, main: str) -> tuple[Expectation, ...]:
@@ -184,7 +222,9 @@ class Split(Spec):
         None, description="`time` where there is a date column, else `stratified` by the target, when not stated"
     )
     column: Column | None = Field(
-        None, description="The date column of `time` (`partition_by` when not stated), or the column of `group`"
+        None,
+        description="The date column of `time` (`partition_by` when not stated), or the column of `group`,"
+        " which `prepare` may make",
     )
     validation: Cut | None = Field(None, description="Size as 30d, 20% or the first date of the part; 30d or 20%")
     test: Cut | None = Field(None, description="Size as 30d, 20% or the first date of the part; 30d or 20%")

@@ -31,21 +31,25 @@ class Cuts:
     end: date
 
 
-def unit_of(rows: pd.DataFrame, recipe: Recipe, columns: Sequence[str] = ()) -> pd.Series:
+def unit_of(
+    rows: pd.DataFrame, recipe: Recipe, columns: Sequence[str] = (), prepared: pd.DataFrame | None = None
+) -> pd.Series:
     """The unit that is never split, for each row: its day, or a digest of its group or content.
 
     Content is all columns but the key, or those stated, in their order: with the ones that
     a champion was trained on, a row keeps its side whatever the source has beside them and in
-    whatever order. Raises DataRejected when the column is missing or, for a split by time, holds no dates.
+    whatever order. A group's column may be one that `prepare` makes.
+    Raises DataRejected when the column is missing or, for a split by time, holds no dates.
     """
     if recipe.unit is None:
         return days_of(rows, recipe.dates)
-    require_columns("split", [recipe.unit] if recipe.unit else [], rows)
+    grouped = rows if prepared is None or recipe.unit in rows else prepared
+    require_columns("split", [recipe.unit] if recipe.unit else [], grouped)
     content = rows[[name for name in columns or rows if name in rows and name not in recipe.key]]
     whole = pd.util.hash_pandas_object(content, index=False)
     if recipe.unit:  # a row of no group is a group of its own
-        group = pd.util.hash_pandas_object(text_of(rows[recipe.unit]), index=False)
-        whole = group.where(rows[recipe.unit].notna(), whole)
+        group = pd.util.hash_pandas_object(text_of(grouped[recipe.unit]), index=False)
+        whole = group.where(grouped[recipe.unit].notna().to_numpy(), whole)
     return pd.Series(whole.to_numpy("uint64").view("int64"), index=rows.index)
 
 

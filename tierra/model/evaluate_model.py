@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_curve, roc_curve
+from sklearn.metrics import roc_curve
 
 from tierra.data.frames import text_of
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, predict
-from tierra.model.bootstrap import draw_metrics, interval, intervals
+from tierra.model.bootstrap import degrees_of, draw_metrics, interval, intervals
 from tierra.model.distributions import count_between, distribution, edges_of
 from tierra.model.evaluation import Band, ClassScores, Curve, Evaluation, SliceScores
 from tierra.model.examples import Examples
 from tierra.model.measure_decisions import measure_decisions
 from tierra.model.metrics import Metrics, compute_metrics
+from tierra.model.thresholds import gains_curve, precision_recall
 from tierra.model.training import measure
 
 POINTS = 100
@@ -30,15 +31,23 @@ OTHERS = "all others"
 def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> tuple[Evaluation, Metrics]:
     """The metrics with their intervals, and the curves of the task; and the metrics of each bootstrap draw."""
     predictions = predict(model, rows.table, rows.labels)
-    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight)
+    draws = draw_metrics(
+        rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=tuple(scorers)
+    )  # fmt: skip
     evaluation = Evaluation(
         rows=len(rows.target),
-        metrics=measure(model, rows, scorers),
-        intervals=intervals(draws),
+        metrics=measure(model, rows, scorers, predictions),
+        intervals=intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units)),
+        drawn=_drawn(rows),
         decisions=measure_decisions(model, rows.target, predictions, rows.labels),
         **_shapes(rows.target, predictions, rows.labels),
     )
     return evaluation, draws
+
+
+def _drawn(rows: Examples) -> str:
+    """What the intervals' draws are of: 61 days, 120 groups, 5,000 rows."""
+    return f"{len(rows.target if rows.units is None else np.unique(rows.units)):,} {rows.drawn}"
 
 
 def score_slices(
@@ -80,12 +89,18 @@ def _score_slice(
     count = int(inside.sum())
     if count < LEAST_ROWS or (rows.labels.task != "regression" and len(np.unique(target)) < 2):
         return SliceScores(column=column, value=value, rows=count)
-    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS)
+    units = None if rows.units is None else rows.units[inside]
+    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS, units)
     if metric not in draws:
         return SliceScores(column=column, value=value, rows=count)
     score, baseline = (compute_metrics(target, each, rows.labels, weight).get(metric) for each in (predicted, ruled))
     return SliceScores(
-        column=column, value=value, rows=count, score=score, interval=interval(draws[metric]), rule=baseline
+        column=column,
+        value=value,
+        rows=count,
+        score=score,
+        interval=interval(draws[metric], degrees_of(metric, target, rows.labels, units), metric),
+        rule=baseline,
     )
 
 
@@ -100,10 +115,15 @@ def _shapes(target: np.ndarray, predictions: Predictions, labels: Labels) -> Map
     classes = {"classes": labels.classes, "confusion": confusion, "per_class": _per_class(confusion, labels)}
     if labels.task == "multiclass":
         return classes
-    roc, precision = _curves(target, predictions.scores)
-    calibration = _calibration(target, predictions.scores)
-    return {**classes, "roc": roc, "precision_recall": precision, "calibration": calibration,
-            "scores": scores}  # fmt: skip
+    numbers = predictions.scores
+    return {
+        **classes,
+        "roc": _roc(target, numbers),
+        "precision_recall": precision_recall(target, numbers),
+        "gains": gains_curve(target, numbers),
+        "calibration": _calibration(target, numbers),
+        "scores": scores,
+    }
 
 
 def _confusion(target: np.ndarray, predictions: Predictions, labels: Labels) -> tuple[tuple[int, ...], ...]:
@@ -125,16 +145,11 @@ def _per_class(confusion: tuple[tuple[int, ...], ...], labels: Labels) -> tuple[
     )
 
 
-def _curves(target: np.ndarray, scores: np.ndarray) -> tuple[Curve, Curve]:
-    """ROC, and precision by recall, thinned to a hundred points."""
+def _roc(target: np.ndarray, scores: np.ndarray) -> Curve:
+    """The ROC curve, thinned to a hundred points."""
     false, true, _ = roc_curve(target, scores)
-    precision, recall, _ = precision_recall_curve(target, scores)
-    return _curve(false, true), _curve(recall[::-1], precision[::-1])
-
-
-def _curve(x: np.ndarray, y: np.ndarray) -> Curve:
-    kept = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
-    return Curve(x=tuple(x[kept].tolist()), y=tuple(y[kept].tolist()))
+    kept = np.unique(np.linspace(0, len(false) - 1, POINTS).astype(int))
+    return Curve(x=tuple(false[kept].tolist()), y=tuple(true[kept].tolist()))
 
 
 def _calibration(target: np.ndarray, scores: np.ndarray) -> Curve:

@@ -54,11 +54,86 @@ class SliceScores(_Measured):
 
 
 class Importance(_Measured):
-    """How much worse the gate's metric gets when one feature is shuffled: mean and standard deviation."""
+    """How much worse the gate's metric gets when one feature is shuffled: the mean, and its 95 % interval.
+
+    `spread` is the standard deviation between rounds of shuffling.
+    """
 
     feature: str
     mean: float
     spread: float
+    interval: tuple[float, float] | None = None
+
+
+class Threshold(_Measured):
+    """What deciding yes from a probability on would do on the test rows; the cost is that of 100 rows."""
+
+    threshold: float
+    alarms: int
+    precision: float | None
+    recall: float
+    cost: float | None = None
+    served: bool = False
+
+
+class CostCurve(_Measured):
+    """What 100 rows cost by threshold; the threshold that serves and its cost, and what the rule's decisions cost."""
+
+    curve: Curve
+    served: tuple[float, float]
+    rule: float | None = None
+
+
+class Dependence(_Measured):
+    """The mean prediction when one feature has the same value in every row, by that value.
+
+    A number has places `at` and a histogram; another feature has names and how many rows have each. There is
+    one line, of several classes those that move most, by name.
+    """
+
+    feature: str
+    at: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    lines: dict[str, tuple[float, ...]]
+    histogram: Histogram | None = None
+    rows: tuple[int, ...] = ()
+
+
+class WorseSlice(_Measured):
+    """Rows on which the loss is larger than on all others, by how much, and the interval of all slices at once."""
+
+    column: str
+    value: str
+    rows: int
+    loss: float
+    elsewhere: float
+    interval: tuple[float, float]
+
+
+class Miss(_Measured):
+    """A test row that is predicted badly: its key, what is and was predicted, and the features that matter most."""
+
+    key: dict[str, str]
+    target: str
+    predicted: str
+    features: dict[str, str]
+
+
+class Errors(_Measured):
+    """Where a model errs: the slices that are worse than the rest, of how many looked at, and the worst rows."""
+
+    loss: str
+    rows: int
+    slices: tuple[WorseSlice, ...] = ()
+    looked: int = 0
+    misses: tuple[Miss, ...] = ()
+
+
+class Learnt(_Measured):
+    """The metrics on rows that the model was fitted on: much better than on the test rows where it has overfitted."""
+
+    rows: int
+    metrics: dict[str, float]
 
 
 class Evaluation(_Measured):
@@ -67,11 +142,13 @@ class Evaluation(_Measured):
     rows: int
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]] = {}
+    drawn: str = ""
     classes: tuple[str, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     per_class: tuple[ClassScores, ...] = ()
     roc: Curve | None = None
     precision_recall: Curve | None = None
+    gains: Curve | None = None
     calibration: Curve | None = None
     residuals: Histogram | None = None
     residuals_by_prediction: Band | None = None
@@ -79,3 +156,8 @@ class Evaluation(_Measured):
     slices: tuple[SliceScores, ...] = ()
     importance: tuple[Importance, ...] = ()
     decisions: DecisionMeasured | None = None
+    learnt: Learnt | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    costs: CostCurve | None = None
+    dependence: tuple[Dependence, ...] = ()
+    errors: Errors | None = None

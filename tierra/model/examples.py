@@ -1,6 +1,6 @@
 """Labelled rows: what a model is fitted on, and what it is measured on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,18 @@ ROWS_TRIED = 200
 
 @dataclass(frozen=True)
 class Examples:
-    """One part of the feature table: features with the rule's columns, target, what it means, and weights."""
+    """One part of the feature table: features with the rule's columns, target, what it means, weights and units.
+
+    `units` has the number of each row's unit, whose rows are not independent of each other (its group, or its
+    block of days); None where each row is a unit. `drawn` is what a unit is called.
+    """
 
     table: pd.DataFrame
     target: np.ndarray
     labels: Labels
     weight: np.ndarray | None = None
+    units: np.ndarray | None = None
+    drawn: str = "rows"
 
     @property
     def features(self) -> pd.DataFrame:
@@ -28,21 +34,22 @@ class Examples:
     def smoke_sample(self) -> "Examples":
         """A few rows, of every class, to try an estimator on."""
         if self.labels.task == "regression":
-            return self._take(np.arange(min(len(self.target), ROWS_TRIED)))
+            return self.take(np.arange(min(len(self.target), ROWS_TRIED)))
         classes = [np.flatnonzero(self.target == value)[:ROWS_TRIED] for value in np.unique(self.target)]
-        return self._take(np.concatenate(classes))
+        return self.take(np.concatenate(classes))
 
     def sample(self, rows: int, seed: int) -> "Examples":
         """At most so many rows, drawn at random."""
         if len(self.target) <= rows:
             return self
-        return self._take(np.sort(np.random.default_rng(seed).choice(len(self.target), rows, replace=False)))
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self.target), rows, replace=False)))
 
     def shuffled(self, feature: str, random: np.random.Generator) -> "Examples":
         """The same rows with one feature's values in another order."""
         values = self.table[feature].iloc[random.permutation(len(self.table))].set_axis(self.table.index)
-        return Examples(self.table.assign(**{feature: values}), self.target, self.labels, self.weight)
+        return replace(self, table=self.table.assign(**{feature: values}))
 
-    def _take(self, places: np.ndarray) -> "Examples":
-        weight = None if self.weight is None else self.weight[places]
-        return Examples(self.table.iloc[places], self.target[places], self.labels, weight)
+    def take(self, places: np.ndarray) -> "Examples":
+        """The rows at these places, or where these are true."""
+        weight, units = (None if each is None else each[places] for each in (self.weight, self.units))
+        return replace(self, table=self.table.iloc[places], target=self.target[places], weight=weight, units=units)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ FEW_TEXTS = 50
 CLOSE = 3
 SEED = 0
 FOLDS = 5
+LEFT_OUT: Final = "left out"
 Needs = Literal["numbers", "scaled", "ordinal"]
 
 
@@ -84,7 +85,7 @@ def describe_features(table: pd.DataFrame, preprocessing: Preprocessing) -> dict
 def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessing) -> str:
     """A treatment of these values in a few words."""
     if treatment.kind == "left_out":
-        return f"left out: {_why_left_out(values, preprocessing)}"
+        return f"{LEFT_OUT}: {_why_left_out(values, preprocessing)}"
     if treatment.kind == "category":
         order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
         return f"category: {(treatment.encode or '').replace('_', ' ')}{order}"

@@ -1,6 +1,6 @@
 """The reasons of predictions as text: what the features that matter most contribute, and the rest, so that it adds up.
 
-`{"of": "probability", "bias": 0.21, "features": {"dep_hour": 0.13, "carrier": -0.02}, "others": 0.01}`: bias, features
+`{"of": "probability", "bias": 0.21, "features": {"dep_hour": 0.13, "weekday": -0.02}, "others": 0.01}`: bias, features
 and others add up to the column that `of` names.
 """
 

@@ -18,12 +18,15 @@ from mlflow.exceptions import MlflowException
 from tierra.errors import Broken, Misconfigured
 from tierra.journal import warn
 from tierra.model.artifact import ALLOWED_TYPES
+from tierra.model.gate_checks import HEADS
 from tierra.model.release import Release, Version
 from tierra.model.tracking import RELEASE, MlflowClient, answering, find_aliased, open_client
 from tierra.model.view import ALIAS, is_server
 from tierra.temporary import prefix
 
 SIGNATURE_ROWS = 1000
+GATE_TABLE = "gate.json"
+SHOWN_AS_TABLE = json.dumps([{"path": GATE_TABLE, "type": "table"}])  # as `mlflow.log_table` says it
 OLD_RUNS = 5000  # at a time; the next collection takes the others
 
 
@@ -126,13 +129,20 @@ class Recorder:
 
     @contextmanager
     def _run(self, release: Release) -> Iterator[Any]:
-        tags = {"inputs": release.inputs, "candidate": release.candidate, "verdict": release.verdict.model_dump_json()}
+        tags = {
+            "inputs": release.inputs,
+            "candidate": release.candidate,
+            "verdict": release.verdict.model_dump_json(exclude={"checks"}),
+        }
         tags |= {f"dataset.{name}": sha256 for name, sha256 in release.datasets.items()}
         tags |= {"reason": release.reason} if release.reason else {}
+        tags |= {"mlflow.loggedArtifacts": SHOWN_AS_TABLE} if release.verdict.checks else {}
         with mlflow.start_run(experiment_id=self._experiment(release.project), run_name=release.candidate, tags=tags):
             mlflow.log_params({"candidate": release.candidate, "gate.metric": release.metric, "rows": release.rows})
             mlflow.log_metrics({f"test.{name}": value for name, value in release.metrics.items()})
             mlflow.log_metrics({f"rule.{name}": value for name, value in release.rule_metrics.items()})
+            if lines := [each.cells for each in release.verdict.checks]:
+                mlflow.log_dict({"columns": HEADS, "data": lines}, GATE_TABLE)
             yield mlflow.active_run()
 
     def _experiment(self, project: str) -> str:

@@ -1,11 +1,14 @@
 """A release: what is registered beside a model, so that what was judged is what serves."""
 
+from typing import Any
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tierra.data.labels import Labels
 from tierra.data.spec import ColumnType
 from tierra.model.evaluation import Histogram
 from tierra.model.gate import Intervals, Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.store.memo import digest
 from tierra.store.refs import ObjectRef
 
@@ -40,12 +43,17 @@ class Release(BaseModel):
     rows: dict[str, int]
     libraries: dict[str, str]
     evaluations: ObjectRef | None = None
+    learnt: ObjectRef | None = None
+    leaks: tuple[Leak, ...] = ()
+    cards: dict[str, ObjectRef] = {}
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        added = {"evaluations": self.evaluations, "schemas": self.schemas, "content": self.content}
-        return self.model_dump_json(exclude={name for name, kept in added.items() if not kept}).encode()
+        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards")
+        exclude: dict[str, Any] = {name: True for name in named if not getattr(self, name)}
+        exclude |= {} if self.verdict.checks else {"verdict": {"checks"}}
+        return self.model_dump_json(exclude=exclude).encode()
 
     @property
     def serving_digest(self) -> str:

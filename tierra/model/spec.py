@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
 
+from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
 from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
 
@@ -26,21 +27,28 @@ METRICS: dict[Task, dict[str, str]] = {
     },
     "regression": {"rmse": "RMSE", "mae": "MAE", "median_error": "median error", "mape": "MAPE", "r2": "R²"},
 }
+# Metrics of a regression that are computed where the project names them: of a quantile in percent, and of counts.
+POISSON = "poisson_deviance"
+PINBALL: dict[str, float] = {f"pinball_{percent}": percent / 100 for percent in range(1, 100)}
+REQUESTED = {POISSON: "Poisson deviance", **{name: f"pinball loss, {share:.0%}" for name, share in PINBALL.items()}}
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape", *REQUESTED})
 BUILT_IN_MODELS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
 
 
 def heading(metric: str) -> str:
     """A metric's name in tables that people read."""
-    return next((names[metric] for names in METRICS.values() if metric in names), metric.replace("_", " "))
+    return next(
+        (names[metric] for names in (*METRICS.values(), REQUESTED) if metric in names), metric.replace("_", " ")
+    )
 
 
 def _metric(value: Any) -> Any:
-    if value is None or value in EVERY_METRIC or value in SCORERS:
+    if value is None or value in EVERY_METRIC or value in REQUESTED or value in SCORERS:
         return value
-    known = ", ".join(EVERY_METRIC)
-    raise ValueError(f"one of {known}, or a scorer of scikit-learn such as neg_mean_squared_error")
+    known = ", ".join((*EVERY_METRIC, POISSON))
+    scorer = "or a scorer of scikit-learn such as neg_mean_squared_error"
+    raise ValueError(f"one of {known}, pinball_90 (any percent), {scorer}")
 
 
 def _model(value: Any) -> Any:
@@ -51,7 +59,13 @@ def _model(value: Any) -> Any:
     raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
 
 
-AS_METRIC = {"type": "string", "enum": [*EVERY_METRIC, *sorted(SCORERS - {*EVERY_METRIC})]}
+AS_METRIC = {
+    "type": "string",
+    "anyOf": [
+        {"enum": [*EVERY_METRIC, POISSON, *sorted(SCORERS - {*EVERY_METRIC})]},
+        {"pattern": r"^pinball_[1-9]\d?$"},
+    ],
+}
 AS_MODEL = {"type": "string", "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
 AS_WEIGHTS = {"anyOf": [{"const": "balanced"}, {"type": "object", "additionalProperties": {"type": "number"}}]}
 Metric = Annotated[str, BeforeValidator(_metric), WithJsonSchema(AS_METRIC)]
@@ -142,14 +156,12 @@ def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
     )
 
 
-class Gate(Spec):
-    """The margins by which a model must beat the rule and the champion to serve."""
+class Gate(Guardrails, Challenge):
+    """What a challenger must show before it serves."""
 
     metric: Metric | None = Field(
         None, description="Metric to compare; by task roc_auc, log_loss or rmse when not stated"
     )
-    beat_rule_by: float = Field(0.0, ge=0, description="Least advantage over the rule, in the metric's unit")
-    beat_champion_by: float = Field(0.0, ge=0, description="Advantage over the champion that must be exceeded")
     approval: Duration | None = Field(
         None, description="A person must approve within this time, such as 12h, before a model serves"
     )
@@ -159,6 +171,11 @@ class Gate(Spec):
         """The metric of a gate that has one."""
         assert self.metric
         return self.metric
+
+    @property
+    def guardrails(self) -> Guardrails:
+        """What decides what of a challenger is measured."""
+        return Guardrails(**{name: getattr(self, name) for name in Guardrails.model_fields})
 
     def of(self, task: Task) -> "Gate":
         """The gate with the task's metric where none is stated."""
@@ -170,16 +187,6 @@ class Costs(Spec):
 
     false_alarm: float = Field(gt=0, description="Cost of a yes that should have been a no")
     missed: float = Field(gt=0, description="Cost of a no that should have been a yes")
-
-
-class Card(Spec):
-    """The product design: what the model is for, for whom, at what cost."""
-
-    goal: str = Field("not stated", description="What the predictions are for")
-    owner: str = Field("not stated", description="Who answers for them")
-    users: str = Field("not stated", description="Who reads them, and how")
-    limits: str = Field("not stated", description="What they must not be used for")
-    cost: Costs | None = Field(None, description="Costs of wrong decisions; sets the threshold of a yes or no")
 
 
 Impute = Literal["mean", "median", "most_frequent", "none"]

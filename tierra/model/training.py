@@ -9,13 +9,14 @@ from sklearn.metrics import get_scorer
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured, first_line
 from tierra.model.artifact import Predictions, predict
+from tierra.model.bootstrap import degrees_of, draw_metrics, intervals
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
 from tierra.model.metrics import compute_metrics
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, Costs, Gate
+from tierra.model.spec import METRICS, REQUESTED, Costs, Gate
 
 
 def choose_candidate(validation: Mapping[str, Mapping[str, float]], gate: Gate) -> str:
@@ -41,15 +42,25 @@ def measure(
     The metrics are those of other predictions, where they are given.
     """
     predictions = predictions or predict(model, rows.table, rows.labels)
-    metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight)
-    scored = {name: _scored(name, model, rows) for name in scorers if name not in metrics}
+    scorers = tuple(scorers)
+    metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight, scorers)
+    scored = {name: _scored(name, model, rows) for name in scorers if name in SCORERS and name not in metrics}
     return metrics | {name: value for name, value in scored.items() if np.isfinite(value)}
 
 
+def measure_intervals(
+    model: Any, rows: Examples, scorers: Iterable[str] = (), predictions: Predictions | None = None
+) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of every metric that `measure` has one of: of the task's own, and of those on request."""
+    predictions = predictions or predict(model, rows.table, rows.labels)
+    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=tuple(scorers))
+    return intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units))
+
+
 def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
-    """The scorers of scikit-learn to compute beside the task's own metrics."""
-    named = [gate.metric_name, *more]
-    return [name for name in dict.fromkeys(named) if name in SCORERS and name not in METRICS[labels.task]]
+    """The metrics to compute beside the task's own: scorers of scikit-learn, and ours that are computed on request."""
+    named = dict.fromkeys([gate.metric_name, *more])
+    return [name for name in named if name in SCORERS | REQUESTED.keys() and name not in METRICS[labels.task]]
 
 
 def _scored(name: str, model: Any, rows: Examples) -> float:

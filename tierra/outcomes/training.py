@@ -4,10 +4,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.model.gate import Verdict, format_metric
+from tierra.model.gate import Verdict
+from tierra.model.gate_checks import format_metric
 from tierra.model.spec import heading
 from tierra.outcomes.outcome import Ended, Figures
 from tierra.spec import Task
+
+# A training that a guardrail or a worn test part stopped needs a person; one whose model was not better does not.
+Ending = Literal["Promoted", "KeptChampion", "Refused", "DryRun"]
+REFUSED_CODE = 6
 
 
 class Served(BaseModel):
@@ -33,7 +38,7 @@ class Trained(Ended):
     """The end of a training run."""
 
     project: str
-    outcome: Literal["Promoted", "KeptChampion", "DryRun"]
+    outcome: Ending
     reason: str
     task: Task = "binary"
     metric: str = ""
@@ -48,7 +53,7 @@ class Trained(Ended):
 
     @property
     def name(self) -> str:
-        """Promoted, KeptChampion or DryRun."""
+        """Promoted, KeptChampion, Refused or DryRun."""
         return self.outcome
 
     @property
@@ -72,6 +77,11 @@ class Trained(Ended):
             ("—" if own is None else format_metric(own), heading(metric)),
             ("—" if rule is None else format_metric(rule), "the rule's"),
         ]
+
+    @property
+    def exit_code(self) -> int:
+        """6 where the gate refused a model that may be better; else 0."""
+        return REFUSED_CODE if self.outcome == "Refused" else 0
 
     @property
     def made_a_difference(self) -> bool:

@@ -10,7 +10,7 @@ from tierra.data.row_numbers import published_key
 from tierra.model.decision_spec import Decision
 from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, Average, Model, RateBy, Rule
+from tierra.model.spec import METRICS, REQUESTED, Average, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -56,6 +56,7 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
         for what in _find_mismatches(each, task):
             mismatch(what, "candidates", index)
     _check_published(project, task, refuse, mismatch)
+    _check_guardrails(project, task, mismatch)
     if project.card.cost and task != "binary":
         mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
     for key, what in _find_undecidable(project.decision, task):
@@ -68,9 +69,20 @@ def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     number = task == "regression"
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
     places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    places += [(each.metric, ("card", "goals")) for each in project.card.goals]
     for name, path in places:
-        if name and name not in METRICS[task] and (name in of_other_tasks or name not in SCORERS):
+        known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
+        if name and name not in known:
             mismatch(f"{name} is no metric of it ({', '.join(METRICS[task])})", *path)
+
+
+def _check_guardrails(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
+    gate = project.gate
+    for name in ("classes", "calibration"):
+        if getattr(gate, name) is not None and task == "regression":
+            mismatch("there are no classes and no probabilities", "gate", name)
+    if gate.fairness and gate.fairness.of != "error" and task != "binary":
+        mismatch(f"to compare groups by `{gate.fairness.of}` needs a yes or no", "gate", "fairness")
 
 
 def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[str]:
@@ -147,13 +159,14 @@ def _below(refuse: Refuse, *path: int | str) -> Refuse:
 
 def _check_sources(project: ProjectFile, refuse: Refuse) -> None:
     for name, source in project.sources.items():
-        if name != project.main and (source.history or source.known_later):
-            refuse("columns-conflict", f"history and known_later belong to the first source, {project.main}",
-                   "sources", name)  # fmt: skip
+        if name != project.main and source.history:
+            refuse("columns-conflict", f"history belongs to the first source, {project.main}", "sources", name)
     for index, join in enumerate(project.joins):
         _declared(join.right, project.sources, refuse, "joins", index, "right")
         if join.left != project.main or join.right == project.main:
             refuse("name-undeclared", f"joins start at the first source, {project.main}", "joins", index, "left")
+        if join.as_of and join.as_of.left in {*project.main_source.known_later, project.target}:
+            refuse("columns-conflict", f"'{join.as_of.left}' is not known when scoring", "joins", index, "as_of")
 
 
 def _declared(name: str, known: Any, refuse: Refuse, *path: int | str) -> None:
@@ -203,6 +216,8 @@ def _check_features(project: ProjectFile, refuse: Any) -> None:
         **dict.fromkeys(project.main_source.key, "the key"),
         **dict.fromkeys(project.main_source.known_later, "known later"),
     }
+    forbidden |= {join.joined_name(name): "known later" for join in project.joins if join.right in project.sources
+                  for name in project.sources[join.right].known_later}  # fmt: skip
     forbidden[project.target_column] = "the target"
     forbidden |= {project.weight: "the weight"} if project.weight else {}
     rate_by = project.rule.rule.rate_by if isinstance(project.rule.rule, RateBy) else ()

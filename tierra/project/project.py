@@ -84,7 +84,8 @@ class Project(ProjectFile):
     def withheld(self) -> tuple[str, ...]:
         """Columns that features must not use: known later, the target, and the weight."""
         columns = [name for name in (self.target, self.weight) if name and not FUNCTION.match(name)]
-        return tuple(dict.fromkeys((*self.main_source.known_later, *columns)))
+        joined = [join.joined_name(name) for join in self.joins for name in self.sources[join.right].known_later]
+        return tuple(dict.fromkeys((*self.main_source.known_later, *columns, *joined)))
 
 
 def find_project(project: str, projects: Path) -> Path:

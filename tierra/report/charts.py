@@ -15,9 +15,11 @@ from tierra.report.svg import (
     legend,
     line,
     mark,
+    name,
     scale,
     text,
     ticks,
+    width_of,
     x_axis,
 )
 from tierra.report.wording import axis_number, shorten
@@ -49,7 +51,7 @@ def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
     body = legend(names, 0, 11, lines=False) if names else ""
     for index, each in enumerate(measures):
         y, full = top + ROW * index, f"{each.label}: {show(each.value)}"
-        body += text(labels - 8, y + 15, fit(each.label, labels - 8), "end", "name")
+        body += name(labels - 8, y + 15, each.label, labels - 8)
         high = 8 if each.other is not None else 13
         body += box(min(x(0), x(each.value)), y + 4, max(abs(x(each.value) - x(0)), 0.8), high, "first", full)
         if each.other is not None:
@@ -69,7 +71,7 @@ def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
     show = common_format([each.value for each in measures])
     for index, each in enumerate(measures):
         y = top + ROW * index + 11
-        body += text(LABELS - 8, y + 4, fit(each.label, LABELS - 8), "end", "name") + _whisker(each, x, y)
+        body += name(LABELS - 8, y + 4, each.label, LABELS - 8) + _whisker(each, x, y)
         body += mark(x(each.other), y, 1, f"{each.label}: {axis_number(each.other)}") if each.other is not None else ""
         body += mark(x(each.value), y, 0, f"{each.label}: {axis_number(each.value)} {each.note}")
         body += text(WIDTH, y + 4, show(each.value), "end", "value")
@@ -77,19 +79,22 @@ def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
 
 
 def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
-    """A confusion matrix: rows by actual and decided class, darker for a larger share of the actual class."""
-    names = [str(name) for name in names[:MAX_CLASSES]]
+    """A confusion matrix: rows by actual and decided class, darker for a larger share of the actual class.
+
+    Columns have the numbers of their classes where a name is too long for its column.
+    """
+    names = [str(each) for each in names[:MAX_CLASSES]]
     cell, left, top = (WIDTH - 76) / max(len(names), 1), 74, 34
-    high, body = min(max(cell * 0.6, 22), 72), text(left, 11, "decided →", kind="label") + text(
-        0, 28, "actual ↓", kind="label"
-    )
-    for column, name in enumerate(names):
-        body += text(left + cell * (column + 0.5), 28, fit(name, cell - 4), "middle", "name")
-    for row, name in enumerate(names):
+    high, numbered = min(max(cell * 0.6, 22), 72), any(width_of(each) > (cell - 4) / 11 for each in names)
+    body = text(left, 11, "decided →", kind="label") + text(0, 28, "actual ↓", kind="label")
+    for column, each in enumerate(names):
+        body += text(left + cell * (column + 0.5), 28, column + 1 if numbered else each, "middle", "name", each)
+    for row, each in enumerate(names):
         y, total = top + high * row, sum(counts[row]) or 1
-        body += text(left - 6, y + high / 2 + 4, fit(name, left - 8), "end", "name")
+        body += text(left - 6, y + high / 2 + 4, row + 1, "end", "name") if numbered else ""
+        body += name(left - (20 if numbered else 6), y + high / 2 + 4, each, left - (22 if numbered else 8))
         for column, rows in enumerate(counts[row][: len(names)]):
-            full = f"{name} decided {names[column]}: {rows:,} rows, {100 * rows / total:.1f} %"
+            full = f"{each} decided {names[column]}: {rows:,} rows, {100 * rows / total:.1f} %"
             body += _cell(left + cell * column, y, cell, high, rows / total, full)
             body += _number(left + cell * (column + 0.5), y + high / 2, rows, total, cell)
     description = f"{len(names)} classes; rows are actual, columns decided"
@@ -108,35 +113,34 @@ def heat(title: str, names: Sequence[str], values: Sequence[Sequence[float | Non
     body = "".join(
         text(left + cell * (index + 0.5), 13, index + 1, "middle", "small") for index in range(len(names) - 1)
     )  # fmt: skip
-    for row, name in enumerate(names):
+    for row, each in enumerate(names):
         y = top + cell * (row - 1)
-        body += (
-            text(left - 6, y + cell / 2 + 3.5, f"{fit(name, left - 24, 9.5)} {row + 1}", "end", "small") if row else ""
-        )
+        shown = f"{fit(each, left - 24, 9.5)} {row + 1}"
+        body += text(left - 6, y + cell / 2 + 3.5, shown, "end", "small", each) if row else ""
         for column, value in enumerate(values[row][:row]):
             if value is not None:
-                full, against = f"{name} and {names[column]}: {value:.2f}", " against" if value < 0 else ""
+                full, against = f"{each} and {names[column]}: {value:.2f}", " against" if value < 0 else ""
                 body += _cell(left + cell * column, y, cell, cell, abs(value), full, against)
                 body += _sign(left + cell * (column + 0.5), y + cell / 2, value, cell)
-    first = text(left - 6, 13, f"{fit(names[0], left - 24, 9.5)} 1", "end", "small") if names else ""
+    first = text(left - 6, 13, f"{fit(names[0], left - 24, 9.5)} 1", "end", "small", names[0]) if names else ""
     return figure(title, f"{len(names)} columns, each pair", top + cell * max(len(names) - 1, 0) + 4, first + body)
 
 
 def timeline(title: str, stays: Sequence[tuple[str, float, float, bool]]) -> Markup:
     """When each station started and how long it took: (name, start, seconds, reused), one row a name."""
-    names = list(dict.fromkeys(name for name, *_ in stays))
+    names = list(dict.fromkeys(each for each, *_ in stays))
     x = scale(0, max([start + seconds for _, start, seconds, _ in stays] + [0.001]), LABELS, END)
     end, bottom = max([start + seconds for _, start, seconds, _ in stays] + [0.001]), 6 + 20 * len(names)
     body = "".join(line(x(each), 6, x(each), bottom, "grid") for each in ticks(0, end))
-    for name, start, seconds, reused in stays:
-        y = 6 + 20 * names.index(name)
-        full = f"{name}: {seconds:.2f} s from {start:.2f} s{', reused' if reused else ''}"
+    for station, start, seconds, reused in stays:
+        y = 6 + 20 * names.index(station)
+        full = f"{station}: {seconds:.2f} s from {start:.2f} s{', reused' if reused else ''}"
         body += box(
             x(start), y + 4, max(x(start + seconds) - x(start), 1.5), 12, "first hollow" if reused else "first", full
         )
-    for index, name in enumerate(names):
-        total = sum(seconds for each, _, seconds, _ in stays if each == name)
-        body += text(LABELS - 8, 20 + 20 * index, fit(name.replace("-", " "), LABELS - 8), "end", "name")
+    for index, station in enumerate(names):
+        total = sum(seconds for each, _, seconds, _ in stays if each == station)
+        body += name(LABELS - 8, 20 + 20 * index, station.replace("-", " "), LABELS - 8)
         body += text(WIDTH, 20 + 20 * index, f"{total:.2f} s", "end", "value")
     axis = x_axis(x, ticks(0, end), bottom, "seconds after the start")
     return figure(title, f"{len(names)} stations in {end:.1f} seconds", bottom + 34, body + axis)

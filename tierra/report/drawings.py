@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 from tierra.data.profile import ColumnProfile, Profile
 from tierra.journal import Entry
-from tierra.model.evaluation import Evaluation, Histogram, SliceScores
+from tierra.model.evaluation import Evaluation, Histogram, Importance, SliceScores
 from tierra.report.charts import MAX_HEAT_COLUMNS, Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import FREQUENT_VALUES, distributions
+from tierra.report.effects import costs_by_threshold, effect, reach_of
 from tierra.report.plots import band, curves, histogram, sparkline
 from tierra.report.svg import SMALL
 
@@ -38,7 +39,9 @@ def draw_evaluation(evaluations: Mapping[str, Evaluation], best: str) -> list[Dr
         axes = ("false positive rate", "true positive rate")
         drawn.append(Drawing("ROC", curves("ROC curve", lines, axes, diagonal=True), "Diagonal: a random guess."))
     if lines := [(labels[name], each.precision_recall) for name, each in shown.items() if each.precision_recall]:
-        drawn.append(Drawing("Precision and recall", curves("Precision and recall", lines, ("recall", "precision"))))
+        chart = curves("Precision and recall", lines, ("recall", "precision"))
+        note = "A rule that says the same of every row lies flat, at the share of cases."
+        drawn.append(Drawing("Precision and recall", chart, note))
     if lines := [(labels[name], each.calibration) for name, each in shown.items() if each.calibration]:
         axes = ("predicted probability", "observed share")
         note = "On the diagonal, the predicted share is the observed one."
@@ -70,11 +73,39 @@ def draw_importance(own: Evaluation, metric: str) -> list[Drawing]:
     ranked = sorted(own.importance, key=lambda each: -each.mean)[:MAX_ROWS]
     if not ranked:
         return []
-    note = f"By how much {metric} gets worse when the feature is shuffled; whisker: one standard deviation."
+    whisker = "95 % interval" if ranked[0].interval else "one standard deviation"
+    note = f"By how much {metric} gets worse when the feature is shuffled; whisker: {whisker}."
     if len(own.importance) > MAX_ROWS:
         note += f" {MAX_ROWS} of {len(own.importance):,} features."
-    lines = [Measure(each.feature, each.mean, each.mean - each.spread, each.mean + each.spread) for each in ranked]
+    lines = [Measure(each.feature, each.mean, *_reach(each)) for each in ranked]
     return [Drawing("Importance", bars("Importance of features", lines), note)]
+
+
+def _reach(each: Importance) -> tuple[float, float]:
+    return each.interval or (each.mean - each.spread, each.mean + each.spread)
+
+
+def draw_effects(own: Evaluation) -> list[Drawing]:
+    """The mean prediction along each of the most important features."""
+    reach = reach_of(own.dependence)
+    shown = "probability" if own.classes else "prediction"
+    note = f"Mean {shown} when every row has this value; grey: the rows that have it."
+    return [Drawing(f"Effect of {each.feature}", effect(each, reach), note) for each in own.dependence]
+
+
+def draw_thresholds(evaluations: Mapping[str, Evaluation], best: str) -> list[Drawing]:
+    """What is found by how many rows are alarmed, and what decisions cost by threshold."""
+    names = [name for name in (best, "rule", "champion") if name in evaluations]
+    lines = [(name.replace("_", " "), curve) for name in names if (curve := evaluations[name].gains)]
+    if not lines:
+        return []
+    note = "The highest scores first; diagonal: a random order."
+    chart = curves("Cases found", lines, ("share of rows alarmed", "share of cases found"), diagonal=True)
+    drawn, costs = [Drawing("Cases found", chart, note)], evaluations[best].costs
+    if costs:
+        chart = costs_by_threshold(costs, (best.replace("_", " "), "the rule"))
+        drawn.append(Drawing("Cost of 100 rows", chart, "By the card's costs; line: the threshold that serves."))
+    return drawn
 
 
 def draw_slices(own: Evaluation, metric: str) -> list[Drawing]:

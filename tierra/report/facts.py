@@ -9,6 +9,7 @@ from tierra.facts import (
     ChampionFound,
     DaysCounted,
     FeaturesBuilt,
+    LeaksSearched,
     PartitionDrifted,
     RowsQuarantined,
     SnapshotTaken,
@@ -18,6 +19,7 @@ from tierra.facts import (
 )
 from tierra.journal import Journal
 from tierra.model.evaluation import Histogram
+from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
 from tierra.report.wording import number
 
@@ -108,3 +110,9 @@ def digests(journal: Journal) -> dict[str, str]:
 def reasons(journal: Journal) -> Sequence[Any]:
     """Why rows were set aside, with examples."""
     return [reason for fact in journal.facts(RowsQuarantined) for reason in fact.reasons]
+
+
+def leaks(journal: Journal) -> Sequence[Leak]:
+    """The leaks that were found, acknowledged or not."""
+    searched = journal.facts(LeaksSearched)
+    return searched[-1].leaks if searched else ()

@@ -30,11 +30,12 @@ def figure(title: str, description: str, height: float, body: str, width: float 
     return frame.format(width, height, role, f"{title}. {description}", title, description, drawn)
 
 
-def text(x: float, y: float, content: object, anchor: str = "start", kind: str = "") -> str:
+def text(x: float, y: float, content: object, anchor: str = "start", kind: str = "", tooltip: str = "") -> str:
     """Escaped text; right-to-left text does not change the direction of its neighbours."""
+    title = f"<title>{escape(shorten(tooltip, MAX_LABEL))}</title>" if tooltip else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{f" class={kind!r}" if kind else ""}'
-        f' unicode-bidi="isolate">{escape(str(content))}</text>'
+        f' unicode-bidi="isolate">{escape(str(content))}{title}</text>'
     )
 
 
@@ -95,13 +96,45 @@ def common_format(values: Sequence[float]) -> Callable[[float], str]:
 
 
 def fit(label: str, width: float, size: float = 11) -> str:
-    """A label cut to a width, measured by the widest of the usual sans-serif letters."""
-    room, taken = width / size, 0.0
-    for index, letter in enumerate(label):
-        taken += next((share for share, letters in _WIDTHS if letter in letters), 0.64 if letter.isascii() else 1.0)
-        if taken > room:
-            return label[: max(index - 1, 1)] + "…"
-    return label
+    """A label cut in its middle to a width, so that both ends can be read."""
+    room = width / size
+    if width_of(label) <= room:
+        return label
+    front, back, room = "", "", room - width_of("…")
+    for _ in label:
+        longer = (front + label[len(front)], back) if len(front) <= len(back) else (front, label[-len(back) - 1] + back)
+        if width_of("".join(longer)) > room:
+            break
+        front, back = longer
+    return f"{front}…{back}" if front else f"{label[:1]}…"
+
+
+def width_of(label: str) -> float:
+    """The width of a text in its own size, by the widest of the usual sans-serif letters."""
+    return sum(
+        next((share for share, letters in _WIDTHS if letter in letters), 0.64 if letter.isascii() else 1.0)
+        for letter in label
+    )
+
+
+def name(x: float, y: float, label: str, width: float, anchor: str = "end", kind: str = "name", lines: int = 2) -> str:
+    """A name in one line, in two smaller ones where it is too long, or cut in its middle; whole in its tooltip."""
+    if width_of(label) <= width / 11:
+        return text(x, y, label, anchor, kind)
+    if lines < 2:
+        return text(x, y, fit(label, width), anchor, kind, label)
+    first, second = _two_lines(label, width / 9.5)
+    small = f"{kind} small".strip()
+    return text(x, y - 5, first, anchor, small, label) + text(x, y + 5, fit(second, width, 9.5), anchor, small, label)
+
+
+def _two_lines(label: str, room: float) -> tuple[str, str]:
+    """A label in two parts, the first of which fits; after a space or a sign where there is one."""
+    ends = [end for end in range(1, len(label)) if width_of(label[:end]) <= room]
+    last = ends[-1] if ends else 1
+    signs = [end for end in ends if label[end - 1] in " _-./:," and end > last / 2]
+    end = signs[-1] if signs and width_of(label[signs[-1] :]) <= room else last
+    return label[:end], label[end:]
 
 
 def x_axis(
@@ -129,10 +162,10 @@ def y_axis(
 
 def legend(names: Sequence[str], x: float, y: float, lines: bool = True) -> str:
     """The legend: a swatch and a name for each series; the first may be an area."""
-    body = ""
-    for index, name in enumerate(names):
+    body, room = "", WIDTH / max(len(names), 1) - 38
+    for index, each in enumerate(names):
         swatch = line(x, y - 4, x + 18, y - 4, f"{STYLES[index]} stroke")
         body += swatch if lines or index else box(x, y - 9, 18, 9, STYLES[index])
-        body += text(x + 23, y, fit(name, 120))
-        x += 35 + 6.2 * min(len(name), 20)
+        body += name(x + 23, y, each, room, "start", "", lines=1)
+        x += 36 + min(10 * width_of(each), room)
     return body

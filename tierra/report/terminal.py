@@ -1,14 +1,17 @@
 """Tables for a terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
-from tierra.model.gate import Intervals, format_metric
+from tierra.model.gate import Intervals
+from tierra.model.gate_checks import HEADS, Check, format_metric
 from tierra.model.spec import heading
 from tierra.redaction import LONGEST, clean
+
+COLOURS = {"passed": "green", "failed": "red", "undecided": "yellow", "not known": "dim"}
 
 
 def printable(value: object, length: int = LONGEST) -> str:
@@ -37,6 +40,17 @@ def _row(name: str, rows: Mapping[str, Mapping[str, float]], known: Mapping[str,
         yield format_metric(metrics[name]) if name in metrics else ""
         if model in known:
             yield f"[dim]{' to '.join(map(format_metric, known[model][name]))}[/]" if name in known[model] else ""
+
+
+def checks_table(checks: Iterable[Check]) -> Table:
+    """The gate's checks, a row each; their reasons stand in the verdict, and in full on the receipt."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for index, head in enumerate(HEADS[:-1]):
+        table.add_column(head, justify="right" if 2 <= index <= 4 else "left", overflow="fold")
+    for each in checks:
+        *cells, outcome, _ = each.cells
+        table.add_row(*map(printable, cells), f"[{COLOURS[each.outcome]}]{outcome}[/]")
+    return table
 
 
 def pairs(rows: Mapping[str, Any]) -> Table:

@@ -158,7 +158,8 @@ def _beside_model(objects: Objects, release: str) -> Iterator[str]:
     """What a release refers to; nothing where it is gone or damaged, and nobody can serve it."""
     with suppress(FileNotFoundError, ValueError, Broken):
         known = Release.model_validate_json(objects.read(release))
-        yield from (ref.name for ref in (known.profile, known.evaluations) if ref)
+        beside = (known.profile, known.evaluations, known.learnt, *known.cards.values())
+        yield from (ref.name for ref in beside if ref)
 
 
 def collect(workspace: Workspace, plan: Plan) -> int:

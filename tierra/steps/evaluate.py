@@ -1,8 +1,9 @@
 """Measuring the best, the rule and the champion on the same rows, and judging."""
 
 import dataclasses
-from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
@@ -17,16 +18,20 @@ from tierra.model.comparison import compare_models
 from tierra.model.evaluation import Evaluation
 from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
+from tierra.model.paired import too_few
 from tierra.model.release import Champion
+from tierra.model.study import Material, study_model
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
 from tierra.steps.champion import champion_features, current_champion, has_same_features
 from tierra.steps.fit import Choice, load_fitted
+from tierra.steps.learnt import learnt_from, units_of
 from tierra.steps.parts import read_part, rows_of
-from tierra.steps.release import is_same_training
-from tierra.store.memo import remember
+from tierra.steps.release import is_same_training, training_inputs
+from tierra.store.memo import digest, remember
 from tierra.store.refs import ObjectRef
 from tierra.store.tables import read_table
+from tierra.store.uses import Sketch, count_use, next_use, sketch_units
 from tierra.store.values import keep_value, read_value
 from tierra.workspace import Workspace
 
@@ -46,6 +51,7 @@ class Measured(BaseModel):
 
     scores: Scores
     evaluations: ObjectRef
+    sketch: Sketch = Sketch()
     warning: str = ""
 
 
@@ -57,6 +63,7 @@ class Evaluated(BaseModel):
     choice: Choice
     scores: Scores
     evaluations: ObjectRef
+    sketch: Sketch = Sketch()
     champion_number: int = 0
 
     @property
@@ -97,7 +104,8 @@ def measure_models(
     """The same beside a given champion; without `explain`, the features' importance is left out."""
     # The champion by what it is, not by where its files lie.
     serving = champion.release if champion else None
-    named = [project.gate.metric, project.metrics, project.slices, explain, replace]
+    named = [project.gate.metric, project.measured, project.slices, project.gate.guardrails, project.card.cost, explain,
+             replace]  # fmt: skip
     code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
     inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
     measured = remember(workspace.objects, __name__, inputs, Measured,
@@ -106,12 +114,25 @@ def measure_models(
     if measured.warning:
         warn(measured.warning)
     scores = measured.scores.model_copy(update={"champion_version": champion.version if champion else None})
-    return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations)
+    return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations, sketch=measured.sketch)
 
 
-def judge(project: Project, evaluated: Evaluated) -> Judged:
-    """Whether a model passed the gate, with every reason."""
-    return Judged(**dict(evaluated), verdict=gate.judge(evaluated.scores, project.gate))
+def judge(workspace: Workspace, project: Project, evaluated: Evaluated, dry_run: bool = False) -> Judged:
+    """Whether a model passed the gate, with every reason.
+
+    A comparison with a champion uses the test part, and is counted before its verdict is told; once, however often it
+    is tried again. A dry run promotes nothing, so it counts nothing, and is judged as the next use.
+    """
+    verdict = gate.judge(evaluated.scores, project.gate, _use_of_test(workspace, project, evaluated, dry_run))
+    return Judged(**dict(evaluated), verdict=verdict)
+
+
+def _use_of_test(workspace: Workspace, project: Project, evaluated: Evaluated, dry_run: bool) -> int:
+    if evaluated.scores.champion_metrics is None:
+        return 1
+    key = digest([training_inputs(project, evaluated.datasets), evaluated.champion_number])
+    use = next_use if dry_run else count_use
+    return use(workspace.objects, project.name, key, evaluated.sketch)
 
 
 def read_evaluations(workspace: Workspace, champion: Champion) -> dict[str, Evaluation]:
@@ -125,24 +146,68 @@ def _measure(
     replace: bool,
 ) -> Measured:  # fmt: skip
     parts, best = choice.parts, choice.best.candidate
-    test, warning = read_part(workspace, parts, "test"), ""
+    test = read_part(workspace, parts, "test")
     models = {best: (load_fitted(workspace, choice.best), test), "rule": (load_fitted(workspace, choice.rule), test)}
-    if champion:
-        try:
-            rows = _as_champion_sees(workspace, project, choice, champion)
-            models["champion"] = (workspace.champions.load(champion), rows)
-        except (DataRejected, Misconfigured) as error:
-            if error.code == "code-differs":
-                raise
-            warning = f"champion version {champion.version} cannot read today's tables: {error.what}"
-            if not replace:
-                raise type(error)("champion-unread", warning) from None
-            warning += "; it is replaced without being compared, as this run was asked to"
-    scorers = scorers_of(parts.labels, project.gate, project.metrics)
-    slices = _columns_of_test(workspace, choice, project.slices) if project.slices else None
-    compared = compare_models(best, models, project.gate.metric_name, scorers, slices, explain)
-    kept = keep_value(workspace.objects, "evaluations/", Evaluations(models=compared.evaluations))
-    return Measured(scores=compared.scores, evaluations=kept, warning=warning)
+    known, warning = _champion_beside(workspace, project, choice, champion, replace)
+    nothing = np.zeros(len(test.target), bool)
+    learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
+    kept = _judged_on(test, learnt)
+    models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
+    groups = _groups_of(workspace, project, choice, kept)
+    scorers = scorers_of(parts.labels, project.gate, project.measured)
+    compared = compare_models(
+        best, models, project.gate.metric_name, scorers,
+        groups[list(project.slices)] if project.slices else None, explain, project.gate.guardrails, groups,
+        len(workspace.objects.read(choice.best.name)) if project.gate.size_mb else None,
+    )  # fmt: skip
+    scores = compared.scores.model_copy(update=_left_out(test, learnt, kept))
+    evaluations = compared.evaluations
+    if explain:
+        train, keys = read_part(workspace, parts, "train"), _keys_of_test(workspace, project, choice).iloc[kept]
+        material = Material(train, keys.reset_index(drop=True), project.card.cost, tuple(scorers))
+        evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}
+    kept_as = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
+    sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()
+    return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warning=warning)
+
+
+def _champion_beside(
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, replace: bool
+) -> tuple[dict[str, tuple[Any, Examples]], str]:
+    """The champion with the test rows in its features; nothing, and why, where it may be replaced unread."""
+    if champion is None:
+        return {}, ""
+    try:
+        rows = _as_champion_sees(workspace, project, choice, champion)
+        return {"champion": (workspace.champions.load(champion), rows)}, ""
+    except (DataRejected, Misconfigured) as error:
+        if error.code == "code-differs":
+            raise
+        warning = f"champion version {champion.version} cannot read today's tables: {error.what}"
+        if not replace:
+            raise type(error)("champion-unread", warning) from None
+        return {}, f"{warning}; it is replaced without being compared, as this run was asked to"
+
+
+def _judged_on(test: Examples, learnt: np.ndarray | None) -> np.ndarray:
+    """The places of the rows that neither model learnt from; of all where too few are left to judge on."""
+    every = np.arange(len(test.target))
+    if learnt is None:
+        return every
+    left = np.flatnonzero(~learnt)
+    return every if too_few(test.target[left], test.labels) else left
+
+
+def _left_out(test: Examples, learnt: np.ndarray | None, kept: np.ndarray) -> dict[str, Any]:
+    """What the gate is told of the rows that the champion learnt from."""
+    if learnt is None:
+        return {"learnt": None}
+    count, rows = int(learnt.sum()), len(learnt)
+    if not count or len(kept) < rows:
+        return {"learnt": count}
+    few = too_few(test.target[~learnt], test.labels)
+    most = f"the champion learnt from {count:,} of {rows:,} test rows"
+    return {"learnt": count, "too_few": f"{most}, and of the others {few}"}
 
 
 def _as_champion_sees(workspace: Workspace, project: Project, choice: Choice, champion: Champion) -> Examples:
@@ -158,7 +223,20 @@ def _as_champion_sees(workspace: Workspace, project: Project, choice: Choice, ch
     return dataclasses.replace(test, table=built.reset_index(drop=True))
 
 
-def _columns_of_test(workspace: Workspace, choice: Choice, columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of the source on the test rows."""
-    joined = to_frame(read_table(workspace.objects, choice.parts.table.joined))
-    return slice_columns(joined.iloc[rows_of(workspace, choice.parts.test)], columns)
+def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.DataFrame:
+    """The key of each test row, as the source has it."""
+    joined = choice.parts.table.joined
+    names = [name for name in project.main_source.key if name in joined.columns]
+    rows = rows_of(workspace, choice.parts.test)
+    return to_frame(read_table(workspace.objects, joined, names)).iloc[rows] if names else pd.DataFrame({"row": rows})
+
+
+def _groups_of(workspace: Workspace, project: Project, choice: Choice, kept: np.ndarray) -> pd.DataFrame:
+    """The source's columns of slices, and of groups that are no features, on the rows that are judged."""
+    table, groups = choice.parts.table, project.gate.fairness
+    names = [*project.slices, *(each for each in (groups.by if groups else ()) if each in table.joined.columns)]
+    if not names:
+        return pd.DataFrame(index=range(len(kept)))
+    joined = to_frame(read_table(workspace.objects, table.joined))
+    places = rows_of(workspace, choice.parts.test)[kept]
+    return slice_columns(joined.iloc[places], list(dict.fromkeys(names)))

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
-from tierra.data.features import build_training_features, check_row_wise
+from tierra.data.features import check_row_wise, finish_features, prepare_training_rows
 from tierra.data.frames import to_frame
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
@@ -106,8 +106,9 @@ def _build(
     target, labels = make_target(recipe, code, rows, known)
     check_repeatable(recipe, code, rows)
     check_row_wise(recipe, code, rows)
-    beside = {TARGET: target, UNIT: unit_of(rows, recipe, content), ROW: range(len(rows))}
-    features = build_training_features(recipe, code, rows)
+    prepared = prepare_training_rows(recipe, code, rows)
+    beside = {TARGET: target, UNIT: unit_of(rows, recipe, content, prepared), ROW: range(len(rows))}
+    features = finish_features(recipe, code, prepared)
     weight = make_weight(recipe, code, rows)
     beside |= {} if weight is None else {WEIGHT: weight}
     table = pa.Table.from_pandas(pd.concat([features, pd.DataFrame(beside)], axis="columns"), preserve_index=False)
@@ -125,9 +126,10 @@ def _build(
 
 def _join(workspace: Workspace, project: Project, clean: CleanPartition, sides: CleanTables) -> Joined:
     objects, joiner = workspace.objects, _joiner(workspace, project, sides)
+    joiner = joiner.without(project.withheld)
     rows = _write_joined(workspace, joiner, clean.rows.table)
     joiner.check()
-    history = _write_joined(workspace, joiner.for_other_rows(), clean.history) if clean.history else None
+    history = _write_joined(workspace, joiner.without(()), clean.history) if clean.history else None
     # Of the history, a change of the target or of what is known later makes no partition stale.
     known = [name for name in history.columns if name not in project.withheld] if history else []
     past = digest_rows(read_batches(objects, history, known)) if history else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.errors import DataRejected, Misconfigured
+from tierra.errors import Misconfigured
 from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note, track
 from tierra.model import training
@@ -17,10 +17,11 @@ from tierra.model.deciding import decide
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.examples import Examples
-from tierra.model.leaks import describe_leaks, find_leaks
-from tierra.model.preprocessing import describe_features
+from tierra.model.leaks.finding import Leak
+from tierra.model.preprocessing import LEFT_OUT, describe_features
 from tierra.model.spec import Average, Model, Rule
 from tierra.project.project import Project
+from tierra.steps.leaks import find_leaks
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef
@@ -30,11 +31,12 @@ Candidate = Rule | Model | Average
 
 
 class Fitted(ObjectRef):
-    """A fitted candidate as it would serve, and its metrics on validation."""
+    """A fitted candidate as it would serve, and its metrics on validation with their intervals."""
 
     candidate: str
     validation: dict[str, float]
     chosen: DecisionChosen | None = None
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class FittedCandidates(BaseModel):
@@ -45,7 +47,7 @@ class FittedCandidates(BaseModel):
     parts: Parts
     fitted: dict[str, Fitted]
     treatments: dict[str, str]
-    leaks: tuple[str, ...]
+    leaks: tuple[Leak, ...]
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
@@ -54,13 +56,14 @@ class FittedCandidates(BaseModel):
 
 
 class Choice(BaseModel):
-    """The best model on validation, and the rule."""
+    """The best model on validation, the rule, and the leaks that the project acknowledges."""
 
     model_config = ConfigDict(frozen=True)
 
     parts: Parts
     best: Fitted
     rule: Fitted
+    leaks: tuple[Leak, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,19 +79,18 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
     _refuse_class(project, parts)
     material = _Material(parts, *(read_part(workspace, parts, name) for name in ("train", "validation")))
-    leaks = describe_leaks(find_leaks(material.train))
     treatments = describe_features(material.train.features, project.preprocessing)
-    note(FeaturesExamined(treatments, leaks))
-    if leaks and project.contract.leaks == "stop":
-        raise DataRejected("leak-found", f"{project.name}: {'; '.join(leaks)}")
+    note(FeaturesExamined(treatments))
+    seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
+    leaks = find_leaks(workspace, project, parts, seen)
     fitted: dict[str, Fitted] = {}
     for candidate in track(project.candidates or (), "candidates"):
         members = {name: fitted[name] for name in getattr(candidate, "average", ())}
         inputs = _inputs(project, candidate, parts, members)
         make = partial(_fit, workspace, project, candidate, material, members)
         fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
-    done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=tuple(leaks))
-    note(CandidatesFitted(done.validation))
+    done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=leaks)
+    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in fitted.items()}))
     note(DecisionsChosen({name: each.chosen for name, each in fitted.items() if each.chosen}))
     return done
 
@@ -96,7 +98,8 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
 def choose_candidate(project: Project, candidates: FittedCandidates) -> Choice:
     """The model that is best on validation, beside the rule."""
     best = training.choose_candidate(candidates.validation, project.gate)
-    return Choice(parts=candidates.parts, best=candidates.fitted[best], rule=candidates.fitted["rule"])
+    fitted = candidates.fitted
+    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks)
 
 
 def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
@@ -118,7 +121,7 @@ def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mappi
         each.sha256 for each in members.values()
     ]
     decided = [project.decision, project.card.cost, bool(project.score.reasons)]
-    return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, *decided, inside]
+    return [*data, candidate, project.preprocessing, project.gate.metric, project.measured, *decided, inside]
 
 
 def _fit(
@@ -130,9 +133,10 @@ def _fit(
     # A rule is what one would do without a model: it stays as it is.
     is_model = not isinstance(candidate, Rule)
     decided = decide(model, material.validation, project.decision, project.card.cost, calibrate=is_model)
-    scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
+    scorers = training.scorers_of(material.parts.labels, project.gate, project.measured)
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(decided.model))
     validation = training.measure(decided.model, material.validation, scorers, decided.predictions)
+    intervals = training.measure_intervals(decided.model, material.validation, scorers, decided.predictions)
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation,
-                  chosen=decided.chosen)  # fmt: skip
+                  intervals=intervals, chosen=decided.chosen)  # fmt: skip

@@ -50,9 +50,10 @@ def _joined(project: Project, columns: Mapping[str, list[str]]) -> list[str]:
     """The columns of the joined rows."""
     rows = list(columns[project.main])
     for join in project.joins:
-        require_columns(f"{join.left}: join", join.on, rows)
-        require_columns(f"{join.right}: join", join.on, columns[join.right])
-        for name in (join.prefix + each for each in columns[join.right] if each not in join.on):
+        own, theirs = ([join.as_of.left], [join.as_of.right]) if join.as_of else ([], [])
+        require_columns(f"{join.left}: join", [*join.on, *own], rows)
+        require_columns(f"{join.right}: join", [*join.on, *theirs], columns[join.right])
+        for name in filter(None, map(join.joined_name, columns[join.right])):
             if name in rows:
                 raise DataRejected("join-columns", f"both sides of the join with {join.right} have '{name}'")
             rows.append(name)
@@ -63,7 +64,7 @@ def _named(project: Project) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The columns of the joined rows that other keys name; what `prepare` makes is not known here."""
     if project.weight and not FUNCTION.match(project.weight):
         yield "weight", (project.weight,)
-    if project.split.column:
+    if project.split.column and not (project.prepare and project.split.by == "group"):
         yield "split", (project.split.column,)
     yield "slices", project.slices
     if project.prepare is None:

@@ -11,6 +11,7 @@ from tierra.data.labels import Labels
 from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET, UNIT, WEIGHT
 from tierra.data.spec import PARTS
 from tierra.data.split import split_rows
+from tierra.data.units import number_units
 from tierra.facts import TableSplit
 from tierra.journal import note
 from tierra.model.examples import Examples
@@ -58,11 +59,11 @@ def split_table(workspace: Workspace, project: Project, table: FeatureTable) -> 
 
 
 def read_part(workspace: Workspace, parts: Parts, name: str) -> Examples:
-    """A part's features, target and weights."""
+    """A part's features, target, weights, and the units whose rows depend on each other."""
     frame = to_frame(read_table(workspace.objects, getattr(parts, name)))
     weight = frame[WEIGHT].to_numpy() if WEIGHT in frame else None
     table = frame.drop(columns=[column for column in EXTRA_COLUMNS if column in frame])
-    return Examples(table, frame[TARGET].to_numpy(), parts.labels, weight)
+    return Examples(table, frame[TARGET].to_numpy(), parts.labels, weight, *number_units(frame[UNIT]))
 
 
 def rows_of(workspace: Workspace, part: TableRef) -> np.ndarray[Any, Any]:

@@ -143,8 +143,7 @@ def _needed(project: Project, champion: Champion, sides: CleanTables) -> tuple[s
     """The columns of the first source that the champion was trained with."""
     if project.main_source.columns:
         return project.main_source.columns
-    joined = {join.prefix + name for join in project.joins for name in sides.tables[join.right].columns
-              if name not in join.on}  # fmt: skip
+    joined = {join.joined_name(name) for join in project.joins for name in sides.tables[join.right].columns}
     # Versions before gave the number its published name.
     numbers = {ROW_NUMBER} if project.main_source.key else {ROW_NUMBER, PUBLISHED_NUMBER}
     return tuple(name for name in champion.release.types if name not in joined | numbers)
@@ -199,7 +198,7 @@ def _predict(scoring: _Scoring, nightly: Project, groups: Iterable[PartitionRows
     for join in nightly.joins:
         if orphans[join.right] > join.max_orphans * made.num_rows:
             warn(f"{orphans[join.right]:,} of {made.num_rows:,} rows have no match in {join.right} by"
-                 f" {', '.join(join.on)}; a night may have {join.max_orphans:.1%}")  # fmt: skip
+                 f" {join.by}; a night may have {join.max_orphans:.1%}")  # fmt: skip
     return made.sort_by(ROW_NUMBER)
 
 

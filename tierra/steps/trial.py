@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from tierra.data.file_source import TextsRead
 from tierra.journal import Warned, at_station
 from tierra.model.gate import Scores, Verdict
+from tierra.model.leaks.finding import Leak
 from tierra.project.project import Project
 from tierra.spec import Task
 from tierra.steps.evaluate import Judged, judge, measure_models
@@ -33,7 +34,7 @@ class Trial(BaseModel):
     rows: dict[str, int]
     features: list[str]
     treatments: dict[str, str]
-    leaks: list[str] = []
+    leaks: list[Leak] = []
     texts: list[str] = []
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
@@ -60,7 +61,7 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
         candidates = fit_candidates(trial, project, parts)
     with at_station("judge"):
         choice = choose_candidate(project, candidates)
-        judged = judge(project, measure_models(trial, project, choice, champion=None, explain=False))
+        judged = judge(trial, project, measure_models(trial, project, choice, champion=None, explain=False))
     facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
     return _describe(project, candidates, judged).model_copy(update={
         "texts": list(dict.fromkeys(str(fact) for fact in facts if isinstance(fact, TextsRead))),

@@ -134,9 +134,10 @@ def _joins(workspace: Workspace, champion: Champion, row: pa.Table) -> Iterator[
     """What each side table gave, as far as the release says which columns it has."""
     schemas, values = champion.release.schemas, _values(row)
     for join in champion_project(workspace, champion).joins:
-        names = [join.prefix + name for name in schemas.get(join.right, {}) if name not in join.on]
+        names = filter(None, map(join.joined_name, schemas.get(join.right, {})))
         given = {name: values[name] for name in names if name in values}
-        yield JoinSeen(table=join.right, on={name: values.get(name) for name in join.on}, values=given)
+        by = [*join.on, *([join.as_of.left] if join.as_of else [])]
+        yield JoinSeen(table=join.right, on={name: values.get(name) for name in by}, values=given)
 
 
 def _model(workspace: Workspace, champion: Champion) -> ModelSeen:

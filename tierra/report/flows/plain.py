@@ -13,8 +13,8 @@ from tierra.report.terminal import printable
 
 
 def sections(run: FinishedRun) -> Iterator[Section]:
-    """None of its own."""
-    yield from ()
+    """The leaks that stopped a training; nothing else of its own."""
+    yield Section("leaks", "Leaks", "leaks", facts.leaks(run.journal))
 
 
 def summary(run: FinishedRun) -> Mapping[str, Any]:

@@ -12,10 +12,10 @@ from tierra.model.evaluation import Evaluation
 from tierra.outcomes.training import Trained
 from tierra.report import facts
 from tierra.report.decisions import describe_decision, draw_coverage_risk
-from tierra.report.drawings import draw_evaluation, draw_importance, draw_slices
+from tierra.report.drawings import draw_effects, draw_evaluation, draw_importance, draw_slices, draw_thresholds
 from tierra.report.finished_run import FinishedRun
 from tierra.report.sections import Section
-from tierra.report.terminal import metrics_table, printable
+from tierra.report.terminal import checks_table, metrics_table, printable
 from tierra.report.wording import heading, shorten
 
 NAMED = 40
@@ -36,19 +36,20 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     models, metric, best = compared(run), trained.measured_by, trained.best.candidate
     gate = {"metric": metric, "models": models, "verdict": trained.verdict, "reason": trained.reason}
     yield Section("gate", "Gate", "gate", gate)
-    yield Section("leaks", "Suspected leaks", "lines", [each for found in _examined(journal) for each in found.leaks])
+    yield Section("leaks", "Leaks", "leaks", facts.leaks(journal))
     yield from _measured(run, models)
-    candidates = {name: each for fitted in journal.facts(CandidatesFitted) for name, each in fitted.validation.items()}
     title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
-    yield Section("candidates", title, "candidates", _candidates(candidates, best), "Candidates")
+    yield Section("candidates", title, "candidates", _candidates(journal, best), "Candidates")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 
 
 def summary(run: FinishedRun) -> Mapping[str, Any]:
-    """The models' metrics on the test rows."""
+    """The models' metrics on the test rows, and the gate's table."""
     models = compared(run)
-    return {"models": models, "metrics": _metrics(models), "test_rows": cast(Trained, run.outcome).rows.get("test", 0)}
+    trained = cast(Trained, run.outcome)
+    rows, checks = trained.rows.get("test", 0), trained.verdict.checks
+    return {"models": models, "metrics": _metrics(models), "test_rows": rows, "checks": checks}
 
 
 def counts(run: FinishedRun) -> Mapping[str, Any]:
@@ -79,6 +80,7 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
         f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
+        *([checks_table(outcome.verdict.checks)] if outcome.verdict.checks else []),
         f"receipt   {outcome.receipt}",
     ]
 
@@ -95,17 +97,25 @@ def _measured(run: FinishedRun, models: list[Compared]) -> Iterator[Section]:
     best, metric = trained.best.candidate, heading(trained.measured_by)
     own = measured.get(best) or Evaluation(rows=0, metrics={})
     title = f"On the same {trained.rows.get('test', own.rows):,} test rows"
-    metrics = {"models": models, "names": _metrics(models)} if models else None
-    yield Section("test", title, "metrics", metrics, "Test rows")
+    shown = {"models": models, "names": _metrics(models), "learnt": own.learnt, "drawn": own.drawn}
+    yield Section("test", title, "metrics", shown if models else None, "Test rows")
     chosen = [each.chosen[best] for each in run.journal.facts(DecisionsChosen) if best in each.chosen]
     lines = [line for each in chosen for line in describe_decision(each, own.decisions)]
     yield Section("decisions", "How scores become decisions", "lines", lines, "Decisions")
+    tried = {"rows": own.thresholds, "drawings": draw_thresholds({**measured, best: own}, best), "of": own.rows}
+    yield Section("thresholds", "What a threshold finds and costs", "thresholds", tried if own.thresholds else None,
+                  "Thresholds")  # fmt: skip
     drawn = draw_evaluation({**measured, best: own}, best) + draw_coverage_risk(own.decisions)
     yield Section("curves", "How it errs", "drawings", drawn)
     yield Section("classes", "Class by class", "classes", own.per_class)
-    looks = {"drawings": draw_importance(own, metric), "lines": _treatments(run.journal)}
+    looks = {
+        "drawings": draw_importance(own, metric),
+        "effects": draw_effects(own),
+        "lines": _treatments(run.journal),
+    }
     yield Section("features", "What it looks at", "features", looks if any(looks.values()) else None, "Features")
     yield Section("slices", "Where it is better and worse", "drawings", draw_slices(own, metric), "Slices")
+    yield Section("errors", "Where it errs most", "errors", own.errors, "Errors")
 
 
 def _evaluations(journal: Journal) -> dict[str, Evaluation]:
@@ -120,9 +130,13 @@ def _metrics(models: Sequence[Compared]) -> list[str]:
     return list(dict.fromkeys(name for each in models for name in each.metrics))
 
 
-def _candidates(candidates: Mapping[str, Mapping[str, float]], best: str) -> dict[str, Any] | None:
+def _candidates(journal: Journal, best: str) -> dict[str, Any] | None:
+    facts = journal.facts(CandidatesFitted)
+    candidates = {name: each for fitted in facts for name, each in fitted.validation.items()}
+    intervals = {name: each for fitted in facts for name, each in fitted.intervals.items()}
     names = list(dict.fromkeys(name for each in candidates.values() for name in each))
-    return {"models": candidates, "names": names, "best": best} if candidates else None
+    shown = {"models": candidates, "intervals": intervals, "names": names, "best": best}
+    return shown if candidates else None
 
 
 def _treatments(journal: Journal) -> list[dict[str, str]]:

@@ -1,0 +1,41 @@
+"""Units: rows that depend on each other, and are drawn together where intervals are made.
+
+A split by group keeps a group's rows together; rows that follow each other in time come in blocks of days
+or weeks; any other row stands alone, but for exact copies of it.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+FEWEST_WEEKS = 26
+FEWEST_UNITS = 5
+Kind = Literal["rows", "groups", "days", "weeks"]
+
+
+class Units(NamedTuple):
+    """The number of each row's unit, from 0, and what a unit is; no numbers where it is a row."""
+
+    codes: np.ndarray | None
+    kind: Kind
+
+
+def number_units(units: pd.Series) -> Units:
+    """The units of a part's rows, of what the split keeps together: a day, or a digest of group or content.
+
+    Weeks where there are 26 or more of them, because neighbouring days are alike; else days. Rows where there
+    would be fewer than 5 units: so few say nothing of others.
+    """
+    if pd.api.types.is_datetime64_any_dtype(units):
+        days = units.dt.floor("D").to_numpy("datetime64[D]").astype(int)
+        weeks = (days + 3) // 7  # the epoch is a Thursday
+        by_week = len(np.unique(weeks)) >= FEWEST_WEEKS
+        return _units(weeks if by_week else days, "weeks" if by_week else "days")
+    return _units(units.to_numpy(), "groups")
+
+
+def _units(values: np.ndarray, kind: Kind) -> Units:
+    different, codes = np.unique(values, return_inverse=True)
+    alone = not FEWEST_UNITS <= len(different) < len(values)
+    return Units(None, "rows") if alone else Units(codes, kind)

@@ -1,0 +1,182 @@
+"""Rows that stand on both sides of a split: the same features, or nearly, in training and test."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from tierra.model.examples import Examples
+from tierra.model.leaks.finding import Leak
+
+ROWS: Final = 50_000
+DRAWN: Final = 5_000
+NEAR_DRAWN: Final = 400
+NEAR_ROWS: Final = 20_000
+LEAST: Final = 5
+LEAST_SHARE: Final = 0.01
+DISTINCT: Final = 0.2
+SURE: Final = 2.33  # one-sided, 99 %
+NEAR: Final = 0.05
+AROUND: Final = 4
+AGREE: Final = 0.2
+MOST_NUMBERS: Final = 50
+MULTIPLIER: Final = 0x9E3779B97F4A7C15
+SHOWN: Final = 12
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """A digest of each row's features, and what each column adds to it: less one column, it is that of the others."""
+
+    whole: np.ndarray
+    parts: np.ndarray
+
+    def without(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """The digests of these rows' other columns."""
+        return self.whole[rows] - self.parts[column, rows]
+
+
+@dataclass(frozen=True)
+class _Twins:
+    """How many test rows have a twin, how many twins agree, and how far they agree beyond chance."""
+
+    rows: int
+    test_rows: int
+    agreeing: int | None
+    agreement: float
+
+    @property
+    def evidence(self) -> str:
+        """The twins in a sentence."""
+        how = f"{self.agreeing:,} of them its class" if self.agreeing is not None else (
+            f"their targets correlated by {self.agreement:.2f}")  # fmt: skip
+        return f"{self.rows:,} of {self.test_rows:,} test rows have the features of a training row, {how}"
+
+
+def find_twins(train: Examples, test: Examples, by_time: bool, made_by: str = "") -> Iterator[Leak]:
+    """Test rows with a training row's features, beyond what independent draws would give.
+
+    `made_by` is the function that makes the features, for the proposal; they are columns when not stated.
+
+    Draws from few values repeat rows too. Then nearly the same rows are commoner still: of the
+    vectors in test, more differ from training in one column than in none. Where it is the
+    other way round, and twins share the target, rows were copied.
+    """
+    features = list(train.features)
+    vectors = _digest(pd.concat([train.table[features], test.table[features]], ignore_index=True))
+    size = len(train.target)
+    has_twin = np.isin(vectors.whole[size:], vectors.whole[:size])
+    if has_twin.sum() >= LEAST and _is_copied(vectors, size):
+        twins = _describe(train, test, vectors.whole[:size], vectors.whole[size:], has_twin)
+        if twins.agreement >= AGREE:
+            yield _leak(twins, features, by_time, made_by)
+    near, looked = _near(train, test, has_twin)
+    if near:
+        yield Leak(
+            kind="near-twins", severity="warn" if by_time else "refuse", numbers={"rows": near, "of": looked},
+            evidence=f"{near:,} of {looked:,} test rows looked at are next to a training row, {1 / NEAR:.0f} times"
+            " closer than the others are to theirs",
+        )  # fmt: skip
+
+
+def _leak(twins: _Twins, features: list[str], by_time: bool, made_by: str) -> Leak:
+    shown = ", ".join(f"'{name}'" for name in features[:SHOWN]) + (", ..." if len(features) > SHOWN else "")
+    seen = f"{made_by}(rows)" if made_by else f"rows[[{shown}]]"
+    proposal = (f"return rows.assign(twin=pd.util.hash_pandas_object({seen}, index=False)) from `prepare`, and"
+                " state `split: {by: group, column: twin}`")  # fmt: skip
+    numbers = {"rows": twins.rows, "of": twins.test_rows, "agreement": twins.agreement}
+    return Leak(kind="twins", severity="warn" if by_time else "refuse", evidence=twins.evidence, numbers=numbers,
+                proposal="" if by_time else proposal)  # fmt: skip
+
+
+def _digest(table: pd.DataFrame) -> _Vectors:
+    parts = np.empty((table.shape[1], len(table)), np.uint64)
+    with np.errstate(over="ignore"):
+        for place, name in enumerate(table):
+            digest = pd.util.hash_pandas_object(table[name], index=False).to_numpy("uint64")
+            parts[place] = digest * np.uint64((MULTIPLIER * (2 * place + 1)) % 2**64)
+        return _Vectors(parts.sum(axis=0, dtype=np.uint64), parts)
+
+
+def _is_copied(vectors: _Vectors, size: int) -> bool:
+    """Whether more of the different vectors in test equal one of training than differ from one in a single column."""
+    random = np.random.default_rng(0)
+    train = _some(np.unique(vectors.whole[:size], return_index=True)[1], ROWS, random)
+    own = _some(size + np.unique(vectors.whole[size:], return_index=True)[1], DRAWN, random)
+    if len(own) + len(train) < DISTINCT * min(len(vectors.whole), ROWS + DRAWN):
+        return False
+    equal = np.isin(vectors.whole[own], vectors.whole[train])
+    close = np.zeros(len(own), bool)
+    with np.errstate(over="ignore"):
+        for column in range(len(vectors.parts)):
+            close |= np.isin(vectors.without(column, own), vectors.without(column, train))
+    others = (~equal).sum()
+    sure, around = _least(equal.sum(), len(own)), _most((close & ~equal).sum(), others)
+    return bool(sure >= LEAST_SHARE and (others < LEAST or sure > around))
+
+
+def _some(places: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
+    return places if len(places) <= most else random.choice(places, most, replace=False)
+
+
+def _least(count: int, of: int) -> float:
+    """The lower bound of a share, one-sided at 99 %, by Wilson."""
+    return _bound(count, of, -1)
+
+
+def _most(count: int, of: int) -> float:
+    return _bound(count, of, 1)
+
+
+def _bound(count: int, of: int, side: int) -> float:
+    share, z2 = count / max(of, 1), SURE**2 / max(of, 1)
+    return float((share + z2 / 2 + side * np.sqrt(z2 * (share * (1 - share) + z2 / 4))) / (1 + z2))
+
+
+def _describe(train: Examples, test: Examples, learnt: np.ndarray, seen: np.ndarray, has_twin: np.ndarray) -> _Twins:
+    rows, own = int(has_twin.sum()), test.target[has_twin]
+    groups = pd.Series(train.target).groupby(learnt)
+    if train.labels.task == "regression":
+        theirs = pd.Series(seen[has_twin]).map(groups.mean()).to_numpy()
+        varies = min(own.std(), theirs.std()) > 0
+        return _Twins(rows, len(seen), None, float(np.corrcoef(own, theirs)[0, 1]) if varies else 0.0)
+    counts = groups.value_counts().rename("rows").rename_axis(["vector", "target"]).reset_index()
+    likeliest = counts.drop_duplicates("vector").set_index("vector")["target"]
+    theirs = pd.Series(seen[has_twin]).map(likeliest).to_numpy()
+    agreeing = int((own == theirs).sum())
+    chance = sum((own == code).mean() * (theirs == code).mean() for code in np.unique(own))
+    return _Twins(rows, len(seen), agreeing, float((agreeing / rows - chance) / max(1 - chance, 1e-9)))
+
+
+def _near(train: Examples, test: Examples, has_twin: np.ndarray) -> tuple[int, int]:
+    """Test rows much closer to a training row than others are, and how many were looked at.
+
+    Distances of independent draws thin out towards zero: four times closer, there are at most a
+    quarter as many. Copies with a little noise are as many at a twentieth of the usual distance.
+    """
+    names = [name for name in train.features if train.table[name].dtype.kind == "f"][:MOST_NUMBERS]
+    candidates = np.flatnonzero(~has_twin)
+    if len(names) < 2 or len(candidates) < LEAST:
+        return 0, 0
+    random = np.random.default_rng(0)
+    learnt = train.table[names].iloc[np.sort(_some(np.arange(len(train.target)), NEAR_ROWS, random))].to_numpy()
+    looked = test.table[names].iloc[np.sort(_some(candidates, NEAR_DRAWN, random))].to_numpy()
+    distance = _distances(learnt, looked)
+    usual = np.median(distance[distance > 0]) if (distance > 0).any() else 0.0
+    near = (distance > 0) & (distance < NEAR * usual)
+    around = (distance > 0) & (distance < AROUND * NEAR * usual)
+    copied = near.sum() >= LEAST and _least(near.sum(), around.sum()) > 2 / AROUND
+    return (int(near.sum()), len(looked)) if copied and near.mean() > LEAST_SHARE else (0, 0)
+
+
+def _distances(learnt: np.ndarray, looked: np.ndarray) -> np.ndarray:
+    """The distance of each row to the nearest learnt, in spreads of each column; a gap is a value of its own."""
+    from sklearn.metrics import pairwise_distances_argmin
+
+    low, high = np.nanquantile(learnt, [0.01, 0.99], axis=0) if len(learnt) else (0, 1)
+    spread = np.where(high > low, high - low, 1.0)
+    one, other = (np.nan_to_num((np.clip(each, low, high) - low) / spread, nan=-1.0) for each in (learnt, looked))
+    nearest = pairwise_distances_argmin(other, one)
+    return np.sqrt(((other - one[nearest]) ** 2).sum(axis=1))
