@@ -51,7 +51,8 @@ def coverage_risk(scores: np.ndarray, is_wrong: np.ndarray, threshold: float | N
     """Shares of rows that are decided, and the share of wrong decisions among them, the surest rows first."""
     order = np.argsort(uncertainty(scores, threshold), kind="stable")
     wrong = np.cumsum(is_wrong[order])
-    kept = np.unique(np.linspace(1, len(order), POINTS).astype(int)) if len(order) else np.zeros(0, int)
+    # Of a handful of rows one that is wrong would be the whole picture.
+    kept = np.unique(np.linspace(max(len(order) // POINTS, 1), len(order), POINTS).astype(int)[: len(order)])
     return kept / max(len(order), 1), wrong[kept - 1] / kept
 
 

@@ -56,7 +56,7 @@ def _band(chosen: DecisionChosen, measured: DecisionMeasured | None) -> Iterator
         text += f" and {measured.reviewed:.1%} of the test rows"
     if measured and measured.risk is not None and measured.risk_interval:
         text += f"; of those decided there {measured.risk:.1%} are wrong ({_range(measured.risk_interval)})"
-    yield f"{text}."
+    yield f"{text}. Metrics and confusion count every row as it would be decided."
 
 
 def _rows_left(low: float, high: float) -> str:
