@@ -12,6 +12,7 @@ from tierra.errors import Failed
 from tierra.facts import ShadowNoted
 from tierra.journal import Warned, open_journal
 from tierra.model.challengers import Challenger
+from tierra.model.pointers import Pointer
 from tierra.outcomes.shadow import Shadowed
 from tierra.steps.collect import _champions as champion_objects
 from tierra.store.objects import Objects
@@ -70,6 +71,12 @@ def in_shadow() -> Challenger:
     return found
 
 
+def serving() -> Pointer:
+    found = open_workspace().champions.latest("rides")
+    assert found
+    return found
+
+
 def published() -> dict[str, int]:
     workspace = open_workspace()
     return generations(workspace.sink(workspace.project("rides")))
@@ -85,13 +92,10 @@ def test_three_partitions_scored_by_both_and_labels_added_the_better_one_serves(
     state(home, labelled_until=DAYS[1])
     assert "labels of 1 of 3 partitions, from 2024-04-29 on" in judge().reason
     state(home, labelled_until=DAYS[2])
-    would = judge(dry_run=True)
-    assert (would.outcome, open_workspace().champions.latest("rides").version) == ("DryRun", "1")  # type: ignore[union-attr]
+    assert (judge(dry_run=True).outcome, serving().version) == ("DryRun", "1")
     ended = judge()
     assert (ended.outcome, [each.labelled for each in ended.partitions]) == ("Promoted", [100] * 3), ended
-    latest = open_workspace().champions.latest("rides")
-    assert latest
-    assert (latest.version, "after 3 partitions in shadow" in latest.why) == ("2", True)
+    assert (serving().version, "after 3 partitions in shadow" in serving().why) == ("2", True)
     assert judge().outcome == "NothingDue"
     assert published() == dict.fromkeys(DAYS, 1), "what is published stays"
 
@@ -101,7 +105,7 @@ def test_one_that_is_worse_in_production_does_not_serve_nor_does_the_same_traini
     state(home, labelled_until=DAYS[2], wrong=True)
     ended = judge()
     assert (ended.outcome, ended.verdict and ended.verdict.promote) == ("KeptChampion", False)
-    assert open_workspace().champions.latest("rides").version == "1"  # type: ignore[union-attr]
+    assert serving().version == "1"
     state(home)
     trained, _ = train_directly("rides")
     assert (trained.outcome, "did not pass its shadow" in trained.reason) == ("KeptChampion", True)

@@ -140,9 +140,10 @@ def _gate(release: Release) -> Part:
     checks = release.verdict.checks
     if not checks:
         return Part(title="Why it serves: the gate", lines=release.verdict.reasons)
-    cells = [each.cells for each in checks]
-    rows = tuple((f"{check}, {of}" if of else check, outcome, *(each or NOTHING for each in (value, spread, limit)), reason)
-                 for check, of, value, spread, limit, outcome, reason in cells)  # fmt: skip
+    rows = tuple(
+        (f"{check}, {of}" if of else check, outcome, value or NOTHING, spread or NOTHING, limit or NOTHING, reason)
+        for check, of, value, spread, limit, outcome, reason in (each.cells for each in checks)
+    )
     used = next((f"{each.value:,.0f}" for each in checks if each.check == USES and each.value is not None), None)
     told = f"These test rows have judged {used} challengers, this one included." if used else (
         "These test rows judged the first model, beside the rule alone."
@@ -184,14 +185,6 @@ def _features(release: Release, own: Evaluation) -> Part:
     )
     note = f"By how much {heading(release.metric)} gets worse when a feature is shuffled; the ten that matter most."
     return Part(title="What it looks at", note=note, heads=("Feature", "Worse by", "95 % interval"), rows=rows)
-
-
-def _leaks(release: Release) -> Part:
-    """What was found in the data and let pass, and why."""
-    rows = tuple((each.id, each.evidence, each.reason or "a warning") for each in release.leaks)
-    lines = () if rows else ("none was found",)
-    heads = ("Leak", "Evidence", "Why it may stay") if rows else ()
-    return Part(title="Leaks", lines=lines, heads=heads, rows=rows, numbers=3)
 
 
 def _origin(project: Project, release: Release) -> Part:
