@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tests.browser.explained import write_explained
+from tests.browser.gate_table import CHECKS
 from tests.browser.studied import studied, yes_or_no
 from tests.builders import ride_spec, write_project
 from tests.champions import a_release
@@ -215,7 +216,7 @@ def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = Tr
     reason = f"average beats the rule: {metric} {best.metrics[metric]:.4f} against {rule.metrics[metric]:.4f}"
     return Trained(
         project="rides", outcome="Promoted" if promoted else "KeptChampion", reason=reason,
-        verdict=Verdict(passed=promoted, winner="average", promote=promoted, reasons=(reason,)),
+        verdict=Verdict(passed=promoted, winner="average", promote=promoted, reasons=(reason,), checks=CHECKS),
         champion=Served(version="4", candidate="hist_gradient_boosting", metrics=best.metrics),
         rule=Served(candidate="rule", metrics=rule.metrics), best=Served(candidate="average", metrics=best.metrics),
         rows={"train": 20_000, "validation": 3000, "test": best.rows}, model_sha256="f" * 64,

@@ -140,10 +140,9 @@ def _gate(release: Release) -> Part:
     checks = release.verdict.checks
     if not checks:
         return Part(title="Why it serves: the gate", lines=release.verdict.reasons)
-    cells = [each.cells for each in checks]
     rows = tuple(
         (f"{check}, {of}" if of else check, outcome, value or NOTHING, spread or NOTHING, limit or NOTHING, reason)
-        for check, of, value, spread, limit, outcome, reason in cells
+        for check, of, value, spread, limit, outcome, reason in (each.cells for each in checks)
     )
     used = next((f"{each.value:,.0f}" for each in checks if each.check == USES and each.value is not None), None)
     told = f"These test rows have judged {used} challengers, this one included." if used else (
