@@ -8,6 +8,7 @@ from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
 from tierra.model.decision_chosen import DecisionChosen
+from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
@@ -26,6 +27,20 @@ class ApprovalGiven(Fact):
     """Who decided whether the model may serve, and why, as one line."""
 
     decision: str
+
+
+@dataclass(frozen=True)
+class ShadowNoted(Fact):
+    """A challenger scored a partition beside the champion, as the which of how many."""
+
+    label: str
+    partition: str
+    done: int
+    partitions: int
+
+    def __str__(self) -> str:
+        label = self.label[:1].upper() + self.label[1:]
+        return f"{label} scored {self.partition} in shadow, {self.done} of {self.partitions} partitions"
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,14 @@ class ChampionFound(Fact):
     """The model that serves, or serves since this run."""
 
     champion: Champion
+
+
+@dataclass(frozen=True)
+class CardsMade(Fact):
+    """The cards of the version that serves since this run."""
+
+    version: str
+    cards: Sequence[Document]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from tasks.run.log import flush_run_logs, set_up_run_logs
 from tasks.run.progress import show_progress
 from tasks.server.links import artifact_key
 from tierra.errors import Cancelled, Failed, InvalidCall, Misconfigured, first_line
+from tierra.facts import CardsMade
 from tierra.journal import announce_end, open_journal
+from tierra.model.documents import to_markdown
 from tierra.outcomes.outcome import Outcome
 from tierra.redaction import clean_line, strike
 from tierra.report.finished_run import NO_RECEIPT, FinishedRun
@@ -156,6 +158,7 @@ def _with_page(workspace: Workspace, end: FinishedRun) -> Outcome:
         return outcome
     logger.info("receipt: {}", receipt)
     _show_summary(key, end.outcome, summary)
+    _show_cards(end)
     return end.outcome.with_receipt(str(receipt))
 
 
@@ -177,13 +180,24 @@ def _short_page(outcome: Outcome, error: Exception | None = None) -> str:
 
 def _show_summary(key: str, outcome: Outcome, text: str) -> None:
     """Put the run's summary on its page. What was published stays so when the server does not take it."""
+    _show_artifact(key, f"{outcome.name}: {inline(_message(outcome), LONGEST)}", text)
+
+
+def _show_artifact(key: str, description: str, text: str) -> None:
     if not _is_in_prefect():
         return
     try:
-        description = f"{outcome.name}: {inline(_message(outcome), LONGEST)}"
         create_markdown_artifact(strike(text), key=key, description=description)
     except Exception:  # noqa: BLE001
         logger.exception("no summary could be shown")
+
+
+def _show_cards(end: FinishedRun) -> None:
+    """Put the cards of what serves since this run beside its summary, each under a key of its own."""
+    for made in end.journal.facts(CardsMade):
+        for card in made.cards:
+            key = artifact_key(f"{card.kind}-card", end.project)
+            _show_artifact(key, f"{card.title} of version {made.version}", to_markdown(card, made.version))
 
 
 def _message(outcome: Outcome) -> str:

@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from tests.browser.explained import write_explained
 from tests.browser.gate_table import CHECKS
+from tests.browser.studied import studied, yes_or_no
 from tests.builders import ride_spec, write_project
+from tests.champions import a_release
 from tierra.data.completeness import Finding
 from tierra.data.differences import compare_profiles
 from tierra.data.partition_states import SIGNS, PartitionState, State
@@ -22,6 +24,7 @@ from tierra.data.quarantine import QuarantineReason
 from tierra.errors import DataRejected
 from tierra.facts import (
     CandidatesFitted,
+    CardsMade,
     FeaturesExamined,
     LeaksSearched,
     ModelsEvaluated,
@@ -50,6 +53,7 @@ from tierra.outcomes.rollback import PartitionRepaired, Repair, Repointed, Shown
 from tierra.outcomes.scoring import PartitionScored, Scored, summarise
 from tierra.outcomes.training import Served, Trained
 from tierra.report.calendar import draw_calendar
+from tierra.report.cards import card_file, write_cards
 from tierra.report.finished_run import FinishedRun
 from tierra.report.index import Run, add_run, read_runs
 from tierra.report.page import write_receipt
@@ -58,6 +62,7 @@ from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.morning import write_morning
 from tierra.status.seen import Check, ProjectSeen, ServerSeen, StoresSeen
+from tierra.steps.cards import make_cards
 from tierra.workspace import open_workspace
 
 ATTACK = "<script>document.title='owned'</script>"
@@ -142,6 +147,11 @@ def importance(names: list[str]) -> tuple[Importance, ...]:
     return tuple(Importance(feature=name, mean=0.09 / (1 + index) - 0.012, spread=0.006) for index, name in ranked)
 
 
+CARD = {
+    "goal": "Tell who will tip",
+    "goals": [{"goal": "Beat the habit of every driver in town", "metric": "roc_auc", "at_least": 0.66}],
+    "cost": {"false_alarm": 1, "missed": 3},
+}
 FEATURES = ["km", "hour", "zone", "rain", "paid_by", "passengers", "day_of_week", "minutes_since_last_ride"]
 
 
@@ -154,7 +164,7 @@ def binary(better: float = 0.0) -> Evaluation:
         classes=("no", "yes"), confusion=((3900, 310), (420, 370)), roc=curve(0.45 - better),
         precision_recall=Curve(x=curve(1).x, y=tuple(0.9 - 0.6 * x for x in curve(1).x)),
         calibration=Curve(x=(0.05, 0.15, 0.3, 0.5, 0.7, 0.9), y=(0.06, 0.13, 0.33, 0.47, 0.74, 0.86)),
-        scores=a_histogram(), slices=slices(["zone", "paid_by"]), importance=importance(FEATURES),
+        scores=a_histogram(), slices=slices(["zone", "paid_by"]), importance=importance(FEATURES), **yes_or_no(5000),
     )  # fmt: skip
 
 
@@ -235,7 +245,12 @@ def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
     now, then = a_profile(1.5, 1), a_profile()
     return [
         ModelsEvaluated({"average": best, "rule": rule, "champion": rule}),
-        CandidatesFitted(dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), best.metrics)),
+        CandidatesFitted(
+            *(
+                dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), each)
+                for each in (best.metrics, best.intervals)
+            )
+        ),
         FeaturesExamined(TREATMENTS),
         LeaksSearched(LEAKS),
         PartsCompared({"test": compare_profiles(now, then, "train")}),
@@ -247,22 +262,22 @@ def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
 
 
 def plain() -> Evaluation:
-    return binary(-0.06).model_copy(update={"importance": (), "slices": ()})
+    return binary(-0.06).model_copy(update={"importance": (), "slices": (), "thresholds": (), "costs": None})
 
 
 def binary_run() -> tuple[Journal, Trained]:
-    best, rule = binary(), plain()
+    best, rule = studied(binary()), plain()
     return Journal(entries(*train_facts(best, rule))), trained("roc_auc", best, rule)
 
 
 def multiclass_run() -> tuple[Journal, Trained]:
-    best = multiclass()
+    best = studied(multiclass())
     rule = best.model_copy(update={"metrics": dict.fromkeys(best.metrics, 0.6)})
     return Journal(entries(*train_facts(best, rule))), trained("accuracy", best, rule, promoted=False)
 
 
 def regression_run() -> tuple[Journal, Trained]:
-    best = regression()
+    best = studied(regression())
     rule = best.model_copy(update={"metrics": {name: 1.4 * value for name, value in best.metrics.items()}})
     return Journal(entries(*train_facts(best, rule))), trained("rmse", best, rule)
 
@@ -394,9 +409,19 @@ def a_status() -> Status:
     return compose(StoresSeen(projects=projects, checks=(home,)), server, "tierra", now)
 
 
+def write_card_pages(receipts: Path) -> dict[str, Path]:
+    """A model card and a data card, as far as made-up releases have something to say."""
+    project, best = open_workspace().project("rides").for_task("binary"), studied(binary())
+    release = a_release(candidate="average", metric="roc_auc", metrics=best.metrics, intervals=best.intervals,
+                        rule_metrics=best.metrics, rows={"train": 20_000, "test": 5000})  # fmt: skip
+    cards = make_cards(project, release, {"average": best}, a_profile())
+    write_cards(receipts, Journal(entries(CardsMade("4", cards))))
+    return {f"{card.kind}-card": card_file(receipts, card, "4") for card in cards}
+
+
 def write_pages(folder: Path) -> dict[str, Path]:
     """One page of each kind, by name, in a workspace below `folder`; the environment must name it."""
-    write_project(folder / "projects" / "rides", ride_spec(card={"goal": "Tell who will tip"}))
+    write_project(folder / "projects" / "rides", ride_spec(card=CARD))
     pages = {}
     for name, run in RUNS.items():
         journal, end = run()
@@ -409,5 +434,5 @@ def write_pages(folder: Path) -> dict[str, Path]:
     add_run(pages["scoring"], "rides", read_runs(receipts)[0], draw_calendar("Partitions of rides", states()))
     pages["index"] = receipts / "index.html"
     pages["morning"] = write_morning(a_status(), open_workspace().settings)
-    pages |= write_explained(receipts)
+    pages |= write_explained(receipts) | write_card_pages(receipts)
     return pages

@@ -60,7 +60,7 @@ def promises(short: bool) -> Iterator[Promise]:
 
 def _slices_by_luck(short: bool) -> Promise:
     """How often some slice is called worse than the rest where every row is alike."""
-    rounds, named = (60, 0) if short else (600, 0)
+    rounds, named = (15, 0) if short else (600, 0)
     for seed in range(rounds):
         random = np.random.default_rng([3, seed])
         columns = pd.DataFrame({f"c{number}": random.choice(list("abcde"), 1000) for number in range(20)})

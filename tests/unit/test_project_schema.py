@@ -100,7 +100,6 @@ def test_what_the_product_reads_is_valid(spec: dict[str, Any], tmp_path: Path) -
         (ride_spec(sources=ride_source(history=7)), "$.sources.rides"),
         (zoned_spec(cardinality="many_to_many"), "$.joins[0].cardinality"),
         (zoned_spec(max_orphans="120%"), "$.joins[0].max_orphans"),
-        (zoned_spec(on=[]), "$.joins[0].on"),
         (expecting(type="expect_column_values_to_be_betwen"), "$.contract.expectations[0].type"),
         (expecting(type="expect_column_values_to_be_null", on_fail="drop"), "$.contract.expectations[0].on_fail"),
         (ride_spec(contract={"quarantine_budget": True}), "$.contract.quarantine_budget"),

@@ -47,8 +47,8 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     workspace.champions.check_history(project.name)
     found = _look(workspace, project) if data else []
     stated, defaults = _divide(project)
-    unsaid = [name for name in ("goal", "owner", "users", "limits") if getattr(project.card, name) == "not stated"]
-    warnings = [f"card.{name} is not stated; receipts will say so" for name in unsaid]
+    unsaid = ", ".join(project.card.unstated)
+    warnings = [f"the card does not state {unsaid}; the model card will say so"] if unsaid else []
     unjoinable = describe_unjoinable(project.main, project.main_source)
     warnings += [*found, *([unjoinable] if unjoinable else [])]
     warnings += _compare_alias(workspace, project.name)

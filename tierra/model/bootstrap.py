@@ -93,12 +93,12 @@ def degrees_of(metric: str, target: np.ndarray, labels: Labels, units: np.ndarra
     Units less one; of a metric that weighs classes, not rows, those of a mean over classes, after Welch and
     Satterthwaite: the smallest class decides.
     """
-    places = np.arange(len(target)) if units is None else units
     if labels.task == "regression" or metric not in BY_CLASS:
-        return len(np.unique(places)) - 1.0
-    pairs = np.unique(np.column_stack([target.astype(int), places]), axis=0)
-    counts = np.unique(pairs[:, 0], return_counts=True)[1].astype(float)
-    if counts.min() < 2:
+        return (len(target) if units is None else len(np.unique(units))) - 1.0
+    codes, size = target.astype(int), len(target) if units is None else int(units.max(initial=0)) + 1
+    held = codes if units is None else np.unique(codes * size + units) // size
+    counts = np.bincount(held)[np.unique(held)].astype(float)
+    if len(counts) == 0 or counts.min() < 2:
         return 1.0
     return float((1 / counts).sum() ** 2 / (1 / (counts**2 * (counts - 1))).sum())
 

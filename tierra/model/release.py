@@ -45,11 +45,12 @@ class Release(BaseModel):
     evaluations: ObjectRef | None = None
     learnt: ObjectRef | None = None
     leaks: tuple[Leak, ...] = ()
+    cards: dict[str, ObjectRef] = {}
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        named = ("evaluations", "schemas", "content", "learnt", "leaks")
+        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards")
         exclude: dict[str, Any] = {name: True for name in named if not getattr(self, name)}
         exclude |= {} if self.verdict.checks else {"verdict": {"checks"}}
         return self.model_dump_json(exclude=exclude).encode()

@@ -165,6 +165,9 @@ class Gate(Guardrails, Challenge):
     approval: Duration | None = Field(
         None, description="A person must approve within this time, such as 12h, before a model serves"
     )
+    shadow: int | None = Field(
+        None, ge=1, le=366, description="Partitions that a model which passed must score beside the champion first"
+    )
 
     @property
     def metric_name(self) -> str:
@@ -187,16 +190,6 @@ class Costs(Spec):
 
     false_alarm: float = Field(gt=0, description="Cost of a yes that should have been a no")
     missed: float = Field(gt=0, description="Cost of a no that should have been a yes")
-
-
-class Card(Spec):
-    """The product design: what the model is for, for whom, at what cost."""
-
-    goal: str = Field("not stated", description="What the predictions are for")
-    owner: str = Field("not stated", description="Who answers for them")
-    users: str = Field("not stated", description="Who reads them, and how")
-    limits: str = Field("not stated", description="What they must not be used for")
-    cost: Costs | None = Field(None, description="Costs of wrong decisions; sets the threshold of a yes or no")
 
 
 Impute = Literal["mean", "median", "most_frequent", "none"]

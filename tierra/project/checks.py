@@ -38,6 +38,9 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     _check_kept(project, refuse)
     _check_reasons(project, refuse)
     _check_latest(project, _below(refuse, "score", "latest"))
+    if project.gate.shadow and not (project.main_source.partition_by and project.main_source.key):
+        refuse("key-missing", f"a shadow is of partitions and rows: {project.main} needs `partition_by` and `key`",
+               "gate", "shadow")  # fmt: skip
     if project.task:
         check_task(project, project.task, refuse)
     else:
@@ -69,6 +72,7 @@ def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     number = task == "regression"
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
     places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    places += [(each.metric, ("card", "goals")) for each in project.card.goals]
     for name, path in places:
         known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
         if name and name not in known:

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from tierra.data.spec import Contract, Join, Source, Split
+from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
-from tierra.model.spec import Candidate, Card, Gate, Metric, Preprocessing, Rule
+from tierra.model.spec import Candidate, Gate, Metric, Preprocessing, Rule
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
 from tierra.store.spec import Keep, Score
@@ -48,7 +49,8 @@ class ProjectFile(Spec):
         None, description="Models to fit; by the task when not stated"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
-        (), description="Scorers of scikit-learn to report beside the task's own metrics"
+        (),
+        description="More metrics: `poisson_deviance` of counts, `pinball_90` of a quantile, scorers of scikit-learn",
     )
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
@@ -82,6 +84,11 @@ class ProjectFile(Spec):
     def rule(self) -> Rule:
         """The baseline: the one declared, else the base rate."""
         return next((each for each in self.candidates or () if isinstance(each, Rule)), Rule(rule="base_rate"))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The metrics that are named beside the task's own, by the file's list and by the card's goals."""
+        return tuple(dict.fromkeys((*self.metrics, *(each.metric for each in self.card.goals if each.metric))))
 
     @property
     def published_more(self) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def draw_thresholds(evaluations: Mapping[str, Evaluation], best: str) -> list[Dr
     chart = curves("Cases found", lines, ("share of rows alarmed", "share of cases found"), diagonal=True)
     drawn, costs = [Drawing("Cases found", chart, note)], evaluations[best].costs
     if costs:
-        chart = costs_by_threshold(costs, (best.replace("_", " "), "the rule's decisions"))
+        chart = costs_by_threshold(costs, (best.replace("_", " "), "the rule"))
         drawn.append(Drawing("Cost of 100 rows", chart, "By the card's costs; line: the threshold that serves."))
     return drawn
 

@@ -17,6 +17,7 @@ RUNS = 300
 READ = 1000
 LARGEST = 60_000
 NAME = "index.html"
+CARDS = 12
 
 
 class Run(BaseModel):
@@ -116,13 +117,31 @@ def _files(folder: Path) -> list[Path]:
 def _page(project: str, files: list[Path], calendar: Calendar | None) -> str:
     runs = [found for file in files[:RUNS] for found in _listed(file)]
     more = max(len(files) - RUNS, 0)
-    return fill("index.html", {"project": project, "runs": runs, "more": more, "title": "Runs", "calendar": calendar})
+    cards = _cards(files[0].parent) if files else []
+    values = {"project": project, "runs": runs, "more": more, "title": "Runs", "calendar": calendar, "cards": cards}
+    return fill("index.html", values)
 
 
 def _listed(file: Path) -> Iterator[tuple[str, Run]]:
     """The run and its receipt's name, if both files exist."""
     if file.with_suffix(".html").is_file() and (run := read_run(file)):
         yield run.receipt or "", run
+
+
+def _cards(folder: Path) -> list[tuple[str, Sequence[tuple[str, str]]]]:
+    """The versions whose cards lie in a folder of receipts, newest first, each with its pages."""
+    return [(version, [*_pages(folder, version)]) for version in _versions(folder)[:CARDS]]
+
+
+def _versions(folder: Path) -> list[str]:
+    found = {file.stem.partition("-card-v")[2]: file.stat().st_mtime for file in folder.glob("model-card-v*.html")}
+    return sorted(found, key=lambda version: found[version], reverse=True)
+
+
+def _pages(folder: Path, version: str) -> Iterator[tuple[str, str]]:
+    for kind in ("model", "data"):
+        if (file := folder / f"{kind}-card-v{version}.html").is_file():
+            yield f"{kind} card", file.name
 
 
 def read_run(file: Path) -> Run | None:

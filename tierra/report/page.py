@@ -16,6 +16,7 @@ from tierra.outcomes.outcome import Outcome
 from tierra.project.project import Project
 from tierra.report import facts
 from tierra.report.calendar import Calendar
+from tierra.report.cards import write_cards
 from tierra.report.filling import fill
 from tierra.report.finished_run import FinishedRun
 from tierra.report.flows import report_of
@@ -46,6 +47,7 @@ def write_receipt(workspace: Workspace, run: FinishedRun) -> tuple[Path, str]:
     write_record(file, record)
     values = _values(project, run, record)
     values["profiles"] = _write_profiles(file.parent, run.journal)
+    values["cards"] = write_cards(file.parent, run.journal)
     write_whole(file, fill("receipt.html", values))
     add_run(file, name, record, _calendar(workspace, project, run.outcome.error))
     return file, write_summary(values, run, before, workspace.settings, file)

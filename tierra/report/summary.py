@@ -34,8 +34,10 @@ def write_summary(
         "Duration": compare_seconds(journal.seconds, alike, name),
         "Champion": _describe_champion(journal),
         "Receipt": _link("the whole page", settings.receipts_url, "/".join(receipt.parts[-2:]), str(receipt)),
+        "Cards": ", ".join(_link(title, settings.receipts_url, f"{receipt.parts[-2]}/{page}", page)
+                           for title, page in values.get("cards", {}).items()),
         "MLflow": _mlflow(journal, settings),
-    }
+    }  # fmt: skip
     shown = {"lines": {title: text for title, text in lines.items() if text}, "reasons": _reasons(values, journal)}
     return fill("receipt.md", values | shown | dict(report_of(run.flow, run.outcome).summary(run)))
 

@@ -147,8 +147,14 @@ def collect_objects(objects: Objects, plan: StorePlan) -> int:
 
 
 def _champions(workspace: Workspace) -> Iterator[str]:
-    """The objects of every champion that ever served: a rollback may go to any of them, and each has published."""
+    """The objects of every champion that ever served: a rollback may go to any of them, and each has published.
+
+    And those of the challenger in shadow.
+    """
     for project in _served(workspace):
+        yield from workspace.challengers.roots(project)
+        if challenger := workspace.challengers.current(project):
+            yield from _beside_model(workspace.objects, challenger.release.name)
         for pointer in workspace.champions.history(project):
             yield from (pointer.release.name, pointer.model.name, *(ref.name for ref in pointer.code.values()))
             yield from _beside_model(workspace.objects, pointer.release.name)
@@ -158,7 +164,8 @@ def _beside_model(objects: Objects, release: str) -> Iterator[str]:
     """What a release refers to; nothing where it is gone or damaged, and nobody can serve it."""
     with suppress(FileNotFoundError, ValueError, Broken):
         known = Release.model_validate_json(objects.read(release))
-        yield from (ref.name for ref in (known.profile, known.evaluations, known.learnt) if ref)
+        beside = (known.profile, known.evaluations, known.learnt, *known.cards.values())
+        yield from (ref.name for ref in beside if ref)
 
 
 def collect(workspace: Workspace, plan: Plan) -> int:

@@ -104,7 +104,7 @@ def measure_models(
     """The same beside a given champion; without `explain`, the features' importance is left out."""
     # The champion by what it is, not by where its files lie.
     serving = champion.release if champion else None
-    named = [project.gate.metric, project.metrics, project.slices, project.gate.guardrails, project.card.cost, explain,
+    named = [project.gate.metric, project.measured, project.slices, project.gate.guardrails, project.card.cost, explain,
              replace]  # fmt: skip
     code = load_code(project.folder, project.functions).files  # decides whether the champion reads the same features
     inputs = [choice.parts, choice.best, choice.rule, serving, named, dict(code)]
@@ -154,7 +154,7 @@ def _measure(
     kept = judged_on(test, learnt)
     models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
     groups = _groups_of(workspace, project, choice, kept)
-    scorers = scorers_of(parts.labels, project.gate, project.metrics)
+    scorers = scorers_of(parts.labels, project.gate, project.measured)
     compared = compare_models(
         best, models, project.gate.metric_name, scorers,
         groups[list(project.slices)] if project.slices else None, explain, project.gate.guardrails, groups,

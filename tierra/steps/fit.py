@@ -121,7 +121,7 @@ def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mappi
         each.sha256 for each in members.values()
     ]
     decided = [project.decision, project.card.cost, bool(project.score.reasons)]
-    return [*data, candidate, project.preprocessing, project.gate.metric, project.metrics, *decided, inside]
+    return [*data, candidate, project.preprocessing, project.gate.metric, project.measured, *decided, inside]
 
 
 def _fit(
@@ -133,7 +133,7 @@ def _fit(
     # A rule is what one would do without a model: it stays as it is.
     is_model = not isinstance(candidate, Rule)
     decided = decide(model, material.validation, project.decision, project.card.cost, calibrate=is_model)
-    scorers = training.scorers_of(material.parts.labels, project.gate, project.metrics)
+    scorers = training.scorers_of(material.parts.labels, project.gate, project.measured)
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(decided.model))
     validation = training.measure(decided.model, material.validation, scorers, decided.predictions)

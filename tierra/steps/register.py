@@ -5,19 +5,22 @@ from typing import Any
 
 from tierra.data.code import load_code
 from tierra.errors import TierraError
-from tierra.facts import ChampionFound, TrainingRecorded
+from tierra.facts import CardsMade, ChampionFound, TrainingRecorded
 from tierra.journal import note, note_made, warn
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
+from tierra.model.documents import Document
 from tierra.model.gate import Scores
 from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Ending, Served, Trained
 from tierra.project.project import Project
+from tierra.steps import shadow
+from tierra.steps.cards import card_files, keep_cards, make_cards
 from tierra.steps.champion import current_champion, who_and_where
-from tierra.steps.evaluate import Judged
+from tierra.steps.evaluate import Evaluations, Judged
 from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.learnt import keep_learnt
 from tierra.steps.parts import read_part
@@ -25,6 +28,7 @@ from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.release import is_same_training, training_inputs
 from tierra.steps.schemas import schemas_of
 from tierra.store.memo import LIBRARIES, digest
+from tierra.store.values import read_value
 from tierra.workspace import Workspace
 
 ROWS_COMPARED = 500
@@ -44,6 +48,9 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
         show_champion(workspace, champion)
         kept: Ending = "Refused" if judged.verdict.is_refused else "KeptChampion"
         return _trained(project, judged, champion, kept, judged.verdict.reasons[-1])
+    if champion and project.gate.shadow and (because := shadow.describe_standing(workspace, project, release)):
+        show_champion(workspace, champion)
+        return _trained(project, judged, champion, *because)
     return _promote(workspace, project, judged, release)
 
 
@@ -122,17 +129,23 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     features = read_part(workspace, judged.choice.parts, "test").table
     check_agreement(model, features.head(ROWS_COMPARED), release.labels)
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
+    cards = _cards(workspace, project, judged, release)
+    release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     files = stored_files(workspace.objects.read(_winner(judged).name), code)
-    shown = workspace.recorder().register(release, model, features, files)
+    shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
     reason = _promoted_because(project, judged)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
+    if project.gate.shadow and judged.champion_number:
+        entered = shadow.enter(workspace, project, release, _winner(judged), code, by, judged.champion_number)
+        return _trained(project, judged, current_champion(workspace, project), *entered)
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))
         faster = current_champion(workspace, project)
         first = f"another training promoted version {faster.version if faster else '?'} first"
         return _trained(project, judged, faster, "KeptChampion", first)
+    note(CardsMade(champion.version or str(champion.number), cards))
     show_champion(workspace, champion, is_new=True)
     note_made()
     return _trained(project, judged, champion, "Promoted", reason)
@@ -173,6 +186,13 @@ def _reference_data(
     profile = profile_of(workspace, project.main, main, project.main_source.key)
     return {"scores": scores, "decided": decided, "profile": keep_profile(workspace, profile),
             "learnt": keep_learnt(workspace, parts)}  # fmt: skip
+
+
+def _cards(workspace: Workspace, project: Project, judged: Judged, release: Release) -> tuple[Document, ...]:
+    main = judged.choice.parts.table.snapshots.tables[project.main]
+    profile = profile_of(workspace, project.main, main, project.main_source.key)
+    measured = read_value(workspace.objects, judged.evaluations, Evaluations).models
+    return make_cards(project, release, measured, profile)
 
 
 def _trained(
