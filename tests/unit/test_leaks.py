@@ -1,9 +1,11 @@
 """Leaks are found by what was planted, with evidence; what is honest is left alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from tests.planted_leaks import PLANTED
+from tests.planted_leaks import BY_DAY, PLANTED, Project, search, visits
 from tierra.data.labels import Labels
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import MEANINGS, REMEDIES, Acknowledged, Leak, acknowledge, name_unfound
@@ -86,3 +88,13 @@ def test_planned_times_are_known_before() -> None:
     assert later.id == "after-the-row:paid"
     assert "'paid' of bills" in later.evidence
     assert "9.0 days" in later.evidence
+
+
+def test_a_prepare_that_fails_on_history_in_another_order_depends_on_it(tmp_path: Path) -> None:
+    code = (
+        "import pandas as pd\n\n\ndef prepare(rows, history):\n    history['day'].is_monotonic_increasing or 1 / 0\n"
+        "    return rows\n"
+    )
+    found, error = search(Project({"visits": visits(0)}, BY_DAY, code).write(tmp_path))
+    assert [each.id for each in found] == ["row-order"]
+    assert "fails when the rows come in another order" in error
