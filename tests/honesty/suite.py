@@ -5,10 +5,11 @@ A module has `promises(short)`, which plays its rounds and yields a Promise for 
 
 from collections.abc import Callable, Iterator
 
-from tests.honesty import evaluation, gate, leaks
+from tests.honesty import decisions, evaluation, gate, leaks
 from tests.honesty.promise import Promise
 
 SUITE: dict[str, Callable[[bool], Iterator[Promise]]] = {
+    "decisions": decisions.promises,
     "evaluation": evaluation.promises,
     "gate": gate.promises,
     "leaks": leaks.promises,

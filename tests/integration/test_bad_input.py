@@ -114,7 +114,7 @@ MISTAKES = [
              spec=ride_spec(sources={"rides": {"kind": "api", "url": "x"}})),
     on_check("name-undeclared", "join", "'zone' is not declared", "rides, zones", spec=zoned_spec(right="zone")),
     on_check("columns-conflict", "history-of-a-side", "zones", "rides", spec=ride_spec(
-        sources=ride_source() | {"zones": {"kind": "file", "path": "a.csv", "partition_by": "day", "history": "7d"}})),
+        sources=ride_source() | {"zones": ride_source(history="7d")["rides"]})),
     on_check("metric-unknown", "gini", "gate.metric", "roc_auc", "a scorer", spec=ride_spec(gate={"metric": "gini"})),
     on_check("expectation-unknown", "typo", "expect_column_values_to_be_betwen",
              "did you mean 'expect_column_values_to_be_between'?",

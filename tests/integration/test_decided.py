@@ -93,3 +93,19 @@ def test_a_class_called_review_is_refused(workspace: Path, monkeypatch: pytest.M
     write_project(workspace / "projects" / "rides", ride_spec(decision=REVIEW), table)
     with pytest.raises(Misconfigured, match=r"'review' is a class of tipped already.*columns-conflict"):
         train_directly("rides")
+
+
+def test_a_night_unlike_the_training_says_that_the_promise_is_off(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    folder, spec, table = workspace / "projects" / "rides", ride_spec(decision=REVIEW), rides(12_000)
+    write_project(folder, spec, table)
+    train_directly("rides")
+    _, quiet = score_directly("rides", EARLIER)
+    assert not [each for each in quiet.facts(Warned) if "promise" in each.text]
+    write_project(folder, spec, table.assign(km=table["km"].where(table["day"] != DAY, table["km"] * 3)))
+    _, loud = score_directly("rides", DAY)
+    (said,) = [each.text for each in loud.facts(Warned) if "promise" in each.text]
+    assert said.startswith(f"{DAY}: the promise of what is wrong among the decided rows is off: the predictions are")
+    assert "km:" in said

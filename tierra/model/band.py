@@ -12,7 +12,7 @@ from scipy.stats import beta
 from tierra.model.decision_spec import Review
 from tierra.model.metrics import place_between
 
-STEPS: Final = 20
+STEPS: Final = 50
 CHANCE: Final = 0.1  # that the risk is exceeded after all
 POINTS: Final = 50
 EDGE: Final = 1e-9
@@ -33,8 +33,8 @@ def choose_band(
 ) -> tuple[float, float]:
     """The probabilities from which and below which rows are left to a person, by labelled rows.
 
-    For a risk it is the narrowest of twenty bands whose upper bound (Clopper and Pearson, shared by the twenty) is
-    not above it; all rows where there is none.
+    For a risk, bands are tried from a wide one to ever narrower ones, in an order that no label decides, as long as the
+    upper bound of Clopper and Pearson is not above it (fixed-sequence testing); all rows where the first one fails.
     """
     doubts, watched = uncertainty(scores, threshold), scores if scores.ndim == 1 else scores.max(axis=1, initial=0.0)
     most = _most_for_share(doubts, review.share) if review.share else _most_for_risk(doubts, is_wrong, review.risk or 0)
@@ -51,7 +51,8 @@ def coverage_risk(scores: np.ndarray, is_wrong: np.ndarray, threshold: float | N
     """Shares of rows that are decided, and the share of wrong decisions among them, the surest rows first."""
     order = np.argsort(uncertainty(scores, threshold), kind="stable")
     wrong = np.cumsum(is_wrong[order])
-    kept = np.unique(np.linspace(1, len(order), POINTS).astype(int)) if len(order) else np.zeros(0, int)
+    # Of a handful of rows one that is wrong would be the whole picture.
+    kept = np.unique(np.linspace(max(len(order) // POINTS, 1), len(order), POINTS).astype(int)[: len(order)])
     return kept / max(len(order), 1), wrong[kept - 1] / kept
 
 
@@ -66,10 +67,21 @@ def _most_for_share(doubts: np.ndarray, share: float) -> float:
 
 
 def _most_for_risk(doubts: np.ndarray, is_wrong: np.ndarray, risk: float) -> float:
-    """The same; less than nothing where no band keeps the risk."""
-    for step in range(STEPS, 0, -1):
-        most = float(np.quantile(doubts, step / STEPS, method="lower"))
-        decided = doubts <= most
-        if upper_bound(int(is_wrong[decided].sum()), int(decided.sum()), CHANCE / STEPS) <= risk:
-            return most
-    return -1.0
+    """The same; less than nothing where no band is shown to keep the risk."""
+    ordered, most = np.sort(doubts), -1.0
+    for rows in np.unique(np.linspace(_first_band(len(doubts), risk), len(doubts), STEPS).astype(int)):
+        decided = doubts <= (level := float(ordered[min(rows, len(ordered)) - 1]))
+        if upper_bound(int(is_wrong[decided].sum()), int(decided.sum()), CHANCE) > risk:
+            break
+        most = level
+    return most
+
+
+def _first_band(rows: int, risk: float) -> int:
+    """How many of the surest rows are looked at first: as many as may hold a few wrong ones, if they are not most."""
+    sizes = np.arange(1, rows + 1)
+    for wrong in (2, 1, 0):
+        enough = sizes[beta.ppf(1 - CHANCE, wrong + 1, np.maximum(sizes - wrong, 1)) <= risk]
+        if len(enough) and (wrong == 0 or enough[0] <= rows / 2):
+            return int(enough[0])
+    return rows

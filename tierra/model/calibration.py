@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -20,6 +20,7 @@ from tierra.model.wrapped import WrappedClassifier
 
 CLIP: Final = 1e-7
 FOLDS: Final = 5
+LEAST_ROWS: Final = 200  # for `auto`: a few rows that are all right say nothing of the next one
 SEED: Final = 0
 CLOSE: Final = 1e-3  # knots nearer than this are one: steeper lines would blow up the last bits of a score
 SURE: Final = 1.96  # standard errors: one-sided 5 %, shared by the two methods that are compared
@@ -134,9 +135,15 @@ def _range(gains: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
 
 
 def _fit_sigmoid(positive: np.ndarray, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """A line through the log-odds; one that would turn the order of the rows around is left alone."""
-    odds = logit(np.clip(positive, CLIP, 1 - CLIP))[:, None]
-    line = LogisticRegression(C=1e4).fit(odds, codes, weight)
+    """A line through the log-odds; one that would turn the order of the rows around is left alone.
+
+    With Platt's targets, a little short of no and yes: few rows that are all right do not make it steep without end.
+    """
+    odds, cases = logit(np.clip(positive, CLIP, 1 - CLIP))[:, None], codes == 1
+    doubt = np.where(cases, 1 / (cases.sum() + 2), 1 / ((~cases).sum() + 2))
+    weights = np.ones(len(codes)) if weight is None else weight
+    both = np.concatenate([weights * (1 - doubt), weights * doubt])
+    line = LogisticRegression(C=1e4).fit(np.vstack([odds, odds]), np.concatenate([codes, 1 - codes]), both)
     slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
     return np.array([slope, offset]) if slope > 0 else np.array([1.0, 0.0])
 
@@ -169,9 +176,12 @@ def _without_close(place: np.ndarray, positive: np.ndarray, weights: np.ndarray)
 
 
 def _fit_temperature(probabilities: np.ndarray, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    logs = np.log(np.clip(probabilities, CLIP, 1.0))
+    """One number that divides the log-probabilities; the classes a little short of sure, as in Platt's targets."""
+    logs, doubt = np.log(np.clip(probabilities, CLIP, 1.0)), 1 / (len(codes) + 2)
 
     def loss(heat: float) -> float:
-        return float(np.average(_losses(softmax(logs / np.exp(heat), axis=1), codes), weights=weight))
+        made = log_softmax(logs / np.exp(heat), axis=1)
+        right, every = made[np.arange(len(codes)), codes], made.mean(axis=1)
+        return -float(np.average((1 - doubt) * right + doubt * every, weights=weight))
 
     return np.array([np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)])

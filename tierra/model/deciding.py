@@ -11,7 +11,15 @@ import numpy as np
 
 from tierra.model.artifact import Predictions, from_probabilities, predict, with_threshold
 from tierra.model.band import choose_band
-from tierra.model.calibration import Calibrated, Compared, can_cross_fit, compare, fit_correction, methods_of
+from tierra.model.calibration import (
+    LEAST_ROWS,
+    Calibrated,
+    Compared,
+    can_cross_fit,
+    compare,
+    fit_correction,
+    methods_of,
+)
 from tierra.model.conformal import Ranged, choose_width
 from tierra.model.decision_chosen import DecisionChosen, MethodTried
 from tierra.model.decision_spec import Calibration, Decision
@@ -53,6 +61,8 @@ def _calibrated(
     known = np.flatnonzero(np.isin(later.target, model.classes_))
     codes = np.searchsorted(model.classes_, later.target[known])
     weight = None if later.weight is None else later.weight[known]
+    if wanted == "auto" and len(codes) < LEAST_ROWS:
+        return model, probabilities, chosen.model_copy(update={"why_not": f"fewer than {LEAST_ROWS} validation rows"})
     if not can_cross_fit(codes, len(model.classes_)):
         why = "a class has fewer validation rows than there are folds"
         return model, probabilities, chosen.model_copy(update={"why_not": why})
@@ -87,11 +97,12 @@ def _with_band(
 ) -> Decided:
     if not decision.review:
         return Decided(served, predictions, chosen)
-    low, high = choose_band(
-        decision.review, predictions.scores, predictions.decision != later.target, getattr(served, "threshold", None)
-    )
+    # By what will be served: a share has to do with no label, and the order of the rows with next to none.
+    made = predict(served, later.table, later.labels)
+    threshold = getattr(served, "threshold", None)
+    low, high = choose_band(decision.review, made.scores, made.decision != later.target, threshold)
     reviewed = Reviewed(served, low, high)
-    left = float(reviewed.is_uncertain(predictions.scores).mean())
+    left = float(reviewed.is_uncertain(made.scores).mean())
     return Decided(reviewed, predictions, chosen.model_copy(update={"band": (low, high), "reviewed": left}))
 
 

@@ -20,6 +20,7 @@ from tierra.model.candidates import unseen_categories
 from tierra.model.decision_spec import REVIEW
 from tierra.model.distributions import PROBABILITIES, distribution
 from tierra.model.evaluation import Histogram
+from tierra.model.promises import promise_of
 from tierra.model.reason_texts import REASONS
 from tierra.model.reasons import reasons_of
 
@@ -54,6 +55,11 @@ class Scorer:
         if self.reasons:
             made[REASONS] = reasons_of(self.model, table, predictions, self.labels, self.reasons)
         return pa.table({**{name: rows.column(column) for name, column in beside.items()}, **made})
+
+    @property
+    def promise(self) -> str:
+        """What the model promises of its predictions; empty where it promises nothing."""
+        return promise_of(self.model)
 
     @property
     def scores(self) -> Histogram | None:

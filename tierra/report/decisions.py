@@ -51,25 +51,28 @@ def _threshold(chosen: DecisionChosen) -> Iterator[str]:
 def _band(chosen: DecisionChosen, measured: DecisionMeasured | None) -> Iterator[str]:
     if chosen.band is None:
         return
-    low, high = chosen.band
-    which = "no row" if high <= low else "every row" if high > 1 and low <= 0 else (
-        f"rows whose probability is from {amount(low)} to below {amount(min(high, 1.0))}"
-    )  # fmt: skip
-    text = f"Left to a person: {which}, {chosen.reviewed:.1%} of the validation rows"
+    text = f"Left to a person: {_rows_left(*chosen.band)}, {chosen.reviewed:.1%} of the validation rows"
     if measured and measured.reviewed is not None:
         text += f" and {measured.reviewed:.1%} of the test rows"
     if measured and measured.risk is not None and measured.risk_interval:
         text += f"; of those decided there {measured.risk:.1%} are wrong ({_range(measured.risk_interval)})"
-    yield f"{text}."
+    yield f"{text}. Metrics and confusion count every row as it would be decided."
+
+
+def _rows_left(low: float, high: float) -> str:
+    if high <= low:
+        return "no row"
+    if low <= 0 and high > 1:
+        return "every row, since no band is shown to keep the risk"
+    return f"rows whose probability is from {amount(low)} to below {amount(min(high, 1.0))}"
 
 
 def _interval(chosen: DecisionChosen, measured: DecisionMeasured | None) -> Iterator[str]:
     if chosen.width is None or chosen.coverage is None:
         return
-    text = (
-        f"Intervals: the prediction plus and minus {amount(chosen.width)}, which should hold {chosen.coverage:.4g} of"
-        f" the actual numbers, from {chosen.rows:,} validation rows"
-    )
+    share = f"{chosen.coverage * 100:.4g} % of the actual numbers"
+    text = f"Intervals: the prediction plus and minus {amount(chosen.width)}, which should hold {share}"
+    text += f", from {chosen.rows:,} validation rows"
     if measured and measured.covered is not None and measured.covered_interval:
         text += f"; of the test rows they hold {measured.covered:.1%} ({_range(measured.covered_interval)})"
         if measured.covered_interval[1] < chosen.coverage:

@@ -21,7 +21,7 @@ from tierra.steps.champion import open_scorer
 from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
-from tierra.steps.profile import measure_drift, profile_of
+from tierra.steps.profile import Drift, measure_drift, profile_of
 from tierra.store.manifest import Manifest
 from tierra.store.marks import confirm
 from tierra.store.memo import remember
@@ -30,6 +30,7 @@ from tierra.store.refs import ObjectRef, RowsScored, TableRef
 from tierra.store.sinks import Sink
 from tierra.store.sweeping import sweep
 from tierra.store.tables import read_batches, read_table
+from tierra.store.values import read_value
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Predicted(BaseModel):
     unseen: dict[str, int]
     decided: dict[str, int] = {}
     scores: Histogram | None = None
+    promise: str = ""
 
 
 class Publication(BaseModel):
@@ -85,6 +87,7 @@ def predict_partition(
         is_valid=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
     note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
+    _tell_of_shift(workspace, champion, predicted, drift, work.partition)
     manifest = _manifest(project, champion, joined, predicted)
     return Publication(manifest=manifest.model_copy(update={"drift": drift}), unseen=predicted.unseen)
 
@@ -126,6 +129,22 @@ def sweep_parts(workspace: Workspace, project: Project) -> None:
         sweep(workspace.sink(project))
     except TierraError as error:
         warn(f"parts that nobody needs could not be removed: {error.what}")
+
+
+def _tell_of_shift(
+    workspace: Workspace, champion: Champion, predicted: Predicted, drift: ObjectRef | None, partition: str
+) -> None:
+    """Warn that what the model promises is off, where rows or predictions are not like those of its training."""
+    if not predicted.promise:
+        return
+    from tierra.model.promises import find_shift, strong_inputs
+
+    release = champion.release
+    differences = read_value(workspace.objects, drift, Drift).differences if drift else ()
+    found = [find_shift(predicted.scores, release.scores, predicted.decided, release.decided),
+             *strong_inputs(differences, release.features)]  # fmt: skip
+    if why := "; ".join(filter(None, found)):
+        warn(f"{partition}: the promise {predicted.promise} is off: {why}")
 
 
 def _manifest(project: Project, champion: Champion, joined: JoinedPartition, predicted: Predicted) -> Manifest:
@@ -179,7 +198,8 @@ def _predict(
     beside = published_key(project.main_source) | {name: name for name in project.score.keep}
     scored = score_rows(workspace, scorer, joined.joined, beside)
     part = workspace.sink(project).write_part(joined.clean.pulled.partition, generation, scored)
-    return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores)
+    return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores,
+                     promise=scorer.promise)  # fmt: skip
 
 
 def score_rows(workspace: Workspace, scorer: "Scorer", joined: Joined, beside: Mapping[str, str]) -> Iterator[pa.Table]:
