@@ -13,7 +13,7 @@ from tierra.project.schedule import When
 
 # Prefect's minimum is 30 s; a run that misses three is taken for crashed.
 HEARTBEAT_SECONDS = 60
-FLOWS = ("train", "score", "rollback")  # of each project
+FLOWS = ("train", "score", "rollback", "shadow")  # of each project; the last where its gate has a shadow
 GC_DESCRIPTION = "Removes what nothing needs any more, as `keep` in each project file says"
 GC_TIMES = (When(cron="30 5 * * 0", timezone="UTC"),)  # weekly: what one run marks, the next removes
 STATUS_DESCRIPTION = "Refreshes the page that says how every project does; the watchdog does so every 15 minutes"
@@ -49,7 +49,7 @@ class Deployment:
 
 def plan(projects: Iterable[Project], heartbeat_seconds: int = HEARTBEAT_SECONDS) -> list[Deployment]:
     """A deployment of each of the flows for each project, in the order of names; one `status` and `gc` for all."""
-    listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in FLOWS]
+    listed = [_deployment(project, flow, heartbeat_seconds) for project in projects for flow in _flows(project)]
     return [*listed, _status(heartbeat_seconds), _gc(heartbeat_seconds)] if listed else []
 
 
@@ -62,6 +62,10 @@ def run_command(python: str, folder: str) -> str:
 def load_projects(folder: Path, overlay: str | None = None) -> list[Project]:
     """Every project under a folder. Raises Misconfigured at the first broken project file."""
     return [load_project(name, folder, overlay) for name in list_projects(folder)]
+
+
+def _flows(project: Project) -> tuple[str, ...]:
+    return FLOWS if project.gate.shadow else FLOWS[:-1]
 
 
 def _deployment(project: Project, flow: str, heartbeat_seconds: int) -> Deployment:

@@ -29,11 +29,12 @@ from tasks.scoring import (
     validate_partition,
     with_champion_recipe,
 )
+from tasks.shadow import find_challenger, find_unshadowed, shadow_partition
 from tasks.training import open_project, validate_tables
 from tierra.data.day_range import Which
 from tierra.data.partitions import Work
-from tierra.errors import DataRejected
-from tierra.journal import track
+from tierra.errors import DataRejected, TierraError
+from tierra.journal import at_station, track, warn
 from tierra.outcomes.backfill import Moment
 from tierra.outcomes.scoring import PartitionScored, Scored, rejected, summarise
 from tierra.project.project import Project
@@ -77,6 +78,8 @@ def score(
         sweep_parts(workspace, plans[0].scoring.project)
     if today.score.latest and not request.dry_run:
         renew_latest(workspace, today)
+    if today.gate.shadow and not request.dry_run and not days:
+        score_in_shadow(workspace, today)
     ends = [*scored, *(end for plan in plans for end in plan.left.ended)]
     backfill = found.backfill and found.backfill.ended(request.model, len(scored), ends)
     return summarise(today.name, ends, request.partition, request.dry_run, found.completeness, backfill)
@@ -128,3 +131,21 @@ def score_partition(workspace: Workspace, scoring: Scoring, work: Work) -> Parti
         return scoring.publish(workspace, spec, ready, work)
     except DataRejected as error:
         return rejected(work.partition, work.generation, error)
+
+
+def score_in_shadow(workspace: Workspace, today: Project) -> None:
+    """What the champion published, scored by the challenger beside it. Whatever becomes of that, the run ends well."""
+    try:
+        challenger = find_challenger(workspace, today)
+        work = find_unshadowed(workspace, today, challenger) if challenger else []
+        if not challenger or not work:
+            return
+        spec = with_champion_recipe(workspace, today, workspace.challengers.as_champion(challenger))
+        reader = open_days(workspace, spec, work)
+        sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec, reader))
+        for each in track(work, "partitions in shadow"):
+            clean = validate_partition(workspace, spec, pull_partition(workspace, spec, reader, each))
+            shadow_partition(workspace, spec, challenger, join_partition(workspace, spec, clean, sides), each)
+    except TierraError as error:
+        with at_station("score-in-shadow"):
+            warn(f"the challenger in shadow did not score: {error.what}")

@@ -55,15 +55,21 @@ class Approval(RunInput):
 @station
 def approve(workspace: Workspace, project: Project, judged: "Judged", request: RunRequest) -> "Judged":
     """The verdict after manual approval: where the project asks for it, promotion needs a yes."""
-    time_limit = project.gate.approval
-    if time_limit is None or not judged.verdict.promote or _is_serving(workspace, project, judged):
+    if not judged.verdict.promote or _is_serving(workspace, project, judged):
         return judged
-    decision = _decide(_question(project, judged.scores, judged.verdict), time_limit, request)
+    verdict, who = decide(project, judged.scores, judged.verdict, request)
+    return judged.model_copy(update={"verdict": verdict, "approved_by": who})
+
+
+def decide(project: Project, scores: Scores, verdict: Verdict, request: RunRequest) -> tuple[Verdict, str]:
+    """A verdict that promotes, after a person's yes or no where the project asks for one; and who that was."""
+    time_limit = project.gate.approval
+    if time_limit is None:
+        return verdict, ""
+    decision = _decide(_question(project, scores, verdict), time_limit, request)
     note(ApprovalGiven(decision.sentence))
-    verdict = judged.verdict.model_copy(
-        update={"promote": decision.yes, "reasons": (*judged.verdict.reasons, decision.sentence)}
-    )
-    return judged.model_copy(update={"verdict": verdict, "approved_by": decision.who})
+    reasons = (*verdict.reasons, decision.sentence)
+    return verdict.model_copy(update={"promote": decision.yes, "reasons": reasons}), decision.who
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ class Project:
         sources = {name: {"kind": "file", "path": f"{name}.csv"} for name in self.tables}
         sources["visits"] = {**sources["visits"], "key": "visit"}
         more = self.spec.get("sources", {})
-        stated = {name: {**source, **more.get(name, {})} for name, source in sources.items()}
+        stated = {name: {key: value for key, value in {**source, **more.get(name, {})}.items() if value is not None}
+                  for name, source in sources.items()}  # fmt: skip
         spec = {"project": "clinic", **self.spec, "sources": stated}
         (folder / "project.yaml").write_text(yaml.safe_dump({"target": "returned", **spec}, sort_keys=False))
         (folder / "features.py").write_text(self.code)

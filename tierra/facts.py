@@ -30,6 +30,20 @@ class ApprovalGiven(Fact):
 
 
 @dataclass(frozen=True)
+class ShadowNoted(Fact):
+    """A challenger scored a partition beside the champion, as the which of how many."""
+
+    label: str
+    partition: str
+    done: int
+    partitions: int
+
+    def __str__(self) -> str:
+        label = self.label[:1].upper() + self.label[1:]
+        return f"{label} scored {self.partition} in shadow, {self.done} of {self.partitions} partitions"
+
+
+@dataclass(frozen=True)
 class LatestLagging(Warned):
     """The fixed file or table of consumers is behind what is published."""
 

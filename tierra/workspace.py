@@ -15,6 +15,7 @@ from tierra.store.sinks import ObjectSink, Sink
 from tierra.store.spec import FilesSink, SqlSink
 
 if TYPE_CHECKING:
+    from tierra.model.challengers import Challengers
     from tierra.model.champions import Champions
     from tierra.model.recorder import Recorder
 
@@ -73,6 +74,13 @@ class Workspace:
         from tierra.model.champions import Champions
 
         return Champions(self.objects)
+
+    @property
+    def challengers(self) -> "Challengers":
+        """The challengers that score beside the champions, for each project."""
+        from tierra.model.challengers import Challengers
+
+        return Challengers(self.objects, self.champions)
 
     @property
     def mlflow_address(self) -> str:

@@ -129,7 +129,7 @@ def register(
     rivals = {best: models[best], "rule": models["rule"], "champion": workspace.champions.load(champion)}
     scorers = scorers_of(test.labels, project.gate, project.metrics)
     among = {name: (model, test) for name, model in rivals.items()}
-    scores = compare_models(best, among, project.gate.metric_name, scorers).scores
+    scores = compare_models(best, among, project.gate.metric_name, scorers, guardrails=project.gate.guardrails).scores
     scores = scores.model_copy(update={"champion_version": champion.version})
     verdict = judge(scores, project.gate)
     assert verdict.promote

@@ -72,7 +72,7 @@ class Installation:
             "features": FEATURES,
             "split": {"column": "day", "validation": "20d", "test": "30d"},
             "candidates": [{"rule": "base_rate"}, MODEL],
-            "gate": {"metric": "roc_auc", "beat_rule_by": 0.02},
+            "gate": {"metric": "roc_auc", "beat_rule_by": 0.02, "challenger": "noninferior", "margin": 0.1},
         }
         self.project.mkdir(parents=True, exist_ok=True)
         (self.project / "project.yaml").write_text(yaml.safe_dump({**spec, **changes}, sort_keys=False))

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from tests.browser.explained import write_explained
+from tests.browser.gate_table import CHECKS
 from tests.browser.studied import studied, yes_or_no
 from tests.builders import ride_spec, write_project
+from tests.champions import a_release
 from tierra.data.completeness import Finding
 from tierra.data.differences import compare_profiles
 from tierra.data.partition_states import SIGNS, PartitionState, State
@@ -22,6 +24,7 @@ from tierra.data.quarantine import QuarantineReason
 from tierra.errors import DataRejected
 from tierra.facts import (
     CandidatesFitted,
+    CardsMade,
     FeaturesExamined,
     LeaksSearched,
     ModelsEvaluated,
@@ -50,6 +53,7 @@ from tierra.outcomes.rollback import PartitionRepaired, Repair, Repointed, Shown
 from tierra.outcomes.scoring import PartitionScored, Scored, summarise
 from tierra.outcomes.training import Served, Trained
 from tierra.report.calendar import draw_calendar
+from tierra.report.cards import card_file, write_cards
 from tierra.report.finished_run import FinishedRun
 from tierra.report.index import Run, add_run, read_runs
 from tierra.report.page import write_receipt
@@ -58,6 +62,7 @@ from tierra.status.composing import compose
 from tierra.status.facts import Status
 from tierra.status.morning import write_morning
 from tierra.status.seen import Check, ProjectSeen, ServerSeen, StoresSeen
+from tierra.steps.cards import make_cards
 from tierra.workspace import open_workspace
 
 ATTACK = "<script>document.title='owned'</script>"
@@ -142,6 +147,11 @@ def importance(names: list[str]) -> tuple[Importance, ...]:
     return tuple(Importance(feature=name, mean=0.09 / (1 + index) - 0.012, spread=0.006) for index, name in ranked)
 
 
+CARD = {
+    "goal": "Tell who will tip",
+    "goals": [{"goal": "Beat the habit of every driver in town", "metric": "roc_auc", "at_least": 0.66}],
+    "cost": {"false_alarm": 1, "missed": 3},
+}
 FEATURES = ["km", "hour", "zone", "rain", "paid_by", "passengers", "day_of_week", "minutes_since_last_ride"]
 
 
@@ -206,7 +216,7 @@ def trained(metric: str, best: Evaluation, rule: Evaluation, promoted: bool = Tr
     reason = f"average beats the rule: {metric} {best.metrics[metric]:.4f} against {rule.metrics[metric]:.4f}"
     return Trained(
         project="rides", outcome="Promoted" if promoted else "KeptChampion", reason=reason,
-        verdict=Verdict(passed=promoted, winner="average", promote=promoted, reasons=(reason,)),
+        verdict=Verdict(passed=promoted, winner="average", promote=promoted, reasons=(reason,), checks=CHECKS),
         champion=Served(version="4", candidate="hist_gradient_boosting", metrics=best.metrics),
         rule=Served(candidate="rule", metrics=rule.metrics), best=Served(candidate="average", metrics=best.metrics),
         rows={"train": 20_000, "validation": 3000, "test": best.rows}, model_sha256="f" * 64,
@@ -399,9 +409,19 @@ def a_status() -> Status:
     return compose(StoresSeen(projects=projects, checks=(home,)), server, "tierra", now)
 
 
+def write_card_pages(receipts: Path) -> dict[str, Path]:
+    """A model card and a data card, as far as made-up releases have something to say."""
+    project, best = open_workspace().project("rides").for_task("binary"), studied(binary())
+    release = a_release(candidate="average", metric="roc_auc", metrics=best.metrics, intervals=best.intervals,
+                        rule_metrics=best.metrics, rows={"train": 20_000, "test": 5000})  # fmt: skip
+    cards = make_cards(project, release, {"average": best}, a_profile())
+    write_cards(receipts, Journal(entries(CardsMade("4", cards))))
+    return {f"{card.kind}-card": card_file(receipts, card, "4") for card in cards}
+
+
 def write_pages(folder: Path) -> dict[str, Path]:
     """One page of each kind, by name, in a workspace below `folder`; the environment must name it."""
-    write_project(folder / "projects" / "rides", ride_spec(card={"goal": "Tell who will tip"}))
+    write_project(folder / "projects" / "rides", ride_spec(card=CARD))
     pages = {}
     for name, run in RUNS.items():
         journal, end = run()
@@ -414,5 +434,5 @@ def write_pages(folder: Path) -> dict[str, Path]:
     add_run(pages["scoring"], "rides", read_runs(receipts)[0], draw_calendar("Partitions of rides", states()))
     pages["index"] = receipts / "index.html"
     pages["morning"] = write_morning(a_status(), open_workspace().settings)
-    pages |= write_explained(receipts)
+    pages |= write_explained(receipts) | write_card_pages(receipts)
     return pages

@@ -12,8 +12,8 @@ from tests.browser.explained import EXPLAINED
 from tests.browser.pages import RUNS
 from tierra.report.filling import LARGEST
 
-NAMES = [*RUNS, "profile", "nasty-profile", "index", "morning", *EXPLAINED]
-WITHOUT_DRAWINGS = ("why", "nasty-why")
+NAMES = [*RUNS, "profile", "nasty-profile", "index", "morning", "model-card", "data-card", *EXPLAINED]
+WITHOUT_DRAWINGS = ("why", "nasty-why", "model-card", "data-card")
 WINDOWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 INK = "rect, path, circle, line, polygon"
 EMPTY = f"""svgs => svgs.filter(svg => {{

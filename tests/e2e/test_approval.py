@@ -8,17 +8,17 @@ import pytest
 
 from deployments.plan import Deployment
 from deployments.render import render
-from tests.builders import ride_spec, rides, write_project
+from tests.builders import GATE, ride_spec, rides, write_project
 from tests.e2e.test_deployments import pool, prefect, until, worker  # noqa: F401  fixtures
 from tests.servers import call_api
 
-GATE = {"metric": "roc_auc", "beat_rule_by": 0.02, "approval": "30m"}
+ASKS = GATE | {"approval": "30m"}
 
 
 @pytest.fixture
 def deployment(worker: dict[str, str], pool: str, tmp_path: Path) -> Iterator[str]:  # noqa: F811
     """The address of a training deployment whose project asks for approval."""
-    write_project(tmp_path / "projects" / "rides", ride_spec(gate=GATE), rides())
+    write_project(tmp_path / "projects" / "rides", ride_spec(gate=ASKS), rides())
     file = tmp_path / "prefect.yaml"
     file.write_text(render([Deployment("train", "waiting", "a test", {"project": "rides"})]))
     prefect("deploy", "--prefect-file", str(file), "--all")

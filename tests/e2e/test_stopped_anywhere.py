@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from deployments.services.processes import MARK, find_marked
-from tests.builders import ride_spec, rides, write_project
+from tests.builders import GATE, ride_spec, rides, write_project
 from tests.e2e.test_up import SCHEDULE, Up, answers, make_up, processes, running
 from tests.ops import ENDED
 from tests.servers import Receiver, until
@@ -45,7 +45,7 @@ def up(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]
         code = FEATURES.format(reached=str(folder / f"{name}.reached"), hold=str(folder / f"{name}.hold"))
         spec = ride_spec(project=name, prepare="features:prepare", schedule=SCHEDULE)
         write_project(folder / "projects" / name, spec, features=code)
-    gate = {"metric": "roc_auc", "beat_rule_by": 0.02, "approval": "30m"}
+    gate = GATE | {"approval": "30m"}
     write_project(folder / "projects" / "asks", ride_spec(project="asks", gate=gate), rides())
     with running(up):
         for name in SCORED:

@@ -8,6 +8,7 @@ from unittest import mock
 
 from tests.honesty.promise import Promise
 from tests.planted_leaks import CLOCK, PLANTED, rounds
+from tests.planted_traps import TRAPS, lines
 
 SEEDS = 10
 
@@ -16,10 +17,11 @@ def promises(short: bool) -> Iterator[Promise]:
     """Each way is planted with one seed, or with ten; so is its clean twin."""
     seeds = range(1 if short else SEEDS)
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"TIERRA_HOME": folder, "TIERRA_CLOCK": CLOCK}
+        settings = {"TIERRA_HOME": folder, "TIERRA_CLOCK": CLOCK, "TIERRA_RUN_REGISTERED_CODE": "true"}
         with mock.patch.dict(os.environ, settings):
             yield _caught(Path(folder), seeds)
             yield _left_alone(Path(folder), seeds)
+            yield _traps(Path(folder))
 
 
 def _caught(folder: Path, seeds: range) -> Promise:
@@ -36,6 +38,13 @@ def _caught(folder: Path, seeds: range) -> Promise:
 def _left_alone(folder: Path, seeds: range) -> Promise:
     wrong = [name for name, _, found, error in rounds(folder, seeds, leaks=False) if found or error]
     return Promise("clean twins: reported", len(wrong), len(PLANTED) * len(seeds), 0.0, "most", _listed(wrong))
+
+
+def _traps(folder: Path) -> Promise:
+    """The traps of the notes that this project grew from, each named in a line."""
+    missed = [name for name, line in lines(folder) if not line]
+    caught, note = len(TRAPS) - len(missed), ", ".join(missed)
+    return Promise("traps planted: caught and named", caught, len(TRAPS), 1.0, "least", note)
 
 
 def _listed(names: list[str]) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.builders import CLOCK, ride_source, ride_spec, write_project, zones
+from tests.builders import CLOCK, GATE, ride_source, ride_spec, write_project, zones
 from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
 from tests.sinks import write_manifest
@@ -53,7 +53,7 @@ def spec(**changes: Any) -> dict[str, Any]:
         "prepare": "features:past",
         "features": ["rain", "seen"],
         "candidates": [{"rule": "base_rate"}, {"model": "logistic"}],
-        "gate": {"metric": "roc_auc"},
+        "gate": GATE | {"beat_rule_by": 0.0},
         "score": {"lookback": "2d", "ready": {"min_rows": 15}},
     }
     return ride_spec(**{**stated, **changes})

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from tasks.training import register_model
 from tests.integration.test_scoring_flow import DUE, Installation, stand_in
+from tests.servers import call_api
 from tierra.cli.commands import app
 from tierra.data.profile import Profile
 from tierra.errors import Unavailable
@@ -65,6 +66,15 @@ def command(*arguments: str) -> str:
 def registry_check() -> Check:
     (check,) = [each for each in read_stores(open_workspace()).checks if each.name == "registry"]
     return check
+
+
+def test_every_promotion_shows_its_cards_as_artifacts(prefect_server: str, here: Installation) -> None:
+    wanted = {"artifacts": {"key": {"any_": ["model-card-rides", "data-card-rides"]}}, "sort": "CREATED_DESC"}
+    found = call_api(prefect_server, "POST", "/artifacts/filter", wanted)
+    told = {each["description"]: each["data"] for each in found}
+    for version in ("1", "2", "3"):
+        assert told[f"Model card of version {version}"].startswith(f"# Model card: rides, version {version}")
+        assert told[f"Data card of version {version}"].startswith(f"# Data card: rides, version {version}")
 
 
 def test_three_trainings_are_three_champions_with_their_history(here: Installation) -> None:

@@ -170,6 +170,10 @@ def test_what_nothing_needs_goes_and_all_that_is_published_still_reads(home: Pat
     assert manifest
     assert manifest.joined
     assert read_table(workspace.objects, manifest.joined.rows).num_rows == manifest.rows_in
+    champion = open_workspace().champions.current("rides")
+    assert champion
+    assert champion.release.learnt
+    assert len(workspace.objects.read(champion.release.learnt.name)) > 8 * 60  # the days it learnt from stay known
     score_directly("rides", DAY)
 
 

@@ -51,8 +51,9 @@ def uses() -> int:
     return len(list_uses(open_workspace().objects, "rides"))
 
 
+@pytest.mark.long
 def test_a_better_model_with_a_bad_slice_is_refused_by_state_exit_code_and_name(workspace: Path) -> None:
-    table = rides(12_000)
+    table = rides(9000)
     assert train(workspace, table, WEAK).outcome == "Promoted"
     refused = train(workspace, table, BAD_IN_D)
     assert (refused.outcome, refused.exit_code, refused.champion.version) == ("Refused", 6, "1")
@@ -76,6 +77,7 @@ def test_a_use_of_the_test_part_is_counted_once_and_a_dry_run_is_none(workspace:
     assert "alpha / 12" in checks(end)["uses of the test part"].reason
 
 
+@pytest.mark.long
 def test_rows_that_the_champion_learnt_from_are_left_out_where_they_change_sides(workspace: Path) -> None:
     split = {"by": "random", "validation": "20%", "test": "20%"}
     table = rides(4000)

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from tests.builders import GATE
 from tests.integration.test_scoring_flow import DUE, Installation, ended, stand_in
 from tests.servers import ask_api, call_api
 from tierra.errors import InvalidCall
 from tierra.store.local_objects import LocalObjects
 from tierra.store.predictions import generations
 
-GATE = {"metric": "roc_auc", "beat_rule_by": 0.02, "approval": "3m"}
+ASKS = GATE | {"approval": "3m"}
 BETTER = [{"rule": "base_rate"}, {"model": "logistic", "params": {"C": 1.0}}]
 TYPED = "late <b>load</b> | **urgent**"
 
@@ -180,7 +181,7 @@ def test_a_dry_training_ends_with_its_verdict_and_registers_nothing(here: Instal
     runs, models = here.versions(), here.digest("mlflow-artifacts")
     name, end = train(dry_run=True, reason=TYPED)
     assert (name, end.verdict.promote, end.champion.version) == ("DryRun", True, "1")
-    assert end.reason.startswith("would promote: logistic beats champion version 1")
+    assert end.reason.startswith("would promote: logistic is shown not to be worse than champion version 1")
     assert (here.versions(), here.digest("mlflow-artifacts")) == (runs, models)
     assert "would promote" in receipt(end)
     assert train()[0] == "Promoted"
@@ -214,7 +215,7 @@ def answering(server: str, *answers: dict[str, Any]) -> Iterator[list[Any]]:
 
 
 def test_a_model_serves_after_a_person_said_yes(prefect_server: str, here: Installation) -> None:
-    here.restate(candidates=BETTER, gate=GATE)
+    here.restate(candidates=BETTER, gate=ASKS)
     yes = {"approve": "yes", "name": "Ana", "note": TYPED}
     with answering(prefect_server, {"name": "Ana"}, {"approve": "perhaps", "name": "Ana"}, yes) as said:
         name, end = train(reason="better features")
@@ -229,7 +230,7 @@ def test_a_model_serves_after_a_person_said_yes(prefect_server: str, here: Insta
 
 
 def test_the_form_shows_the_reasons_of_the_verdict(prefect_server: str, here: Installation) -> None:
-    here.restate(candidates=BETTER, gate=GATE)
+    here.restate(candidates=BETTER, gate=ASKS)
     with answering(prefect_server, {"approve": "no", "name": "Ana"}) as said:
         train()
     run = said[0]["run"]
@@ -240,7 +241,7 @@ def test_the_form_shows_the_reasons_of_the_verdict(prefect_server: str, here: In
 
 
 def test_a_model_that_a_person_declined_does_not_serve(prefect_server: str, here: Installation) -> None:
-    here.restate(candidates=BETTER, gate=GATE)
+    here.restate(candidates=BETTER, gate=ASKS)
     with answering(prefect_server, {"approve": "no", "name": "Ana", "note": "not before the fair"}):
         name, end = train()
     assert (name, end.reason) == ("KeptChampion", "declined by Ana: not before the fair")
@@ -258,7 +259,7 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
     monkeypatch.setattr(
         approval, "ask_for_approval", lambda run, question, _: waiting(run, question, timedelta(seconds=3))
     )
-    here.restate(candidates=BETTER, gate=GATE)
+    here.restate(candidates=BETTER, gate=ASKS)
     name, end = train()
     assert (name, end.reason) == ("KeptChampion", "no one approved within 3m")
     assert champion(here).version == "1"
@@ -267,7 +268,7 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
 def test_the_first_model_waits_too(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.approval.POLL_SECONDS", 0.3)
     here = stand_in(tmp_path / "new", monkeypatch)
-    here.restate(gate=GATE)
+    here.restate(gate=ASKS)
     with answering(prefect_server, {"approve": "no", "name": "Ana"}):
         name, end = train()
     assert (name, end.champion.label, champion(here)) == ("KeptChampion", "none yet", None)

@@ -8,12 +8,14 @@ from tests.browser.pages import a_profile, binary
 from tests.browser.studied import studied
 from tests.builders import ride_spec, write_project
 from tests.cases import each
-from tests.champions import a_release
+from tests.champions import VERDICT, a_release
 from tierra.cli.check import check_project
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.card_spec import Card, Goal
 from tierra.model.documents import Document, Part, to_markdown
+from tierra.model.gate_checks import Check
+from tierra.model.leaks.finding import Leak
 from tierra.model.release import Release
 from tierra.project.project import Project, load_project
 from tierra.report.cards import fill_card
@@ -102,7 +104,7 @@ def test_the_card_says_what_is_not_stated_and_so_does_check_in_one_line(
     monkeypatch.setenv("TIERRA_HOME", str(tmp_path / "var"))
     (warning,) = check_project("rides", data=False).warnings
     expected = "need, users, value, solution, alternatives, feasibility, limits, data, ethics, goals"
-    assert warning == f"of card is not stated: {expected}; the model card will say so"
+    assert warning == f"the card does not state {expected}; the model card will say so"
     assert Card().unstated[0] == "goal"
 
 
@@ -129,6 +131,24 @@ def test_the_data_card_holds_tables_gaps_rules_and_no_value_of_a_text(tmp_path: 
     texts = [name for name, column in a_profile().by_name.items() if column.kind == "text"]
     assert texts
     assert {rows[name][-2:] for name in texts} == {("", "")}
+
+
+def test_the_gates_table_the_uses_of_the_test_part_and_acknowledged_leaks_stand_on_the_card(tmp_path: Path) -> None:
+    checks = (
+        Check(kind="comparison", check="better than the rule", subject="ROC AUC", value=0.03, interval=(0.01, 0.05),
+              limit=0.02, bound="above", outcome="passed", reason="shown"),
+        Check(kind="test part", check="uses of the test part", value=3, limit=50, bound="at most", outcome="passed"),
+    )  # fmt: skip
+    leaks = (Leak(kind="groups", columns=("driver",), evidence="12 drivers on both sides", reason="drivers come back"),)
+    judged = release(verdict=VERDICT.model_copy(update={"checks": checks}), leaks=leaks)
+    told = to_markdown(make_cards(project(tmp_path), judged, {}, None)[0])
+    for text in (
+        "These test rows have judged 3 challengers, this one included.",
+        "| better than the rule, ROC AUC | passed | 0.0300 | 0.0100 to 0.0500 | above 0.02 | shown |",
+        "| groups:driver | 12 drivers on both sides | drivers come back |",
+    ):
+        assert text in told, text
+    assert "none was found" in to_markdown(cards(tmp_path)[0])
 
 
 def test_a_text_of_the_project_is_no_markup_on_either_form(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from stat import S_IMODE
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from tests import cases
 from tests.browser.pages import ATTACK, RUNS, a_nasty_profile, a_profile, a_receipt, binary_run, scoring_run
 from tests.builders import write_project
 from tests.cases import some_of
@@ -32,7 +34,7 @@ from tierra.report.index import NAME, Run, add_run
 from tierra.report.page import MOST_PROFILES
 from tierra.report.plots import curves, histogram
 from tierra.report.profile_page import write_profile_page
-from tierra.report.svg import common_format, fit, scale, ticks
+from tierra.report.svg import common_format, fit, lines_of, scale, tell_apart, ticks
 from tierra.report.wording import amount, cell, heading
 
 few = some_of(150)
@@ -237,6 +239,30 @@ def test_the_bins_of_a_column_hold_every_usual_value(values: list[float]) -> Non
     now, then = found
     assert (sum(now.counts), now) == (len(values), then)
     assert len(now.edges) == len(now.counts) + 1
+
+
+def test_names_that_are_cut_short_can_be_told_apart() -> None:
+    same = "measurement_of_the_pressure_at_the_{}_axle_of_the_whole_vehicle_in_bar"
+    names = [
+        ["flights_late_lately_by_carrier", "flights_late_lately_by_airport"],
+        ["x" * 60 + "front", "x" * 60 + "rear"],
+        [same.format("left"), same.format("right"), same.format("middle")],
+        ["short", "shorter"],
+    ]
+
+    def check(*labels: str) -> None:
+        shown = [lines_of(each, 108) for each in tell_apart(labels, 108)]
+        assert len(set(shown)) == len(labels)
+        drawn = bars("Names", [Measure(each, 1.0) for each in labels])
+        assert all(each in drawn for each in labels), "whole in a tooltip"
+
+    cases.each([tuple(case) for case in names], check)
+
+
+def test_a_name_of_a_hundred_thousand_letters_takes_no_time() -> None:
+    began = time.process_time()
+    assert len(bars("Names", [Measure("W" * 100_000, 1.0), Measure("W" * 99_999, 1.0)])) < 5_000
+    assert time.process_time() - began < 2
 
 
 def test_words_are_cut_to_their_room_and_numbers_written_alike() -> None:

@@ -89,6 +89,13 @@ def test_each_flow_of_a_project_is_planned_with_its_schedule_and_tags(tmp_path: 
     assert [each.cron for each in gc.times] == ["30 5 * * 0"]
 
 
+def test_a_gate_with_a_shadow_has_a_flow_that_runs_when_partitions_are_scored(tmp_path: Path) -> None:
+    spec = ride_spec(gate={"shadow": 7}, schedule={"score": "0 3 * * *"})
+    found = {each.flow: each for each in plan([load_project(str(write_project(tmp_path / "rides", spec)))])}
+    assert [each.cron for each in found["shadow"].times] == ["0 3 * * *"]
+    assert found["shadow"].parameters == {"project": "rides"}
+
+
 def test_no_project_needs_no_status() -> None:
     assert plan([]) == []
 

@@ -66,3 +66,17 @@ def test_losses_lie_between_nothing_and_one_for_classes() -> None:
     assert row_losses(np.array([0, 2]), Predictions(scores, scores.argmax(1)), three).tolist() == [0.0, 1.0]
     numbers = Predictions(np.array([1.0, 5.0]), np.array([1.0, 5.0]))
     assert row_losses(np.array([2.0, 2.0]), numbers, Labels(task="regression", classes=())).tolist() == [1.0, 3.0]
+
+
+def test_rows_of_one_group_are_not_taken_for_independent() -> None:
+    random, alarms, apart, runs = np.random.default_rng(3), 0, 0, 100
+    units = np.arange(ROWS) // 50
+    table = pd.DataFrame({"zone": random.choice(["A", "B", "C"], 80)[units]})  # a group lies in one zone
+    for _ in range(runs):
+        ours, theirs = random.gamma(2, 0.1, (2, 80))[:, units] + random.random((2, ROWS)) / 10
+        for known, count in ((units, "together"), (None, "apart")):
+            found = find_worst(table, ours, theirs, 0.0, units=known)
+            worst = any(each.beyond.interval(0.05 / found.looked)[0] > 0 for each in found.worst)
+            alarms, apart = (alarms + worst, apart) if count == "together" else (alarms, apart + worst)
+    assert alarms <= 11  # 99 % of what a true 5 % gives in 100 runs
+    assert apart > 50  # which rows taken for independent would give

@@ -10,7 +10,7 @@ from tierra.cli.calling import find_function, finish, one_line_errors, run_flow,
 from tierra.cli.card import card
 from tierra.cli.options import JSON, PARTITION, PROJECT
 from tierra.cli.rows import predict, predictions
-from tierra.cli.upkeep import champions, gc, promote, rollback
+from tierra.cli.upkeep import champions, gc, promote, rollback, shadow
 from tierra.cli.why import diff, why
 from tierra.environment import FOR_A_PERSON, QUIET, set_defaults
 from tierra.errors import InvalidCall
@@ -186,7 +186,7 @@ def status(
     raise typer.Exit(seen.exit_code)
 
 
-for command in (card, gc, champions, promote, rollback, predictions, why, diff, predict):
+for command in (card, gc, champions, promote, rollback, shadow, predictions, why, diff, predict):
     app.command()(command)
 
 

@@ -66,6 +66,20 @@ def promote(project: PROJECT, version: VERSION_NAME, reason: WHY = "", as_json: 
         finish("promote", run_flow("promote", project, version, reason, quiet=as_json, started=STARTED), as_json)
 
 
+def shadow(
+    project: PROJECT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, and change nothing.")] = False,
+    reason: WHY = "",
+    approve: Annotated[bool, typer.Option("--approve", help="Let it serve, where approval is asked for.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="Take it out of its shadow without a verdict.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Judge the challenger in shadow by what it predicted in production; where it passes, it serves."""
+    with one_line_errors():
+        finish("shadow", run_flow("shadow", project, dry_run, reason, approve, end, quiet=as_json, started=STARTED),
+               as_json)  # fmt: skip
+
+
 def rollback(
     project: PROJECT,
     to: Annotated[str, typer.Option(help="The version to go back to; the champion before when not given.")] = "",

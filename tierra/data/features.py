@@ -54,10 +54,11 @@ def prepare_training_rows(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame)
 
 def rows_before(recipe: Recipe, rows: pd.DataFrame, day: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of a day, and those of the days before it that `prepare` may read, in the order of days."""
-    ordered = rows.sort_values(str(recipe.partition_by), kind="stable")
+    days = rows[recipe.partition_by].dt.normalize()
+    read = rows[(days <= day) & (days >= day - timedelta(recipe.history))]
+    ordered = read.sort_values(str(recipe.partition_by), kind="stable")
     days = ordered[recipe.partition_by].dt.normalize()
-    history = ordered[(days < day) & (days >= day - timedelta(recipe.history))]
-    return ordered[days == day].reset_index(drop=True), history.reset_index(drop=True)
+    return ordered[days == day].reset_index(drop=True), ordered[days < day].reset_index(drop=True)
 
 
 def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,6 +88,20 @@ def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> Non
         if column := first_difference(together.iloc[: len(part)], part.reset_index(drop=True)):
             name = recipe.functions["features"]
             raise DataRejected("features-not-row-wise", f"{name}: '{column}' of a row depends on its neighbours")
+
+
+def check_batch_size(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame, features: pd.DataFrame) -> None:
+    """Raise DataRejected when `features` gives a few rows other values than it gave them among all rows."""
+    if code["features"] is None or prepared.empty:
+        return
+    drawn = prepared.sample(min(len(prepared), ROWS_CHECKED), random_state=1).sort_index()
+    few = _features(recipe, code, drawn.reset_index(drop=True))
+    among_all = features.loc[drawn.index, [name for name in features if not name.startswith(RULE)]]
+    if column := first_difference(few, among_all.reset_index(drop=True)):
+        name = recipe.functions["features"]
+        raise DataRejected(
+            "features-not-row-wise", f"{name}: '{column}' of a row is other among {len(few):,} rows than among all"
+        )
 
 
 def _prepare(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:

@@ -102,7 +102,7 @@ class Champions:
 
         Appointing the same release again returns the champion that is there.
         """
-        pointer = self._put(self._pointer(release, model, code, by, after + 1))
+        pointer = self._put(self.keep(release, model, code, by, after + 1))
         return _champion(pointer, release) if pointer else None
 
     def appoint_again(self, former: Pointer, by: Appointment, after: int) -> Champion | None:
@@ -134,10 +134,13 @@ class Champions:
             self._objects.put_if_absent(seal_name(project, number, self._bytes(_name(project, number))), b"")
         return standing
 
-    def _pointer(
+    def keep(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, number: int
     ) -> Pointer:
-        """The pointer, once all it points to is in the store. Raises Broken when that is not the release's own."""
+        """Keep all that a model needs to serve, and say where; nothing serves by it yet.
+
+        Raises Broken when that is not the release's own.
+        """
         written = {name: self._keep("code/", ".py", data) for name, data in code.items()}
         pointer = Pointer(
             **dict(by),

@@ -62,8 +62,8 @@ def compare_models(
     tracked = track(list(models.items()), "models")
     evaluated = {name: evaluate_model(model, rows, scorers) for name, (model, rows) in tracked}
     evaluations = {name: evaluation for name, (evaluation, _) in evaluated.items()}
-    predicted = {name: predict(model, rows.table, rows.labels) for name, (model, rows) in models.items()}
-    by_slice = _slices(models[best][1], predicted[best], predicted[RULE], metric, slices)
+    predicted = _predict(best, models, bool(guardrails), slices is not None)
+    by_slice = _slices(models[best][1], predicted, best, metric, slices)
     importance = find_importance(*models[best], metric, tuple(scorers)) if explain and best != RULE else ()
     evaluations[best] = evaluations[best].model_copy(update={"slices": by_slice, "importance": importance})
     scores = _scores(best, models, evaluations, metric, {name: each[1] for name, each in evaluated.items()})
@@ -106,8 +106,8 @@ def _difference(
     rows = models[one][1]
     value = signed(metric, found[one].metrics[metric] - found[other].metrics[metric])
     if metric in draws[one] and metric in draws[other]:
-        hangs_on = effective_rows(metric, rows.target, rows.labels, rows.units)
-        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, hangs_on)
+        counts = (effective_rows(metric, rows.target, rows.labels, each) for each in (None, rows.units))
+        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, *counts)
     ours, theirs = (_on_subsets(*models[name], metric) for name in (one, other))
     return difference_of_subsets(ours, theirs, value)
 
@@ -118,12 +118,20 @@ def _on_subsets(model: Any, rows: Examples, metric: str) -> np.ndarray:
     return np.array([measure(model, part, (metric,)).get(metric, np.nan) for part in parts])
 
 
+def _predict(best: str, models: Models, is_guarded: bool, is_sliced: bool) -> dict[str, Predictions]:
+    """The predictions that are looked at row by row: of the best, and of what it is compared with there."""
+    other = CHAMPION if CHAMPION in models else RULE
+    names = [*((best, other) if is_guarded else ()), *((best, RULE) if is_sliced else ())]
+    chosen = {name: models[name] for name in dict.fromkeys(names)}
+    return {name: predict(model, rows.table, rows.labels) for name, (model, rows) in chosen.items()}
+
+
 def _slices(
-    rows: Examples, predictions: Predictions, baseline: Predictions, metric: str, slices: pd.DataFrame | None
+    rows: Examples, predicted: Mapping[str, Predictions], best: str, metric: str, slices: pd.DataFrame | None
 ) -> tuple[SliceScores, ...]:
     if slices is None or slices.empty:
         return ()
-    return score_slices(slices, rows, predictions, baseline, metric)
+    return score_slices(slices, rows, predicted[best], predicted[RULE], metric)
 
 
 def _guarded(

@@ -1,7 +1,9 @@
 """The checks of a comparison: whether the test part can decide, and what the paired difference shows."""
 
+from typing import Any
+
 from tierra.model.difference import Difference
-from tierra.model.gate_checks import Check, format_metric
+from tierra.model.gate_checks import GateCheck, format_metric
 from tierra.model.spec import heading
 
 # Below a thousandth of alpha no interval that these rows give is to be relied on, so far out in its tail.
@@ -11,47 +13,54 @@ LEAST_ROWS, LEAST_OF_A_CLASS = 20, 5
 Named = tuple[str, dict[str, float]]
 
 
-def check_rows(rows: int, too_few: str) -> Check:
+def check_rows(rows: int, too_few: str) -> GateCheck:
     """Whether there are rows enough for any comparison."""
-    return Check(kind="test part", check="rows of the test part", value=rows, limit=LEAST_ROWS, bound="at least",
-                 outcome="failed" if too_few else "passed", reason=too_few)  # fmt: skip
+    return _of_test_part("rows of the test part", not too_few, too_few, value=rows, limit=LEAST_ROWS, bound="at least")
 
 
-def check_use(rows: int, learnt: int | None, use: int) -> list[Check]:
+def check_use(learnt: int | None, use: int) -> list[GateCheck]:
     """Whether the champion is judged on rows it had not seen, and these rows were not used too often."""
-    named = {"kind": "test part", "subject": "champion"}
+    over = (f"these test rows have judged {use - 1:,} challengers, and {MOST_USES} are as many as alpha is spread over:"
+            " wait for new labels, or take other test rows with `split: {seed: ...}`")  # fmt: skip
+    spent = f"this use of the test rows is judged at alpha / {use * (use + 1):,}"
+    passed = use <= MOST_USES
+    return [
+        _seen_rows(learnt),
+        _of_test_part("uses of the test part", passed, spent if passed else over, value=use, limit=MOST_USES,
+                      bound="at most"),
+    ]  # fmt: skip
+
+
+def _seen_rows(learnt: int | None) -> GateCheck:
+    name, subject = "rows it learnt from", "champion"
     if learnt is None:
         why = "the champion's release, of an older version, does not say what it learnt from"
-        seen = Check(**named, check="rows it learnt from", outcome="not known", reason=why)
-    else:
-        left = f"{learnt:,} rows that the champion learnt from were left out" if learnt else "none was learnt from"
-        seen = Check(**named, check="rows it learnt from", value=learnt, outcome="passed", reason=left)
-    worn = use > MOST_USES
-    over = (f"these test rows have judged {use - 1:,} challengers, and {MOST_USES} are as many as alpha is spread over:"
-            " wait for new labels, or take another test part with `split: {seed: ...}`")  # fmt: skip
-    spent = f"this use of the test rows is judged at alpha / {use * (use + 1):,}"
-    again = Check(kind="test part", subject="", check="uses of the test part", value=use, limit=MOST_USES,
-                  bound="at most", outcome="failed" if worn else "passed", reason=over if worn else spent)  # fmt: skip
-    return [seen, again]
+        return GateCheck(kind="test part", check=name, subject=subject, outcome="not known", reason=why)
+    left = f"{learnt:,} rows that the champion learnt from were left out" if learnt else "none was learnt from"
+    return _of_test_part(name, True, left, subject=subject, value=learnt)
+
+
+def _of_test_part(name: str, passed: bool, reason: str, **more: Any) -> GateCheck:
+    return GateCheck(kind="test part", check=name, outcome="passed" if passed else "failed", reason=reason, **more)
 
 
 def compare(
     name: str, metric: str, both: tuple[Named, Named], apart: Difference | None, limit: float, alpha: float, rows: int
-) -> Check:
+) -> GateCheck:
     """Whether the one model is shown to be better than the other by the limit; negative where it may be worse."""
     (ours, one), (theirs, other) = both
     figures = f"{heading(metric)} {format_metric(one[metric])} against {format_metric(other[metric])}"
     line = {"kind": "comparison", "check": name, "subject": heading(metric), "limit": limit, "bound": "above"}
     if apart is None:
         why = f"{ours} cannot be compared with {theirs}: {figures}, and these rows give no interval of the difference"
-        return Check(**line, outcome="undecided", reason=why)
+        return GateCheck(**line, outcome="undecided", reason=why)
     low, high = apart.interval(alpha)
     outcome = "passed" if low > limit else "undecided" if apart.value > limit else "failed"
     verb = _verb(outcome, limit)
     reason = f"{ours} {verb.format(theirs=theirs)}: {figures}, {_apart(metric, low, high)} ({_level(alpha)} interval)"
     if outcome == "undecided" and (more := apart.rows_to_show(rows, limit, alpha)):
         reason += f"; about {_round(more):,} test rows would show a difference as large as this one"
-    return Check(**line, value=apart.value, interval=(low, high), outcome=outcome, reason=reason)
+    return GateCheck(**line, value=apart.value, interval=(low, high), outcome=outcome, reason=reason)
 
 
 def _verb(outcome: str, limit: float) -> str:
@@ -76,4 +85,4 @@ def _round(rows: int) -> int:
 
 
 def _level(alpha: float) -> str:
-    return f"{100 * (1 - 2 * alpha):.6g} %"
+    return f"{100 * (1 - 2 * alpha):.4g} %"

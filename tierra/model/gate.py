@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tierra.errors import DataRejected
 from tierra.model.comparison_checks import check_rows, check_use, compare
 from tierra.model.difference import Difference, signed
-from tierra.model.gate_checks import Check
+from tierra.model.gate_checks import GateCheck
 from tierra.model.guard_checks import check_guardrails
 from tierra.model.guarded import Guarded
 from tierra.model.spec import Gate, heading
@@ -49,7 +49,7 @@ class Verdict(BaseModel):
     winner: str
     promote: bool
     reasons: tuple[str, ...]
-    checks: tuple[Check, ...] = ()
+    checks: tuple[GateCheck, ...] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -78,7 +78,7 @@ def judge(scores: Scores, gate: Gate, use: int = 1) -> Verdict:
     winner = scores.best if is_model and (is_safe or scores.champion_metrics is not None) else "rule"
     test_part, over_champion = [rows], []
     if scores.champion_metrics is not None:
-        test_part += check_use(scores.rows, scores.learnt, use)
+        test_part += check_use(scores.learnt, use)
         over_champion = [_over_champion(scores, gate, use, winner)]
     stops = any(each.stops for each in [*test_part, *over_champion, *guards])
     promote = scores.champion_metrics is None or not stops
@@ -91,14 +91,14 @@ def judge(scores: Scores, gate: Gate, use: int = 1) -> Verdict:
     )
 
 
-def _over_rule(scores: Scores, gate: Gate) -> Check:
+def _over_rule(scores: Scores, gate: Gate) -> GateCheck:
     advantage(gate.metric_name, scores.best_metrics, scores.rule_metrics)
     both = (scores.best, scores.best_metrics), ("the rule", scores.rule_metrics)
     return compare("better than the rule", gate.metric_name, both, scores.over_rule, gate.beat_rule_by, gate.alpha,
                    scores.rows)  # fmt: skip
 
 
-def _over_champion(scores: Scores, gate: Gate, use: int, winner: str) -> Check:
+def _over_champion(scores: Scores, gate: Gate, use: int, winner: str) -> GateCheck:
     """The rule must be better to replace a champion, also where a model need only not be worse."""
     ours, theirs = scores.metrics_of(winner), scores.champion_metrics or {}
     advantage(gate.metric_name, ours, theirs)
@@ -114,7 +114,9 @@ def level_of(alpha: float, use: int) -> float:
     return alpha / (use * (use + 1))
 
 
-def _reasons(over_rule: Check, over_champion: list[Check], guards: list[Check], rows: list[Check]) -> tuple[str, ...]:
+def _reasons(
+    over_rule: GateCheck, over_champion: list[GateCheck], guards: list[GateCheck], rows: list[GateCheck]
+) -> tuple[str, ...]:
     """A sentence a check that compares or stops; what decides stands last."""
     stopping = [each.reason for each in guards if each.stops]
     compared = [each.reason for each in over_champion]

@@ -9,7 +9,7 @@ Result = Literal["passed", "failed", "undecided", "not known"]
 HEADS = ("check", "subject", "value", "interval", "limit", "outcome", "reason")
 
 
-class Check(BaseModel):
+class GateCheck(BaseModel):
     """One line of the gate's table."""
 
     model_config = ConfigDict(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tierra.model.difference import Difference
-from tierra.model.gate_checks import Check, format_metric
+from tierra.model.gate_checks import GateCheck, format_metric
 from tierra.model.gate_spec import Guardrails, Limits
 from tierra.model.guarded import ClassGuarded, Guarded, SliceDifference
 from tierra.model.spec import LOWER_IS_BETTER, Gate, heading
@@ -12,17 +12,18 @@ from tierra.model.spec import LOWER_IS_BETTER, Gate, heading
 SHOWN = 3
 
 
-def check_guardrails(found: Guarded, gate: Gate) -> list[Check]:
+def check_guardrails(found: Guarded, gate: Gate) -> list[GateCheck]:
     """A line for each guardrail that the project has; of the slices the worst, and every one that stops."""
     return [*_slices(found, gate), *_slice_floors(found, gate), *_classes(found, gate), *_gaps(found, gate),
             *_limits(found, gate)]  # fmt: skip
 
 
-def _line(name: str, subject: str, passed: bool, **more: Any) -> Check:
-    return Check(kind="guardrail", check=name, subject=subject, outcome="passed" if passed else "failed", **more)
+def _line(name: str, subject: str, passed: bool | None, **more: Any) -> GateCheck:
+    outcome = "not known" if passed is None else "passed" if passed else "failed"
+    return GateCheck(kind="guardrail", check=name, subject=subject, outcome=outcome, **more)
 
 
-def _slices(found: Guarded, gate: Gate) -> Iterator[Check]:
+def _slices(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
     search = found.slices
     if search is None or not search.worst:
         return
@@ -41,7 +42,7 @@ def _slice_reason(each: SliceDifference, reference: str, looked: int, is_bad: bo
     return f"{where}, and that is shown" if is_bad else f"{where}: the worst of {looked:,} slices"
 
 
-def _slice_floors(found: Guarded, gate: Gate) -> Iterator[Check]:
+def _slice_floors(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
     metric, lower = gate.metric_name, gate.metric_name in LOWER_IS_BETTER
     for each in found.floors:
         limit = _limit_of(gate.slices.floor, f"{each.column}={each.value}")
@@ -49,8 +50,8 @@ def _slice_floors(found: Guarded, gate: Gate) -> Iterator[Check]:
             continue
         subject = f"{each.column} = {each.value}"
         if each.score is None:
-            yield Check(kind="guardrail", check="floor of a slice", subject=subject, limit=limit, outcome="not known",
-                        reason=f"{each.rows:,} rows of {subject} are too few for {heading(metric)}")  # fmt: skip
+            few = f"{each.rows:,} rows of {subject} are too few for {heading(metric)}"
+            yield _line("floor of a slice", subject, None, limit=limit, reason=few)
             continue
         passed = each.score <= limit if lower else each.score >= limit
         word = "above" if lower else "below"
@@ -60,7 +61,7 @@ def _slice_floors(found: Guarded, gate: Gate) -> Iterator[Check]:
                     bound="at most" if lower else "at least", reason=reason)  # fmt: skip
 
 
-def _classes(found: Guarded, gate: Gate) -> Iterator[Check]:
+def _classes(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
     rails = gate.classes
     for each in found.classes if rails else ():
         assert rails
@@ -74,7 +75,7 @@ def _classes(found: Guarded, gate: Gate) -> Iterator[Check]:
             yield _fall(each, rails.drop, gate.alpha / len(found.classes), found.reference)
 
 
-def _fall(each: ClassGuarded, drop: float, alpha: float, reference: str) -> Check:
+def _fall(each: ClassGuarded, drop: float, alpha: float, reference: str) -> GateCheck:
     low, high = each.fall.interval(alpha)
     passed = low <= drop
     reason = "" if passed else f"the recall of class {each.name} is {low:.4f} to {high:.4f} below that of {reference}"
@@ -82,7 +83,7 @@ def _fall(each: ClassGuarded, drop: float, alpha: float, reference: str) -> Chec
                  bound="at most", reason=reason)  # fmt: skip
 
 
-def _gaps(found: Guarded, gate: Gate) -> Iterator[Check]:
+def _gaps(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
     for each in found.gaps if gate.fairness else ():
         assert gate.fairness
         passed = each.gap.value <= gate.fairness.difference
@@ -93,7 +94,7 @@ def _gaps(found: Guarded, gate: Gate) -> Iterator[Check]:
                     limit=gate.fairness.difference, bound="at most", reason=reason)  # fmt: skip
 
 
-def _limits(found: Guarded, gate: Guardrails) -> Iterator[Check]:
+def _limits(found: Guarded, gate: Guardrails) -> Iterator[GateCheck]:
     if gate.calibration and found.calibration:
         value, interval = found.calibration.value, _shown(found.calibration, 0.025)["interval"]
         yield _most("calibration error", "probabilities", value, gate.calibration, "", interval)
@@ -105,7 +106,7 @@ def _limits(found: Guarded, gate: Guardrails) -> Iterator[Check]:
 
 def _most(
     name: str, subject: str, value: float, limit: float, unit: str, interval: tuple[float, float] | None = None
-) -> Check:
+) -> GateCheck:
     passed = value <= limit
     reason = "" if passed else f"the {name} is {format_metric(value)}{unit}, and {limit:g}{unit} is allowed"
     return _line(name, subject, passed, value=value, interval=interval, limit=limit, bound="at most", reason=reason)

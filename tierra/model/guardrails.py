@@ -43,7 +43,7 @@ def measure_guardrails(
     losses, before = (row_losses(rows.target, each, rows.labels) for each in both)
     is_probability = rows.labels.task != "regression"
     return Guarded(
-        slices=find_worst(looked_at, losses, before, rails.slices.drop, rows.weight),
+        slices=find_worst(looked_at, losses, before, rails.slices.drop, rows.weight, rows.units),
         floors=tuple(scores) if rails.slices.floor is not None else (),
         classes=tuple(_by_class(rows, *both)) if rails.classes and is_probability else (),
         gaps=tuple(_gaps(rails.fairness, rows, ours, every)) if rails.fairness else (),
@@ -84,8 +84,9 @@ def _by_class(rows: Examples, ours: Predictions, theirs: Predictions) -> Iterato
         if (count := int(inside.sum())) < 2:
             continue
         found, before = (each.decision[inside] == code for each in (ours, theirs))
+        units = None if rows.units is None else rows.units[inside]
         fall = before.astype(float) - found
-        yield ClassGuarded(name=name, rows=count, recall=_mean(found), fall=_mean(fall))
+        yield ClassGuarded(name=name, rows=count, recall=_mean(found, units), fall=_mean(fall, units))
 
 
 def _gaps(fairness: Fairness, rows: Examples, ours: Predictions, columns: pd.DataFrame) -> Iterator[Gap]:
@@ -93,8 +94,9 @@ def _gaps(fairness: Fairness, rows: Examples, ours: Predictions, columns: pd.Dat
     require_columns("gate.fairness", fairness.by, columns)
     for column in fairness.by:
         groups = text_of(columns[column]).where(columns[column].notna(), "missing").to_numpy()[inside]
-        means = {name: _mean(values[inside][groups == name]) for name in np.unique(groups)
-                 if (groups == name).sum() >= LEAST_ROWS}  # fmt: skip
+        units = np.arange(len(inside)) if rows.units is None else rows.units
+        means = {name: _mean(values[inside][groups == name], units[inside][groups == name])
+                 for name in np.unique(groups) if (groups == name).sum() >= LEAST_ROWS}  # fmt: skip
         if len(means) > 1:
             low, high = (pick(means, key=lambda name: means[name].value) for pick in (min, max))
             error = float(np.hypot(means[low].error, means[high].error))
@@ -114,11 +116,14 @@ def _compared(of: str, rows: Examples, ours: Predictions) -> tuple[np.ndarray, n
     return (right.astype(float), rows.target == 1) if of == "recall" else ((~right).astype(float), every)
 
 
-def _mean(values: np.ndarray) -> Difference:
-    """A mean with its standard error, two rows more than there are."""
-    count = len(values)
-    error = float(np.hypot(values.std(ddof=1) / sqrt(count), sqrt(2) / (count + 2)))
-    return Difference(value=float(values.mean()), error=error, freedom=max(count - 1, 1))
+def _mean(values: np.ndarray, units: np.ndarray | None) -> Difference:
+    """A mean with its standard error, by units where rows are not independent; two rows more than there are."""
+    mean, places = values.mean(), np.arange(len(values)) if units is None else np.unique(units, return_inverse=True)[1]
+    apart, count = np.bincount(places, values - mean), int(places.max()) + 1
+    spread = float(np.sqrt((apart**2).sum() * count / max(count - 1, 1))) / len(values)
+    return Difference(
+        value=float(mean), error=float(np.hypot(spread, sqrt(2) / (len(values) + 2))), freedom=max(count - 1, 1)
+    )
 
 
 def _milliseconds(model: Any, rows: Examples) -> float:

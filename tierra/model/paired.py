@@ -23,20 +23,20 @@ BOUNDED = frozenset({"roc_auc", "average_precision", "accuracy", "balanced_accur
 
 
 def difference_of_draws(
-    metric: str, ours: np.ndarray, theirs: np.ndarray, value: float, rows: float
+    metric: str, ours: np.ndarray, theirs: np.ndarray, value: float, rows: float, units: float | None = None
 ) -> Difference | None:
-    """The difference whose value is known, of the draws of both; `rows` as `effective_rows` counts them.
+    """The difference whose value is known, of the draws of both; `rows` and `units` as `effective_rows` counts them.
 
     None where the metric exists in too few of the draws.
     """
-    draws = (ours - theirs)[np.isfinite(ours - theirs)]
-    if len(draws) <= len(ours) / 2 or rows <= 1:
+    draws, count = (ours - theirs)[np.isfinite(ours - theirs)], units or rows
+    if len(draws) <= len(ours) / 2 or count <= 1:
         return None
-    spread = float(draws.std(ddof=1)) * sqrt(rows / (rows - 1))
-    unit = sqrt(2) / (rows + 2) if metric in BOUNDED else 0.0
+    spread = float(draws.std(ddof=1)) * sqrt(count / (count - 1))
+    unlike = sqrt(2) / (rows + 2) if metric in BOUNDED else 0.0
     # The draws themselves are a sample: their spread is known the less well the fewer they are.
-    freedom = 1 / (1 / (rows - 1) + 1 / (len(draws) - 1))
-    return Difference(value=value, error=hypot(spread, unit), freedom=freedom)
+    freedom = 1 / (1 / (count - 1) + 1 / (len(draws) - 1))
+    return Difference(value=value, error=hypot(spread, unlike), freedom=freedom)
 
 
 def difference_of_subsets(ours: np.ndarray, theirs: np.ndarray, value: float) -> Difference | None:

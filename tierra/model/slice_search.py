@@ -6,6 +6,7 @@ where none is worse, one is found in at most alpha of the runs.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from tierra.model.guarded import SliceDifference, SliceSearch
 
 LEAST_ROWS = 30
 KEPT = 12
+TINY = 1e-12
 # Of rows that differ this much both models get one more, as paired.py does for the whole.
 UNLIKE = 0.99
 
@@ -33,35 +35,56 @@ def row_losses(target: np.ndarray, predictions: Predictions, labels: Labels) -> 
 
 
 def find_worst(
-    columns: pd.DataFrame, ours: np.ndarray, theirs: np.ndarray, drop: float, weight: np.ndarray | None = None
-) -> SliceSearch:
-    """Where the loss of one model is larger than the other's by more than the share `drop` of it."""
-    weights = np.ones(len(ours)) if weight is None else weight
-    beyond = ours - (1 + drop) * theirs
-    unit = float(np.quantile(np.abs(beyond), UNLIKE))
-    least = np.average(theirs, weights=weights) / 100
-    sums = np.column_stack([weights, weights * ours, weights * theirs, weights * beyond, (weights * beyond) ** 2])
-    found = [each for name in columns for each in _slices_of(str(name), columns[name], sums, weights, unit, least)]
-    ranked = sorted(found, key=lambda each: each.beyond.value / max(each.beyond.error, 1e-30), reverse=True)
+    columns: pd.DataFrame, ours: np.ndarray, theirs: np.ndarray, drop: float, weight: np.ndarray | None = None,
+    units: np.ndarray | None = None,
+) -> SliceSearch:  # fmt: skip
+    """Where the loss of one model is larger than the other's by more than the share `drop` of it.
+
+    Rows of one unit, such as a group or a block of days, are not taken for independent.
+    """
+    rows = len(ours)
+    losses = _Losses(
+        ours, theirs, ours - (1 + drop) * theirs, np.ones(rows) if weight is None else weight,
+        np.arange(rows) if units is None else np.unique(units, return_inverse=True)[1],
+    )  # fmt: skip
+    found = [each for name in columns for each in _slices_of(str(name), columns[name], losses)]
+    ranked = sorted(found, key=lambda each: each.beyond.value / max(each.beyond.error, TINY), reverse=True)
     return SliceSearch(looked=len(found), worst=tuple(ranked[:KEPT]))
 
 
-def _slices_of(
-    column: str, values: pd.Series, sums: np.ndarray, weights: np.ndarray, unit: float, least: float
-) -> Iterator[SliceDifference]:
+class _Losses(NamedTuple):
+    """The losses of both models, what of them is beyond the limit, and weight and unit of each row."""
+
+    ours: np.ndarray
+    theirs: np.ndarray
+    beyond: np.ndarray
+    weight: np.ndarray
+    unit: np.ndarray
+
+
+def _slices_of(column: str, values: pd.Series, losses: _Losses) -> Iterator[SliceDifference]:
     codes, names = pd.factorize(sliced(values))
-    rows = np.bincount(codes, minlength=len(names))
-    squares = np.bincount(codes, weights**2, len(names))
-    total = np.column_stack([np.bincount(codes, each, len(names)) for each in sums.T])
-    second = np.bincount(codes, weights * sums[:, 3], len(names))
-    for code in np.flatnonzero((rows >= LEAST_ROWS) & (total[:, 0] > 0) & (rows < len(values))):
-        whole, ours, theirs, beyond, squared = total[code]
-        mean = beyond / whole
-        # The variance of a weighted mean: the sum of (weight x distance from the mean) squared.
-        variance = (squared - 2 * mean * second[code] + mean**2 * squares[code]) / whole**2
-        count = whole**2 / squares[code]
-        error = np.sqrt(max(variance, 0) * count / max(count - 1, 1) + 2 * (unit / (count + 2)) ** 2)
-        base = max(theirs / whole, least, 1e-12)
-        apart = Difference(value=mean / base, error=error / base, freedom=max(count - 1, 1))
-        growth = (ours - theirs) / whole / base
+    rows, units = np.bincount(codes, minlength=len(names)), int(losses.unit.max()) + 1
+    whole, ours, theirs, beyond = (
+        np.bincount(codes, losses.weight * each, len(names))
+        for each in (1.0, losses.ours, losses.theirs, losses.beyond)
+    )
+    places = codes * units + losses.unit
+    weights, sums = (np.bincount(places, each, len(names) * units).reshape(-1, units)
+                     for each in (losses.weight, losses.weight * losses.beyond))  # fmt: skip
+    unlike = float(np.quantile(np.abs(losses.beyond), UNLIKE))
+    least = np.average(losses.theirs, weights=losses.weight) / 100
+    for code in np.flatnonzero((rows >= LEAST_ROWS) & (whole > 0) & (rows < len(values))):
+        mean, base = beyond[code] / whole[code], max(theirs[code] / whole[code], least, TINY)
+        error, count = _error_of_mean(mean, sums[code], weights[code])
+        error = float(np.hypot(error, np.sqrt(2) * unlike / (rows[code] + 2))) / base
+        apart = Difference(value=mean / base, error=error, freedom=max(count - 1, 1))
+        growth = (ours[code] - theirs[code]) / whole[code] / base
         yield SliceDifference(column=column, value=str(names[code]), rows=int(rows[code]), growth=growth, beyond=apart)
+
+
+def _error_of_mean(mean: float, sums: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """The standard error of a weighted mean from the sums of its units, and how many units it hangs on."""
+    whole, count = weights.sum(), weights.sum() ** 2 / (weights**2).sum()
+    spread = np.sqrt(((sums - mean * weights) ** 2).sum()) / whole
+    return float(spread * np.sqrt(count / max(count - 1, TINY))), float(count)

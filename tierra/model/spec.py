@@ -165,6 +165,9 @@ class Gate(Guardrails, Challenge):
     approval: Duration | None = Field(
         None, description="A person must approve within this time, such as 12h, before a model serves"
     )
+    shadow: int | None = Field(
+        None, ge=1, le=366, description="Partitions that a model which passed must score beside the champion first"
+    )
 
     @property
     def metric_name(self) -> str:

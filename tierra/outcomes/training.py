@@ -11,7 +11,7 @@ from tierra.outcomes.outcome import Ended, Figures
 from tierra.spec import Task
 
 # A training that a guardrail or a worn test part stopped needs a person; one whose model was not better does not.
-Ending = Literal["Promoted", "KeptChampion", "Refused", "DryRun"]
+Ending = Literal["Promoted", "KeptChampion", "Refused", "InShadow", "DryRun"]
 REFUSED_CODE = 6
 
 
@@ -53,7 +53,7 @@ class Trained(Ended):
 
     @property
     def name(self) -> str:
-        """Promoted, KeptChampion, Refused or DryRun."""
+        """Promoted, KeptChampion, Refused, InShadow or DryRun."""
         return self.outcome
 
     @property

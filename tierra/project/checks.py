@@ -38,6 +38,9 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     _check_kept(project, refuse)
     _check_reasons(project, refuse)
     _check_latest(project, _below(refuse, "score", "latest"))
+    if project.gate.shadow and not (project.main_source.partition_by and project.main_source.key):
+        refuse("key-missing", f"a shadow is of partitions and rows: {project.main} needs `partition_by` and `key`",
+               "gate", "shadow")  # fmt: skip
     if project.task:
         check_task(project, project.task, refuse)
     else:

@@ -111,8 +111,11 @@ class Schedule(Spec):
     _zone = field_validator("timezone", mode="before")(_known_zone)
 
     def times(self, flow: str) -> tuple[When, ...]:
-        """The schedules of a flow, each with its time zone; none for a flow that is started by hand alone."""
-        listed: tuple[When, ...] = {"score": self.score, "train": self.train}.get(flow, ())
+        """The schedules of a flow, each with its time zone; none for a flow that is started by hand alone.
+
+        A challenger in shadow is looked at as often as partitions are scored.
+        """
+        listed: tuple[When, ...] = {"score": self.score, "shadow": self.score, "train": self.train}.get(flow, ())
         return tuple(each.model_copy(update={"timezone": each.timezone or self.timezone}) for each in listed)
 
 

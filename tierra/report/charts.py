@@ -17,6 +17,7 @@ from tierra.report.svg import (
     mark,
     name,
     scale,
+    tell_apart,
     text,
     ticks,
     width_of,
@@ -49,9 +50,10 @@ def bars(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
         _percent if share else common_format([each.value for each in measures])
     )
     body = legend(names, 0, 11, lines=False) if names else ""
+    short = tell_apart([each.label for each in measures], labels - 8)
     for index, each in enumerate(measures):
         y, full = top + ROW * index, f"{each.label}: {show(each.value)}"
-        body += name(labels - 8, y + 15, each.label, labels - 8)
+        body += name(labels - 8, y + 15, short[index], labels - 8, whole=each.label)
         high = 8 if each.other is not None else 13
         body += box(min(x(0), x(each.value)), y + 4, max(abs(x(each.value) - x(0)), 0.8), high, "first", full)
         if each.other is not None:
@@ -69,9 +71,10 @@ def dots(title: str, measures: Sequence[Measure], names: tuple[str, str] | None 
     body = mark(4, 7) + text(13, 11, names[0]) + mark(104, 7, 1) + text(113, 11, names[1]) if names else ""
     body += "".join(line(x(each), top, x(each), bottom, "grid") for each in _round(measures))
     show = common_format([each.value for each in measures])
+    short = tell_apart([each.label for each in measures], LABELS - 8)
     for index, each in enumerate(measures):
         y = top + ROW * index + 11
-        body += name(LABELS - 8, y + 4, each.label, LABELS - 8) + _whisker(each, x, y)
+        body += name(LABELS - 8, y + 4, short[index], LABELS - 8, whole=each.label) + _whisker(each, x, y)
         body += mark(x(each.other), y, 1, f"{each.label}: {axis_number(each.other)}") if each.other is not None else ""
         body += mark(x(each.value), y, 0, f"{each.label}: {axis_number(each.value)} {each.note}")
         body += text(WIDTH, y + 4, show(each.value), "end", "value")

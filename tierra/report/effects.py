@@ -17,6 +17,7 @@ from tierra.report.svg import (
     name,
     path,
     scale,
+    tell_apart,
     text,
     ticks,
     x_axis,
@@ -71,10 +72,11 @@ def _by_value(found: Dependence, reach: Reach) -> Markup:
     x, y0, lines = scale(*reach, LABELS, end), 20 if len(found.lines) > 1 else 4, [*found.lines.values()]
     bottom, show = y0 + ROW * len(found.names), common_format([each for ours in lines for each in ours])
     body = _key(found.lines) + "".join(line(x(each), y0, x(each), bottom, "grid") for each in ticks(*reach, 3))
+    short = tell_apart(found.names, LABELS - 8)
     for place, value in enumerate(found.names):
         y, rows = y0 + ROW * place, found.rows[place]
         body += box(LABELS, y + 4, (end - LABELS) * rows / total, ROW - 8, "track", f"{value}: {rows:,} rows")
-        body += name(LABELS - 8, y + 16, value, LABELS - 8)
+        body += name(LABELS - 8, y + 16, short[place], LABELS - 8, whole=value)
         for index, ours in reversed([*enumerate(lines)]):
             body += mark(x(ours[place]), y + 12, index, f"{value}: {show(ours[place])}")
         body += text(WIDTH, y + 16, show(lines[0][place]), "end", "value") if len(lines) == 1 else ""

@@ -5,7 +5,8 @@ colours are the page's CSS variables, so that light, dark and print work.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 
 from markupsafe import Markup, escape
 
@@ -98,7 +99,7 @@ def common_format(values: Sequence[float]) -> Callable[[float], str]:
 def fit(label: str, width: float, size: float = 11) -> str:
     """A label cut in its middle to a width, so that both ends can be read."""
     room = width / size
-    if width_of(label) <= room:
+    if len(label) <= 4 * room and width_of(label) <= room:
         return label
     front, back, room = "", "", room - width_of("…")
     for _ in label:
@@ -117,15 +118,41 @@ def width_of(label: str) -> float:
     )
 
 
-def name(x: float, y: float, label: str, width: float, anchor: str = "end", kind: str = "name", lines: int = 2) -> str:
+def name(
+    x: float, y: float, label: str, width: float, anchor: str = "end", kind: str = "name", lines: int = 2,
+    whole: str = "",
+) -> str:  # fmt: skip
     """A name in one line, in two smaller ones where it is too long, or cut in its middle; whole in its tooltip."""
+    whole = whole or label
     if width_of(label) <= width / 11:
-        return text(x, y, label, anchor, kind)
+        return text(x, y, label, anchor, kind, whole if whole != label else "")
     if lines < 2:
-        return text(x, y, fit(label, width), anchor, kind, label)
-    first, second = _two_lines(label, width / 9.5)
+        return text(x, y, fit(label, width), anchor, kind, whole)
+    first, second = lines_of(label, width)
     small = f"{kind} small".strip()
-    return text(x, y - 5, first, anchor, small, label) + text(x, y + 5, fit(second, width, 9.5), anchor, small, label)
+    return text(x, y - 5, first, anchor, small, whole) + text(x, y + 5, second, anchor, small, whole)
+
+
+def tell_apart(labels: Sequence[str], width: float) -> list[str]:
+    """The labels of one chart; those that would be cut to the same are cut before the place where they differ."""
+    shown: dict[tuple[str, ...], set[str]] = {}
+    for label in labels:
+        shown.setdefault(lines_of(label, width), set()).add(label)
+    alike = {label: _shared(group) for group in shown.values() if len(group) > 1 for label in group}
+    return [f"{each[:4]}…{each[max(alike[each] - 2, 4):]}" if each in alike else each for each in labels]
+
+
+def _shared(labels: Iterable[str]) -> int:
+    """How many letters the labels begin with in common."""
+    return sum(1 for _ in takewhile(lambda letters: len({*letters}) == 1, zip(*labels, strict=False)))
+
+
+def lines_of(label: str, width: float) -> tuple[str, ...]:
+    """What of a label is shown in so much room: all of it in one line or two, else its beginning and its end."""
+    if width_of(label[:MAX_LABEL]) <= width / 11:
+        return (label,)
+    first, second = _two_lines(fit(label, MAX_LABEL * 11), width / 9.5)
+    return first, fit(second, width, 9.5)
 
 
 def _two_lines(label: str, room: float) -> tuple[str, str]:

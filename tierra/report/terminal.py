@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tierra.model.gate import Intervals
-from tierra.model.gate_checks import HEADS, Check, format_metric
+from tierra.model.gate_checks import HEADS, GateCheck, format_metric
 from tierra.model.spec import heading
 from tierra.redaction import LONGEST, clean
 
@@ -42,7 +42,7 @@ def _row(name: str, rows: Mapping[str, Mapping[str, float]], known: Mapping[str,
             yield f"[dim]{' to '.join(map(format_metric, known[model][name]))}[/]" if name in known[model] else ""
 
 
-def checks_table(checks: Iterable[Check]) -> Table:
+def checks_table(checks: Iterable[GateCheck]) -> Table:
     """The gate's checks, a row each; their reasons stand in the verdict, and in full on the receipt."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for index, head in enumerate(HEADS[:-1]):

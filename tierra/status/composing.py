@@ -15,7 +15,7 @@ from tierra.status.judging import (
     judge_watchdog,
     worst,
 )
-from tierra.status.owned import BY_HAND, FLOWS
+from tierra.status.owned import FLOWS, SHOWN_WHEN_FAILED
 from tierra.status.runs import DAY, run_ends, run_facts
 from tierra.status.seen import ORDER, Check, DeploymentSeen, ProjectSeen, RunSeen, ServerSeen, StoresSeen
 
@@ -25,7 +25,7 @@ WAITING = ("paused", "suspended")
 def compose(stores: StoresSeen, server: ServerSeen, pool: str, now: datetime, single_project: bool = False) -> Status:
     """The status of every flow. With `single_project`, the stores hold only the project that was named."""
     flows = [_judged(_facts(each, flow, server, now), now) for each in stores.projects for flow in FLOWS]
-    flows += [_judged(each, now) for each in _failed_by_hand(stores, server, now)]
+    flows += [_judged(each, now) for each in _failed_today(stores, server, now)]
     flows.sort(key=lambda each: (ORDER[each.level], each.project, each.flow))
     alarms = sorted(_alarms(stores, server, single_project), key=lambda alarm: ORDER[alarm.level])
     health = _health(stores, server, pool, now)
@@ -43,10 +43,10 @@ def _judged(facts: FlowFacts, now: datetime) -> FlowStatus:
     return FlowStatus(**facts.model_dump(), level=judgement.level, reasons=judgement.reasons)
 
 
-def _failed_by_hand(stores: StoresSeen, server: ServerSeen, now: datetime) -> Iterator[FlowFacts]:
-    """The flows without a schedule whose last run of the day failed: what they should have changed is as it was."""
+def _failed_today(stores: StoresSeen, server: ServerSeen, now: datetime) -> Iterator[FlowFacts]:
+    """The other flows whose last run failed within the day: what they should have changed is as it was."""
     for seen in stores.projects:
-        for flow in BY_HAND:
+        for flow in SHOWN_WHEN_FAILED:
             facts = _facts(seen, flow, server, now)
             if facts.last_mood == "bad" and facts.last_ended and now - facts.last_ended < DAY:
                 yield facts

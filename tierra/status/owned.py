@@ -11,7 +11,7 @@ from tierra.workspace import Workspace
 
 TAKEN = "project-taken"
 FLOWS = ("score", "train")
-BY_HAND = ("rollback", "promote")  # those without a schedule
+SHOWN_WHEN_FAILED = ("rollback", "promote", "shadow")
 RUNS = 300  # of each flow, the newest
 
 
@@ -33,7 +33,9 @@ def keep_owners(workspace: Workspace, projects: Sequence[Project]) -> tuple[list
 
 def read_own_runs(workspace: Workspace, project: Project) -> list[Run]:
     """The project's runs of each flow, newest first, less those of another file that was refused the name."""
-    runs = [run for flow in (*FLOWS, *BY_HAND) for run in read_runs(workspace.receipts(project.name), flow, RUNS)]
+    runs = [
+        run for flow in (*FLOWS, *SHOWN_WHEN_FAILED) for run in read_runs(workspace.receipts(project.name), flow, RUNS)
+    ]
     others = [run for run in runs if f"[{TAKEN}]" in run.error]
     if not others or find_refusal(workspace, project):
         return runs

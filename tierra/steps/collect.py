@@ -147,8 +147,14 @@ def collect_objects(objects: Objects, plan: StorePlan) -> int:
 
 
 def _champions(workspace: Workspace) -> Iterator[str]:
-    """The objects of every champion that ever served: a rollback may go to any of them, and each has published."""
+    """The objects of every champion that ever served: a rollback may go to any of them, and each has published.
+
+    And those of the challenger in shadow.
+    """
     for project in _served(workspace):
+        yield from workspace.challengers.roots(project)
+        if challenger := workspace.challengers.current(project):
+            yield from _beside_model(workspace.objects, challenger.release.name)
         for pointer in workspace.champions.history(project):
             yield from (pointer.release.name, pointer.model.name, *(ref.name for ref in pointer.code.values()))
             yield from _beside_model(workspace.objects, pointer.release.name)

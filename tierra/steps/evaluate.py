@@ -151,7 +151,7 @@ def _measure(
     known, warning = _champion_beside(workspace, project, choice, champion, replace)
     nothing = np.zeros(len(test.target), bool)
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
-    kept = _judged_on(test, learnt)
+    kept = judged_on(test, learnt)
     models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
     groups = _groups_of(workspace, project, choice, kept)
     scorers = scorers_of(parts.labels, project.gate, project.measured)
@@ -160,7 +160,7 @@ def _measure(
         groups[list(project.slices)] if project.slices else None, explain, project.gate.guardrails, groups,
         len(workspace.objects.read(choice.best.name)) if project.gate.size_mb else None,
     )  # fmt: skip
-    scores = compared.scores.model_copy(update=_left_out(test, learnt, kept))
+    scores = compared.scores.model_copy(update=learnt_facts(test, learnt, kept))
     evaluations = compared.evaluations
     if explain:
         train, keys = read_part(workspace, parts, "train"), _keys_of_test(workspace, project, choice).iloc[kept]
@@ -189,7 +189,7 @@ def _champion_beside(
         return {}, f"{warning}; it is replaced without being compared, as this run was asked to"
 
 
-def _judged_on(test: Examples, learnt: np.ndarray | None) -> np.ndarray:
+def judged_on(test: Examples, learnt: np.ndarray | None) -> np.ndarray:
     """The places of the rows that neither model learnt from; of all where too few are left to judge on."""
     every = np.arange(len(test.target))
     if learnt is None:
@@ -198,7 +198,7 @@ def _judged_on(test: Examples, learnt: np.ndarray | None) -> np.ndarray:
     return every if too_few(test.target[left], test.labels) else left
 
 
-def _left_out(test: Examples, learnt: np.ndarray | None, kept: np.ndarray) -> dict[str, Any]:
+def learnt_facts(test: Examples, learnt: np.ndarray | None, kept: np.ndarray) -> dict[str, Any]:
     """What the gate is told of the rows that the champion learnt from."""
     if learnt is None:
         return {"learnt": None}

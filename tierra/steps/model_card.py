@@ -16,6 +16,7 @@ from tierra.project.project import Project
 # What the other parts of the card say.
 ELSEWHERE = ("data", "ethics", "limits")
 FEATURES = 10
+USES = "uses of the test part"
 NOTHING = "—"
 
 
@@ -28,9 +29,10 @@ def make_model_card(project: Project, release: Release, measured: Mapping[str, E
         _limits(project, own),
         _metrics(release, own),
         _slices(release, own),
-        Part(title="Why it serves: the gate", lines=release.verdict.reasons),
+        _gate(release),
         _decisions(project, own),
         _features(release, own),
+        _leaks(release),
         Part(title="Ethical notes", lines=(project.card.ethics,)),
         _origin(project, release),
     )
@@ -133,6 +135,31 @@ def _slices(release: Release, own: Evaluation) -> Part:
     return Part(title="Slice by slice", note=note, heads=heads if rows else (), rows=rows, lines=lines)
 
 
+def _gate(release: Release) -> Part:
+    """Every check as the receipt has it; of a release from before there was a table, the reasons."""
+    checks = release.verdict.checks
+    if not checks:
+        return Part(title="Why it serves: the gate", lines=release.verdict.reasons)
+    rows = tuple(
+        (f"{check}, {of}" if of else check, outcome, value or NOTHING, spread or NOTHING, limit or NOTHING, reason)
+        for check, of, value, spread, limit, outcome, reason in (each.cells for each in checks)
+    )
+    used = next((f"{each.value:,.0f}" for each in checks if each.check == USES and each.value is not None), None)
+    told = f"These test rows have judged {used} challengers, this one included." if used else (
+        "These test rows judged the first model, beside the rule alone."
+    )  # fmt: skip
+    heads = ("Check", "Outcome", "Value", "Interval", "Limit", "Reason")
+    return Part(title="Why it serves: the gate", note=told, heads=heads, rows=rows, numbers=9)
+
+
+def _leaks(release: Release) -> Part:
+    """Leaks that were found and let pass, with the reason of whoever did."""
+    rows = tuple((each.id, each.evidence, each.reason or "a warning, not acknowledged") for each in release.leaks)
+    lines = () if rows else ("none was found",)
+    heads = ("Leak", "Evidence", "Why it may stay")
+    return Part(title="Leaks", lines=lines, heads=heads if rows else (), rows=rows, numbers=9)
+
+
 def _decisions(project: Project, own: Evaluation) -> Part:
     cost, served = project.card.cost, next((each for each in own.thresholds if each.served), None)
     pairs = {"Costs": f"a false alarm {cost.false_alarm:g}, a miss {cost.missed:g}" if cost else "not stated"}
@@ -144,6 +171,8 @@ def _decisions(project: Project, own: Evaluation) -> Part:
         "Alarms": f"{served.alarms:,} of {own.rows:,} test rows, right in {precision}",
         "Cases found": f"{served.recall:.1%}",
     }
+    if own.decisions and own.decisions.reviewed is not None:
+        pairs["Left to a person"] = f"{own.decisions.reviewed:.1%} of the test rows"
     if own.costs:
         ruled = f"; as the rule decides {own.costs.rule:,.2f}" if own.costs.rule is not None else ""
         pairs["Cost of 100 rows"] = f"{own.costs.served[1]:,.2f}{ruled}"

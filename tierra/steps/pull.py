@@ -52,11 +52,11 @@ def open_project(workspace: Workspace, name: str) -> Project:
     return project
 
 
-def pull_sources(workspace: Workspace, project: Project) -> Snapshots:
-    """Every source in full; the first up to `until`."""
+def pull_sources(workspace: Workspace, project: Project, window: Window | None = None) -> Snapshots:
+    """Every source in full; the first up to `until`, or the days of a window."""
     if warning := describe_unjoinable(project.main, project.main_source):
         warn(warning)
-    windows = {project.main: project.training_window}
+    windows = {project.main: window or project.training_window}
     readers = {name: open_table(workspace, project, name) for name in project.sources}
     with one_moment(readers.values()):
         read = {

@@ -17,6 +17,7 @@ from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Ending, Served, Trained
 from tierra.project.project import Project
+from tierra.steps import shadow
 from tierra.steps.cards import card_files, keep_cards, make_cards
 from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Evaluations, Judged
@@ -47,6 +48,9 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
         show_champion(workspace, champion)
         kept: Ending = "Refused" if judged.verdict.is_refused else "KeptChampion"
         return _trained(project, judged, champion, kept, judged.verdict.reasons[-1])
+    if champion and project.gate.shadow and (because := shadow.describe_standing(workspace, project, release)):
+        show_champion(workspace, champion)
+        return _trained(project, judged, champion, *because)
     return _promote(workspace, project, judged, release)
 
 
@@ -132,6 +136,9 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
     reason = _promoted_because(project, judged)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
+    if project.gate.shadow and judged.champion_number:
+        entered = shadow.enter(workspace, project, release, _winner(judged), code, by, judged.champion_number)
+        return _trained(project, judged, current_champion(workspace, project), *entered)
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))

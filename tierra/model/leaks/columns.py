@@ -13,6 +13,7 @@ from tierra.spec import Task
 ALONE = 0.99
 MONOTONE = 0.999
 NAMED = 0.9
+LEAST_LEAD = 0.2  # over the same with the target shuffled, which shows what chance alone tells
 BY_GAPS = 0.95
 COMMON = 0.8  # a class that most rows have says little where it stands
 ROWS = 20_000
@@ -50,13 +51,19 @@ def _of_column(rows: Examples, name: str, names: tuple[str, ...], half: np.ndarr
     power = measure_power(values, rows.target, half, task)
     if task == "regression":
         power = max(power, _monotone(values, rows.target))
-    measured, numbers = _describe(power, task), {"power": power, "rows": len(values)}
+    if power < NAMED:
+        return
+    shuffled = measure_power(values, np.random.default_rng(SEED).permutation(rows.target), half, task)
+    if power - shuffled < LEAST_LEAD:
+        return
+    numbers = {"power": power, "shuffled": shuffled, "rows": len(values)}
+    measured = _describe(power, shuffled, task)
     if power >= ALONE:
         evidence = f"feature '{name}' alone predicts the target ({measured})"
         # A number may follow another closely and honestly, as a series follows its last value.
         severity: Severity = "warn" if task == "regression" and power < MONOTONE else "refuse"
         yield Leak(kind="target-in-feature", columns=(name,), severity=severity, evidence=evidence, numbers=numbers)
-    elif power >= NAMED and (of := _named_after(name, names)):
+    elif of := _named_after(name, names):
         evidence = f"feature '{name}' is named after the target '{of}' and alone predicts it ({measured})"
         yield Leak(kind="target-name", columns=(name,), evidence=evidence, numbers=numbers)
 
@@ -170,5 +177,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _describe(power: float, task: Task) -> str:
-    return f"{'R²' if task == 'regression' else 'balanced accuracy'} {power:.1%}"
+def _describe(power: float, shuffled: float, task: Task) -> str:
+    metric = "R²" if task == "regression" else "balanced accuracy"
+    return f"{metric} {power:.1%}, {max(shuffled, 0):.1%} with the target shuffled"

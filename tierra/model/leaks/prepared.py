@@ -13,7 +13,7 @@ from tierra.data.recipe import Recipe
 from tierra.model.leaks.finding import Leak
 
 ROWS: Final = 1_000
-DAYS: Final = 3
+DAYS: Final = 2
 DELAY: Final = 2  # of yesterday's rows the targets are known tonight
 LEAST_ROWS: Final = 20
 TOLERANCE: Final = 1e-6

@@ -7,7 +7,7 @@ from typing import Any, cast
 from rich.console import RenderableType
 
 from tierra.data.completeness import describe
-from tierra.facts import PartitionPredicted
+from tierra.facts import PartitionPredicted, ShadowNoted
 from tierra.outcomes.scoring import PartitionScored, Scored
 from tierra.report import facts
 from tierra.report.drawings import draw_decided, draw_scores
@@ -36,6 +36,8 @@ def sections(run: FinishedRun) -> Iterator[Section]:
         facts.counted(each.decided for each in predicted), facts.counted(each.training_decided for each in predicted)
     )
     yield Section("predictions", "What was predicted", "drawings", drawn, "Predictions")
+    in_shadow = [str(each) for each in run.journal.facts(ShadowNoted)]
+    yield Section("shadow", "In shadow", "lines", in_shadow, "Shadow")
     drift = facts.drift(run.journal)
     yield Section("moved", "Differences to the champion's training data", "differences", drift, "Differences")
     unseen = Counter(facts.counted(each.unseen for each in scored.partitions))

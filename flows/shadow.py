@@ -1,0 +1,58 @@
+"""From a challenger in shadow to the next champion, once the labels of what it scored are there."""
+
+from prefect import flow
+
+from tasks.run.form import ProjectName, Reason, RunRequest, check_request
+from tasks.run.page import one_page, run_name
+from tasks.shadow import (
+    collect_labels,
+    find_challenger,
+    judge_shadow,
+    measure_shadow,
+    settle,
+    summarise_shadow,
+    waiting_for_labels,
+    waiting_for_rows,
+    watch_shadow,
+    withdraw,
+)
+from tasks.training import open_project
+from tierra.outcomes.shadow import Shadowed
+from tierra.workspace import Workspace
+
+
+@flow(name="shadow", flow_run_name=run_name, validate_parameters=False)
+@one_page
+def shadow(
+    workspace: Workspace, project: ProjectName, dry_run: bool = False, reason: Reason = "", approved: bool = False,
+    end_shadow: bool = False,
+) -> Shadowed:  # fmt: skip
+    """Judge the challenger in shadow by the labels of what it scored, and let it serve where it passes once more.
+
+    Args:
+        project: Name of a folder under projects/, or the path of a project.
+        dry_run: Judge, and change nothing.
+        reason: Why this run was started by hand. It is kept on the run's receipt.
+        approved: Let what passes serve without waiting for the approval that the project asks for.
+        end_shadow: Take the challenger out of its shadow without a verdict; the champion stays.
+    """
+    request = RunRequest(project=project, dry_run=dry_run, reason=reason, approved=approved)
+    check_request(workspace, request)
+    spec = open_project(workspace, request.project)
+    challenger = find_challenger(workspace, spec)
+    if challenger is None:
+        return Shadowed(project=spec.name, outcome="NothingDue", reason="no challenger is in shadow")
+    watched = watch_shadow(workspace, spec, challenger)
+    spec = spec.for_task(watched.model.release.labels.task)
+    if end_shadow:
+        return summarise_shadow(spec, watched, withdraw(workspace, watched, request.reason or "taken out by hand"))
+    if watched.is_waiting:
+        return summarise_shadow(spec, watched, ("InShadow", waiting_for_rows(watched)))
+    compared = collect_labels(workspace, spec, watched)
+    if compared is None or compared.is_waiting:
+        return summarise_shadow(spec, watched, ("InShadow", waiting_for_labels(watched, compared)), compared)
+    decided = judge_shadow(spec, measure_shadow(workspace, spec, watched, compared), request)
+    if request.dry_run:
+        would = f"would {'promote' if decided.verdict.promote else 'keep the champion'}: {decided.verdict.reasons[-1]}"
+        return summarise_shadow(spec, watched, ("DryRun", would), compared, decided)
+    return summarise_shadow(spec, watched, settle(workspace, spec, watched, decided), compared, decided)

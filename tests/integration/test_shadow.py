@@ -1,0 +1,182 @@
+"""A challenger in shadow: it scores what the champion publishes, and nobody reads it but the gate."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.direct import score_directly, train_directly, without_prefect
+from tierra.errors import Failed
+from tierra.facts import ShadowNoted
+from tierra.journal import Warned, open_journal
+from tierra.model.challengers import Challenger
+from tierra.model.pointers import Pointer
+from tierra.outcomes.shadow import Shadowed
+from tierra.steps.collect import _champions as champion_objects
+from tierra.store.objects import Objects
+from tierra.store.predictions import generations
+from tierra.workspace import open_workspace
+
+LABELLED, DAYS = "2024-04-26", ["2024-04-27", "2024-04-28", "2024-04-29"]
+RULE: dict[str, Any] = {"rule": "base_rate"}
+STRONG: list[dict[str, Any]] = [RULE, {"model": "logistic"}]
+
+
+def state(folder: Path, labelled_until: str = LABELLED, wrong: bool = False, **changes: Any) -> None:
+    """The project file, and its rides; those of the newest days have labels up to a day, or wrong ones."""
+    table = rides(12_000)
+    if wrong:
+        new = table["day"] > LABELLED
+        table["tipped"] = table["tipped"].where(~new, table["tipped"].map({"yes": "no", "no": "yes"}))
+    table["tipped"] = table["tipped"].where(table["day"] <= labelled_until)
+    gate = {"metric": "log_loss", "shadow": 3, **changes.pop("gate", {})}
+    spec = {"candidates": STRONG, "gate": gate, "score": {"lookback": "2d"}, **changes}
+    write_project(folder / "projects" / "rides", ride_spec(**spec), table)
+
+
+def judge(**more: Any) -> Shadowed:
+    """What `tierra shadow` does."""
+    with without_prefect("shadow") as body, open_journal():
+        ended: Shadowed = body(open_workspace(), "rides", **more)
+        return ended
+
+
+@pytest.fixture(scope="module")
+def entered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose champion looks at the rain alone, with a model in shadow that sees more; to be copied."""
+    home = tmp_path_factory.mktemp("shadow")
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in(home, patch)
+        state(home, features=["rain"])
+        assert train_directly("rides")[0].outcome == "Promoted"
+        state(home)
+        trained, _ = train_directly("rides")
+        assert (trained.outcome, trained.champion.version) == ("InShadow", "1"), trained
+    return home
+
+
+@pytest.fixture
+def home(entered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that home."""
+    shutil.copytree(entered, tmp_path / "home")
+    stand_in(tmp_path / "home", monkeypatch)
+    return tmp_path / "home"
+
+
+def in_shadow() -> Challenger:
+    found = open_workspace().challengers.current("rides")
+    assert found
+    return found
+
+
+def serving() -> Pointer:
+    found = open_workspace().champions.latest("rides")
+    assert found
+    return found
+
+
+def published() -> dict[str, int]:
+    workspace = open_workspace()
+    return generations(workspace.sink(workspace.project("rides")))
+
+
+def test_three_partitions_scored_by_both_and_labels_added_the_better_one_serves(home: Path) -> None:
+    scored, journal = score_directly("rides")
+    assert published() == dict.fromkeys(DAYS, 1)
+    assert {each.model_version for each in scored.partitions} == {"1"}
+    assert [each.done for each in journal.facts(ShadowNoted)] == [1, 2, 3]
+    waiting = judge()
+    assert (waiting.outcome, "waits for the labels of 3 of 3 partitions" in waiting.reason) == ("InShadow", True)
+    state(home, labelled_until=DAYS[1])
+    assert "labels of 1 of 3 partitions, from 2024-04-29 on" in judge().reason
+    state(home, labelled_until=DAYS[2])
+    assert (judge(dry_run=True).outcome, serving().version) == ("DryRun", "1")
+    ended = judge()
+    assert (ended.outcome, [each.labelled for each in ended.partitions]) == ("Promoted", [100] * 3), ended
+    assert (serving().version, "after 3 partitions in shadow" in serving().why) == ("2", True)
+    assert judge().outcome == "NothingDue"
+    assert published() == dict.fromkeys(DAYS, 1), "what is published stays"
+
+
+def test_one_that_is_worse_in_production_does_not_serve_nor_does_the_same_training_again(home: Path) -> None:
+    score_directly("rides")
+    state(home, labelled_until=DAYS[2], wrong=True)
+    ended = judge()
+    assert (ended.outcome, ended.verdict and ended.verdict.promote) == ("KeptChampion", False)
+    assert serving().version == "1"
+    state(home)
+    trained, _ = train_directly("rides")
+    assert (trained.outcome, "did not pass its shadow" in trained.reason) == ("KeptChampion", True)
+
+
+def test_a_second_training_waits_for_the_one_in_shadow_and_the_same_is_that_one(home: Path) -> None:
+    assert train_directly("rides")[0].outcome == "InShadow"
+    state(home, candidates=[RULE, {"model": "logistic", "params": {"C": 2.0}}])
+    trained, _ = train_directly("rides")
+    assert (trained.outcome, "waits until another was judged" in trained.reason) == ("KeptChampion", True)
+    assert in_shadow().number == 1
+
+
+def test_a_shadow_ends_by_hand_and_where_its_champion_serves_no_more(home: Path) -> None:
+    ended = judge(end_shadow=True, reason="a mistake in the features")
+    assert (ended.outcome, ended.reason) == ("Withdrawn", "a mistake in the features")
+    assert judge().outcome == "NothingDue"
+
+
+class Stopped(BaseException):
+    """The process ends here."""
+
+
+def test_stopped_before_any_write_nothing_of_the_challenger_is_published_and_the_next_night_completes_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_directly("rides", DAYS[0])
+    writes, before = 0, type(open_workspace().objects).put_if_absent
+    while True:
+        count, writes = 0, writes + 1
+
+        def put(self: Objects, name: str, data: bytes, stop: int = writes) -> bool:
+            nonlocal count
+            if name.startswith("shadows/"):
+                count += 1
+                if count == stop:
+                    raise Stopped
+            return before(self, name, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(open_workspace().objects), "put_if_absent", put)
+            try:
+                score_directly("rides")
+                break
+            except Stopped:
+                assert set(published().values()) == {1}
+    workspace = open_workspace()
+    assert writes > 2
+    assert list(workspace.challengers.scored(in_shadow())) == DAYS
+    versions = {each.model_version for each in score_directly("rides")[0].partitions}
+    assert versions <= {"1"}
+
+
+def test_a_challenger_that_cannot_score_is_a_warning_of_the_night(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise Failed("run-failed", "out of order")
+
+    monkeypatch.setattr("tierra.steps.shadow.shadow_partition", fail)
+    scored, journal = score_directly("rides")
+    assert (scored.outcome, scored.exit_code) == ("Published", 0)
+    assert any("the challenger in shadow did not score: out of order" in each.text for each in journal.facts(Warned))
+
+
+def test_a_collection_keeps_what_a_challenger_in_shadow_needs(home: Path) -> None:
+    score_directly("rides")
+    workspace, challenger = open_workspace(), in_shadow()
+    needed = {*workspace.challengers.roots("rides")}
+    kept = {name for each in workspace.challengers.scored(challenger).values()
+            for name in (each.rows.name, each.champion_rows.name)}  # fmt: skip
+    assert kept | {challenger.model.name, challenger.release.name} <= needed
+    assert kept <= set(workspace.objects.names("shadow"))
+    assert needed <= {*champion_objects(workspace)}
+    judge(end_shadow=True)
+    assert not [*workspace.challengers.roots("rides")]
