@@ -61,7 +61,7 @@ def test_a_better_model_with_a_bad_slice_is_refused_by_state_exit_code_and_name(
     assert (refused.outcome, refused.exit_code, refused.champion.version) == ("Refused", 6, "1")
     assert checks(refused)["better than the champion"].outcome == "passed"
     assert "in the slice zone = D" in refused.reason
-    assert "% more loss than the champion" in refused.sentence
+    assert "% above that of the champion" in refused.sentence
     good = train(workspace, table, GOOD)
     assert (good.outcome, good.exit_code, good.champion.version) == ("Promoted", 0, "2")
 
