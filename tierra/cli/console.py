@@ -143,6 +143,7 @@ def show_trial(trial: "Trial") -> None:
     best = {scores.best: scores.best_metrics, "rule": scores.rule_metrics}
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
+    out.print(f"[dim]gate[/] {printable(trial.gate)}", soft_wrap=True)
     out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {printable('; '.join(trial.verdict.reasons))}")
     out.print(checks_table(trial.verdict.checks))
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from tierra.data.file_source import TextsRead
 from tierra.journal import Warned, at_station
 from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
-from tierra.model.gate import Scores, Verdict
+from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
 from tierra.project.project import Project
 from tierra.spec import Task
@@ -44,6 +44,7 @@ class Trial(BaseModel):
     decision: DecisionChosen | None = None
     decided: DecisionMeasured | None = None
     scores: Scores
+    gate: str
     verdict: Verdict
 
 
@@ -101,5 +102,6 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=candidates.validation,
         scores=judged.scores,
+        gate=describe_gate(project.gate),
         verdict=judged.verdict,
     )
