@@ -14,7 +14,7 @@ from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.card_spec import Card, Goal
 from tierra.model.documents import Document, Part, to_markdown
-from tierra.model.gate_checks import Check
+from tierra.model.gate_checks import GateCheck
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Release
 from tierra.project.project import Project, load_project
@@ -135,9 +135,10 @@ def test_the_data_card_holds_tables_gaps_rules_and_no_value_of_a_text(tmp_path: 
 
 def test_the_gates_table_the_uses_of_the_test_part_and_acknowledged_leaks_stand_on_the_card(tmp_path: Path) -> None:
     checks = (
-        Check(kind="comparison", check="better than the rule", subject="ROC AUC", value=0.03, interval=(0.01, 0.05),
-              limit=0.02, bound="above", outcome="passed", reason="shown"),
-        Check(kind="test part", check="uses of the test part", value=3, limit=50, bound="at most", outcome="passed"),
+        GateCheck(kind="comparison", check="better than the rule", subject="ROC AUC", value=0.03, interval=(0.01, 0.05),
+                  limit=0.02, bound="above", outcome="passed", reason="shown"),
+        GateCheck(kind="test part", check="uses of the test part", value=3, limit=50, bound="at most",
+                  outcome="passed"),
     )  # fmt: skip
     leaks = (Leak(kind="groups", columns=("driver",), evidence="12 drivers on both sides", reason="drivers come back"),)
     judged = release(verdict=VERDICT.model_copy(update={"checks": checks}), leaks=leaks)
