@@ -1,5 +1,6 @@
 """The gate in whole trainings: whom it judges on which rows, how often, and what it refuses."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.direct import train_directly, without_prefect
 from tierra.journal import open_journal
+from tierra.model.gate_checks import HEADS
 from tierra.outcomes.training import Trained
 from tierra.store.uses import list_uses
 from tierra.workspace import open_workspace
@@ -99,7 +101,12 @@ def test_rows_that_the_champion_learnt_from_are_left_out_where_they_change_sides
 
 def test_two_test_rows_with_a_perfect_area_decide_nothing(workspace: Path) -> None:
     table = rides(120).assign(tipped=["yes", "no"] * 60, km=[9.0, 1.0] * 60)
-    end = train(workspace, table, GOOD, split={"by": "stratified", "validation": "20%", "test": "2%"})
+    known = {"acknowledged": [{"leak": "target-in-feature:km", "reason": "planted"}]}
+    end = train(workspace, table, GOOD, split={"by": "stratified", "validation": "20%", "test": "2%"}, leaks=known)
     assert end.rows["test"] < 5
     assert (end.outcome, end.champion.candidate) == ("Promoted", "rule")
     assert "test rows decide nothing: at least 20 are needed" in end.reason
+    (shown,) = (workspace / "var").rglob("gate.json")
+    table = json.loads(shown.read_text())
+    assert table == {"columns": list(HEADS), "data": [list(each.cells) for each in end.verdict.checks]}
+    assert json.loads(end.model_dump_json())["verdict"]["checks"][0]["outcome"] == "failed"

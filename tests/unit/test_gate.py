@@ -149,6 +149,13 @@ def test_a_better_model_with_a_bad_slice_is_refused_and_the_slice_named() -> Non
     assert (first.winner, first.promote) == ("rule", True)
 
 
+def test_of_several_bad_slices_the_worst_decides_and_each_has_its_line() -> None:
+    both = SliceSearch(looked=20, worst=(a_slice(0.9, 0.1, "A"), a_slice(0.5, 0.1, "B")))
+    found = judge(scores(0.9, 0.5, 0.8, guarded=Guarded(slices=both)), Gate(metric="roc_auc"))
+    assert ["zone = A" in found.reasons[-1], "zone = B" in found.reasons[-2]] == [True, True]
+    assert [each.subject for each in found.checks if each.stops] == ["zone = A", "zone = B"]
+
+
 def test_a_slice_is_bad_only_when_that_is_shown_among_all_that_were_looked_at() -> None:
     for looked, worst, promoted in (
         (1, a_slice(0.30, 0.1), False),  # 2.5 standard errors above the limit

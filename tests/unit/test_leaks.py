@@ -1,9 +1,11 @@
 """Leaks are found by what was planted, with evidence; what is honest is left alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from tests.planted_leaks import PLANTED
+from tests.planted_leaks import BY_DAY, PLANTED, Project, search, visits
 from tierra.data.labels import Labels
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import MEANINGS, REMEDIES, Acknowledged, Leak, acknowledge, name_unfound
@@ -43,14 +45,25 @@ def few_values(rows: int, levels: int, columns: int, seed: int) -> pd.DataFrame:
 
 def test_rows_that_repeat_because_values_are_few_are_no_copies() -> None:
     for seed in range(4):
-        for levels, columns in ((2, 4), (2, 12), (3, 7), (6, 5), (10, 4), (40, 3), (300, 2)):
+        for levels, columns in (
+            (2, 4),
+            (2, 12),
+            (2, 20),
+            (3, 7),
+            (6, 5),
+            (10, 4),
+            (10, 6),
+            (40, 3),
+            (300, 2),
+            (2_000, 1),
+        ):
             table = few_values(3_000, levels, columns, seed)
-            target = ((table["c0"] + table["c1"]) % 2).to_numpy()  # twins share their target
+            target = (table.sum(axis="columns") % 2).to_numpy()  # twins share their target
             assert list(find_twins(*halves(table, target), by_time=False)) == [], (levels, columns, seed)
 
 
 def test_copies_among_rows_of_few_values_are_found_all_the_same() -> None:
-    for levels, columns in ((6, 9), (40, 5), (300, 4)):
+    for levels, columns in ((2, 20), (3, 12), (5, 8), (10, 6), (30, 5), (300, 4)):
         once, random = few_values(3_000, levels, columns, 0), np.random.default_rng(0)
         table = pd.concat([once, once.iloc[:1_000]], ignore_index=True)
         labels = (random.random(3_000) < 0.5).astype(float)
@@ -86,3 +99,13 @@ def test_planned_times_are_known_before() -> None:
     assert later.id == "after-the-row:paid"
     assert "'paid' of bills" in later.evidence
     assert "9.0 days" in later.evidence
+
+
+def test_a_prepare_that_fails_on_history_in_another_order_depends_on_it(tmp_path: Path) -> None:
+    code = (
+        "import pandas as pd\n\n\ndef prepare(rows, history):\n    history['day'].is_monotonic_increasing or 1 / 0\n"
+        "    return rows\n"
+    )
+    found, error = search(Project({"visits": visits(0)}, BY_DAY, code).write(tmp_path))
+    assert [each.id for each in found] == ["row-order"]
+    assert "fails when the rows come in another order" in error

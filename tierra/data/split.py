@@ -135,9 +135,13 @@ def _by_digest(units: pd.Series, target: pd.Series, split: Split, labels: Labels
 
 
 def _shuffled(units: pd.Series, seed: int) -> np.ndarray:
-    """Digests in another order for another seed: the finaliser of SplitMix64."""
-    start = 0x9E3779B97F4A7C15 * (seed + 1) % 2**64
-    mixed = units.to_numpy("int64").view("uint64") + np.uint64(start)
+    """Digests in another order for another seed."""
+    return mix(units.to_numpy("int64").view("uint64"), seed)
+
+
+def mix(digests: np.ndarray, seed: int) -> np.ndarray:
+    """Digests made others by a seed, each alike: the finaliser of SplitMix64."""
+    mixed = digests + np.uint64(0x9E3779B97F4A7C15 * (seed + 1) % 2**64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return mixed ^ (mixed >> np.uint64(31))

@@ -29,7 +29,7 @@ def _slices(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
         return
     alpha, drop = gate.alpha / search.looked, gate.slices.drop
     bad = [each for each in search.worst if each.beyond.interval(alpha)[0] > 0]
-    for each in bad[:SHOWN] or search.worst[:1]:
+    for each in bad[:SHOWN] or [max(search.worst, key=lambda each: each.growth)]:
         # The bounds of what is beyond the limit, moved to be those of the growth itself.
         interval = tuple(bound - each.beyond.value + each.growth for bound in each.beyond.interval(alpha))
         yield _line("loss in a slice", each.name, not bad, value=each.growth, interval=interval, limit=drop,

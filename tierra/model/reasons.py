@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from tierra.data.labels import Labels
-from tierra.errors import Broken
-from tierra.model.artifact import Predictions
+from tierra.errors import Broken, Misconfigured
+from tierra.model.artifact import Predictions, predict
 from tierra.model.contributions import contribute
 
 EXACT: Final = 1e-9
@@ -33,6 +33,19 @@ def reasons_of(model: Any, table: Any, predictions: Predictions, labels: Labels,
     return pa.array(
         _texts(given.features, start.round(DIGITS), parts.round(DIGITS), score, columns, count), pa.string()
     )
+
+
+def explain_row(model: Any, row: Any, labels: Labels) -> dict[str, float]:
+    """What the bias and each feature contribute to the prediction of one row, the largest first.
+
+    Of several classes it is the likeliest. Nothing of a model that has no such reasons.
+    """
+    try:
+        (text,) = reasons_of(model, row, predict(model, row, labels), labels, len(row.columns) + 1).to_pylist()
+    except Misconfigured:
+        return {}
+    said = json.loads(text)
+    return {"bias": said["bias"], **said["features"]}
 
 
 def _explained(model: Any, predictions: Predictions, labels: Labels) -> tuple[np.ndarray, np.ndarray, list[str]]:

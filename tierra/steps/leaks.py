@@ -30,6 +30,7 @@ from tierra.store.tables import read_table
 from tierra.workspace import Workspace
 
 GROUPING = ("text", "integer")
+SHOWN = 5
 TIMES = ("date", "timestamp", "timestamptz")
 
 
@@ -59,9 +60,15 @@ def find_leaks(workspace: Workspace, project: Project, parts: Parts, seen: Seque
         warn(
             "contract.leaks decides nothing any more: a leak stops the training until it is acknowledged under `leaks`"
         )
-    if stopping := [leak.line for leak in leaks if leak.stops]:
-        raise DataRejected("leak-found", f"{project.name}: {'; '.join(stopping)}")
+    if stopping := [leak for leak in leaks if leak.stops]:
+        raise DataRejected("leak-found", f"{project.name}: {_describe(stopping)}")
     return leaks
+
+
+def _describe(leaks: Sequence[Leak]) -> str:
+    """The first leaks in full, and the names of the others."""
+    others = f"; also {', '.join(leak.id for leak in leaks[SHOWN:])}" if len(leaks) > SHOWN else ""
+    return "; ".join(leak.line for leak in leaks[:SHOWN]) + others
 
 
 def _today(workspace: Workspace, project: Project) -> str:

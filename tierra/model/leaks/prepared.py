@@ -10,6 +10,7 @@ import pandas as pd
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_features, first_difference, rows_before
 from tierra.data.recipe import Recipe
+from tierra.errors import DataRejected
 from tierra.model.leaks.finding import Leak
 
 ROWS: Final = 1_000
@@ -50,7 +51,12 @@ def _of_batch(
 ) -> Iterator[Leak]:
     """Whether the rows and those before them give the same the other way round."""
     together = build_features(recipe, code, batch, history)
-    turned = build_features(recipe, code, batch.iloc[::-1].reset_index(drop=True), history.iloc[::-1])
+    try:
+        turned = build_features(recipe, code, batch.iloc[::-1].reset_index(drop=True), history.iloc[::-1])
+    except DataRejected as error:
+        evidence = f"{name} fails when the rows come in another order ({error.what})"
+        yield Leak(kind="row-order", evidence=evidence)
+        return
     if column := first_difference(together, turned.iloc[::-1].reset_index(drop=True), TOLERANCE):
         evidence = f"{name} gives '{column}' of a row another value when the rows come in another order"
         yield Leak(kind="row-order", columns=(column,), evidence=evidence)
@@ -58,7 +64,10 @@ def _of_batch(
 
 def _differs_in_part(recipe: Recipe, code: ProjectCode, drawn: pd.DataFrame) -> str | None:
     together, half = build_features(recipe, code, drawn, drawn.iloc[:0]), drawn.iloc[::2].reset_index(drop=True)
-    alone = build_features(recipe, code, half, half.iloc[:0])
+    try:
+        alone = build_features(recipe, code, half, half.iloc[:0])
+    except DataRejected:  # so few rows may be too few for it
+        return None
     return first_difference(together.iloc[::2].reset_index(drop=True), alone, TOLERANCE)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from tierra.data.split import mix
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
 
@@ -17,12 +19,13 @@ NEAR_ROWS: Final = 20_000
 LEAST: Final = 5
 LEAST_SHARE: Final = 0.01
 DISTINCT: Final = 0.2
+BEYOND: Final = 2.0  # columns depend on each other, and then more are equal than chance says
+TELLING: Final = 8
 SURE: Final = 2.33  # one-sided, 99 %
 NEAR: Final = 0.05
 AROUND: Final = 4
 AGREE: Final = 0.2
 MOST_NUMBERS: Final = 50
-MULTIPLIER: Final = 0x9E3779B97F4A7C15
 SHOWN: Final = 12
 
 
@@ -33,9 +36,10 @@ class _Vectors:
     whole: np.ndarray
     parts: np.ndarray
 
-    def without(self, column: int, rows: np.ndarray) -> np.ndarray:
+    def without(self, rows: np.ndarray, *columns: int) -> np.ndarray:
         """The digests of these rows' other columns."""
-        return self.whole[rows] - self.parts[column, rows]
+        with np.errstate(over="ignore"):
+            return self.whole[rows] - sum((self.parts[column, rows] for column in columns), np.uint64(0))
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,8 @@ def find_twins(train: Examples, test: Examples, by_time: bool, made_by: str = ""
 
     `made_by` is the function that makes the features, for the proposal; they are columns when not stated.
 
-    Draws from few values repeat rows too. Then nearly the same rows are commoner still: of the
-    vectors in test, more differ from training in one column than in none. Where it is the
-    other way round, and twins share the target, rows were copied.
+    Draws from few values repeat rows too, as often as nearly the same rows tell. Where far more
+    are the same, and share the target, rows were copied.
     """
     features = list(train.features)
     vectors = _digest(pd.concat([train.table[features], test.table[features]], ignore_index=True))
@@ -93,28 +96,46 @@ def _leak(twins: _Twins, features: list[str], by_time: bool, made_by: str) -> Le
 
 def _digest(table: pd.DataFrame) -> _Vectors:
     parts = np.empty((table.shape[1], len(table)), np.uint64)
-    with np.errstate(over="ignore"):
-        for place, name in enumerate(table):
-            digest = pd.util.hash_pandas_object(table[name], index=False).to_numpy("uint64")
-            parts[place] = digest * np.uint64((MULTIPLIER * (2 * place + 1)) % 2**64)
-        return _Vectors(parts.sum(axis=0, dtype=np.uint64), parts)
+    for place, name in enumerate(table):
+        # Mixed by its place: equal values of two columns must not add up to those of two others.
+        parts[place] = mix(pd.util.hash_pandas_object(table[name], index=False).to_numpy("uint64"), place)
+    return _Vectors(parts.sum(axis=0, dtype=np.uint64), parts)
 
 
 def _is_copied(vectors: _Vectors, size: int) -> bool:
-    """Whether more of the different vectors in test equal one of training than differ from one in a single column."""
+    """Whether far more of the different vectors in test equal one of training than independent draws would give."""
     random = np.random.default_rng(0)
     train = _some(np.unique(vectors.whole[:size], return_index=True)[1], ROWS, random)
     own = _some(size + np.unique(vectors.whole[size:], return_index=True)[1], DRAWN, random)
-    if len(own) + len(train) < DISTINCT * min(len(vectors.whole), ROWS + DRAWN):
+    repeated = len(own) + len(train) < DISTINCT * min(len(vectors.whole), ROWS + DRAWN)
+    if repeated or len(vectors.parts) < 2:  # the values of one column say nothing of how often two rows meet
         return False
-    equal = np.isin(vectors.whole[own], vectors.whole[train])
-    close = np.zeros(len(own), bool)
-    with np.errstate(over="ignore"):
-        for column in range(len(vectors.parts)):
-            close |= np.isin(vectors.without(column, own), vectors.without(column, train))
-    others = (~equal).sum()
-    sure, around = _least(equal.sum(), len(own)), _most((close & ~equal).sum(), others)
-    return bool(sure >= LEAST_SHARE and (others < LEAST or sure > around))
+    equal = _pairs(vectors, own, train)
+    sure = equal - SURE * np.sqrt(equal)  # one-sided, 99 %, of a count
+    return bool(equal >= LEAST_SHARE * len(own) and sure > BEYOND * _expected(vectors, own, train, equal))
+
+
+def _expected(vectors: _Vectors, own: np.ndarray, train: np.ndarray, equal: int) -> float:
+    """How many pairs would be equal if of those equal in all but two columns, the two agreed by chance alone.
+
+    Of these pairs some differ in one of the two columns, some in the other, some in both: by how
+    many, independent columns say how many differ in none. The most of any two columns counts.
+    """
+    one = {column: _pairs(vectors, own, train, column) - equal for column in range(len(vectors.parts))}
+    telling = sorted(one, key=lambda column: -one[column])[:TELLING]
+    most = 0.0
+    for left, right in combinations(telling, 2):
+        both = _pairs(vectors, own, train, left, right) - one[left] - one[right] - equal
+        most = max(most, (one[left] + 1) * (one[right] + 1) / (both + 1))
+    return most
+
+
+def _pairs(vectors: _Vectors, own: np.ndarray, train: np.ndarray, *without: int) -> int:
+    """The pairs of a row of test and one of training that are equal in all columns but these."""
+    asked, learnt = vectors.without(own, *without), vectors.without(train, *without)
+    different, counts = np.unique(learnt, return_counts=True)
+    places = np.minimum(np.searchsorted(different, asked), len(different) - 1)
+    return int(counts[places][different[places] == asked].sum())
 
 
 def _some(places: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
@@ -123,16 +144,8 @@ def _some(places: np.ndarray, most: int, random: np.random.Generator) -> np.ndar
 
 def _least(count: int, of: int) -> float:
     """The lower bound of a share, one-sided at 99 %, by Wilson."""
-    return _bound(count, of, -1)
-
-
-def _most(count: int, of: int) -> float:
-    return _bound(count, of, 1)
-
-
-def _bound(count: int, of: int, side: int) -> float:
     share, z2 = count / max(of, 1), SURE**2 / max(of, 1)
-    return float((share + z2 / 2 + side * np.sqrt(z2 * (share * (1 - share) + z2 / 4))) / (1 + z2))
+    return float((share + z2 / 2 - np.sqrt(z2 * (share * (1 - share) + z2 / 4))) / (1 + z2))
 
 
 def _describe(train: Examples, test: Examples, learnt: np.ndarray, seen: np.ndarray, has_twin: np.ndarray) -> _Twins:
