@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from tierra.model.card_spec import CARD_TEXTS, Goal
 from tierra.model.documents import Document, Part
-from tierra.model.evaluation import Evaluation
+from tierra.model.evaluation import Evaluation, Threshold
 from tierra.model.gate_checks import format_metric
 from tierra.model.release import Release
 from tierra.model.spec import LOWER_IS_BETTER, heading
@@ -161,22 +161,30 @@ def _leaks(release: Release) -> Part:
 
 
 def _decisions(project: Project, own: Evaluation) -> Part:
-    cost, served = project.card.cost, next((each for each in own.thresholds if each.served), None)
-    pairs = {"Costs": f"a false alarm {cost.false_alarm:g}, a miss {cost.missed:g}" if cost else "not stated"}
-    if served is None:
-        return Part(title="Decisions and costs", pairs={} if not own.thresholds and not cost else pairs)
-    precision = NOTHING if served.precision is None else f"{served.precision:.1%}"
-    pairs |= {
-        "Threshold": f"yes from a probability of {served.threshold:.3f} on",
-        "Alarms": f"{served.alarms:,} of {own.rows:,} test rows, right in {precision}",
-        "Cases found": f"{served.recall:.1%}",
-    }
+    cost, pairs = project.card.cost, dict[str, str]()
+    if cost or own.thresholds:
+        pairs["Costs"] = f"a false alarm {cost.false_alarm:g}, a miss {cost.missed:g}" if cost else "not stated"
+    if served := next((each for each in own.thresholds if each.served), None):
+        pairs |= _served(served, own.rows)
     if own.decisions and own.decisions.reviewed is not None:
         pairs["Left to a person"] = f"{own.decisions.reviewed:.1%} of the test rows"
+    if own.decisions and own.decisions.covered is not None and own.decisions.stated is not None:
+        pairs["Interval"] = (
+            f"{own.decisions.stated:.4g} is stated; of the test rows it holds {own.decisions.covered:.1%}"
+        )
     if own.costs:
         ruled = f"; as the rule decides {own.costs.rule:,.2f}" if own.costs.rule is not None else ""
         pairs["Cost of 100 rows"] = f"{own.costs.served[1]:,.2f}{ruled}"
     return Part(title="Decisions and costs", pairs=pairs)
+
+
+def _served(served: Threshold, rows: int) -> dict[str, str]:
+    precision = NOTHING if served.precision is None else f"{served.precision:.1%}"
+    return {
+        "Threshold": f"yes from a probability of {served.threshold:.3f} on",
+        "Alarms": f"{served.alarms:,} of {rows:,} test rows, right in {precision}",
+        "Cases found": f"{served.recall:.1%}",
+    }
 
 
 def _features(release: Release, own: Evaluation) -> Part:
