@@ -135,11 +135,11 @@ def test_the_data_card_holds_tables_gaps_rules_and_no_value_of_a_text(tmp_path: 
 
 
 def test_what_is_left_to_a_person_and_what_an_interval_holds_stand_on_the_card(tmp_path: Path) -> None:
-    measured = DecisionMeasured(reviewed=0.12, stated=0.9, covered=0.893)
+    measured = DecisionMeasured(reviewed=0.12, stated=0.9, covered=0.893, covered_interval=(0.88, 0.905))
     best = studied(binary(), decisions=measured)
     told = to_markdown(make_cards(project(tmp_path), release(), {"average": best}, None)[0])
     assert "- **Left to a person:** 12.0% of the test rows" in told
-    assert "- **Interval:** 0.9 is stated; of the test rows it holds 89.3%" in told
+    assert "- **Intervals:** hold 89.3% of the test rows (88.0% to 90.5%), 0.9 stated" in told
 
 
 def test_the_data_card_says_how_tables_are_joined(tmp_path: Path) -> None:
