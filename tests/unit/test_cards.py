@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.pages import a_profile, binary
 from tests.browser.studied import studied
-from tests.builders import ride_spec, write_project
+from tests.builders import ride_spec, write_project, zoned_spec
 from tests.cases import each
 from tests.champions import VERDICT, a_release
 from tierra.cli.check import check_project
@@ -131,6 +131,15 @@ def test_the_data_card_holds_tables_gaps_rules_and_no_value_of_a_text(tmp_path: 
     texts = [name for name, column in a_profile().by_name.items() if column.kind == "text"]
     assert texts
     assert {rows[name][-2:] for name in texts} == {("", "")}
+
+
+def test_the_data_card_says_how_tables_are_joined(tmp_path: Path) -> None:
+    write_project(tmp_path, zoned_spec(max_orphans="20%"))
+    joined = load_project(str(tmp_path)).for_task("binary")
+    told = to_markdown(make_cards(joined, release(features=("km", "centre")), {}, None)[1])
+    assert "rides with zones on zone; at most 20% of the rows without a match" in told
+    assert "- **Features:** km, centre" in told
+    assert "the profile of the training table is gone" in told
 
 
 def test_the_gates_table_the_uses_of_the_test_part_and_acknowledged_leaks_stand_on_the_card(tmp_path: Path) -> None:

@@ -133,6 +133,16 @@ def test_rows_are_explained_alike_alone_and_together() -> None:
         assert np.abs(together[:20] - alone).max() < 1e-12
 
 
+def test_many_rows_are_explained_in_pieces_that_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = examples("binary", 200)
+    served = decide(fit_candidate(MODELS["binary"][1], rows, {}), rows, Decision(calibration="none")).model
+    made = predict(served, rows.table, rows.labels)
+    whole = reasons_of(served, rows.table, made, rows.labels, 2)
+    monkeypatch.setattr("tierra.model.reasons.CELLS", 1)
+    monkeypatch.setattr("tierra.model.reasons.LEAST", 7)
+    assert reasons_of(served, rows.table, made, rows.labels, 2).equals(whole)
+
+
 def test_no_rows_have_no_reasons() -> None:
     rows = examples("binary", 200)
     served = decide(fit_candidate(Model(model="logistic"), rows, {}), rows, Decision(calibration="none")).model

@@ -50,7 +50,7 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     unsaid = ", ".join(project.card.unstated)
     warnings = [f"the card does not state {unsaid}; the model card will say so"] if unsaid else []
     unjoinable = describe_unjoinable(project.main, project.main_source)
-    warnings += [*found, *([unjoinable] if unjoinable else [])]
+    warnings += [*found, *([unjoinable] if unjoinable else []), *project.outdated]
     warnings += _compare_alias(workspace, project.name)
     gate = describe_gate(project.gate, project.task)
     return CheckedProject(project=project.name, stated=stated, defaults=defaults, gate=gate, warnings=warnings)

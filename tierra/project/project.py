@@ -81,6 +81,15 @@ class Project(ProjectFile):
         )
 
     @property
+    def outdated(self) -> list[str]:
+        """What the file states that decides nothing any more, one line each."""
+        stated = "leaks" in self.contract.model_fields_set
+        line = (
+            "contract.leaks decides nothing any more: a leak stops the training until it is acknowledged under `leaks`"
+        )
+        return [line] if stated else []
+
+    @property
     def withheld(self) -> tuple[str, ...]:
         """Columns that features must not use: known later, the target, and the weight."""
         columns = [name for name in (self.target, self.weight) if name and not FUNCTION.match(name)]

@@ -56,10 +56,8 @@ def find_leaks(workspace: Workspace, project: Project, parts: Parts, seen: Seque
     note(LeaksSearched(leaks))
     for name in name_unfound(leaks, acknowledged):
         warn(f"leaks: '{name}' is acknowledged and was not found")
-    if "leaks" in project.contract.model_fields_set:
-        warn(
-            "contract.leaks decides nothing any more: a leak stops the training until it is acknowledged under `leaks`"
-        )
+    for line in project.outdated:
+        warn(line)
     if stopping := [leak for leak in leaks if leak.stops]:
         raise DataRejected("leak-found", f"{project.name}: {_describe(stopping)}")
     return leaks
