@@ -196,7 +196,6 @@ PAIRS: dict[str, Pair] = {
     "tierra/model/paired.py": GATE,
     "tierra/model/slice_search.py": GATE,
     "tierra/store/uses.py": GATE,
-    "tierra/steps/learnt.py": GATE,
     "tierra/model/comparison.py": EVALUATION,
     "tierra/model/bootstrap.py": EVALUATION,
     "tierra/model/rules.py": Pair(("tests/unit/test_rules.py", *EVALUATION.tests)),
