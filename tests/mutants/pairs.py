@@ -98,6 +98,16 @@ EVALUATION = Pair(
         "tests/property/test_laws.py",
     )
 )
+GATE = Pair(
+    (
+        "tests/unit/test_gate.py",
+        "tests/unit/test_paired.py",
+        "tests/unit/test_slice_search.py",
+        "tests/unit/test_guardrails.py",
+        "tests/unit/test_uses.py",
+        "tests/unit/test_learnt.py",
+    )
+)
 FITTING = Pair(
     (
         "tests/unit/test_preprocessing.py",
@@ -179,7 +189,13 @@ PAIRS: dict[str, Pair] = {
     "tierra/model/estimators.py": FITTING,
     "tierra/model/leaks/*.py": Pair(("tests/unit/test_leaks.py",)),
     "tierra/model/training.py": FITTING,
-    "tierra/model/gate.py": EVALUATION,
+    "tierra/model/gate*.py": GATE,
+    "tierra/model/guard*.py": GATE,
+    "tierra/model/comparison_checks.py": GATE,
+    "tierra/model/difference.py": GATE,
+    "tierra/model/paired.py": GATE,
+    "tierra/model/slice_search.py": GATE,
+    "tierra/store/uses.py": GATE,
     "tierra/model/comparison.py": EVALUATION,
     "tierra/model/bootstrap.py": EVALUATION,
     "tierra/model/rules.py": Pair(("tests/unit/test_rules.py", *EVALUATION.tests)),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, with_threshold
@@ -185,6 +186,17 @@ def test_the_best_and_the_rule_stand_side_by_side_with_the_interval_between_them
     gained = scores.best_metrics["roc_auc"] - scores.rule_metrics["roc_auc"]
     assert 0 < low < gained < high
     assert scores.best_intervals["roc_auc"][0] < scores.best_metrics["roc_auc"] < scores.best_intervals["roc_auc"][1]
+
+
+def test_a_scorer_without_draws_is_compared_on_subsets_of_the_rows() -> None:
+    rows = yes_or_no()
+    fitted = (kind.fit(rows.table, rows.target.astype(int)) for kind in (LogisticRegression(), RateRule()))
+    models = {name: (with_threshold(each, 0.5), rows) for name, each in zip(("said", "rule"), fitted, strict=True)}
+    metric = "matthews_corrcoef"
+    found = compare_models("said", models, metric, (metric,), explain=False).scores
+    assert found.over_rule
+    low, high = found.over_rule.interval(0.025)
+    assert 0 < low < found.best_metrics[metric] - found.rule_metrics[metric] < high < 1
 
 
 def test_a_champion_that_says_the_same_is_no_better_and_no_worse() -> None:

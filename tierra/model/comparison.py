@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tierra.errors import Misconfigured
 from tierra.journal import track
 from tierra.model.artifact import Predictions, predict
 from tierra.model.difference import Difference, signed
@@ -115,7 +116,14 @@ def _difference(
 def _on_subsets(model: Any, rows: Examples, metric: str) -> np.ndarray:
     """A scorer's values on disjoint subsets of the rows."""
     parts = [rows.take(places) for places in subsets(len(rows.target)) if len(places)]
-    return np.array([measure(model, part, (metric,)).get(metric, np.nan) for part in parts])
+    return np.array([_on_few(model, part, metric) for part in parts])
+
+
+def _on_few(model: Any, rows: Examples, metric: str) -> float:
+    try:
+        return measure(model, rows, (metric,)).get(metric, np.nan)
+    except Misconfigured:  # a scorer may refuse rows of one class, as few rows can be
+        return float("nan")
 
 
 def _predict(best: str, models: Models, is_guarded: bool, is_sliced: bool) -> dict[str, Predictions]:

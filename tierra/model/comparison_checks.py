@@ -34,7 +34,7 @@ def check_use(learnt: int | None, use: int) -> list[GateCheck]:
 def _seen_rows(learnt: int | None) -> GateCheck:
     name, subject = "rows it learnt from", "champion"
     if learnt is None:
-        why = "the champion's release, of an older version, does not say what it learnt from"
+        why = "what the champion learnt from is not known: its release is of an older version, or the store lost it"
         return GateCheck(kind="test part", check=name, subject=subject, outcome="not known", reason=why)
     left = f"{learnt:,} rows that the champion learnt from were left out" if learnt else "none was learnt from"
     return _of_test_part(name, True, left, subject=subject, value=learnt)

@@ -51,7 +51,10 @@ def learnt_from(workspace: Workspace, project: Project, parts: Parts, champion: 
     kept = champion.release.learnt
     if kept is None:
         return None
-    data = workspace.objects.read(kept.name)
+    try:
+        data = workspace.objects.read(kept.name)
+    except FileNotFoundError:  # a store that was lost and filled again from MLflow's copy, which has the release alone
+        return None
     if hashlib.sha256(data).hexdigest() != kept.sha256:
         raise Broken("store-tampered", f"{workspace.objects.location(kept.name)} is not what was written")
     own = _units_by(workspace, project, parts, champion)
