@@ -207,6 +207,7 @@ REMEDIES: Final[dict[str, str]] = {
     "gc-clock": "Correct this machine's clock; where nothing ran for so long, say --yes",
     "gc-project": "Run it where the project's file and connections are, or let both be found",
     "snapshot-missing": "Run again; the object is rebuilt",
+    "latest-mixed": "State fewer `partitions` under `score.latest`, or score the older days again",
     "latest-taken": "Remove it, or name another under `score.latest`",
     "columns-unpublished": "Name columns of those listed",
     "workbook-limit": "Write .csv or .parquet instead",

@@ -10,11 +10,13 @@ from tierra.model.artifact import with_threshold
 from tierra.model.candidates import fit_candidate
 from tierra.model.comparison import compare_models
 from tierra.model.examples import Examples
+from tierra.model.gate_spec import Fairness, Guardrails
 from tierra.model.spec import Average, Costs, Model, RateBy, Rule
 from tierra.model.study import Material, study_model
 from tierra.model.training import measure_intervals
 
 TEST, TRAIN, DAYS, LIMIT = 80_000, 30_000, 60, 10.0
+GUARDRAILS = Guardrails(calibration=0.1, size_mb=10, fairness=Fairness(by=("c0",), difference=0.2))
 COSTS = Costs(false_alarm=1, missed=3)
 
 
@@ -46,7 +48,7 @@ def test_the_whole_evaluation_stays_within_its_budget(models: dict[str, tuple[ob
     slices = test.table[["c0", "n0"]]
 
     def evaluate() -> None:
-        found = compare_models("average", models, "roc_auc", (), slices)
+        found = compare_models("average", models, "roc_auc", (), slices, True, GUARDRAILS, test.features, 10_000)
         whole = found.evaluations["average"]
         study_model(whole, best, test, Material(train, keys, COSTS), found.evaluations["rule"])
 

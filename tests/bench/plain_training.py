@@ -24,6 +24,7 @@ from tierra.data.sources import open_source
 from tierra.data.spec import PARTS
 from tierra.data.split import split_rows, unit_of
 from tierra.data.target import make_target
+from tierra.data.units import number_units
 from tierra.environment import QUIET, set_defaults
 from tierra.model.examples import Examples
 from tierra.project.project import Project
@@ -71,10 +72,13 @@ def split(project: Project, pulled: pa.Table) -> tuple[Project, pa.Table, dict[s
     target, labels = make_target(recipe, code, rows)
     check_row_wise(recipe, code, rows)
     table = build_training_features(recipe, code, rows)
-    part_of = split_rows(unit_of(rows, recipe), target, project.split, labels)
+    units = unit_of(rows, recipe)
+    part_of = split_rows(units, target, project.split, labels)
     inside = {name: (part_of == name).to_numpy(bool) for name in PARTS}
     parts = {
-        name: Examples(table[each].reset_index(drop=True), target[each].to_numpy(), labels)
+        name: Examples(
+            table[each].reset_index(drop=True), target[each].to_numpy(), labels, None, *number_units(units[each])
+        )
         for name, each in inside.items()
     }
     find_differences(parts)

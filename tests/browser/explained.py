@@ -51,6 +51,7 @@ def an_explanation(**changes: Any) -> Explanation:
                   JoinSeen(table="weather", on={"day": date(2024, 4, 29)}, values={"wind": None})),
         "features": {"km": 25.1, "zone": "C", "usual": 6.053823529411765, "wind": None},
         "encoded": {"km": 4.519075211706217, "missingindicator_wind": 1.0, "zone_C": 1.0}, "model": model,
+        "contributions": {"bias": 0.512034198201, "km": 0.181203398874, "wind": -0.051203398, "zone": -0.024},
         "replay": Replayed(partition="2024-04-29", generation=3, model_version="4", rows=2029), **changes,
     }  # fmt: skip
     return Explanation(**stated)

@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from tests.honesty.promise import Promise
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions
 from tierra.model.bootstrap import degrees_of, draw_metrics, intervals
 from tierra.model.error_analysis import find_slices, rank_slices
+from tierra.model.examples import Examples
+from tierra.model.importance import find_importance
 from tierra.model.metrics import compute_metrics
 from tierra.model.spec import POISSON
 
@@ -56,6 +59,7 @@ def promises(short: bool) -> Iterator[Promise]:
         yield from _covered(f"of {{}}, {name}, drawn by row: too narrow", _by_row(process), (), rounds,
                             only=("log_loss", "roc_auc"), rate=0.85, at="most")  # fmt: skip
     yield _slices_by_luck(short)
+    yield _importance_covered(short)
 
 
 def _slices_by_luck(short: bool) -> Promise:
@@ -67,6 +71,26 @@ def _slices_by_luck(short: bool) -> Promise:
         found = [*find_slices(columns, random.exponential(size=1000), None)]
         named += any(True for _ in rank_slices(found))
     return Promise("a slice is called worse than the rest, none is, 100 looked at", named, rounds, 0.05)
+
+
+class _Sum(BaseEstimator):
+    """What a number is the sum of, as far as it is known."""
+
+    def predict(self, table: pd.DataFrame) -> np.ndarray:
+        return (table["a"] + 0.3 * table["b"]).to_numpy()
+
+
+def _importance_covered(short: bool) -> Promise:
+    """How often both features' importance for RMSE is within its interval: the root of 1 + 2 c squared, less 1."""
+    rounds, covered = 30 if short else 400, 0
+    truth = {name: float(np.sqrt(1 + 2 * slope**2) - 1) for name, slope in (("a", 1.0), ("b", 0.3))}
+    for seed in range(rounds):
+        random = np.random.default_rng([5, seed])
+        table = pd.DataFrame({"a": random.normal(size=ROWS), "b": random.normal(size=ROWS)})
+        rows = Examples(table, _Sum().predict(table) + random.normal(size=ROWS), NUMBER)
+        found = {each.feature: each.interval or (np.inf, -np.inf) for each in find_importance(_Sum(), rows, "rmse")}
+        covered += sum(found[name][0] <= value <= found[name][1] for name, value in truth.items())
+    return Promise("95 % interval of a feature's importance, RMSE", covered, rounds * 2, LEVEL, "least")
 
 
 # Squared errors of counts have long tails: a few rows decide, and 300 rows hold too few of them.

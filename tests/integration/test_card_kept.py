@@ -1,5 +1,6 @@
 """A training keeps its cards with the release, in MLflow and beside its receipt, and the command prints them."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,9 +48,15 @@ def test_the_cards_stand_in_the_store_and_a_collection_keeps_them(home: Path) ->
     names = {ref.name for ref in champion.release.cards.values()}
     assert len(names) == 2
     assert {name.split("/")[0] for name in names} == {"cards"}
-    plan = plan_collection(workspace, projects_of(workspace), whole=True)
+    with workspace.objects.draft("cards/", ".json") as stray:
+        stray.write(b"{}")
+    for file in (home / "store").rglob("*"):
+        os.utime(file, (0, 0))  # so old that whatever nothing refers to would go
+    plan = plan_collection(workspace, projects_of(workspace), whole=True, yes=True)
     assert plan.store is not None
-    assert not names & {each.name for each in plan.store.objects.to_mark}
+    marked = {each.name for each in plan.store.objects.to_mark}
+    assert stray.name in marked
+    assert not names & marked
     assert read_card(workspace, champion, "model").kind == "model"
 
 

@@ -51,9 +51,9 @@ def stated(folder: Path, latest: dict[str, Any], sink: dict[str, Any] | None = N
     return workspace, workspace.project("rides")
 
 
-def published(sink: Sink, day: str, *keys: str) -> None:
+def published(sink: Sink, day: str, *keys: str, probability: list[Any] | None = None) -> None:
     """One more generation of a day."""
-    rows = pa.table({"ride_id": list(keys), "probability": [0.5] * len(keys)})
+    rows = pa.table({"ride_id": list(keys), "probability": probability or [0.5] * len(keys)})
     seen = generations(sink, [day]).get(day, 0)
     part = sink.write_part(day, seen + 1, iter([rows]))
     publish(sink, Manifest(dataset=sink.dataset, partition=day, inputs="i", model="m", scoring="s", model_version="1",
@@ -178,6 +178,17 @@ def test_several_days_or_all_are_in_one_file_the_newest_first(workspace: Path) -
         table = pq.read_table(workspace / "var" / f"days{count}.parquet")
         assert table.column_names == ["partition", "generation", "ride_id", "probability"]
         assert table["partition"].to_pylist() == shown
+
+
+def test_days_of_names_and_days_of_numbers_are_not_put_in_one_file(workspace: Path) -> None:
+    here, project = stated(workspace, {"path": "days.parquet", "partitions": 2})
+    published(here.sink(project), DAYS[0], "0")
+    published(here.sink(project), DAYS[1], "1", probability=["high"])
+    renewed_, (line,) = renewed(here, project)
+    assert not renewed_
+    assert line.startswith(f"days.parquet is behind what is published: 'probability' is text on {DAYS[1]}, and not on")
+    published(here.sink(project), DAYS[2], "2", probability=["low"])
+    assert renewed(here, project) == (True, []), "once the older day has left"
 
 
 def test_nobody_else_s_file_is_replaced(workspace: Path) -> None:

@@ -128,6 +128,8 @@ def check_keys(folder: Path) -> None:
         assert (found.features["km"], found.row["zone"]) == tuple(source.loc[row["ride_id"], ["km", "zone"]])
         assert found.joins[0].matched == (row["ride_id"] in set(source.index[source["zone"] != "D"]))
         assert (row["probability"] >= found.model.threshold) == bool(row["decision"])
+        assert abs(sum(found.contributions.values()) - row["probability"]) < 1e-9
+        assert set(found.contributions) == {"bias", "km", "zone", "rain", "centre", "usual", "rides_today"}
 
 
 def test_keys_are_explained_and_replayed_with_all_local_caches_wiped(folder: Path) -> None:

@@ -105,7 +105,7 @@ def _some(changes: list[Change], options: argparse.Namespace, module: str) -> li
 
 
 def _all_modules() -> list[str]:
-    found = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
+    found = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
     return [str(path.relative_to(ROOT)) for path in found if pair_of(str(path.relative_to(ROOT)))]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.pages import a_profile, binary
 from tests.browser.studied import studied
-from tests.builders import ride_spec, write_project
+from tests.builders import ride_spec, write_project, zoned_spec
 from tests.cases import each
 from tests.champions import VERDICT, a_release
 from tierra.cli.check import check_project
@@ -14,7 +14,7 @@ from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.card_spec import Card, Goal
 from tierra.model.documents import Document, Part, to_markdown
-from tierra.model.gate_checks import Check
+from tierra.model.gate_checks import GateCheck
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Release
 from tierra.project.project import Project, load_project
@@ -133,11 +133,21 @@ def test_the_data_card_holds_tables_gaps_rules_and_no_value_of_a_text(tmp_path: 
     assert {rows[name][-2:] for name in texts} == {("", "")}
 
 
+def test_the_data_card_says_how_tables_are_joined(tmp_path: Path) -> None:
+    write_project(tmp_path, zoned_spec(max_orphans="20%"))
+    joined = load_project(str(tmp_path)).for_task("binary")
+    told = to_markdown(make_cards(joined, release(features=("km", "centre")), {}, None)[1])
+    assert "rides with zones on zone; at most 20% of the rows without a match" in told
+    assert "- **Features:** km, centre" in told
+    assert "the profile of the training table is gone" in told
+
+
 def test_the_gates_table_the_uses_of_the_test_part_and_acknowledged_leaks_stand_on_the_card(tmp_path: Path) -> None:
     checks = (
-        Check(kind="comparison", check="better than the rule", subject="ROC AUC", value=0.03, interval=(0.01, 0.05),
-              limit=0.02, bound="above", outcome="passed", reason="shown"),
-        Check(kind="test part", check="uses of the test part", value=3, limit=50, bound="at most", outcome="passed"),
+        GateCheck(kind="comparison", check="better than the rule", subject="ROC AUC", value=0.03, interval=(0.01, 0.05),
+                  limit=0.02, bound="above", outcome="passed", reason="shown"),
+        GateCheck(kind="test part", check="uses of the test part", value=3, limit=50, bound="at most",
+                  outcome="passed"),
     )  # fmt: skip
     leaks = (Leak(kind="groups", columns=("driver",), evidence="12 drivers on both sides", reason="drivers come back"),)
     judged = release(verdict=VERDICT.model_copy(update={"checks": checks}), leaks=leaks)

@@ -141,12 +141,19 @@ def test_a_better_model_with_a_bad_slice_is_refused_and_the_slice_named() -> Non
     bad = Guarded(reference="the champion", slices=SliceSearch(looked=20, worst=(a_slice(0.9, 0.1),)))
     found = judge(scores(0.9, 0.5, 0.8, guarded=bad), Gate(metric="roc_auc"))
     assert (found.promote, found.is_refused, found.winner) == (False, True, "logistic")
-    line = "in the slice zone = A (500 rows) 90 % more loss than the champion, and that is shown"
-    assert found.reasons[-1] == line
+    where = "in the slice zone = A (500 rows) the loss is 90 % above that of the champion"
+    assert found.reasons[-1] == f"{where}, surely more than 62 %, and 5 % is allowed"
     assert found.checks[-1].cells[:6] == ("loss in a slice", "zone = A", "0.9000", "0.6180 to 1.1820", "at most 0.05",
                                           "failed")  # fmt: skip
     first = judge(scores(0.9, 0.5, guarded=bad), Gate(metric="roc_auc"))
     assert (first.winner, first.promote) == ("rule", True)
+
+
+def test_of_several_bad_slices_the_worst_decides_and_each_has_its_line() -> None:
+    both = SliceSearch(looked=20, worst=(a_slice(0.9, 0.1, "A"), a_slice(0.5, 0.1, "B")))
+    found = judge(scores(0.9, 0.5, 0.8, guarded=Guarded(slices=both)), Gate(metric="roc_auc"))
+    assert ["zone = A" in found.reasons[-1], "zone = B" in found.reasons[-2]] == [True, True]
+    assert [each.subject for each in found.checks if each.stops] == ["zone = A", "zone = B"]
 
 
 def test_a_slice_is_bad_only_when_that_is_shown_among_all_that_were_looked_at() -> None:

@@ -13,7 +13,7 @@ from tests.mutants.pairs import PAIRS, Pair
 MODULES = [
     str(file.relative_to(ROOT))
     for folder in ("store", "data", "model")
-    for file in (ROOT / "tierra" / folder).iterdir()
+    for file in (ROOT / "tierra" / folder).rglob("*.py")
 ]
 
 

@@ -20,6 +20,8 @@ from tierra.model.contributions import contribute
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision, Review
 from tierra.model.examples import Examples
+from tierra.model.owners import owners_of
+from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments
 from tierra.model.reasons import reasons_of
 from tierra.model.scoring import published_columns
 from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule, Treatment
@@ -93,12 +95,33 @@ def test_a_feature_that_decides_alone_is_the_reason_and_its_encoded_parts_are_on
 
 
 def test_a_path_is_split_as_it_is_by_hand() -> None:
-    table = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    tree = DecisionTreeRegressor().fit(table, [0.0, 0.0, 10.0, 30.0])
+    table = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    tree = DecisionTreeRegressor().fit(table, [0.0, 0.0, 0.0, 0.0, 15.0, 45.0])
     root, parts = contributions_of(plain_tree(tree.tree_, slice(0, 1)), np.array([0, 1]), 2)
-    assert root.tolist() == [10.0]
+    assert np.allclose(root, [10.0]), "of six rows, four have 0"
     ends = parts[tree.tree_.apply(table.astype(np.float32))][:, :, 0]
-    assert ends.tolist() == [[-10.0, 0.0], [-10.0, 0.0], [10.0, -10.0], [10.0, 10.0]]
+    assert np.allclose(ends[[0, 1, 4, 5]], [[-10, 0], [-10, 0], [20, -15], [20, 15]])
+
+
+def test_each_encoded_column_is_known_by_the_feature_that_it_was_made_of() -> None:
+    """Two features of each kind, so that none is right by being the only one; moving one moves its columns alone."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"plain": random.normal(size=200), "few": random.choice(list("ab"), 200),
+                          "gaps": random.normal(size=200), "many": random.choice(list("abcdefgh"), 200)})  # fmt: skip
+    table = table.assign(gaps=table["gaps"].where(random.random(200) < 0.8), other=random.normal(size=200))
+    target = random.integers(0, 2, 200)
+    treated = {"other": Treatment(outliers="flag"), "few": Treatment(encode="target")}
+    for needs, columns in product(("scaled", "ordinal", "numbers"), ({}, treated)):
+        preprocessing = Preprocessing(columns=columns)
+        encoder = build_encoder(
+            infer_treatments(table, preprocessing), Requirements(needs, "binary", preprocessing, 200)
+        ).fit(table, target)
+        owner, before = owners_of(encoder, list(table)), np.nan_to_num(encoder.transform(table))
+        assert len(owner) == before.shape[1]
+        for place, name in enumerate(table):
+            moved = table.assign(**{name: table[name].iloc[::-1].to_numpy()})
+            changed = (np.nan_to_num(encoder.transform(moved)) != before).any(axis=0)
+            assert set(owner[changed]) == {place}, (needs, name)
 
 
 def test_rows_are_explained_alike_alone_and_together() -> None:
@@ -108,6 +131,16 @@ def test_rows_are_explained_alike_alone_and_together() -> None:
         together = contribute(served, rows.table).parts
         alone = np.concatenate([contribute(served, rows.table.iloc[[place]]).parts for place in range(20)])
         assert np.abs(together[:20] - alone).max() < 1e-12
+
+
+def test_many_rows_are_explained_in_pieces_that_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = examples("binary", 200)
+    served = decide(fit_candidate(MODELS["binary"][1], rows, {}), rows, Decision(calibration="none")).model
+    made = predict(served, rows.table, rows.labels)
+    whole = reasons_of(served, rows.table, made, rows.labels, 2)
+    monkeypatch.setattr("tierra.model.reasons.CELLS", 1)
+    monkeypatch.setattr("tierra.model.reasons.LEAST", 7)
+    assert reasons_of(served, rows.table, made, rows.labels, 2).equals(whole)
 
 
 def test_no_rows_have_no_reasons() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
@@ -14,8 +15,10 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from rich.console import Console
 
 from tests import cases
+from tests.browser.gate_table import CHECKS
 from tests.browser.pages import ATTACK, RUNS, a_nasty_profile, a_profile, a_receipt, binary_run, scoring_run
 from tests.builders import write_project
 from tests.cases import some_of
@@ -30,6 +33,7 @@ from tierra.report.calendar import Calendar
 from tierra.report.charts import Measure, bars, dots, heat, matrix, timeline
 from tierra.report.distributions import distributions
 from tierra.report.filling import LARGEST
+from tierra.report.flows.train import in_terminal
 from tierra.report.index import NAME, Run, add_run
 from tierra.report.page import MOST_PROFILES
 from tierra.report.plots import curves, histogram
@@ -83,6 +87,20 @@ def test_the_answer_comes_first_then_figures_then_the_rest(rides: Path) -> None:
     ]  # fmt: skip
     assert "0.6980 to 0.7230" in page
     assert "| average | 0.7100 |" in short
+
+
+def test_the_gates_table_is_on_the_page_in_the_summary_and_on_the_terminal(rides: Path) -> None:
+    journal, end = binary_run()
+    page, short = receipt(journal, end)
+    printed = StringIO()
+    console = Console(file=printed, width=160)
+    for line in in_terminal(end):
+        console.print(line)
+    for each in CHECKS:
+        check, subject, value, interval, limit, outcome, reason = each.cells
+        assert f"| {check} | {subject} | {outcome} | {value} | {interval} | {limit} | {reason} |" in short
+        assert re.search(rf"{re.escape(check)}.*{re.escape(outcome)}.*{re.escape(reason)}", page, re.DOTALL)
+        assert any({check, outcome} <= set(re.split(r"  +", row.strip())) for row in printed.getvalue().splitlines())
 
 
 def test_a_journal_without_facts_leaves_its_sections_out(rides: Path) -> None:

@@ -20,6 +20,7 @@ def test_rows_are_drawn_by_what_they_share() -> None:
         (days(4, 10), "rows", 0),  # four days say nothing of other days
         (days(61, 1), "rows", 0),
         (pd.Series([7, -3, 7, 11, 2, 5, 9]), "groups", 6),
+        (pd.Series([*range(50), 7]), "different rows", 50),
         (pd.Series(range(50)), "rows", 0),
     ]
 

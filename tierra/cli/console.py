@@ -120,7 +120,9 @@ def show_traceback(error: BaseException) -> None:
 
 
 def show_trial(trial: "Trial") -> None:
-    """What a trial found: features and how they are prepared, metrics, verdict."""
+    """What a trial found: features and how they are prepared, metrics, decisions, verdict."""
+    from tierra.report.decisions import describe_decision
+
     classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
     if trial.task == "binary":
         classes += f" (`probability` is that of {trial.classes[-1]}; `positive` in the project file states another)"
@@ -135,10 +137,13 @@ def show_trial(trial: "Trial") -> None:
     for candidate in trial.candidates:
         out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
+    for line in describe_decision(trial.decision, trial.decided) if trial.decision else ():
+        out.print(f"[dim]decisions[/] {printable(line)}", soft_wrap=True)
     scores = trial.scores
     best = {scores.best: scores.best_metrics, "rule": scores.rule_metrics}
     intervals = {scores.best: scores.best_intervals, "rule": scores.rule_intervals}
     out.print(metrics_table(best, f"on {scores.rows:,} test rows, with 95 % intervals", intervals))
+    out.print(f"[dim]gate[/] {printable(trial.gate)}", soft_wrap=True)
     out.print(f"{'passed' if trial.verdict.passed else 'not passed'}: {printable('; '.join(trial.verdict.reasons))}")
     out.print(checks_table(trial.verdict.checks))
 

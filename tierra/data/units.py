@@ -11,7 +11,9 @@ import pandas as pd
 
 FEWEST_WEEKS = 26
 FEWEST_UNITS = 5
-Kind = Literal["rows", "groups", "days", "weeks"]
+Kind = Literal["rows", "different rows", "groups", "days", "weeks"]
+# Above this share of different ones, units are rows of which some are exact copies.
+NEARLY_ALL = 0.9
 
 
 class Units(NamedTuple):
@@ -32,7 +34,8 @@ def number_units(units: pd.Series) -> Units:
         weeks = (days + 3) // 7  # the epoch is a Thursday
         by_week = len(np.unique(weeks)) >= FEWEST_WEEKS
         return _units(weeks if by_week else days, "weeks" if by_week else "days")
-    return _units(units.to_numpy(), "groups")
+    few = units.nunique() <= NEARLY_ALL * len(units)
+    return _units(units.to_numpy(), "groups" if few else "different rows")
 
 
 def _units(values: np.ndarray, kind: Kind) -> Units:

@@ -118,7 +118,7 @@ def _reasons(
     over_rule: GateCheck, over_champion: list[GateCheck], guards: list[GateCheck], rows: list[GateCheck]
 ) -> tuple[str, ...]:
     """A sentence a check that compares or stops; what decides stands last."""
-    stopping = [each.reason for each in guards if each.stops]
+    stopping = [each.reason for each in reversed(guards) if each.stops]  # the worst slice stands first
     compared = [each.reason for each in over_champion]
     ordered = [*stopping, *compared] if any(each.stops for each in over_champion) else [*compared, *stopping]
     return (over_rule.reason, *ordered, *(each.reason for each in rows if each.stops))

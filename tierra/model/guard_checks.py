@@ -6,7 +6,7 @@ from typing import Any
 from tierra.model.difference import Difference
 from tierra.model.gate_checks import GateCheck, format_metric
 from tierra.model.gate_spec import Guardrails, Limits
-from tierra.model.guarded import ClassGuarded, Guarded, SliceDifference
+from tierra.model.guarded import ClassGuarded, Guarded
 from tierra.model.spec import LOWER_IS_BETTER, Gate, heading
 
 SHOWN = 3
@@ -29,17 +29,20 @@ def _slices(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
         return
     alpha, drop = gate.alpha / search.looked, gate.slices.drop
     bad = [each for each in search.worst if each.beyond.interval(alpha)[0] > 0]
-    for each in bad[:SHOWN] or search.worst[:1]:
+    for each in bad[:SHOWN] or [max(search.worst, key=lambda each: each.growth)]:
         # The bounds of what is beyond the limit, moved to be those of the growth itself.
-        interval = tuple(bound - each.beyond.value + each.growth for bound in each.beyond.interval(alpha))
-        yield _line("loss in a slice", each.name, not bad, value=each.growth, interval=interval, limit=drop,
-                    bound="at most", reason=_slice_reason(each, found.reference, search.looked, bool(bad)))  # fmt: skip
+        low, high = (bound - each.beyond.value + each.growth for bound in each.beyond.interval(alpha))
+        where = (
+            f"in the slice {each.name} ({each.rows:,} rows) the loss is {_moved(each.growth)} that of {found.reference}"
+        )
+        reason = f"{where}, surely more than {100 * low:.0f} %, and {100 * drop:g} % is allowed" if bad else (
+            f"{where}: the worst of {search.looked:,} slices")  # fmt: skip
+        yield _line("loss in a slice", each.name, not bad, value=each.growth, interval=(low, high), limit=drop,
+                    bound="at most", reason=reason)  # fmt: skip
 
 
-def _slice_reason(each: SliceDifference, reference: str, looked: int, is_bad: bool) -> str:
-    moved = f"{100 * abs(each.growth):.0f} % {'more' if each.growth > 0 else 'less'} loss than {reference}"
-    where = f"in the slice {each.name} ({each.rows:,} rows) {moved}"
-    return f"{where}, and that is shown" if is_bad else f"{where}: the worst of {looked:,} slices"
+def _moved(share: float) -> str:
+    return f"{100 * abs(share):.0f} % {'above' if share > 0 else 'below'}"
 
 
 def _slice_floors(found: Guarded, gate: Gate) -> Iterator[GateCheck]:

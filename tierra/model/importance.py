@@ -2,7 +2,7 @@
 
 After Breiman, Random Forests (2001), on rows the model has not seen, in bounded time. The interval holds both
 what another shuffling and what other rows would change: the variance between rounds, and that of the mean when
-each twentieth of the rows is left out in turn (the delete-a-group jackknife; Kott, 2001).
+each twentieth of the rows is left out in turn (the delete-a-group jackknife; Kott, 2001), wherever it stands.
 """
 
 import time
@@ -35,15 +35,16 @@ SEED = 0
 def find_importance(model: Any, rows: Examples, metric: str, scorers: tuple[str, ...] = ()) -> tuple[Importance, ...]:
     """Every feature, most important first: shuffled once each, and again while there is time."""
     few, random = rows.sample(ROWS, SEED), np.random.default_rng(SEED)
-    look = _Look(model, metric, scorers, _weights(few))
-    whole = next(iter(look.scores([few])))
+    look, rows_of = _Look(model, metric, scorers, _kept(few)), np.arange(len(few.target))
+    whole = next(look.scores([(few, rows_of)]))
     if whole is None:
         return ()
     rounds: list[np.ndarray] = []
     ends = time.monotonic() + SECONDS
     while len(rounds) < ROUNDS and (not rounds or time.monotonic() < ends):
         advance(len(rounds), ROUNDS, "rounds of shuffling")
-        shuffled = (few.shuffled(str(name), random) for name in few.features)
+        orders = ((name, random.permutation(rows_of)) for name in few.features)
+        shuffled = ((few.shuffled(str(name), order), order) for name, order in orders)
         rounds.append(_losses(metric, whole, look.scores(shuffled)))
     by_feature = np.array(rounds).swapaxes(0, 1)
     found = [_importance(str(name), losses) for name, losses in zip(few.features, by_feature, strict=True)]
@@ -57,27 +58,34 @@ class _Look:
     model: Any
     metric: str
     scorers: tuple[str, ...]
-    weights: np.ndarray
+    kept: np.ndarray
 
-    def scores(self, variants: Iterable[Examples]) -> Iterator[np.ndarray | None]:
-        """The metric by weighting; of a scorer of scikit-learn one number; None where it is none.
+    def scores(self, variants: Iterable[tuple[Examples, np.ndarray]]) -> Iterator[np.ndarray | None]:
+        """The metric of each variant, whose feature has the values of other rows, in the order that stands beside it.
 
-        Several variants are predicted at once: a call costs as much as a thousand rows.
+        Of a scorer of scikit-learn it is one number, else one by what is left out; None where it is none. Several
+        variants are predicted at once: a call costs as much as a thousand rows.
         """
         todo = iter(variants)
         while several := list(islice(todo, AT_ONCE)):
-            if self.metric not in METRICS[several[0].labels.task] and self.metric not in REQUESTED:
-                yield from map(self._scored, several)
+            labels = several[0][0].labels
+            if self.metric not in METRICS[labels.task] and self.metric not in REQUESTED:
+                yield from (self._scored(rows) for rows, _ in several)
                 continue
-            table = pd.concat([each.table for each in several], ignore_index=True)
-            found = predict(self.model, table, several[0].labels)
+            table = pd.concat([rows.table for rows, _ in several], ignore_index=True)
+            found = predict(self.model, table, labels)
             parts = (np.split(values, len(several)) for values in (found.scores, found.decision))
             yield from map(self._weighed, several, *parts)
 
-    def _weighed(self, rows: Examples, scores: np.ndarray, decision: np.ndarray) -> np.ndarray | None:
+    def _weighed(
+        self, variant: tuple[Examples, np.ndarray], scores: np.ndarray, decision: np.ndarray
+    ) -> np.ndarray | None:
+        rows, order = variant
+        # A row is left out with its group, and with the group that its value comes from.
+        weights = (self.kept & self.kept[:, order]) * (1.0 if rows.weight is None else rows.weight)
         with np.errstate(invalid="ignore", divide="ignore"):
             metrics = weighted_metrics(rows.target, Predictions(scores, decision), rows.labels, (self.metric,))
-            found = metrics(self.weights)[self.metric]
+            found = metrics(weights)[self.metric]
         return found if np.isfinite(found[0]) else None
 
     def _scored(self, rows: Examples) -> np.ndarray | None:
@@ -85,12 +93,11 @@ class _Look:
         return np.array([measured[self.metric]]) if self.metric in measured else None
 
 
-def _weights(few: Examples) -> np.ndarray:
-    """All rows, and all but one twentieth of the units after the other, as weights of shape (21, rows)."""
+def _kept(few: Examples) -> np.ndarray:
+    """All rows, and all but one twentieth of the units after the other, shape (21, rows)."""
     units = np.arange(len(few.target)) if few.units is None else few.units
     group = np.random.default_rng(SEED).permutation(int(units.max()) + 1)[units] % GROUPS
-    kept = np.vstack([np.ones(len(units)), *(group != left_out for left_out in range(GROUPS))])
-    return kept if few.weight is None else kept * few.weight
+    return np.vstack([np.ones(len(units), bool), *(group != left_out for left_out in range(GROUPS))])
 
 
 def _losses(metric: str, whole: np.ndarray, shuffled: Iterable[np.ndarray | None]) -> np.ndarray:
@@ -105,8 +112,9 @@ def _importance(feature: str, losses: np.ndarray) -> Importance:
     mean, spread = float(first.mean()), float(first.std())
     between = first.var(ddof=1) / len(first) if len(first) > 1 else np.nan
     left_out = (GROUPS - 1) / GROUPS * ((without - without.mean()) ** 2).sum() if without.size else 0.0
-    error = float(np.sqrt(between + left_out))
-    degrees = GROUPS - 1 if without.size else max(len(first) - 1, 1)
-    reach = float(stdtrit(degrees, (1 + LEVEL) / 2)) * error
+    # After Satterthwaite: five rounds say less of their variance than twenty groups of theirs.
+    parts = between**2 / max(len(first) - 1, 1) + left_out**2 / (GROUPS - 1)
+    degrees = (between + left_out) ** 2 / parts if parts > 0 else GROUPS - 1
+    reach = float(stdtrit(degrees, (1 + LEVEL) / 2) * np.sqrt(between + left_out))
     known = (mean - reach, mean + reach) if np.isfinite(reach) else None
     return Importance(feature=feature, mean=mean, spread=spread, interval=known)

@@ -11,18 +11,27 @@ import numpy as np
 import pyarrow as pa
 
 from tierra.data.labels import Labels
-from tierra.errors import Broken
-from tierra.model.artifact import Predictions
+from tierra.errors import Broken, Misconfigured
+from tierra.model.artifact import Predictions, predict
 from tierra.model.contributions import contribute
 
 EXACT: Final = 1e-9
 DIGITS: Final = 12
+CELLS: Final = 8_000_000  # contributions held at once, 64 MB
+LEAST: Final = 1000
 
 
 def reasons_of(model: Any, table: Any, predictions: Predictions, labels: Labels, count: int) -> pa.Array:
     """The reasons of each prediction, of several classes those of the likeliest. Raises Misconfigured and Broken."""
-    if not len(table):
-        return pa.array([], pa.string())
+    size = max(CELLS // (len(table.columns) * max(len(labels.classes), 1)), LEAST)
+    texts = []
+    for start in range(0, len(table), size):
+        rows = slice(start, start + size)
+        texts += _reasons_of(model, table.iloc[rows], predictions.take(rows), labels, count)
+    return pa.array(texts, pa.string())
+
+
+def _reasons_of(model: Any, table: Any, predictions: Predictions, labels: Labels, count: int) -> list[str]:
     given = contribute(model, table)
     chosen, score, columns = _explained(model, predictions, labels)
     parts = given.parts[np.arange(len(chosen)), :, chosen]
@@ -30,9 +39,20 @@ def reasons_of(model: Any, table: Any, predictions: Predictions, labels: Labels,
     far = np.abs(start + parts.sum(axis=1) - score)
     if not (far <= EXACT * np.maximum(1.0, np.abs(score))).all():
         raise Broken("agreement-broken", f"reasons do not add up to the score, by up to {far.max():.3g}")
-    return pa.array(
-        _texts(given.features, start.round(DIGITS), parts.round(DIGITS), score, columns, count), pa.string()
-    )
+    return _texts(given.features, start.round(DIGITS), parts.round(DIGITS), score, columns, count)
+
+
+def explain_row(model: Any, row: Any, labels: Labels) -> dict[str, float]:
+    """What the bias and each feature contribute to the prediction of one row, the largest first.
+
+    Of several classes it is the likeliest. Nothing of a model that has no such reasons.
+    """
+    try:
+        (text,) = reasons_of(model, row, predict(model, row, labels), labels, len(row.columns) + 1).to_pylist()
+    except Misconfigured:
+        return {}
+    said = json.loads(text)
+    return {"bias": said["bias"], **said["features"]}
 
 
 def _explained(model: Any, predictions: Predictions, labels: Labels) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -117,6 +117,10 @@ def _features(found: Explanation) -> Iterator[Sheet]:
     if found.encoded:
         numbers = dict(list(found.encoded.items())[:ENCODED])
         yield Sheet("encoded", "As numbers", "After encoding; zeros are left out.", numbers)
+    if found.contributions:
+        total = f"They add up to {sum(found.contributions.values())!r}, the prediction."
+        largest = dict(list(found.contributions.items())[:ENCODED])
+        yield Sheet("contributions", "What each feature contributes", total, largest)
 
 
 def _model(found: Explanation) -> dict[str, Any]:

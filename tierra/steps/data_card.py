@@ -6,13 +6,14 @@ After Gebru et al., Datasheets for Datasets (2018), filled from the project file
 from collections.abc import Iterator
 
 from tierra.data.profile import ColumnProfile, Profile
-from tierra.data.spec import FileSource, Source, SqlSource
+from tierra.data.spec import FileSource, Join, Source, SqlSource
 from tierra.model.documents import Document, Part
 from tierra.model.release import Release
 from tierra.project.project import Project
 
 COLUMNS = 80
 GAPS = 0.05
+FEATURES = 60
 FAR_OUT = 0.01
 
 
@@ -21,6 +22,7 @@ def make_data_card(project: Project, release: Release, profile: Profile | None) 
     parts = (
         Part(title="Where it comes from", pairs={"Data": project.card.data, "Owner": project.card.owner}),
         _sources(project, release),
+        Part(title="Joins", lines=tuple(_join(each) for each in project.joins)),
         _target(project, release),
         Part(title="Gaps and oddities", lines=tuple(_gaps(profile)) if profile else ()),
         _columns(profile),
@@ -61,13 +63,21 @@ def _kind(source: Source) -> str:
             return "a web address" if source.is_web else "files"
 
 
+def _join(join: Join) -> str:
+    on = f" on {', '.join(join.on)}" if join.on else ""
+    newest = f", the newest at or before the row's own moment ({join.as_of.right})" if join.as_of else ""
+    return f"{join.left} with {join.right}{on}{newest}; at most {join.max_orphans:.0%} of the rows without a match"
+
+
 def _target(project: Project, release: Release) -> Part:
     labels, split = release.labels, project.split
     classes = {"Classes": ", ".join(labels.classes)} if labels.task != "regression" else {}
     to_predict = {"To predict": labels.classes[1]} if labels.task == "binary" else {}
     parts = ", ".join(f"{rows:,} {name}" for name, rows in release.rows.items())
     how = f"by {split.by}" + (f" along {split.column}" if split.column else "")
-    pairs = {"Target": project.target_column, "Task": labels.task, **classes, **to_predict, "Rows": f"{parts}, {how}"}
+    named = ", ".join(release.features[:FEATURES]) + (" and more" if len(release.features) > FEATURES else "")
+    pairs = {"Target": project.target_column, "Task": labels.task, **classes, **to_predict, "Rows": f"{parts}, {how}",
+             "Features": named}  # fmt: skip
     return Part(title="Target and parts", pairs=pairs)
 
 

@@ -79,6 +79,7 @@ class Explanation(_Explained):
     joins: tuple[JoinSeen, ...] = ()
     features: dict[str, Any] = {}
     encoded: dict[str, float] = {}
+    contributions: dict[str, float] = {}
     model: ModelSeen
     notes: tuple[str, ...] = ()
     replay: Replayed | None = None

@@ -4,13 +4,14 @@ What it promises is weaker than what the sink does: it is written after the mani
 who is killed between the two leaves it as it was. Each run that ends well looks at it again.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from tierra.data import partitions
 from tierra.data.partitions import ALL
-from tierra.errors import TierraError, first_line
+from tierra.errors import Misconfigured, TierraError, first_line
 from tierra.facts import LatestLagging
 from tierra.journal import note
 from tierra.project.project import Project
@@ -86,7 +87,21 @@ def _rows(sink: Sink, newest: dict[str, int]) -> "pa.Table":
     import pyarrow as pa
 
     tables = [_named(read_published(sink, *each), *each) for each in newest.items()]
+    _refuse_mixed(dict(zip(newest, tables, strict=True)))
     return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _refuse_mixed(tables: "Mapping[str, pa.Table]") -> None:
+    """Raise Misconfigured where a column is text on some days and a number on others, as `decision` may be."""
+    import pyarrow.types as types
+
+    kinds: dict[str, tuple[str, bool]] = {}
+    for partition, table in tables.items():
+        for field in table.schema:
+            first, is_text = kinds.setdefault(field.name, (partition, types.is_string(field.type)))
+            if not types.is_null(field.type) and is_text != types.is_string(field.type):
+                what = f"'{field.name}' is {'text' if is_text else 'a number'} on {first}, and not on {partition}"
+                raise Misconfigured("latest-mixed", what)
 
 
 def _named(table: "pa.Table", partition: str, generation: int) -> "pa.Table":

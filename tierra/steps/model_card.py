@@ -163,20 +163,32 @@ def _leaks(release: Release) -> Part:
 def _decisions(project: Project, own: Evaluation) -> Part:
     cost, served = project.card.cost, next((each for each in own.thresholds if each.served), None)
     pairs = {"Costs": f"a false alarm {cost.false_alarm:g}, a miss {cost.missed:g}" if cost else "not stated"}
+    promised = dict(_promised(own))
     if served is None:
-        return Part(title="Decisions and costs", pairs={} if not own.thresholds and not cost else pairs)
+        has_costs = bool(own.thresholds or cost)
+        return Part(title="Decisions and costs", pairs=(pairs if has_costs else {}) | promised)
     precision = NOTHING if served.precision is None else f"{served.precision:.1%}"
     pairs |= {
         "Threshold": f"yes from a probability of {served.threshold:.3f} on",
         "Alarms": f"{served.alarms:,} of {own.rows:,} test rows, right in {precision}",
         "Cases found": f"{served.recall:.1%}",
     }
-    if own.decisions and own.decisions.reviewed is not None:
-        pairs["Left to a person"] = f"{own.decisions.reviewed:.1%} of the test rows"
     if own.costs:
         ruled = f"; as the rule decides {own.costs.rule:,.2f}" if own.costs.rule is not None else ""
         pairs["Cost of 100 rows"] = f"{own.costs.served[1]:,.2f}{ruled}"
-    return Part(title="Decisions and costs", pairs=pairs)
+    return Part(title="Decisions and costs", pairs=pairs | promised)
+
+
+def _promised(own: Evaluation) -> Iterator[tuple[str, str]]:
+    """What is left to a person, and what intervals hold, as measured on the test rows."""
+    measured = own.decisions
+    if measured and measured.reviewed is not None:
+        wrong = "" if measured.risk is None else f"; of the others {measured.risk:.1%} are decided wrongly"
+        yield "Left to a person", f"{measured.reviewed:.1%} of the test rows{wrong}"
+    if measured and measured.covered is not None and measured.covered_interval:
+        low, high = measured.covered_interval
+        yield "Intervals", (f"hold {measured.covered:.1%} of the test rows ({low:.1%} to {high:.1%}),"
+                            f" {measured.stated:.4g} stated")  # fmt: skip
 
 
 def _features(release: Release, own: Evaluation) -> Part:

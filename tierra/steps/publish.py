@@ -87,7 +87,7 @@ def predict_partition(
         is_valid=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
     note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
-    _tell_of_shift(workspace, champion, predicted, drift, work.partition)
+    _tell_of_shift(workspace, project, champion, predicted, drift, work.partition)
     manifest = _manifest(project, champion, joined, predicted)
     return Publication(manifest=manifest.model_copy(update={"drift": drift}), unseen=predicted.unseen)
 
@@ -132,15 +132,20 @@ def sweep_parts(workspace: Workspace, project: Project) -> None:
 
 
 def _tell_of_shift(
-    workspace: Workspace, champion: Champion, predicted: Predicted, drift: ObjectRef | None, partition: str
-) -> None:
-    """Warn that what the model promises is off, where rows or predictions are not like those of its training."""
+    workspace: Workspace, project: Project, champion: Champion, predicted: Predicted, drift: ObjectRef | None,
+    partition: str,
+) -> None:  # fmt: skip
+    """Warn that what the model promises is off, where rows or predictions are not like those of its training.
+
+    Of features only where the project asks for the promise: a month is never like the year.
+    """
     if not predicted.promise:
         return
     from tierra.model.promises import find_shift, strong_inputs
 
     release = champion.release
-    differences = read_value(workspace.objects, drift, Drift).differences if drift else ()
+    is_declared = project.decision.review or project.decision.interval
+    differences = read_value(workspace.objects, drift, Drift).differences if drift and is_declared else ()
     found = [find_shift(predicted.scores, release.scores, predicted.decided, release.decided),
              *strong_inputs(differences, release.features)]  # fmt: skip
     if why := "; ".join(filter(None, found)):

@@ -8,17 +8,19 @@ from pydantic import BaseModel
 
 from tierra.data.file_source import TextsRead
 from tierra.journal import Warned, at_station
-from tierra.model.gate import Scores, Verdict
+from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
+from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
 from tierra.project.project import Project
 from tierra.spec import Task
-from tierra.steps.evaluate import Judged, judge, measure_models
+from tierra.steps.evaluate import Evaluations, Judged, judge, measure_models
 from tierra.steps.features import build_features
 from tierra.steps.fit import FittedCandidates, choose_candidate, fit_candidates
 from tierra.steps.parts import split_table
 from tierra.steps.pull import Snapshots, pull_sources
 from tierra.steps.validate import validate_tables
 from tierra.store.tables import read_table, write_table
+from tierra.store.values import read_value
 from tierra.workspace import Workspace, in_memory
 
 SEED = 0
@@ -39,7 +41,10 @@ class Trial(BaseModel):
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
+    decision: DecisionChosen | None = None
+    decided: DecisionMeasured | None = None
     scores: Scores
+    gate: str
     verdict: Verdict
 
 
@@ -63,7 +68,9 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
         choice = choose_candidate(project, candidates)
         judged = judge(trial, project, measure_models(trial, project, choice, champion=None, explain=False))
     facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
+    measured = read_value(trial.objects, judged.evaluations, Evaluations).models[judged.scores.best]
     return _describe(project, candidates, judged).model_copy(update={
+        "decision": candidates.fitted[judged.scores.best].chosen, "decided": measured.decisions,
         "texts": list(dict.fromkeys(str(fact) for fact in facts if isinstance(fact, TextsRead))),
         "warnings": list(dict.fromkeys(fact.text for fact in facts if isinstance(fact, Warned))),
     })  # fmt: skip
@@ -95,5 +102,6 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=candidates.validation,
         scores=judged.scores,
+        gate=describe_gate(project.gate),
         verdict=judged.verdict,
     )

@@ -109,12 +109,14 @@ def _names(key: Mapping[str, str], explanation: Explanation) -> list[str]:
 def _seen(workspace: Workspace, scorable: Scorable, explanation: Explanation) -> dict[str, Any]:
     """What the model saw of the row, and the threshold that it was compared with."""
     from tierra.model.encoded import encode_row
+    from tierra.model.reasons import explain_row
 
     features, model = _features(workspace, scorable, explanation), scorable.scorer.model
     threshold = getattr(model, "threshold", None)
     return {
         "features": _plain(features.iloc[0].to_dict()),
         "encoded": encode_row(model, features),
+        "contributions": explain_row(model, features, scorable.champion.release.labels),
         "model": explanation.model.model_copy(update={"threshold": threshold}),
     }
 
