@@ -16,7 +16,7 @@ from tierra.errors import DataRejected
 from tierra.facts import LeaksSearched
 from tierra.journal import note, warn
 from tierra.model.examples import Examples
-from tierra.model.leaks.columns import find_in_columns
+from tierra.model.leaks.columns import ROWS, find_in_columns
 from tierra.model.leaks.finding import Leak, acknowledge, name_unfound
 from tierra.model.leaks.formulas import find_formulas, find_means
 from tierra.model.leaks.groups import find_groups
@@ -87,7 +87,7 @@ class _Search:
 
     def find(self) -> Iterator[Leak]:
         """Every kind, the cheapest to correct first."""
-        alone = list(find_in_columns(self._train, (self.project.target_column,)))
+        alone = list(find_in_columns(self._every, (self.project.target_column,)))
         yield from alone
         yield from self._in_several([leak.columns[0] for leak in alone])
         yield from find_not_known(self._features, self._labelled, self._days())
@@ -131,8 +131,17 @@ class _Search:
     def _test(self) -> Examples:
         return self._part("test")
 
+    @cached_property
+    def _every(self) -> Examples:
+        """Rows of all parts: equal rows stand in one part, so that what is always so in it need not be so elsewhere."""
+        places = np.flatnonzero(self._labelled)
+        few = len(places) <= ROWS
+        return self._at(places if few else np.sort(np.random.default_rng(0).choice(places, ROWS, replace=False)))
+
     def _part(self, name: str) -> Examples:
-        places = self._places[name]
+        return self._at(self._places[name])
+
+    def _at(self, places: np.ndarray) -> Examples:
         return Examples(self._features.iloc[places], self._target[places], self.parts.labels)
 
     def _days(self) -> pd.Series | None:
@@ -153,9 +162,9 @@ class _Search:
         return [name for name, kind in columns.items() if kind in kinds and name not in {*source.key, *hidden}]
 
     def _in_several(self, alone: Sequence[str]) -> Iterator[Leak]:
-        train, task = self._train, self.parts.labels.task
+        every, task = self._every, self.parts.labels.task
         if task == "regression":
-            yield from find_formulas(train.features, train.target, alone)
+            yield from find_formulas(every.features, every.target, alone)
         if task != "multiclass":
             places, rows = np.flatnonzero(self._labelled), self._joined(self._columns(GROUPING))
             features = self._features.drop(columns=list(alone))

@@ -57,11 +57,12 @@ def find_later(moment: pd.Series, times: pd.DataFrame, sources: Mapping[str, str
     """Columns of times that lie after the row's own moment, by the source each comes from.
 
     Times beyond the newest row are planned ones, such as an end of contract, and known before.
-    A moment that is a date lasts until the end of the next day: the other clock may be elsewhere.
+    A row's day must be over, since days are scored whole; and the next one too where the moment is a date, as the
+    other clock may be elsewhere.
     """
     rows = _naive(moment)
     is_date = bool((rows.dropna() == rows.dropna().dt.normalize()).all())
-    until = rows + 2 * DAY if is_date else rows
+    until = rows.dt.normalize() + (2 * DAY if is_date else DAY)
     for name in times:
         values = _naive(times[name])
         both = (values.notna() & rows.notna()).to_numpy()

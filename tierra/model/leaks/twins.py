@@ -11,21 +11,17 @@ import pandas as pd
 from tierra.data.split import mix
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
+from tierra.model.leaks.near import agreement, find_near
 
 ROWS: Final = 50_000
 DRAWN: Final = 5_000
-NEAR_DRAWN: Final = 400
-NEAR_ROWS: Final = 20_000
 LEAST: Final = 5
 LEAST_SHARE: Final = 0.01
 DISTINCT: Final = 0.2
 BEYOND: Final = 2.0  # columns depend on each other, and then more are equal than chance says
 TELLING: Final = 8
 SURE: Final = 2.33  # one-sided, 99 %
-NEAR: Final = 0.05
-AROUND: Final = 4
 AGREE: Final = 0.2
-MOST_NUMBERS: Final = 50
 SHOWN: Final = 12
 
 
@@ -75,13 +71,7 @@ def find_twins(train: Examples, test: Examples, by_time: bool, made_by: str = ""
         twins = _describe(train, test, vectors.whole[:size], vectors.whole[size:], has_twin)
         if twins.agreement >= AGREE:
             yield _leak(twins, features, by_time, made_by)
-    near, looked = _near(train, test, has_twin)
-    if near:
-        yield Leak(
-            kind="near-twins", severity="warn" if by_time else "refuse", numbers={"rows": near, "of": looked},
-            evidence=f"{near:,} of {looked:,} test rows looked at are next to a training row, {1 / NEAR:.0f} times"
-            " closer than the others are to theirs",
-        )  # fmt: skip
+    yield from find_near(train, _without(test, has_twin), by_time)
 
 
 def _leak(twins: _Twins, features: list[str], by_time: bool, made_by: str) -> Leak:
@@ -142,54 +132,17 @@ def _some(places: np.ndarray, most: int, random: np.random.Generator) -> np.ndar
     return places if len(places) <= most else random.choice(places, most, replace=False)
 
 
-def _least(count: int, of: int) -> float:
-    """The lower bound of a share, one-sided at 99 %, by Wilson."""
-    share, z2 = count / max(of, 1), SURE**2 / max(of, 1)
-    return float((share + z2 / 2 - np.sqrt(z2 * (share * (1 - share) + z2 / 4))) / (1 + z2))
-
-
 def _describe(train: Examples, test: Examples, learnt: np.ndarray, seen: np.ndarray, has_twin: np.ndarray) -> _Twins:
-    rows, own = int(has_twin.sum()), test.target[has_twin]
-    groups = pd.Series(train.target).groupby(learnt)
+    own, groups = test.target[has_twin], pd.Series(train.target).groupby(learnt)
     if train.labels.task == "regression":
         theirs = pd.Series(seen[has_twin]).map(groups.mean()).to_numpy()
-        varies = min(own.std(), theirs.std()) > 0
-        return _Twins(rows, len(seen), None, float(np.corrcoef(own, theirs)[0, 1]) if varies else 0.0)
-    counts = groups.value_counts().rename("rows").rename_axis(["vector", "target"]).reset_index()
-    likeliest = counts.drop_duplicates("vector").set_index("vector")["target"]
-    theirs = pd.Series(seen[has_twin]).map(likeliest).to_numpy()
-    agreeing = int((own == theirs).sum())
-    chance = sum((own == code).mean() * (theirs == code).mean() for code in np.unique(own))
-    return _Twins(rows, len(seen), agreeing, float((agreeing / rows - chance) / max(1 - chance, 1e-9)))
+    else:
+        counts = groups.value_counts().rename("rows").rename_axis(["vector", "target"]).reset_index()
+        likeliest = counts.drop_duplicates("vector").set_index("vector")["target"]
+        theirs = pd.Series(seen[has_twin]).map(likeliest).to_numpy()
+    agreeing = None if train.labels.task == "regression" else int((own == theirs).sum())
+    return _Twins(int(has_twin.sum()), len(seen), agreeing, agreement(own, theirs, train.labels.task))
 
 
-def _near(train: Examples, test: Examples, has_twin: np.ndarray) -> tuple[int, int]:
-    """Test rows much closer to a training row than others are, and how many were looked at.
-
-    Distances of independent draws thin out towards zero: four times closer, there are at most a
-    quarter as many. Copies with a little noise are as many at a twentieth of the usual distance.
-    """
-    names = [name for name in train.features if train.table[name].dtype.kind == "f"][:MOST_NUMBERS]
-    candidates = np.flatnonzero(~has_twin)
-    if len(names) < 2 or len(candidates) < LEAST:
-        return 0, 0
-    random = np.random.default_rng(0)
-    learnt = train.table[names].iloc[np.sort(_some(np.arange(len(train.target)), NEAR_ROWS, random))].to_numpy()
-    looked = test.table[names].iloc[np.sort(_some(candidates, NEAR_DRAWN, random))].to_numpy()
-    distance = _distances(learnt, looked)
-    usual = np.median(distance[distance > 0]) if (distance > 0).any() else 0.0
-    near = (distance > 0) & (distance < NEAR * usual)
-    around = (distance > 0) & (distance < AROUND * NEAR * usual)
-    copied = near.sum() >= LEAST and _least(near.sum(), around.sum()) > 2 / AROUND
-    return (int(near.sum()), len(looked)) if copied and near.mean() > LEAST_SHARE else (0, 0)
-
-
-def _distances(learnt: np.ndarray, looked: np.ndarray) -> np.ndarray:
-    """The distance of each row to the nearest learnt, in spreads of each column; a gap is a value of its own."""
-    from sklearn.metrics import pairwise_distances_argmin
-
-    low, high = np.nanquantile(learnt, [0.01, 0.99], axis=0) if len(learnt) else (0, 1)
-    spread = np.where(high > low, high - low, 1.0)
-    one, other = (np.nan_to_num((np.clip(each, low, high) - low) / spread, nan=-1.0) for each in (learnt, looked))
-    nearest = pairwise_distances_argmin(other, one)
-    return np.sqrt(((other - one[nearest]) ** 2).sum(axis=1))
+def _without(rows: Examples, left_out: np.ndarray) -> Examples:
+    return Examples(rows.table[~left_out], rows.target[~left_out], rows.labels)
