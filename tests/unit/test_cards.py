@@ -13,6 +13,7 @@ from tierra.cli.check import check_project
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.card_spec import Card, Goal
+from tierra.model.decision_chosen import DecisionMeasured
 from tierra.model.documents import Document, Part, to_markdown
 from tierra.model.gate_checks import GateCheck
 from tierra.model.leaks.finding import Leak
@@ -131,6 +132,14 @@ def test_the_data_card_holds_tables_gaps_rules_and_no_value_of_a_text(tmp_path: 
     texts = [name for name, column in a_profile().by_name.items() if column.kind == "text"]
     assert texts
     assert {rows[name][-2:] for name in texts} == {("", "")}
+
+
+def test_what_is_left_to_a_person_and_what_an_interval_holds_stand_on_the_card(tmp_path: Path) -> None:
+    measured = DecisionMeasured(reviewed=0.12, stated=0.9, covered=0.893, covered_interval=(0.88, 0.905))
+    best = studied(binary(), decisions=measured)
+    told = to_markdown(make_cards(project(tmp_path), release(), {"average": best}, None)[0])
+    assert "- **Left to a person:** 12.0% of the test rows" in told
+    assert "- **Intervals:** hold 89.3% of the test rows (88.0% to 90.5%), 0.9 stated" in told
 
 
 def test_the_data_card_says_how_tables_are_joined(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from tierra.model.card_spec import CARD_TEXTS, Goal
 from tierra.model.documents import Document, Part
-from tierra.model.evaluation import Evaluation
+from tierra.model.evaluation import Evaluation, Threshold
 from tierra.model.gate_checks import format_metric
 from tierra.model.release import Release
 from tierra.model.spec import LOWER_IS_BETTER, heading
@@ -161,18 +161,11 @@ def _leaks(release: Release) -> Part:
 
 
 def _decisions(project: Project, own: Evaluation) -> Part:
-    cost, served = project.card.cost, next((each for each in own.thresholds if each.served), None)
-    pairs = {"Costs": f"a false alarm {cost.false_alarm:g}, a miss {cost.missed:g}" if cost else "not stated"}
-    promised = dict(_promised(own))
-    if served is None:
-        has_costs = bool(own.thresholds or cost)
-        return Part(title="Decisions and costs", pairs=(pairs if has_costs else {}) | promised)
-    precision = NOTHING if served.precision is None else f"{served.precision:.1%}"
-    pairs |= {
-        "Threshold": f"yes from a probability of {served.threshold:.3f} on",
-        "Alarms": f"{served.alarms:,} of {own.rows:,} test rows, right in {precision}",
-        "Cases found": f"{served.recall:.1%}",
-    }
+    cost, pairs, promised = project.card.cost, dict[str, str](), dict(_promised(own))
+    if cost or own.thresholds:
+        pairs["Costs"] = f"a false alarm {cost.false_alarm:g}, a miss {cost.missed:g}" if cost else "not stated"
+    if served := next((each for each in own.thresholds if each.served), None):
+        pairs |= _served(served, own.rows)
     if own.costs:
         ruled = f"; as the rule decides {own.costs.rule:,.2f}" if own.costs.rule is not None else ""
         pairs["Cost of 100 rows"] = f"{own.costs.served[1]:,.2f}{ruled}"
@@ -189,6 +182,15 @@ def _promised(own: Evaluation) -> Iterator[tuple[str, str]]:
         low, high = measured.covered_interval
         yield "Intervals", (f"hold {measured.covered:.1%} of the test rows ({low:.1%} to {high:.1%}),"
                             f" {measured.stated:.4g} stated")  # fmt: skip
+
+
+def _served(served: Threshold, rows: int) -> dict[str, str]:
+    precision = NOTHING if served.precision is None else f"{served.precision:.1%}"
+    return {
+        "Threshold": f"yes from a probability of {served.threshold:.3f} on",
+        "Alarms": f"{served.alarms:,} of {rows:,} test rows, right in {precision}",
+        "Cases found": f"{served.recall:.1%}",
+    }
 
 
 def _features(release: Release, own: Evaluation) -> Part:
