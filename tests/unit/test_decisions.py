@@ -52,6 +52,15 @@ def test_auto_corrects_what_pays_and_leaves_alone_what_does_not() -> None:
     assert np.abs(predict(bent.model, fresh.table, BINARY).scores - true).mean() < 0.03
 
 
+def test_in_a_split_by_time_only_a_stated_method_corrects() -> None:
+    later = rows(2000, bent=3)
+    left = decide(passing(), later, Decision(), in_time=True)
+    assert left.chosen.calibration == "none"
+    assert left.chosen.why_not.startswith("the split is by time")
+    assert (left.predictions.scores == later.table["p"]).all()
+    assert decide(passing(), later, Decision(calibration="sigmoid"), in_time=True).chosen.calibration == "sigmoid"
+
+
 def test_few_rows_of_a_class_are_corrected_by_nothing_and_it_says_so() -> None:
     few = rows(40, bent=3)
     few = Examples(few.table, (np.arange(40) < 3).astype(float), BINARY)

@@ -5,7 +5,7 @@ cross-fitted ones: each row's is of a correction that has not seen the row.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,6 +28,10 @@ from tierra.model.metrics import choose_threshold, place_between
 from tierra.model.review import Reviewed
 from tierra.model.spec import Costs
 
+IN_TIME: Final = (
+    "the split is by time, and the validation period's rate need not be that of the next; a method may be stated"
+)
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -39,14 +43,24 @@ class Decided:
 
 
 def decide(
-    model: Any, later: Examples, decision: Decision, costs: Costs | None = None, calibrate: bool = True
+    model: Any,
+    later: Examples,
+    decision: Decision,
+    costs: Costs | None = None,
+    calibrate: bool = True,
+    in_time: bool = False,
 ) -> Decided:
-    """The model ready to serve, by labelled rows that it was not fitted on. Raises DataRejected."""
+    """The model ready to serve, by labelled rows that it was not fitted on. Raises DataRejected.
+
+    Rows that come later `in_time` have the rate of their season: what `auto` finds there need not pay in the next one.
+    """
     if later.labels.task == "regression":
         return _with_interval(model, later, decision)
     chosen = DecisionChosen(rows=len(later.target), costs=costs)
     served, probabilities = model, np.asarray(model.predict_proba(later.table))
-    if calibrate and decision.calibration != "none":
+    if calibrate and in_time and decision.calibration == "auto":
+        chosen = chosen.model_copy(update={"why_not": IN_TIME})
+    elif calibrate and decision.calibration != "none":
         served, probabilities, chosen = _calibrated(model, probabilities, later, decision.calibration, chosen)
     if later.labels.task == "binary":
         served = with_threshold(served, _threshold(served, later, probabilities[:, 1], costs))

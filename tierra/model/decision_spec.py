@@ -33,7 +33,7 @@ class Decision(Spec):
 
     calibration: Calibration = Field(
         "auto",
-        description="How probabilities are corrected; `auto` compares by cross-fitted log loss, and corrects what pays",
+        description="How probabilities are corrected; `auto` takes what is shown to pay, nothing in a split by time",
     )
     review: Review | None = Field(None, description="Which rows are left to a person; none when not stated")
     interval: Annotated[Share, Field(ge=0.5, lt=1)] | None = Field(

@@ -120,7 +120,7 @@ def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mappi
     data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [
         each.sha256 for each in members.values()
     ]
-    decided = [project.decision, project.card.cost, bool(project.score.reasons)]
+    decided = [project.decision, project.split.by, project.card.cost, bool(project.score.reasons)]
     return [*data, candidate, project.preprocessing, project.gate.metric, project.measured, *decided, inside]
 
 
@@ -132,7 +132,8 @@ def _fit(
     model = fit_candidate(candidate, material.train, inside, project.preprocessing)
     # A rule is what one would do without a model: it stays as it is.
     is_model = not isinstance(candidate, Rule)
-    decided = decide(model, material.validation, project.decision, project.card.cost, calibrate=is_model)
+    in_time = project.split.by == "time"
+    decided = decide(model, material.validation, project.decision, project.card.cost, is_model, in_time)
     scorers = training.scorers_of(material.parts.labels, project.gate, project.measured)
     with workspace.objects.draft("models/", ".skops") as draft:
         draft.write(dump_model(decided.model))

@@ -21,7 +21,8 @@ from tierra.steps.champion import open_scorer
 from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
-from tierra.steps.profile import Drift, measure_drift, profile_of
+from tierra.steps.profile import measure_drift, profile_of
+from tierra.steps.shift import Night, tell_of_shift
 from tierra.store.manifest import Manifest
 from tierra.store.marks import confirm
 from tierra.store.memo import remember
@@ -30,7 +31,6 @@ from tierra.store.refs import ObjectRef, RowsScored, TableRef
 from tierra.store.sinks import Sink
 from tierra.store.sweeping import sweep
 from tierra.store.tables import read_batches, read_table
-from tierra.store.values import read_value
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def predict_partition(
         is_valid=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
     note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
-    _tell_of_shift(workspace, project, champion, predicted, drift, work.partition)
+    if predicted.promise:
+        told = Night(work.partition, predicted.promise, predicted.scores, predicted.decided, drift)
+        tell_of_shift(workspace, project, release, told)
     manifest = _manifest(project, champion, joined, predicted)
     return Publication(manifest=manifest.model_copy(update={"drift": drift}), unseen=predicted.unseen)
 
@@ -129,27 +131,6 @@ def sweep_parts(workspace: Workspace, project: Project) -> None:
         sweep(workspace.sink(project))
     except TierraError as error:
         warn(f"parts that nobody needs could not be removed: {error.what}")
-
-
-def _tell_of_shift(
-    workspace: Workspace, project: Project, champion: Champion, predicted: Predicted, drift: ObjectRef | None,
-    partition: str,
-) -> None:  # fmt: skip
-    """Warn that what the model promises is off, where rows or predictions are not like those of its training.
-
-    Of features only where the project asks for the promise: a month is never like the year.
-    """
-    if not predicted.promise:
-        return
-    from tierra.model.promises import find_shift, strong_inputs
-
-    release = champion.release
-    is_declared = project.decision.review or project.decision.interval
-    differences = read_value(workspace.objects, drift, Drift).differences if drift and is_declared else ()
-    found = [find_shift(predicted.scores, release.scores, predicted.decided, release.decided),
-             *strong_inputs(differences, release.features)]  # fmt: skip
-    if why := "; ".join(filter(None, found)):
-        warn(f"{partition}: the promise {predicted.promise} is off: {why}")
 
 
 def _manifest(project: Project, champion: Champion, joined: JoinedPartition, predicted: Predicted) -> Manifest:
