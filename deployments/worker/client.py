@@ -52,10 +52,15 @@ def describe_run() -> bytes:
 
 def follow(parent: socket.socket) -> int:
     """Pass signals on until the run ends; its exit code, or the negative number of the signal that ended it."""
-    if (answer := parent.recv(1)) == REFUSED:
-        raise NotTaken(parent.recv(1000, socket.MSG_WAITALL).decode())
-    for number in FORWARDED:
-        signal.signal(number, _forwarder(parent))
+    # A signal that comes before it can be passed on waits until then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    try:
+        if (answer := parent.recv(1)) == REFUSED:
+            raise NotTaken(parent.recv(1000, socket.MSG_WAITALL).decode())
+        for number in FORWARDED:
+            signal.signal(number, _forwarder(parent))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     # A parent that dies takes its children with it.
     code = parent.recv(CODE.size, socket.MSG_WAITALL) if answer == TAKEN else b""
     return int(CODE.unpack(code)[0]) if len(code) == CODE.size else -signal.SIGKILL

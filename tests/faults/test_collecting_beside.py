@@ -44,7 +44,11 @@ class Beside(threading.Thread):
 
 def write(sink: Sink) -> None:
     seen = generations(sink, [DAY]).get(DAY, 0)
-    publish_day(sink, DAY, scored(str(seen % 3)), str(seen % 3), seen)
+    try:
+        publish_day(sink, DAY, scored(str(seen % 3)), str(seen % 3), seen)
+    except TierraError as error:
+        # Its number was taken, replaced and collected while it wrote: here months pass in a moment.
+        assert error.code == "part-late"  # noqa: PT017
 
 
 def go_back(sink: Sink) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
 from tasks.status import refresh_morning
@@ -144,9 +145,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(params=["csv", pytest.param("sqlite", marks=pytest.mark.long)])
 def place(
     trained: dict[str, Path], request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Place:
+) -> Iterator[Place]:
     folder = Path(shutil.copytree(trained[request.param], tmp_path / request.param))
-    return Place(folder, monkeypatch).stand_in()
+    # A server that another test of this process has would make tasks of stations, which wait in Prefect's way.
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        yield Place(folder, monkeypatch).stand_in()
 
 
 def test_nights_on_which_all_is_there_say_nothing(place: Place) -> None:
