@@ -38,7 +38,7 @@ def promises(short: bool) -> Iterator[Promise]:
     yield from _better(short)
     yield from _worse(short)
     yield from _slices(6 if short else 300)
-    yield _year(weeks=6, rows=200, years=3) if short else _year(weeks=WEEKS, rows=400, years=100)
+    yield _year(weeks=6, rows=200, years=3) if short else _year(weeks=WEEKS, rows=400, years=40)
 
 
 def draw(random: np.random.Generator, rows: int, base: float = -0.5, labels: Labels = BINARY) -> Examples:
