@@ -153,8 +153,10 @@ def _fit_isotonic(positive: np.ndarray, codes: np.ndarray, weight: np.ndarray | 
 
     Never surer than the number of rows allows: one wrong row among a step's must not cost everything.
     """
-    steps = IsotonicRegression(y_min=0, y_max=1).fit(positive, codes, weight).predict(positive)
     weights = np.ones(len(codes)) if weight is None else weight
+    # A step of weights of 0 alone has no middle.
+    positive, codes, weights = (each[weights > 0] for each in (positive, codes, weights))
+    steps = IsotonicRegression(y_min=0, y_max=1).fit(positive, codes, weights).predict(positive)
     _, place = np.unique(steps, return_inverse=True)
     place = _without_close(place, positive, weights)
     total = np.bincount(place, weights)
