@@ -36,8 +36,12 @@ class Calibrated(WrappedClassifier):
 
     def predict_proba(self, table: Any) -> np.ndarray:
         """Corrected probabilities of the classes, shape (rows, classes)."""
+        return self.corrected(self.model.predict_proba(table))
+
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities of the model, corrected."""
         assert self.parameters is not None
-        return correct(self.method, self.parameters, self.model.predict_proba(table))
+        return correct(self.method, self.parameters, probabilities)
 
     def predict(self, table: Any) -> np.ndarray:
         """The likeliest class."""
