@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tierra.data.features import RULE
+from tierra.data.features import feature_names
 from tierra.data.labels import Labels
 
 ROWS_TRIED = 200
@@ -30,7 +30,7 @@ class Examples:
     @property
     def features(self) -> pd.DataFrame:
         """The features alone."""
-        return self.table[[name for name in self.table.columns if not name.startswith(RULE)]]
+        return self.table[feature_names(self.table.columns)]
 
     def smoke_sample(self) -> "Examples":
         """A few rows, of every class, to try an estimator on."""
