@@ -50,7 +50,7 @@ def test_the_whole_evaluation_stays_within_its_budget(models: dict[str, tuple[ob
     def evaluate() -> None:
         found = compare_models("average", models, "roc_auc", (), slices, True, GUARDRAILS, test.features, 10_000)
         whole = found.evaluations["average"]
-        study_model(whole, best, test, Material(train, keys, COSTS), found.evaluations["rule"])
+        study_model(whole, best, test, Material(train, keys, COSTS, (), found.predictions), found.evaluations["rule"])
 
     cost = here(evaluate)
     print(f"whole evaluation of {TEST:,} rows: cpu {cost.cpu:.2f} s  wall {cost.wall:.2f} s")

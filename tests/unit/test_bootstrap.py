@@ -161,3 +161,13 @@ def test_a_thousand_draws_of_twenty_thousand_rows_take_seconds() -> None:
     started = time.process_time()
     draw_metrics(target, predicted, Labels())
     assert time.process_time() - started < 5
+
+
+def test_one_row_of_a_class_gives_a_wide_interval_that_no_skew_turns_around() -> None:
+    random = np.random.default_rng(0)
+    target = np.r_[1.0, np.zeros(99)]
+    predicted = said(np.clip(random.random(100) / 2 + target * 0.3, 0, 1))
+    for name in ("roc_auc", "average_precision"):
+        draws = draw_metrics(target, predicted, Labels())[name]
+        found = interval(draws, degrees_of(name, target, Labels()), name)
+        assert found == (np.nanmin(draws), np.nanmax(draws))

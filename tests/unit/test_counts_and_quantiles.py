@@ -11,7 +11,7 @@ from tests.cases import each
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions, check_agreement
 from tierra.model.candidates import check_types, fit_candidate
-from tierra.model.evaluate_model import evaluate_model
+from tierra.model.evaluate_model import evaluate_model, score_slices
 from tierra.model.examples import Examples
 from tierra.model.gate import advantage
 from tierra.model.importance import find_importance
@@ -51,6 +51,15 @@ def test_models_of_counts_and_quantiles_are_allowed_and_evaluated(model: str, pa
     assert metric in draws
     if "quantile" in params:
         assert np.mean(rows.target <= fitted.predict(rows.table)) == pytest.approx(0.9, abs=0.05)
+
+
+def test_a_slice_is_scored_by_their_metrics_too() -> None:
+    rows = counts()
+    said, rule = (Predictions(scores, scores) for scores in (rows.target + 1, np.full(len(rows.target), 2.0)))
+    for found in score_slices(rows.table[["zone"]], rows, said, rule, "pinball_90"):
+        assert found.score == pytest.approx(0.1), "a tenth of what is too much"
+        assert found.interval
+        assert found.rule
 
 
 def test_their_metrics_are_those_of_scikit_learn_with_weights_too() -> None:

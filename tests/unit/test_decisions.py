@@ -146,6 +146,21 @@ def test_a_risk_is_kept_on_fresh_rows_and_no_more_rows_are_left_than_needed() ->
     assert risks[0] < risks[-1] == pytest.approx((made.decision != fresh.target).mean())
 
 
+def test_the_curve_of_a_few_rows_reaches_the_last_of_them() -> None:
+    for count in (1, 3, 30, 49, 51):
+        shares, risks = coverage_risk(np.linspace(0.1, 0.9, count), np.arange(count) == 0, 0.5)
+        assert (shares[-1], risks[-1]) == (1.0, 1 / count)
+
+
+def test_rows_of_weight_zero_correct_nothing() -> None:
+    later = rows(400)
+    weight, probabilities = (later.table["p"].to_numpy() > 0.1).astype(float), later.table["p"].to_numpy()
+    both = np.column_stack([1 - probabilities, probabilities])
+    found = fit_correction("isotonic", both, later.target.astype(int), weight)
+    kept = weight > 0
+    np.testing.assert_array_equal(found, fit_correction("isotonic", both[kept], later.target[kept].astype(int)))
+
+
 def test_of_several_classes_the_least_likely_are_left() -> None:
     scores = np.array([[0.4, 0.35, 0.25], [0.9, 0.05, 0.05], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]])
     low, high = choose_band(Review(share=0.25), scores, np.zeros(4, bool), None)

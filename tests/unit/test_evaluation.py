@@ -1,5 +1,6 @@
 """What a receipt shows of a model: shapes of the task, slices, importance, and both models on the same rows."""
 
+import dataclasses
 import time
 from typing import Any
 
@@ -14,8 +15,10 @@ from tierra.model.artifact import Predictions, with_threshold
 from tierra.model.comparison import compare_models
 from tierra.model.evaluate_model import OTHERS, evaluate_model, score_slices, sliced
 from tierra.model.examples import Examples
+from tierra.model.gate_spec import Guardrails
 from tierra.model.importance import find_importance
 from tierra.model.rules import RateRule
+from tierra.model.study import Material, study_model
 
 THREE = Labels(task="multiclass", classes=("a", "b", "c"))
 NUMBER = Labels(task="regression", classes=())
@@ -197,6 +200,42 @@ def test_a_scorer_without_draws_is_compared_on_subsets_of_the_rows() -> None:
     assert found.over_rule
     low, high = found.over_rule.interval(0.025)
     assert 0 < low < found.best_metrics[metric] - found.rule_metrics[metric] < high < 1
+
+
+def test_a_scorer_is_compared_by_units_where_rows_depend_on_each_other() -> None:
+    """Ten copies of each row say no more than the rows."""
+    rows = yes_or_no()
+    fitted = (kind.fit(rows.table, rows.target.astype(int)) for kind in (LogisticRegression(), RateRule()))
+    models = {name: with_threshold(each, 0.5) for name, each in zip(("said", "rule"), fitted, strict=True)}
+    copies, metric, errors = np.repeat(np.arange(ROWS), 10), "matthews_corrcoef", []
+    for units in (copies, None):
+        many = dataclasses.replace(rows.take(copies), units=units)
+        both = {name: (model, many) for name, model in models.items()}
+        over = compare_models("said", both, metric, (metric,), explain=False).scores.over_rule
+        assert over
+        errors.append(over.error)
+    assert errors[0] > 2 * errors[1]
+
+
+class Counted(Said):
+    """Counts how often it predicts all the rows."""
+
+    def __init__(self, calls: list[int]) -> None:
+        self.calls = calls
+
+    def predict_proba(self, table: pd.DataFrame) -> np.ndarray:
+        self.calls += [1] if len(table) == ROWS else []
+        return super().predict_proba(table)
+
+
+def test_each_model_predicts_the_test_rows_once() -> None:
+    rows, calls = yes_or_no(), {name: list[int]() for name in ("said", "rule", "champion")}
+    models = {name: (Counted(each), rows) for name, each in calls.items()}
+    slices = pd.DataFrame({"zone": ["A", "B"] * (ROWS // 2)})
+    found = compare_models("said", models, "roc_auc", (), slices, False, Guardrails(), slices)
+    material = Material(rows.take(np.arange(100)), slices, None, (), found.predictions)
+    study_model(found.evaluations["said"], *models["said"], material, found.evaluations["rule"])
+    assert {name: sum(each) for name, each in calls.items()} == {"said": 1, "rule": 1, "champion": 1}
 
 
 def test_a_champion_that_says_the_same_is_no_better_and_no_worse() -> None:

@@ -9,6 +9,7 @@ from tests.planted_leaks import BY_DAY, PLANTED, Project, search, visits
 from tierra.data.labels import Labels
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import MEANINGS, REMEDIES, Acknowledged, Leak, acknowledge, name_unfound
+from tierra.model.leaks.formulas import find_formulas
 from tierra.model.leaks.groups import find_groups
 from tierra.model.leaks.moments import find_later
 from tierra.model.leaks.twins import find_twins
@@ -109,3 +110,14 @@ def test_a_prepare_that_fails_on_history_in_another_order_depends_on_it(tmp_path
     found, error = search(Project({"visits": visits(0)}, BY_DAY, code).write(tmp_path))
     assert [each.id for each in found] == ["row-order"]
     assert "fails when the rows come in another order" in error
+
+
+def test_a_product_that_is_mostly_0_is_no_formula_of_a_target_that_is_too() -> None:
+    random, rows = np.random.default_rng(0), 5_000
+    amount = np.where(random.random(rows) < 0.01, random.gamma(2, 100, rows), 0.0)
+    table = pd.DataFrame({"a": random.normal(size=rows), "b": np.where(random.random(rows) < 0.005, 1.5, 0.0)})
+    assert not list(find_formulas(table, amount))
+    (leak,) = find_formulas(
+        table.assign(share=random.random(rows)).assign(price=lambda it: amount / it["share"]), amount
+    )
+    assert leak.columns == ("share", "price")

@@ -1,6 +1,9 @@
 """Paired differences: as strict as the exact test where rows are few, and never sure of what few rows show."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom, norm
 
@@ -11,9 +14,8 @@ from tierra.model.bootstrap import draw_metrics
 from tierra.model.difference import Difference
 from tierra.model.paired import (
     difference_of_draws,
-    difference_of_subsets,
+    difference_of_groups,
     effective_rows,
-    subsets,
     too_few,
 )
 
@@ -67,7 +69,7 @@ def test_the_error_is_that_of_the_paired_rows() -> None:
 def test_a_metric_that_few_draws_have_gives_no_difference() -> None:
     nothing = np.full(100, np.nan)
     assert difference_of_draws("roc_auc", nothing, nothing, 0.1, 100) is None
-    assert difference_of_subsets(nothing, nothing, 0.1) is None
+    assert difference_of_groups(nothing, nothing, 0.1) is None
 
 
 def test_rows_that_would_show_a_difference_show_it_in_four_of_five_cases() -> None:
@@ -86,8 +88,14 @@ def test_a_metric_of_classes_hangs_on_the_rarest() -> None:
     assert effective_rows("rmse", rare.astype(float), NUMBER) == 1000
 
 
-def test_every_row_is_in_one_subset() -> None:
-    assert sorted(np.concatenate(list(subsets(103)))) == list(range(103))
+def test_groups_are_of_like_many_rows_and_keep_the_rows_of_a_unit_together() -> None:
+    rows = yes_or_no().take(np.arange(103))
+    assert set(np.bincount(rows.in_groups()).tolist()) == {5, 6}
+    for count in (7, 50):
+        units = np.arange(103) % count * 3
+        table = pd.DataFrame({"unit": units, "group": replace(rows, units=units).in_groups()})
+        assert (table.groupby("unit")["group"].nunique() == 1).all()
+        assert table["group"].nunique() == min(count, 20)
 
 
 def test_two_rows_or_one_class_decide_nothing() -> None:

@@ -1,6 +1,6 @@
 """Features: the project's `prepare` and `features`, called the same way in training and scoring."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -96,7 +96,7 @@ def check_batch_size(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame, 
         return
     drawn = prepared.sample(min(len(prepared), ROWS_CHECKED), random_state=1).sort_index()
     few = _features(recipe, code, drawn.reset_index(drop=True))
-    among_all = features.loc[drawn.index, [name for name in features if not name.startswith(RULE)]]
+    among_all = features.loc[drawn.index, feature_names(features)]
     if column := first_difference(few, among_all.reset_index(drop=True)):
         name = recipe.functions["features"]
         raise DataRejected(
@@ -223,6 +223,6 @@ def first_difference(left: pd.DataFrame, right: pd.DataFrame, tolerance: float =
     return None
 
 
-def feature_names(columns: Sequence[str]) -> list[str]:
+def feature_names(columns: Iterable[str]) -> list[str]:
     """The columns that models are fitted on: all but the rule's."""
     return [name for name in columns if not name.startswith(RULE)]

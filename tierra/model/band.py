@@ -52,8 +52,8 @@ def coverage_risk(scores: np.ndarray, is_wrong: np.ndarray, threshold: float | N
     order = np.argsort(uncertainty(scores, threshold), kind="stable")
     wrong = np.cumsum(is_wrong[order])
     # Of a handful of rows one that is wrong would be the whole picture.
-    kept = np.unique(np.linspace(max(len(order) // POINTS, 1), len(order), POINTS).astype(int)[: len(order)])
-    return kept / max(len(order), 1), wrong[kept - 1] / kept
+    kept = np.unique(np.linspace(max(len(order) // POINTS, 1), len(order), POINTS).astype(int))
+    return kept / len(order), wrong[kept - 1] / kept
 
 
 def upper_bound(wrong: int, rows: int, chance: float) -> float:

@@ -32,6 +32,7 @@ LEAST_DRAWS = 200
 # Degrees of freedom from which Student's t is the normal distribution.
 MANY = 1e6
 MOST_SKEWED = 0.15
+TINY = 1e-9
 # Weigh each class alike, or look at one class: the rarest decides how sure they are.
 BY_CLASS = frozenset({"roc_auc", "average_precision", "f1", "balanced_accuracy"})
 # A ratio whose draws are skewed the other way than its error is.
@@ -76,7 +77,8 @@ def interval(draws: np.ndarray, degrees: float | None = None, metric: str = "") 
         return None
     quantile = _widened(degrees)
     skew = 0.0 if metric in UNSKEWED else _acceleration(finite)
-    ends = [ndtr(end / (1 - skew * end)) for end in (-quantile, quantile)]
+    # Of two or three units a quantile lies so far out that the skew would turn its side.
+    ends = [ndtr(end / max(1 - skew * end, TINY)) for end in (-quantile, quantile)]
     low, high = np.quantile(finite, ends)
     return float(low), float(high)
 

@@ -36,8 +36,12 @@ class Calibrated(WrappedClassifier):
 
     def predict_proba(self, table: Any) -> np.ndarray:
         """Corrected probabilities of the classes, shape (rows, classes)."""
+        return self.corrected(self.model.predict_proba(table))
+
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities of the model, corrected."""
         assert self.parameters is not None
-        return correct(self.method, self.parameters, self.model.predict_proba(table))
+        return correct(self.method, self.parameters, probabilities)
 
     def predict(self, table: Any) -> np.ndarray:
         """The likeliest class."""
@@ -153,8 +157,10 @@ def _fit_isotonic(positive: np.ndarray, codes: np.ndarray, weight: np.ndarray | 
 
     Never surer than the number of rows allows: one wrong row among a step's must not cost everything.
     """
-    steps = IsotonicRegression(y_min=0, y_max=1).fit(positive, codes, weight).predict(positive)
     weights = np.ones(len(codes)) if weight is None else weight
+    # A step of weights of 0 alone has no middle.
+    positive, codes, weights = (each[weights > 0] for each in (positive, codes, weights))
+    steps = IsotonicRegression(y_min=0, y_max=1).fit(positive, codes, weights).predict(positive)
     _, place = np.unique(steps, return_inverse=True)
     place = _without_close(place, positive, weights)
     total = np.bincount(place, weights)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
 from tierra.errors import Broken, Misconfigured, TierraError, first_line
-from tierra.model.artifact import dump_model, inner_model, predict
+from tierra.model.artifact import dump_model, inner_model
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
@@ -78,10 +78,10 @@ def check_types(
 
 def _check_reasons(candidate: Model, model: Any, examples: Examples) -> None:
     """Raise Misconfigured where a model has no contributions, or has them for some of its predictions alone."""
-    served = decide(model, examples.smoke_sample(), Decision(calibration="none")).model
     few = examples.smoke_sample()
+    decided = decide(model, few, Decision(calibration="none"))
     try:
-        reasons_of(served, few.table, predict(served, few.table, few.labels), few.labels, 1)
+        reasons_of(decided.model, few.table, decided.predictions, few.labels, 1)
     except (Misconfigured, Broken) as error:
         raise Misconfigured("reasons-unsupported", f"candidate {candidate.name}: {error.what}") from None
 

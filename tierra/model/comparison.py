@@ -1,11 +1,11 @@
 """The best model, the rule and the champion side by side on the same test rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from tierra.errors import Misconfigured
 from tierra.journal import track
@@ -22,25 +22,23 @@ from tierra.model.importance import find_importance
 from tierra.model.metrics import Metrics
 from tierra.model.paired import (
     difference_of_draws,
-    difference_of_subsets,
+    difference_of_groups,
     effective_rows,
-    subsets,
     too_few,
 )
-from tierra.model.training import measure
+from tierra.model.training import score_by
 
 RULE, CHAMPION = "rule", "champion"
 Models = Mapping[str, tuple[Any, Examples]]
 
 
-class Comparison(BaseModel):
-    """The scores the gate judges, and the evaluations a receipt shows."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True)
+class Comparison:
+    """The scores the gate judges, the evaluations a receipt shows, and the best model's predictions."""
 
     scores: Scores
     evaluations: dict[str, Evaluation]
-    warning: str = ""
+    predictions: Predictions
 
 
 def compare_models(
@@ -60,27 +58,38 @@ def compare_models(
     are the same for all, in the same order. `guardrails` says what else is measured, with the columns of `groups`
     and, as the model's `size`, the bytes of its file.
     """
-    tracked = track(list(models.items()), "models")
-    evaluated = {name: evaluate_model(model, rows, scorers) for name, (model, rows) in tracked}
-    evaluations = {name: evaluation for name, (evaluation, _) in evaluated.items()}
-    predicted = _predict(best, models, bool(guardrails), slices is not None)
+    predicted, evaluations, draws = dict[str, Predictions](), dict[str, Evaluation](), dict[str, Metrics]()
+    for name, (model, rows) in track(list(models.items()), "models"):
+        predicted[name] = predict(model, rows.table, rows.labels)
+        evaluations[name], draws[name] = evaluate_model(model, rows, scorers, predicted[name])
     by_slice = _slices(models[best][1], predicted, best, metric, slices)
-    importance = find_importance(*models[best], metric, tuple(scorers)) if explain and best != RULE else ()
+    importance = find_importance(*models[best], metric) if explain and best != RULE else ()
     evaluations[best] = evaluations[best].model_copy(update={"slices": by_slice, "importance": importance})
-    scores = _scores(best, models, evaluations, metric, {name: each[1] for name, each in evaluated.items()})
+    scores = _scores(best, models, evaluations, metric, draws)
     guarded = _guarded(best, models, predicted, guardrails, slices, groups, by_slice, size)
-    return Comparison(scores=scores.model_copy(update={"guarded": guarded}), evaluations=evaluations)
+    return Comparison(scores.model_copy(update={"guarded": guarded}), evaluations, predicted[best])
 
 
 def _scores(
     best: str, models: Models, found: Mapping[str, Evaluation], metric: str, draws: Mapping[str, Metrics]
 ) -> Scores:
+    rows = models[best][1]
+    counts = [effective_rows(metric, rows.target, rows.labels, each) for each in (None, rows.units)]
+    measured = {name: each.metrics[metric] for name, each in found.items() if metric in each.metrics}
+    # A scorer of scikit-learn has no draws.
+    on_groups = {} if metric in draws[best] else {name: _on_groups(*models[name], metric) for name in measured}
+
     def intervals(name: str) -> Intervals:
         return found[name].intervals if name in found else {}
 
     def over(one: str, other: str) -> Difference | None:
-        both = one in models and other in models and one != other
-        return _difference(metric, models, found, draws, one, other) if both else None
+        """By how much one model is better than another; None where the metric or its spread is not known."""
+        if one == other or not {one, other} <= measured.keys():
+            return None
+        value = signed(metric, measured[one] - measured[other])
+        if on_groups:
+            return difference_of_groups(on_groups[one], on_groups[other], value)
+        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, *counts)
 
     return Scores(
         rows=found[best].rows,
@@ -94,44 +103,21 @@ def _scores(
         over_rule=over(best, RULE),
         over_champion=over(best, CHAMPION),
         rule_over_champion=over(RULE, CHAMPION),
-        too_few=too_few(models[best][1].target, models[best][1].labels),
+        too_few=too_few(rows.target, rows.labels),
     )
 
 
-def _difference(
-    metric: str, models: Models, found: Mapping[str, Evaluation], draws: Mapping[str, Metrics], one: str, other: str
-) -> Difference | None:
-    """By how much one model is better than another; None where the metric or its spread is not known."""
-    if metric not in found[one].metrics or metric not in found[other].metrics:
-        return None
-    rows = models[one][1]
-    value = signed(metric, found[one].metrics[metric] - found[other].metrics[metric])
-    if metric in draws[one] and metric in draws[other]:
-        counts = (effective_rows(metric, rows.target, rows.labels, each) for each in (None, rows.units))
-        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, *counts)
-    ours, theirs = (_on_subsets(*models[name], metric) for name in (one, other))
-    return difference_of_subsets(ours, theirs, value)
-
-
-def _on_subsets(model: Any, rows: Examples, metric: str) -> np.ndarray:
-    """A scorer's values on disjoint subsets of the rows."""
-    parts = [rows.take(places) for places in subsets(len(rows.target)) if len(places)]
-    return np.array([_on_few(model, part, metric) for part in parts])
+def _on_groups(model: Any, rows: Examples, metric: str) -> np.ndarray:
+    """A scorer's values on disjoint groups of the rows."""
+    group = rows.in_groups()
+    return np.array([_on_few(model, rows.take(group == each), metric) for each in np.unique(group)])
 
 
 def _on_few(model: Any, rows: Examples, metric: str) -> float:
     try:
-        return measure(model, rows, (metric,)).get(metric, np.nan)
+        return score_by(metric, model, rows)
     except Misconfigured:  # a scorer may refuse rows of one class, as few rows can be
         return float("nan")
-
-
-def _predict(best: str, models: Models, is_guarded: bool, is_sliced: bool) -> dict[str, Predictions]:
-    """The predictions that are looked at row by row: of the best, and of what it is compared with there."""
-    other = CHAMPION if CHAMPION in models else RULE
-    names = [*((best, other) if is_guarded else ()), *((best, RULE) if is_sliced else ())]
-    chosen = {name: models[name] for name in dict.fromkeys(names)}
-    return {name: predict(model, rows.table, rows.labels) for name, (model, rows) in chosen.items()}
 
 
 def _slices(

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from tierra.data.features import RULE
 from tierra.errors import Misconfigured
-from tierra.model.calibration import Calibrated, correct
+from tierra.model.calibration import Calibrated
 from tierra.model.carried import Contributions, as_chances, carry, exponential, numeric_slope
 from tierra.model.conformal import Ranged
 from tierra.model.explained import BOOSTED, FORESTS, LINEAR, SINGLE_TREES
@@ -44,13 +44,10 @@ def contribute(model: Any, table: Any) -> Contributions:
 
 
 def _corrected(model: Calibrated, given: Contributions) -> Contributions:
-    assert model.parameters is not None
-    parameters = model.parameters
-
     def function(chances: np.ndarray) -> np.ndarray:
         if chances.shape[1] > 1:
-            return correct(model.method, parameters, chances)
-        return correct(model.method, parameters, np.hstack([1 - chances, chances]))[:, 1:]
+            return model.corrected(chances)
+        return model.corrected(np.hstack([1 - chances, chances]))[:, 1:]
 
     return carry(given, function, numeric_slope(function))
 

@@ -22,7 +22,7 @@ from tierra.model.calibration import (
 )
 from tierra.model.conformal import Ranged, choose_width
 from tierra.model.decision_chosen import DecisionChosen, MethodTried
-from tierra.model.decision_spec import Calibration, Decision
+from tierra.model.decision_spec import Calibration, Decision, Review
 from tierra.model.examples import Examples
 from tierra.model.metrics import choose_threshold, place_between
 from tierra.model.review import Reviewed
@@ -57,15 +57,22 @@ def decide(
     if later.labels.task == "regression":
         return _with_interval(model, later, decision)
     chosen = DecisionChosen(rows=len(later.target), costs=costs)
-    served, probabilities = model, np.asarray(model.predict_proba(later.table))
+    given = np.asarray(model.predict_proba(later.table))
+    served, honest = model, given
     if calibrate and in_time and decision.calibration == "auto":
         chosen = chosen.model_copy(update={"why_not": IN_TIME})
     elif calibrate and decision.calibration != "none":
-        served, probabilities, chosen = _calibrated(model, probabilities, later, decision.calibration, chosen)
+        served, honest, chosen = _calibrated(model, given, later, decision.calibration, chosen)
+    # As they will be served, where `honest` are those of corrections that have not seen the row.
+    made = served.corrected(given) if isinstance(served, Calibrated) else given
     if later.labels.task == "binary":
-        served = with_threshold(served, _threshold(served, later, probabilities[:, 1], costs))
+        threshold = choose_threshold(later.target, honest[:, 1], costs)
+        served = with_threshold(served, threshold if made is honest else place_between(made[:, 1], threshold))
         chosen = chosen.model_copy(update={"threshold": served.threshold})
-    return _with_band(served, later, decision, from_probabilities(served, probabilities, later.labels), chosen)
+    decided = Decided(served, from_probabilities(served, honest, later.labels), chosen)
+    if not decision.review:
+        return decided
+    return _with_band(decided, decision.review, from_probabilities(served, made, later.labels), later)
 
 
 def _calibrated(
@@ -98,26 +105,13 @@ def _all_rows(probabilities: np.ndarray, known: np.ndarray, best: Compared) -> n
     return every
 
 
-def _threshold(served: Any, later: Examples, positive: np.ndarray, costs: Costs | None) -> float:
-    """The cheapest by honest probabilities, placed between those that will be served."""
-    threshold = choose_threshold(later.target, positive, costs)
-    if not isinstance(served, Calibrated):
-        return threshold
-    return place_between(np.asarray(served.predict_proba(later.table))[:, 1], threshold)
-
-
-def _with_band(
-    served: Any, later: Examples, decision: Decision, predictions: Predictions, chosen: DecisionChosen
-) -> Decided:
-    if not decision.review:
-        return Decided(served, predictions, chosen)
-    # By what will be served: a share has to do with no label, and the order of the rows with next to none.
-    made = predict(served, later.table, later.labels)
-    threshold = getattr(served, "threshold", None)
-    low, high = choose_band(decision.review, made.scores, made.decision != later.target, threshold)
-    reviewed = Reviewed(served, low, high)
+def _with_band(decided: Decided, review: Review, made: Predictions, later: Examples) -> Decided:
+    """By what will be served: a share has to do with no label, and the order of the rows with next to none."""
+    low, high = choose_band(review, made.scores, made.decision != later.target, decided.chosen.threshold)
+    reviewed = Reviewed(decided.model, low, high)
     left = float(reviewed.is_uncertain(made.scores).mean())
-    return Decided(reviewed, predictions, chosen.model_copy(update={"band": (low, high), "reviewed": left}))
+    chosen = decided.chosen.model_copy(update={"band": (low, high), "reviewed": left})
+    return Decided(reviewed, decided.predictions, chosen)
 
 
 def _with_interval(model: Any, later: Examples, decision: Decision) -> Decided:

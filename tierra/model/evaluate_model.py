@@ -28,12 +28,15 @@ SLICE_DRAWS = 200
 OTHERS = "all others"
 
 
-def evaluate_model(model: Any, rows: Examples, scorers: Sequence[str] = ()) -> tuple[Evaluation, Metrics]:
-    """The metrics with their intervals, and the curves of the task; and the metrics of each bootstrap draw."""
-    predictions = predict(model, rows.table, rows.labels)
-    draws = draw_metrics(
-        rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=tuple(scorers)
-    )  # fmt: skip
+def evaluate_model(
+    model: Any, rows: Examples, scorers: Sequence[str] = (), predictions: Predictions | None = None
+) -> tuple[Evaluation, Metrics]:
+    """The metrics with their intervals, and the curves of the task; and the metrics of each bootstrap draw.
+
+    `predictions` are those of these rows, where they are known already.
+    """
+    predictions = predictions or predict(model, rows.table, rows.labels)
+    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=scorers)
     evaluation = Evaluation(
         rows=len(rows.target),
         metrics=measure(model, rows, scorers, predictions),
@@ -84,16 +87,18 @@ def _score_slice(
     rule: Predictions,
     metric: str,
 ) -> SliceScores:
-    predicted, ruled = (Predictions(each.scores[inside], each.decision[inside]) for each in (predictions, rule))
+    predicted, ruled = (each.take(inside) for each in (predictions, rule))
     target, weight = rows.target[inside], None if rows.weight is None else rows.weight[inside]
     count = int(inside.sum())
     if count < LEAST_ROWS or (rows.labels.task != "regression" and len(np.unique(target)) < 2):
         return SliceScores(column=column, value=value, rows=count)
     units = None if rows.units is None else rows.units[inside]
-    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS, units)
+    draws = draw_metrics(target, predicted, rows.labels, weight, SLICE_DRAWS, units, [metric])
     if metric not in draws:
         return SliceScores(column=column, value=value, rows=count)
-    score, baseline = (compute_metrics(target, each, rows.labels, weight).get(metric) for each in (predicted, ruled))
+    score, baseline = (
+        compute_metrics(target, each, rows.labels, weight, [metric]).get(metric) for each in (predicted, ruled)
+    )
     return SliceScores(
         column=column,
         value=value,

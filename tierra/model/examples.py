@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tierra.data.features import RULE
+from tierra.data.features import feature_names
 from tierra.data.labels import Labels
 
 ROWS_TRIED = 200
+GROUPS = 20
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Examples:
     @property
     def features(self) -> pd.DataFrame:
         """The features alone."""
-        return self.table[[name for name in self.table.columns if not name.startswith(RULE)]]
+        return self.table[feature_names(self.table.columns)]
 
     def smoke_sample(self) -> "Examples":
         """A few rows, of every class, to try an estimator on."""
@@ -43,6 +44,13 @@ class Examples:
         if len(self.target) <= rows:
             return self
         return self.take(np.sort(np.random.default_rng(seed).choice(len(self.target), rows, replace=False)))
+
+    def in_groups(self) -> np.ndarray:
+        """The number of each row's group, of twenty of like many units drawn at random; of fewer units each is one."""
+        rows = np.arange(len(self.target))
+        unit = rows if self.units is None else np.unique(self.units, return_inverse=True)[1]
+        group: np.ndarray = np.random.default_rng(0).permutation(int(unit.max()) + 1)[unit] % GROUPS
+        return group
 
     def shuffled(self, feature: str, order: np.ndarray) -> "Examples":
         """The same rows with one feature's values in another order."""

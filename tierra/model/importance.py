@@ -21,21 +21,20 @@ from tierra.model.evaluation import Importance
 from tierra.model.examples import Examples
 from tierra.model.metrics import weighted_metrics
 from tierra.model.spec import LOWER_IS_BETTER, METRICS, REQUESTED
-from tierra.model.training import measure
+from tierra.model.training import score_by
 
 ROWS = 2000
 ROUNDS = 5
 SECONDS = 8.0
-GROUPS = 20
 AT_ONCE = 8
 LEVEL = 0.95
 SEED = 0
 
 
-def find_importance(model: Any, rows: Examples, metric: str, scorers: tuple[str, ...] = ()) -> tuple[Importance, ...]:
+def find_importance(model: Any, rows: Examples, metric: str) -> tuple[Importance, ...]:
     """Every feature, most important first: shuffled once each, and again while there is time."""
     few, random = rows.sample(ROWS, SEED), np.random.default_rng(SEED)
-    look, rows_of = _Look(model, metric, scorers, _kept(few)), np.arange(len(few.target))
+    look, rows_of = _Look(model, metric, _kept(few)), np.arange(len(few.target))
     whole = next(look.scores([(few, rows_of)]))
     if whole is None:
         return ()
@@ -57,7 +56,6 @@ class _Look:
 
     model: Any
     metric: str
-    scorers: tuple[str, ...]
     kept: np.ndarray
 
     def scores(self, variants: Iterable[tuple[Examples, np.ndarray]]) -> Iterator[np.ndarray | None]:
@@ -89,15 +87,14 @@ class _Look:
         return found if np.isfinite(found[0]) else None
 
     def _scored(self, rows: Examples) -> np.ndarray | None:
-        measured = measure(self.model, rows, self.scorers)
-        return np.array([measured[self.metric]]) if self.metric in measured else None
+        score = score_by(self.metric, self.model, rows)
+        return np.array([score]) if np.isfinite(score) else None
 
 
 def _kept(few: Examples) -> np.ndarray:
-    """All rows, and all but one twentieth of the units after the other, shape (21, rows)."""
-    units = np.arange(len(few.target)) if few.units is None else few.units
-    group = np.random.default_rng(SEED).permutation(int(units.max()) + 1)[units] % GROUPS
-    return np.vstack([np.ones(len(units), bool), *(group != left_out for left_out in range(GROUPS))])
+    """All rows, and all but one group of the units after the other, shape (1 + groups, rows)."""
+    group = few.in_groups()
+    return np.vstack([np.ones(len(group), bool), *(group != left_out for left_out in np.unique(group))])
 
 
 def _losses(metric: str, whole: np.ndarray, shuffled: Iterable[np.ndarray | None]) -> np.ndarray:
@@ -111,10 +108,11 @@ def _importance(feature: str, losses: np.ndarray) -> Importance:
     first, without = losses[:, 0], losses[:, 1:].mean(axis=0)
     mean, spread = float(first.mean()), float(first.std())
     between = first.var(ddof=1) / len(first) if len(first) > 1 else np.nan
-    left_out = (GROUPS - 1) / GROUPS * ((without - without.mean()) ** 2).sum() if without.size else 0.0
+    groups = max(without.size, 2)  # a scorer of scikit-learn has none
+    left_out = (groups - 1) / groups * ((without - without.mean()) ** 2).sum() if without.size else 0.0
     # After Satterthwaite: five rounds say less of their variance than twenty groups of theirs.
-    parts = between**2 / max(len(first) - 1, 1) + left_out**2 / (GROUPS - 1)
-    degrees = (between + left_out) ** 2 / parts if parts > 0 else GROUPS - 1
+    parts = between**2 / max(len(first) - 1, 1) + left_out**2 / (groups - 1)
+    degrees = (between + left_out) ** 2 / parts if parts > 0 else groups - 1
     reach = float(stdtrit(degrees, (1 + LEVEL) / 2) * np.sqrt(between + left_out))
     known = (mean - reach, mean + reach) if np.isfinite(reach) else None
     return Importance(feature=feature, mean=mean, spread=spread, interval=known)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import Predictions
@@ -28,8 +28,8 @@ def measure_decisions(
 
 def share_interval(rows: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a share, after Clopper and Pearson."""
-    low = 0.0 if rows == 0 else float(beta.ppf(0.025, rows, of - rows + 1))
-    return low, 1.0 if rows == of else float(beta.ppf(0.975, rows + 1, of - rows))
+    found = binomtest(rows, of).proportion_ci(0.95, "exact")
+    return float(found.low), float(found.high)
 
 
 def _with_band(measured: DecisionMeasured, is_wrong: np.ndarray, review: np.ndarray) -> DecisionMeasured:

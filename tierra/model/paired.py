@@ -7,7 +7,6 @@ on paired data, 2012). Two models that agree on all of few rows are so never tak
 docs/decisions/0038-the-gate.md has what was measured.
 """
 
-from collections.abc import Iterator
 from math import ceil, hypot, sqrt
 
 import numpy as np
@@ -39,8 +38,8 @@ def difference_of_draws(
     return Difference(value=value, error=hypot(spread, unlike), freedom=freedom)
 
 
-def difference_of_subsets(ours: np.ndarray, theirs: np.ndarray, value: float) -> Difference | None:
-    """The same of a metric that has no draws: from its values on disjoint subsets of the rows."""
+def difference_of_groups(ours: np.ndarray, theirs: np.ndarray, value: float) -> Difference | None:
+    """The same of a metric that has no draws: from its values on disjoint groups of the rows."""
     apart = (ours - theirs)[np.isfinite(ours - theirs)]
     if len(apart) <= len(ours) / 2 or len(apart) < 2:
         return None
@@ -55,11 +54,6 @@ def effective_rows(metric: str, target: np.ndarray, labels: Labels, units: np.nd
         return float(len(target))
     counts = np.unique(target, return_counts=True)[1]
     return float(len(counts) ** 2 / (1 / counts).sum())
-
-
-def subsets(rows: int, count: int = 20) -> Iterator[np.ndarray]:
-    """Disjoint subsets of so many rows, at random."""
-    yield from np.array_split(np.random.default_rng(0).permutation(rows), count)
 
 
 def too_few(target: np.ndarray, labels: Labels) -> str:

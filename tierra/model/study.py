@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierra.model.artifact import predict
+from tierra.model.artifact import Predictions, predict
 from tierra.model.dependence import find_dependence
 from tierra.model.error_analysis import find_errors
 from tierra.model.evaluation import Evaluation, Learnt
@@ -21,12 +21,16 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Material:
-    """What a study needs beside the test rows: the training rows, the test rows' keys, the card's costs."""
+    """What a study needs beside the test rows: the training rows, the test rows' keys, the card's costs.
+
+    `predictions` are those of the test rows, where they are known already.
+    """
 
     train: Examples
     keys: pd.DataFrame
     costs: Costs | None = None
     scorers: tuple[str, ...] = ()
+    predictions: Predictions | None = None
 
 
 def study_model(
@@ -36,7 +40,8 @@ def study_model(
 
     Overfitting is measured on at most 20,000 training rows, drawn at random.
     """
-    predictions, few = predict(model, rows.table, rows.labels), material.train.sample(LEARNT_ROWS, SEED)
+    predictions = material.predictions or predict(model, rows.table, rows.labels)
+    few = material.train.sample(LEARNT_ROWS, SEED)
     ranked = [each.feature for each in evaluation.importance] or list(rows.features)
     update: dict[str, Any] = {
         "learnt": Learnt(rows=len(few.target), metrics=measure(model, few, material.scorers)),

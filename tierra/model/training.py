@@ -1,6 +1,6 @@
 """Choosing among fitted candidates, and measuring them on the same rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,25 +35,24 @@ def tune_threshold(model: Any, later: Examples, costs: Costs | None) -> Any:
 
 
 def measure(
-    model: Any, rows: Examples, scorers: Iterable[str] = (), predictions: Predictions | None = None
+    model: Any, rows: Examples, scorers: Sequence[str] = (), predictions: Predictions | None = None
 ) -> dict[str, float]:
     """Every metric of the task, and the named scorers, of a served model on labelled rows.
 
     The metrics are those of other predictions, where they are given.
     """
     predictions = predictions or predict(model, rows.table, rows.labels)
-    scorers = tuple(scorers)
     metrics = compute_metrics(rows.target, predictions, rows.labels, rows.weight, scorers)
-    scored = {name: _scored(name, model, rows) for name in scorers if name in SCORERS and name not in metrics}
+    scored = {name: score_by(name, model, rows) for name in scorers if name in SCORERS and name not in metrics}
     return metrics | {name: value for name, value in scored.items() if np.isfinite(value)}
 
 
 def measure_intervals(
-    model: Any, rows: Examples, scorers: Iterable[str] = (), predictions: Predictions | None = None
+    model: Any, rows: Examples, scorers: Sequence[str] = (), predictions: Predictions | None = None
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of every metric that `measure` has one of: of the task's own, and of those on request."""
     predictions = predictions or predict(model, rows.table, rows.labels)
-    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=tuple(scorers))
+    draws = draw_metrics(rows.target, predictions, rows.labels, rows.weight, units=rows.units, more=scorers)
     return intervals(draws, lambda name: degrees_of(name, rows.target, rows.labels, rows.units))
 
 
@@ -63,7 +62,8 @@ def scorers_of(labels: Labels, gate: Gate, more: Iterable[str]) -> list[str]:
     return [name for name in named if name in SCORERS | REQUESTED.keys() and name not in METRICS[labels.task]]
 
 
-def _scored(name: str, model: Any, rows: Examples) -> float:
+def score_by(name: str, model: Any, rows: Examples) -> float:
+    """What a scorer of scikit-learn says of a served model on labelled rows. Raises Misconfigured where it fails."""
     weight = {} if rows.weight is None else {"sample_weight": rows.weight}
     try:
         return float(get_scorer(name)(model, rows.table, rows.target, **weight))

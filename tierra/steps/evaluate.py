@@ -164,7 +164,8 @@ def _measure(
     evaluations = compared.evaluations
     if explain:
         train, keys = read_part(workspace, parts, "train"), _keys_of_test(workspace, project, choice).iloc[kept]
-        material = Material(train, keys.reset_index(drop=True), project.card.cost, tuple(scorers))
+        material = Material(train, keys.reset_index(drop=True), project.card.cost, tuple(scorers),
+                            compared.predictions)  # fmt: skip
         evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}
     kept_as = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
     sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -26,8 +27,15 @@ class _Numbers:
     target: np.ndarray
 
     def matches(self, values: np.ndarray) -> bool:
-        """Whether these are the target, nearly everywhere."""
-        return bool((np.abs(values - self.target) <= CLOSE * self.target.std()).mean() >= MATCHING)
+        """Whether these are the target, nearly everywhere, and where it is not what it mostly is."""
+        equal = np.abs(values - self.target) <= CLOSE * self.target.std()
+        return bool(min(equal.mean(), equal[self._is_telling].mean()) >= MATCHING)
+
+    @cached_property
+    def _is_telling(self) -> np.ndarray:
+        """The rows that do not have the commonest value: of a target that is mostly 0 many a product is 0 too."""
+        values, counts = np.unique(self.target, return_counts=True)
+        return np.asarray(self.target != values[counts.argmax()])
 
 
 def find_formulas(features: pd.DataFrame, target: np.ndarray, known: Sequence[str] = ()) -> Iterator[Leak]:
@@ -36,7 +44,7 @@ def find_formulas(features: pd.DataFrame, target: np.ndarray, known: Sequence[st
     Features in `known`, which tell the target alone, are left out.
     """
     numbers = _numbers(features.drop(columns=list(known)), target)
-    if len(numbers.target) < ROWS // 8:
+    if len(numbers.target) < ROWS // 8 or not numbers.target.std() > 0:
         return
     made = [(pair, how) for pair in combinations(numbers.table, 2) if (how := _computed_of(numbers, *pair))]
     for pair, how in made[:3]:

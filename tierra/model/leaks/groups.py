@@ -36,8 +36,10 @@ def _of_column(values: pd.Series, target: np.ndarray, part: np.ndarray, task: Ta
     known = np.isin(values[test], values[train].unique())
     if known.sum() < LEAST_ROWS or known.mean() < KNOWN:
         return None
-    own, theirs = target[test][known], _of_their_group(values[train], target[train], values[test][known], task)
-    told = _beyond_chance(own, theirs, task)
+    own, theirs = target[test][known], of_their_group(
+        values[train].to_numpy(), target[train], values[test][known], task
+    )
+    told = score(theirs, own, task) if task == "regression" else kappa(own, theirs)
     if told < TOLD or told - max(_told_by_order(values, target, task), 0) < TOLD / 2:
         return None
     evidence = (f"{known.sum():,} of {test.sum():,} test rows have a '{values.name}' of training, which tells their"
@@ -47,18 +49,17 @@ def _of_column(values: pd.Series, target: np.ndarray, part: np.ndarray, task: Ta
                 numbers={"rows": int(known.sum()), "of": int(test.sum()), "told": told})  # fmt: skip
 
 
-def _of_their_group(values: pd.Series, target: np.ndarray, asked: pd.Series, task: Task) -> np.ndarray:
-    groups = pd.Series(target).groupby(values.to_numpy())
+def of_their_group(values: np.ndarray, target: np.ndarray, asked: pd.Series, task: Task) -> np.ndarray:
+    """The mean target of the rows with each asked value, or its commonest class."""
+    groups = pd.Series(target).groupby(values)
     if task == "regression":
         return asked.map(groups.mean()).to_numpy(float)
     counts = groups.value_counts().rename("rows").rename_axis(["group", "target"]).reset_index()
     return asked.map(counts.drop_duplicates("group").set_index("group")["target"]).to_numpy(float)
 
 
-def _beyond_chance(own: np.ndarray, theirs: np.ndarray, task: Task) -> float:
-    """R², or Cohen's kappa."""
-    if task == "regression":
-        return score(theirs, own, task)
+def kappa(own: np.ndarray, theirs: np.ndarray) -> float:
+    """Cohen's kappa: how far classes agree beyond chance; 0 where all are one, as nothing is told then."""
     chance = sum((own == code).mean() * (theirs == code).mean() for code in np.unique(own))
     return float(((own == theirs).mean() - chance) / max(1 - chance, 1e-9))
 

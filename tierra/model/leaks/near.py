@@ -8,6 +8,7 @@ import pandas as pd
 
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
+from tierra.model.leaks.groups import kappa
 from tierra.spec import Task
 
 LOOKED: Final = 400
@@ -54,8 +55,7 @@ def agreement(own: np.ndarray, theirs: np.ndarray, task: Task) -> float:
     """How far two targets agree beyond chance: their correlation, or Cohen's kappa."""
     if task == "regression":
         return float(np.corrcoef(own, theirs)[0, 1]) if min(own.std(), theirs.std()) > 0 else 0.0
-    chance = sum((own == code).mean() * (theirs == code).mean() for code in np.unique(own))
-    return float(((own == theirs).mean() - chance) / max(1 - chance, 1e-9))
+    return kappa(own, theirs)
 
 
 def _measured(rows: Examples) -> list[str]:

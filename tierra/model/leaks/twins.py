@@ -11,6 +11,7 @@ import pandas as pd
 from tierra.data.split import mix
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
+from tierra.model.leaks.groups import of_their_group
 from tierra.model.leaks.near import agreement, find_near
 
 ROWS: Final = 50_000
@@ -133,15 +134,10 @@ def _some(places: np.ndarray, most: int, random: np.random.Generator) -> np.ndar
 
 
 def _describe(train: Examples, test: Examples, learnt: np.ndarray, seen: np.ndarray, has_twin: np.ndarray) -> _Twins:
-    own, groups = test.target[has_twin], pd.Series(train.target).groupby(learnt)
-    if train.labels.task == "regression":
-        theirs = pd.Series(seen[has_twin]).map(groups.mean()).to_numpy()
-    else:
-        counts = groups.value_counts().rename("rows").rename_axis(["vector", "target"]).reset_index()
-        likeliest = counts.drop_duplicates("vector").set_index("vector")["target"]
-        theirs = pd.Series(seen[has_twin]).map(likeliest).to_numpy()
-    agreeing = None if train.labels.task == "regression" else int((own == theirs).sum())
-    return _Twins(int(has_twin.sum()), len(seen), agreeing, agreement(own, theirs, train.labels.task))
+    own, task = test.target[has_twin], train.labels.task
+    theirs = of_their_group(learnt, train.target, pd.Series(seen[has_twin]), task)
+    agreeing = None if task == "regression" else int((own == theirs).sum())
+    return _Twins(int(has_twin.sum()), len(seen), agreeing, agreement(own, theirs, task))
 
 
 def _without(rows: Examples, left_out: np.ndarray) -> Examples:
