@@ -39,20 +39,17 @@ def shadow(
     request = RunRequest(project=project, dry_run=dry_run, reason=reason, approved=approved)
     check_request(workspace, request)
     spec = open_project(workspace, request.project)
-    challenger = find_challenger(workspace, spec)
+    challenger = find_challenger(workspace, spec, request.dry_run)
     if challenger is None:
         return Shadowed(project=spec.name, outcome="NothingDue", reason="no challenger is in shadow")
+    if end_shadow:
+        return withdraw(workspace, spec, challenger, request)
     watched = watch_shadow(workspace, spec, challenger)
     spec = spec.for_task(watched.model.release.labels.task)
-    if end_shadow:
-        return summarise_shadow(spec, watched, withdraw(workspace, watched, request.reason or "taken out by hand"))
     if watched.is_waiting:
         return summarise_shadow(spec, watched, ("InShadow", waiting_for_rows(watched)))
     compared = collect_labels(workspace, spec, watched)
     if compared is None or compared.is_waiting:
         return summarise_shadow(spec, watched, ("InShadow", waiting_for_labels(watched, compared)), compared)
     decided = judge_shadow(spec, measure_shadow(workspace, spec, watched, compared), request)
-    if request.dry_run:
-        would = f"would {'promote' if decided.verdict.promote else 'keep the champion'}: {decided.verdict.reasons[-1]}"
-        return summarise_shadow(spec, watched, ("DryRun", would), compared, decided)
-    return summarise_shadow(spec, watched, settle(workspace, spec, watched, decided), compared, decided)
+    return summarise_shadow(spec, watched, settle(workspace, spec, watched, decided, request), compared, decided)

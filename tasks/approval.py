@@ -54,8 +54,12 @@ class Approval(RunInput):
 
 @station
 def approve(workspace: Workspace, project: Project, judged: "Judged", request: RunRequest) -> "Judged":
-    """The verdict after manual approval: where the project asks for it, promotion needs a yes."""
-    if not judged.verdict.promote or _is_serving(workspace, project, judged):
+    """The verdict after manual approval: where the project asks for it, promotion needs a yes.
+
+    Of a model that is to score in shadow first, approval is asked at the end of that.
+    """
+    is_for_shadow = steps.shadow.needs_shadow(project, judged.scores, judged.verdict)
+    if not judged.verdict.promote or is_for_shadow or _is_serving(workspace, project, judged):
         return judged
     verdict, who = decide(project, judged.scores, judged.verdict, request)
     return judged.model_copy(update={"verdict": verdict, "approved_by": who})
@@ -91,7 +95,7 @@ def _decide(question: str, time_limit: timedelta, request: RunRequest) -> _Decis
         return _Decision(True, "approved with the call" + (f": {request.reason}" if request.reason else ""))
     run = FlowRunContext.get()
     if run is None or run.flow_run is None or not PREFECT_API_URL.value():
-        why = "approval is needed and there is no Prefect server to give it on: approve with tierra train --approve"
+        why = "approval is needed and there is no Prefect server to give it on: start it again with --approve"
         return _Decision(False, why)
     answer = ask_for_approval(run.flow_run.id, question, time_limit)
     if answer is None:

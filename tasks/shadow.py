@@ -31,9 +31,9 @@ class Decided:
 
 
 @station
-def find_challenger(workspace: Workspace, project: Project) -> Challenger | None:
+def find_challenger(workspace: Workspace, project: Project, dry_run: bool = False) -> Challenger | None:
     """The challenger that scores beside the champion, where there is one."""
-    return steps.shadow.find_challenger(workspace, project)
+    return steps.shadow.find_challenger(workspace, project, dry_run)
 
 
 @station
@@ -78,15 +78,23 @@ def judge_shadow(project: Project, scores: Scores, request: RunRequest) -> Decid
 
 
 @station
-def settle(workspace: Workspace, project: Project, watched: "Watched", decided: Decided) -> tuple[str, str]:
-    """Make the challenger the champion, or end its shadow."""
+def settle(
+    workspace: Workspace, project: Project, watched: "Watched", decided: Decided, request: RunRequest
+) -> tuple[str, str]:
+    """Make the challenger the champion, or end its shadow; of a dry run, what that would be."""
+    if request.dry_run:
+        verdict = decided.verdict
+        return "DryRun", f"would {'promote' if verdict.promote else 'keep the champion'}: {verdict.reasons[-1]}"
     return steps.shadow_gate.settle(workspace, project, watched, decided.verdict, decided.who)
 
 
 @station
-def withdraw(workspace: Workspace, watched: "Watched", why: str) -> tuple[str, str]:
-    """End a shadow without a verdict."""
-    return steps.shadow_gate.withdraw(workspace, watched, why)
+def withdraw(workspace: Workspace, project: Project, challenger: Challenger, request: RunRequest) -> Shadowed:
+    """End a shadow without a verdict, though what the challenger needs may be damaged; nothing in a dry run."""
+    if request.dry_run:
+        return Shadowed(project=project.name, outcome="DryRun", reason=f"would take {challenger.label} out")
+    outcome, why = steps.shadow_gate.withdraw(workspace, challenger, request.reason or "taken out by hand")
+    return Shadowed(project=project.name, outcome=outcome, reason=why)
 
 
 def waiting_for_rows(watched: "Watched") -> str:

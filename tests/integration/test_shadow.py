@@ -8,11 +8,13 @@ import pytest
 
 from tests.builders import ride_spec, rides, stand_in, write_project
 from tests.direct import score_directly, train_directly, without_prefect
+from tierra import steps
 from tierra.errors import Failed
 from tierra.facts import ShadowNoted
 from tierra.journal import Warned, open_journal
-from tierra.model.challengers import Challenger
-from tierra.model.pointers import Pointer
+from tierra.model.challengers import Challenger, ShadowEnd
+from tierra.model.gate import Verdict
+from tierra.model.pointers import Appointment, Pointer
 from tierra.outcomes.shadow import Shadowed
 from tierra.steps.collect import _champions as champion_objects
 from tierra.store.objects import Objects
@@ -119,10 +121,96 @@ def test_a_second_training_waits_for_the_one_in_shadow_and_the_same_is_that_one(
     assert in_shadow().number == 1
 
 
-def test_a_shadow_ends_by_hand_and_where_its_champion_serves_no_more(home: Path) -> None:
+def test_a_shadow_ends_by_hand(home: Path) -> None:
+    assert judge(end_shadow=True, dry_run=True).outcome == "DryRun"
+    (home / "var" / "store" / in_shadow().release.name).unlink()
     ended = judge(end_shadow=True, reason="a mistake in the features")
     assert (ended.outcome, ended.reason) == ("Withdrawn", "a mistake in the features")
     assert judge().outcome == "NothingDue"
+
+
+def appoint(model: Pointer) -> None:
+    """Make a model the champion, as `settle` and a rollback do."""
+    by = Appointment(who="ana", why="by hand", version=model.version)
+    assert open_workspace().champions.appoint_again(model, by, serving().number)
+
+
+def end_of(challenger: Challenger) -> ShadowEnd:
+    found = open_workspace().challengers.end_of(challenger)
+    assert found
+    return found
+
+
+def test_a_shadow_ends_where_its_champion_serves_no_more_and_a_dry_run_ends_none(home: Path) -> None:
+    challenger = in_shadow()
+    appoint(serving())
+    assert (judge(dry_run=True).outcome, in_shadow()) == ("NothingDue", challenger)
+    assert judge().outcome == "NothingDue"
+    end = end_of(challenger)
+    assert (end.outcome, end.who) == ("withdrawn", "ana")
+
+
+def test_killed_once_it_was_appointed_its_shadow_ends_as_promoted(home: Path) -> None:
+    challenger = in_shadow()
+    appoint(challenger)
+    assert judge().outcome == "NothingDue"
+    end = end_of(challenger)
+    assert (end.outcome, end.why) == ("promoted", "by hand")
+
+
+def test_taken_out_while_it_was_judged_it_does_not_serve(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score_directly("rides")
+    state(home, labelled_until=DAYS[2])
+    decide = steps.shadow_gate.judge_shadow
+
+    def end_meanwhile(*given: Any) -> Verdict:
+        assert judge(end_shadow=True, reason="a mistake").outcome == "Withdrawn"
+        return decide(*given)
+
+    monkeypatch.setattr(steps.shadow_gate, "judge_shadow", end_meanwhile)
+    ended = judge()
+    assert (ended.outcome, ended.reason, serving().version) == ("Withdrawn", "a mistake", "1")
+
+
+def test_two_trainings_at_once_put_one_model_in_shadow(home: Path) -> None:
+    workspace, first = open_workspace(), in_shadow()
+    release = workspace.challengers.as_champion(first).release.model_copy(update={"inputs": "another"})
+    code = {name: workspace.objects.read(ref.name) for name, ref in first.code.items()}
+    by = Appointment(who="ana", why="faster by a second")
+    entered = workspace.challengers.enter(release, first.model, code, by, first.against, 3)
+    assert (entered, in_shadow()) == (first, first)
+
+
+def test_a_training_after_the_release_of_a_former_challenger_was_collected_goes_on(home: Path) -> None:
+    challenger = in_shadow()
+    workspace = open_workspace()
+    workspace.challengers.end(challenger, ShadowEnd(outcome="kept", why="worse", who="ana"))
+    (home / "var" / "store" / challenger.release.name).unlink()
+    trained, _ = train_directly("rides")
+    assert (trained.outcome, "did not pass its shadow: worse" in trained.reason) == ("KeptChampion", True)
+
+
+def test_approval_is_asked_at_the_end_of_the_shadow_alone(home: Path) -> None:
+    judge(end_shadow=True)
+    state(home, gate={"approval": "1h", "beat_champion_by": 0.001})
+    trained, _ = train_directly("rides")
+    assert trained.outcome == "InShadow", trained.reason
+    score_directly("rides")
+    state(home, labelled_until=DAYS[2], gate={"approval": "1h", "beat_champion_by": 0.001})
+    ended = judge(approved=True)
+    assert ended.outcome == "Promoted"
+    assert ended.reason.endswith("; approved with the call, after 3 partitions in shadow")
+
+
+def test_a_champion_that_cannot_be_compared_is_replaced_without_a_shadow(home: Path) -> None:
+    judge(end_shadow=True)
+    table = rides(12_000)
+    spec = ride_spec(candidates=STRONG, gate={"metric": "log_loss", "shadow": 3}, score={"lookback": "2d"})
+    write_project(home / "projects" / "rides", spec,
+                  table.assign(tipped=table["tipped"].map({"yes": "often", "no": "never"})))  # fmt: skip
+    with without_prefect("train") as body, open_journal():
+        trained = body(open_workspace(), "rides", replace_champion=True)
+    assert (trained.outcome, serving().number) == ("Promoted", 2)
 
 
 class Stopped(BaseException):

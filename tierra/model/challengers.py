@@ -33,6 +33,7 @@ class Challenger(Pointer):
 
     against: int = Field(description="Number of the champion")
     partitions: int = Field(ge=1, description="Partitions to score beside it")
+    inputs: str = Field("", description="Digest of all that its training was made of; its release may be collected")
 
     @property
     def label(self) -> str:
@@ -76,19 +77,18 @@ class Challengers:
         against: int, partitions: int,
     ) -> Challenger:  # fmt: skip
         """Put a model in shadow; where another training was faster, the challenger that is there instead."""
-        number = max(self._numbers(release.project), default=0) + 1
-        kept = self._champions.keep(release, model, code, by, number)
-        mine = Challenger(**dict(kept), against=against, partitions=partitions)
+        last = self._last(release.project)
+        if last and not self.end_of(last):
+            return last
+        kept = self._champions.keep(release, model, code, by, last.number + 1 if last else 1)
+        mine = Challenger(**dict(kept), against=against, partitions=partitions, inputs=release.inputs)
         self._put(_name(mine, "challenger"), mine)
         return self._read(_name(mine, "challenger"), Challenger)
 
     def current(self, project: str) -> Challenger | None:
         """The challenger in shadow; None where there is none. Raises Broken."""
-        numbers = self._numbers(project)
-        if not numbers:
-            return None
-        last = self._read(f"{FOLDER}/{project}/{max(numbers):06d}/challenger.json", Challenger)
-        return None if self.end_of(last) else last
+        last = self._last(project)
+        return None if last is None or self.end_of(last) else last
 
     def history(self, project: str) -> list[Challenger]:
         """Every challenger that was ever in shadow, oldest first. Raises Broken."""
@@ -103,11 +103,16 @@ class Challengers:
         """Keep what it predicted of a partition; what is there already stays."""
         self._put(_name(challenger, f"scored/{scored.partition}"), scored)
 
+    def partitions_scored(self, challenger: Challenger) -> list[str]:
+        """The partitions that it scored, oldest first."""
+        folder = f"{_folder(challenger)}/scored"
+        names = self._objects.names(folder)
+        return sorted(name.removeprefix(f"{folder}/").removesuffix(".json") for name in names)
+
     def scored(self, challenger: Challenger) -> dict[str, ShadowScored]:
         """What it predicted, by partition, oldest first. Raises Broken."""
-        names = sorted(self._objects.names(f"{_folder(challenger)}/scored"))
-        found = (self._read(name, ShadowScored) for name in names)
-        return {each.partition: each for each in found}
+        partitions = self.partitions_scored(challenger)
+        return {each: self._read(_name(challenger, f"scored/{each}"), ShadowScored) for each in partitions}
 
     def end(self, challenger: Challenger, end: ShadowEnd) -> ShadowEnd:
         """End a shadow; where somebody else has ended it, how."""
@@ -125,6 +130,10 @@ class Challengers:
             yield from (challenger.release.name, challenger.model.name, *(ref.name for ref in challenger.code.values()))
             for each in self.scored(challenger).values():
                 yield from (each.rows.name, each.champion_rows.name)
+
+    def _last(self, project: str) -> Challenger | None:
+        numbers = self._numbers(project)
+        return self._read(f"{FOLDER}/{project}/{max(numbers):06d}/challenger.json", Challenger) if numbers else None
 
     def _numbers(self, project: str) -> list[int]:
         folder = f"{FOLDER}/{project}"

@@ -11,7 +11,7 @@ from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
 from tierra.model.documents import Document
-from tierra.model.gate import Scores
+from tierra.model.gate import Scores, Verdict
 from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
 from tierra.model.view import alias_of, describe_move, is_server
@@ -48,7 +48,8 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
         show_champion(workspace, champion)
         kept: Ending = "Refused" if judged.verdict.is_refused else "KeptChampion"
         return _trained(project, judged, champion, kept, judged.verdict.reasons[-1])
-    if champion and project.gate.shadow and (because := shadow.describe_standing(workspace, project, release)):
+    is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
+    if is_for_shadow and (because := shadow.explain_no_entry(workspace, project, release)):
         show_champion(workspace, champion)
         return _trained(project, judged, champion, *because)
     return _promote(workspace, project, judged, release)
@@ -58,7 +59,7 @@ def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion:
     """The champion comes from this very training: an earlier one, or this one before its station was tried again."""
     show_champion(workspace, champion)
     if judged.verdict.promote and champion.number > judged.champion_number:
-        return _trained(project, judged, champion, "Promoted", _promoted_because(project, judged))
+        return _trained(project, judged, champion, "Promoted", promoted_because(project, judged.verdict))
     kept = judged.model_copy(update={"verdict": champion.release.verdict})
     return _trained(project, kept, champion, "KeptChampion", f"same inputs as version {champion.version}")
 
@@ -72,8 +73,9 @@ def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
     return f"same inputs as version {version.version}, which was taken back by {entry.who}: {entry.why}"
 
 
-def _promoted_because(project: Project, judged: Judged) -> str:
-    return "; ".join(judged.verdict.reasons[-2 if project.gate.approval else -1 :])
+def promoted_because(project: Project, verdict: Verdict) -> str:
+    """What decided, and who approved it where the project asks for that."""
+    return "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
 
 
 def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
@@ -83,6 +85,8 @@ def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Tra
         would = f"would keep version {champion.version}: same inputs"
     elif judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
         would = f"would keep the champion: {taken_back}"
+    elif shadow.needs_shadow(project, judged.scores, judged.verdict):
+        would = f"would score in shadow: {judged.verdict.reasons[-1]}"
     else:
         would = f"would {'promote' if judged.verdict.promote else 'keep the champion'}: {judged.verdict.reasons[-1]}"
     return _trained(project, judged, champion, "DryRun", would)
@@ -124,7 +128,7 @@ def _winner(judged: Judged) -> Fitted:
 
 
 def _promote(workspace: Workspace, project: Project, judged: Judged, release: Release) -> Trained:
-    """Check the winner and appoint it; where another training was faster, its champion stays."""
+    """Check the winner and appoint it, or put it in shadow; where another training was faster, its champion stays."""
     model = load_fitted(workspace, _winner(judged))
     features = read_part(workspace, judged.choice.parts, "test").table
     check_agreement(model, features.head(ROWS_COMPARED), release.labels)
@@ -134,9 +138,10 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     files = stored_files(workspace.objects.read(_winner(judged).name), code)
     shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
-    reason = _promoted_because(project, judged)
+    is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
+    reason = judged.verdict.reasons[-1] if is_for_shadow else promoted_because(project, judged.verdict)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
-    if project.gate.shadow and judged.champion_number:
+    if is_for_shadow:
         entered = shadow.enter(workspace, project, release, _winner(judged), code, by, judged.champion_number)
         return _trained(project, judged, current_champion(workspace, project), *entered)
     champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)

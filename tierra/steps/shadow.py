@@ -1,6 +1,6 @@
 """Shadow: a challenger that passed the gate scores what the champion publishes, and nobody reads it but the gate."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +10,8 @@ from tierra.data.row_numbers import published_key
 from tierra.facts import ShadowNoted
 from tierra.journal import note
 from tierra.model.challengers import Challenger, ShadowEnd, ShadowScored
-from tierra.model.pointers import Appointment
+from tierra.model.gate import Scores, Verdict
+from tierra.model.pointers import Appointment, Pointer
 from tierra.model.release import Champion, Release
 from tierra.project.project import Project
 from tierra.steps.features import JoinedPartition
@@ -26,67 +27,87 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STEM = "shadow/"
-LOOKED_AT = 60  # published partitions, the newest, in which one is looked for that was not scored beside
+LOOKED_AT = 60  # of the published partitions the newest; so many, and those to score, are looked at
+Ended = tuple[Literal["InShadow", "KeptChampion"], str]
 
 
-def find_challenger(workspace: Workspace, project: Project) -> Challenger | None:
+def needs_shadow(project: Project, scores: Scores, verdict: Verdict) -> bool:
+    """Whether what passed scores in shadow first: a model that was compared with a champion, where the gate asks so."""
+    return bool(project.gate.shadow) and verdict.passed and scores.champion_metrics is not None
+
+
+def find_challenger(workspace: Workspace, project: Project, dry_run: bool = False) -> Challenger | None:
     """The challenger that scores beside the champion; None where there is none.
 
-    One whose champion serves no more is withdrawn: there is nobody left whom it is to beat.
+    Where another champion serves by now its shadow is over, and this is recorded unless the run is dry: it was promoted
+    by a run that was killed before it could record that, or there is no champion left for it to beat.
     """
-    challenger = workspace.challengers.current(project.name) if project.gate.shadow else None
+    challenger = workspace.challengers.current(project.name)
     latest = workspace.champions.latest(project.name) if challenger else None
     if challenger is None or latest is None or latest.number == challenger.against:
         return challenger
-    why = f"version {latest.version} serves since {latest.when:%Y-%m-%d %H:%M %Z}"
-    workspace.challengers.end(challenger, ShadowEnd(outcome="withdrawn", why=why, who=latest.who))
+    if not dry_run:
+        workspace.challengers.end(challenger, _overtaken(workspace, challenger, latest))
     return None
+
+
+def _overtaken(workspace: Workspace, challenger: Challenger, latest: Pointer) -> ShadowEnd:
+    after = [each for each in workspace.champions.history(challenger.project) if each.number == challenger.against + 1]
+    if after and after[0].release == challenger.release:
+        return ShadowEnd(outcome="promoted", why=after[0].why, who=after[0].who)
+    why = f"version {latest.version} serves since {latest.when:%Y-%m-%d %H:%M %Z}"
+    return ShadowEnd(outcome="withdrawn", why=why, who=latest.who)
 
 
 def enter(
     workspace: Workspace, project: Project, release: Release, model: ObjectRef, code: Mapping[str, bytes],
     by: Appointment, against: int,
-) -> tuple[Literal["InShadow"], str]:  # fmt: skip
+) -> Ended:  # fmt: skip
     """Let a model that passed score beside the champion; how the training ends, and why."""
     assert project.gate.shadow
     entered = workspace.challengers.enter(release, model, code, by, against, project.gate.shadow)
-    return "InShadow", _standing(workspace, entered)
+    return _end_beside(workspace, entered, release)
 
 
-def describe_standing(
-    workspace: Workspace, project: Project, release: Release
-) -> tuple[Literal["InShadow", "KeptChampion"], str] | None:
-    """How a training ends that no model may enter the shadow from: one is in it, or these very inputs were there."""
-    if standing := find_challenger(workspace, project):
-        mine = workspace.challengers.as_champion(standing).release.inputs == release.inputs
-        first = "" if mine else "it passed, and waits until another was judged: "
-        return ("InShadow" if mine else "KeptChampion"), first + _standing(workspace, standing)
+def explain_no_entry(workspace: Workspace, project: Project, release: Release) -> Ended | None:
+    """How a training ends whose model may not enter the shadow: one is in it, or these very inputs were there."""
+    if found := find_challenger(workspace, project):
+        return _end_beside(workspace, found, release)
     for each in reversed(workspace.challengers.history(project.name)):
-        end = workspace.challengers.end_of(each)
-        if end and end.outcome == "kept" and workspace.challengers.as_champion(each).release.inputs == release.inputs:
+        end = workspace.challengers.end_of(each) if each.inputs == release.inputs else None
+        if end and end.outcome == "kept":
             return "KeptChampion", f"same inputs as {each.label}, which did not pass its shadow: {end.why}"
     return None
 
 
-def _standing(workspace: Workspace, challenger: Challenger) -> str:
-    done = len(workspace.challengers.scored(challenger))
-    return f"{challenger.label} scores in shadow, {done} of {challenger.partitions} partitions so far"
+def _end_beside(workspace: Workspace, challenger: Challenger, release: Release) -> Ended:
+    """How a training ends while a challenger is in shadow: its own, or another."""
+    done = len(workspace.challengers.partitions_scored(challenger))
+    line = f"{challenger.label} scores in shadow, {done} of {challenger.partitions} partitions so far"
+    if challenger.inputs == release.inputs:
+        return "InShadow", line
+    return "KeptChampion", f"it passed, and waits until another was judged: {line}"
 
 
 def find_unshadowed(workspace: Workspace, project: Project, challenger: Challenger) -> list[Work]:
-    """The partitions that the champion published since the challenger came, and that this has still to score."""
-    done = workspace.challengers.scored(challenger)
-    left = max(challenger.partitions - len(done), 0)
-    found = [] if not left else [*_published_since(workspace, project, challenger)]
-    new = [work for work in found if work.partition not in done]
-    return sorted(new, key=lambda work: work.partition)[:left]
+    """The partitions that the champion published since the challenger came, and that this has still to score.
+
+    The newest, oldest first: one that cannot be scored is soon not among them.
+    """
+    done = workspace.challengers.partitions_scored(challenger)
+    left = challenger.partitions - len(done)
+    newest = islice(_published_since(workspace, project, challenger, done), left) if left > 0 else ()
+    return sorted(newest, key=lambda work: work.partition)
 
 
-def _published_since(workspace: Workspace, project: Project, challenger: Challenger) -> Iterator[Work]:
+def _published_since(
+    workspace: Workspace, project: Project, challenger: Challenger, but: Collection[str]
+) -> Iterator[Work]:
+    """What was published and is not among `but`, newest first."""
     sink, latest = workspace.sink(project), workspace.champions.latest(project.name)
-    newest = sorted(generations(sink).items(), reverse=True)
-    for partition, number in islice(newest, LOOKED_AT + challenger.partitions):
-        manifest = read_manifest(sink, partition, number)
+    newest = sorted(generations(sink).items(), reverse=True)[: LOOKED_AT + challenger.partitions]
+    for partition, number in newest:
+        manifest = None if partition in but else read_manifest(sink, partition, number)
         if manifest and latest and manifest.model == latest.model.sha256 and _is_since(manifest, challenger):
             yield Work(partition, number, published=manifest)
 
@@ -109,7 +130,7 @@ def shadow_partition(
     scored = ShadowScored(partition=work.partition, generation=work.generation, rows=rows, champion_rows=beside,
                           same_rows=same_rows)  # fmt: skip
     workspace.challengers.keep_scored(challenger, scored)
-    note(ShadowNoted(challenger.label, work.partition, len(workspace.challengers.scored(challenger)),
+    note(ShadowNoted(challenger.label, work.partition, len(workspace.challengers.partitions_scored(challenger)),
                      challenger.partitions))  # fmt: skip
     return scored
 

@@ -5,7 +5,7 @@ from typing import Any
 from tierra.facts import ChampionFound, ModelsEvaluated
 from tierra.journal import note, note_made
 from tierra.model import gate
-from tierra.model.challengers import ShadowEnd
+from tierra.model.challengers import Challenger, ShadowEnd
 from tierra.model.comparison import CHAMPION, RULE, compare_models
 from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
@@ -17,9 +17,11 @@ from tierra.model.spec import Costs
 from tierra.model.training import scorers_of, tune_threshold
 from tierra.project.project import Project
 from tierra.steps.champion import champion_model, who_and_where
-from tierra.steps.register import show_champion
+from tierra.steps.register import promoted_because, show_champion
 from tierra.steps.shadowed import Compared, Watched
 from tierra.workspace import Workspace
+
+OUTCOMES = {"promoted": "Promoted", "kept": "KeptChampion", "withdrawn": "Withdrawn"}
 
 
 def measure_shadow(workspace: Workspace, project: Project, watched: Watched, compared: Compared) -> Scores:
@@ -50,14 +52,17 @@ def judge_shadow(project: Project, scores: Scores) -> Verdict:
 def settle(workspace: Workspace, project: Project, watched: Watched, verdict: Verdict, who: str) -> tuple[str, str]:
     """Make the challenger the champion, or end its shadow; how that ended, and why."""
     challenger, by = watched.challenger, who_and_where() | ({"who": who} if who else {})
-    why = f"{verdict.reasons[-1]}, after {challenger.partitions} partitions in shadow"
+    because = promoted_because(project, verdict) if verdict.promote else verdict.reasons[-1]
+    why = f"{because}, after {challenger.partitions} partitions in shadow"
     if not verdict.promote:
-        end = ShadowEnd(outcome="kept", why=why, who=by["who"], verdict=verdict)
-        return "KeptChampion", workspace.challengers.end(challenger, end).why
+        return _end(workspace, challenger, ShadowEnd(outcome="kept", why=why, who=by["who"], verdict=verdict))
+    # A person may have taken it out while it was judged, or while the run waited for approval.
+    if ended := workspace.challengers.end_of(challenger):
+        return OUTCOMES[ended.outcome], ended.why
     shown = challenger.model_dump(include={"version", "run_id", "experiment_id"})
     appointed = workspace.champions.appoint_again(challenger, Appointment(**by, why=why, **shown), challenger.against)
     if appointed is None:
-        return withdraw(workspace, watched, "another model was made the champion first")
+        return withdraw(workspace, challenger, "another model was made the champion first")
     workspace.challengers.end(challenger, ShadowEnd(outcome="promoted", why=why, who=by["who"], verdict=verdict))
     show_champion(workspace, appointed, is_new=True)
     note(ChampionFound(appointed))
@@ -65,10 +70,15 @@ def settle(workspace: Workspace, project: Project, watched: Watched, verdict: Ve
     return "Promoted", why
 
 
-def withdraw(workspace: Workspace, watched: Watched, why: str) -> tuple[str, str]:
+def withdraw(workspace: Workspace, challenger: Challenger, why: str) -> tuple[str, str]:
     """End a shadow without a verdict."""
-    end = ShadowEnd(outcome="withdrawn", why=why, who=who_and_where()["who"])
-    return "Withdrawn", workspace.challengers.end(watched.challenger, end).why
+    return _end(workspace, challenger, ShadowEnd(outcome="withdrawn", why=why, who=who_and_where()["who"]))
+
+
+def _end(workspace: Workspace, challenger: Challenger, end: ShadowEnd) -> tuple[str, str]:
+    """How the shadow ended, and why: as is recorded here, or as another run was faster to record."""
+    ended = workspace.challengers.end(challenger, end)
+    return OUTCOMES[ended.outcome], ended.why
 
 
 def _threshold(workspace: Workspace, model: Champion) -> float:
