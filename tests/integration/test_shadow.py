@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.metrics import matthews_corrcoef
 
 from tests.builders import ride_spec, rides, stand_in, write_project
 from tests.direct import score_directly, train_directly, without_prefect
@@ -17,6 +18,8 @@ from tierra.model.gate import Verdict
 from tierra.model.pointers import Appointment, Pointer
 from tierra.outcomes.shadow import Shadowed
 from tierra.steps.collect import _champions as champion_objects
+from tierra.steps.shadow_gate import measure_shadow
+from tierra.steps.shadowed import collect_labels, watch
 from tierra.store.objects import Objects
 from tierra.store.predictions import generations
 from tierra.workspace import open_workspace
@@ -111,6 +114,31 @@ def test_one_that_is_worse_in_production_does_not_serve_nor_does_the_same_traini
     state(home)
     trained, _ = train_directly("rides")
     assert (trained.outcome, "did not pass its shadow" in trained.reason) == ("KeptChampion", True)
+
+
+def test_a_shadow_is_judged_by_the_same_scorer_and_weights_as_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    alike: dict[str, Any] = {"weight": "rain", "gate": {"metric": "matthews_corrcoef"}}
+    state(tmp_path, features=["zone"], **alike)
+    train_directly("rides")
+    state(tmp_path, features=["zone", "km"], **alike)
+    assert train_directly("rides")[0].outcome == "InShadow"
+    score_directly("rides")
+    state(tmp_path, labelled_until=DAYS[2], features=["zone", "km"], **alike)
+    workspace = open_workspace()
+    project = workspace.project("rides")
+    watched = watch(workspace, project, in_shadow())
+    compared = collect_labels(workspace, project, watched)
+    assert compared
+    assert compared.rows.weight is not None
+    assert compared.rows.weight.std() > 0
+    scores = measure_shadow(workspace, project, watched, compared)
+    made = compared.challenger["probability"] >= workspace.champions.load(watched.model).threshold
+    expected = matthews_corrcoef(compared.rows.target, made, sample_weight=compared.rows.weight)
+    assert scores.best_metrics["matthews_corrcoef"] == pytest.approx(expected)
+    assert scores.over_champion
 
 
 def test_a_second_training_waits_for_the_one_in_shadow_and_the_same_is_that_one(home: Path) -> None:

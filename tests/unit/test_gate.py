@@ -187,6 +187,18 @@ def test_a_guardrail_that_is_broken_names_itself() -> None:
         assert judge(scores(0.9, 0.5, 0.8, guarded=guarded), Gate(metric="roc_auc")).promote, words
 
 
+def test_a_floor_of_what_was_not_measured_is_not_known() -> None:
+    known = Difference(value=0.5, error=0.01, freedom=500)
+    guarded = Guarded(
+        classes=(ClassGuarded(name="yes", rows=90, recall=known, fall=known),),
+        floors=(SliceScores(column="zone", value="A", rows=50, score=0.6),),
+    )
+    gate = {"classes": {"floor": {"yess": 0.6}}, "slices": {"floor": {"zone=B": 0.9}}}
+    found = judge(scores(0.9, 0.5, 0.8, guarded=guarded), Gate.model_validate({"metric": "roc_auc", **gate}))
+    lines = [(each.check, each.subject, each.outcome) for each in found.checks if each.kind == "guardrail"]
+    assert lines == [("floor of a slice", "zone=B", "not known"), ("recall of a class", "yess", "not known")]
+
+
 @pytest.mark.parametrize("metric", ["log_loss", "brier"])
 def test_less_is_better_for_losses(metric: str) -> None:
     assert verdict(0.3, 0.5, 0.4, metric=metric).promote

@@ -37,3 +37,10 @@ def test_rows_of_one_day_have_one_number_at_whatever_hour() -> None:
     codes = number_units(hours).codes
     assert codes is not None
     np.testing.assert_array_equal(codes, np.repeat(np.arange(10), 2))
+
+
+def test_a_day_is_that_of_its_zone_when_the_clock_changes() -> None:
+    march = pd.Series(pd.date_range("2024-03-25", periods=14).repeat(3).tz_localize("Europe/London"))
+    codes = number_units(march).codes
+    assert codes is not None
+    np.testing.assert_array_equal(codes, np.repeat(np.arange(14), 3))

@@ -4,7 +4,7 @@ A split by group keeps a group's rows together; rows that follow each other in t
 or weeks; any other row stands alone, but for exact copies of it.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,12 +30,20 @@ def number_units(units: pd.Series) -> Units:
     would be fewer than 5 units: so few say nothing of others.
     """
     if pd.api.types.is_datetime64_any_dtype(units):
-        days = units.dt.floor("D").to_numpy("datetime64[D]").astype(int)
+        days = as_numbers(units)
         weeks = (days + 3) // 7  # the epoch is a Thursday
         by_week = len(np.unique(weeks)) >= FEWEST_WEEKS
         return _units(weeks if by_week else days, "weeks" if by_week else "days")
     few = units.nunique() <= NEARLY_ALL * len(units)
     return _units(units.to_numpy(), "groups" if few else "different rows")
+
+
+def as_numbers(units: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Units as numbers: of dates the day, in the zone they are in."""
+    if pd.api.types.is_datetime64_any_dtype(units):
+        days = units.dt.tz_localize(None) if units.dt.tz is not None else units
+        return np.asarray(days.to_numpy("datetime64[D]").astype("int64"))
+    return np.asarray(units.to_numpy("int64"))
 
 
 def _units(values: np.ndarray, kind: Kind) -> Units:

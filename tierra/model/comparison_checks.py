@@ -57,7 +57,7 @@ def compare(
     low, high = apart.interval(alpha)
     outcome = "passed" if low > limit else "undecided" if apart.value > limit else "failed"
     verb = _verb(outcome, limit)
-    reason = f"{ours} {verb.format(theirs=theirs)}: {figures}, {_apart(metric, low, high)} ({_level(alpha)} interval)"
+    reason = f"{ours} {verb.format(theirs=theirs)}: {figures}, {_apart(low, high)} ({_level(alpha)} interval)"
     if outcome == "undecided" and (more := apart.rows_to_show(rows, limit, alpha)):
         reason += f"; about {_round(more):,} test rows would show a difference as large as this one"
     return GateCheck(**line, value=apart.value, interval=(low, high), outcome=outcome, reason=reason)
@@ -72,7 +72,7 @@ def _verb(outcome: str, limit: float) -> str:
     return f"{words.get(outcome, 'does not beat')} {{theirs}}{by}"
 
 
-def _apart(metric: str, low: float, high: float) -> str:
+def _apart(low: float, high: float) -> str:
     if high < 0:
         return f"worse by {format_metric(-high)} to {format_metric(-low)}"
     return f"better by {format_metric(low)} to {format_metric(high)}"

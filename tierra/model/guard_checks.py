@@ -47,6 +47,9 @@ def _moved(share: float) -> str:
 
 def _slice_floors(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
     metric, lower = gate.metric_name, gate.metric_name in LOWER_IS_BETTER
+    yield from _unmeasured(
+        "floor of a slice", gate.slices.floor, [f"{each.column}={each.value}" for each in found.floors]
+    )
     for each in found.floors:
         limit = _limit_of(gate.slices.floor, f"{each.column}={each.value}")
         if limit is None:
@@ -66,8 +69,10 @@ def _slice_floors(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
 
 def _classes(found: Guarded, gate: Gate) -> Iterator[GateCheck]:
     rails = gate.classes
-    for each in found.classes if rails else ():
-        assert rails
+    if rails is None:
+        return
+    yield from _unmeasured("recall of a class", rails.floor, [each.name for each in found.classes])
+    for each in found.classes:
         floor = _limit_of(rails.floor, each.name)
         if floor is not None:
             passed = each.recall.value >= floor
@@ -118,6 +123,13 @@ def _most(
 def _shown(found: Difference, alpha: float) -> dict[str, Any]:
     low, high = found.interval(alpha)
     return {"value": found.value, "interval": (max(low, 0.0), high)}
+
+
+def _unmeasured(check: str, limits: Limits | None, names: list[str]) -> Iterator[GateCheck]:
+    """A line for each limit of what was not measured: a name that is misspelt must not go unseen."""
+    for name, limit in limits.items() if isinstance(limits, dict) else ():
+        if name not in names:
+            yield _line(check, name, None, limit=limit, reason=f"{name} was not measured on these test rows")
 
 
 def _limit_of(limits: Limits | None, name: str) -> float | None:

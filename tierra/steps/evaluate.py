@@ -8,8 +8,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
+from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
-from tierra.data.split import slice_columns
 from tierra.errors import DataRejected, Misconfigured
 from tierra.facts import ModelsEvaluated
 from tierra.journal import note, warn
@@ -148,7 +148,7 @@ def _measure(
     parts, best = choice.parts, choice.best.candidate
     test = read_part(workspace, parts, "test")
     models = {best: (load_fitted(workspace, choice.best), test), "rule": (load_fitted(workspace, choice.rule), test)}
-    known, warning = _champion_beside(workspace, project, choice, champion, replace)
+    known, warning = _champion_beside(workspace, project, choice, champion, replace, test)
     nothing = np.zeros(len(test.target), bool)
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
     kept = judged_on(test, learnt)
@@ -173,13 +173,13 @@ def _measure(
 
 
 def _champion_beside(
-    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, replace: bool
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, replace: bool, test: Examples
 ) -> tuple[dict[str, tuple[Any, Examples]], str]:
     """The champion with the test rows in its features; nothing, and why, where it may be replaced unread."""
     if champion is None:
         return {}, ""
     try:
-        rows = _as_champion_sees(workspace, project, choice, champion)
+        rows = _as_champion_sees(workspace, project, choice, champion, test)
         return {"champion": (workspace.champions.load(champion), rows)}, ""
     except (DataRejected, Misconfigured) as error:
         if error.code == "code-differs":
@@ -211,9 +211,11 @@ def learnt_facts(test: Examples, learnt: np.ndarray | None, kept: np.ndarray) ->
     return {"learnt": count, "too_few": f"{most}, and of the others {few}"}
 
 
-def _as_champion_sees(workspace: Workspace, project: Project, choice: Choice, champion: Champion) -> Examples:
+def _as_champion_sees(
+    workspace: Workspace, project: Project, choice: Choice, champion: Champion, test: Examples
+) -> Examples:
     """The test rows in the champion's features. Raises when it cannot read today's tables any more."""
-    parts, test = choice.parts, read_part(workspace, choice.parts, "test")
+    parts = choice.parts
     labels = champion.release.labels
     if labels != parts.labels:
         raise DataRejected("champion-unread", f"it predicts {labels.task}, {', '.join(labels.classes)}")
@@ -238,6 +240,6 @@ def _groups_of(workspace: Workspace, project: Project, choice: Choice, kept: np.
     names = [*project.slices, *(each for each in (groups.by if groups else ()) if each in table.joined.columns)]
     if not names:
         return pd.DataFrame(index=range(len(kept)))
-    joined = to_frame(read_table(workspace.objects, table.joined))
-    places = rows_of(workspace, choice.parts.test)[kept]
-    return slice_columns(joined.iloc[places], list(dict.fromkeys(names)))
+    require_columns("slices", names, table.joined.columns)
+    joined = to_frame(read_table(workspace.objects, table.joined, list(dict.fromkeys(names))))
+    return joined.iloc[rows_of(workspace, choice.parts.test)[kept]].reset_index(drop=True)

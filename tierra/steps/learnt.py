@@ -8,11 +8,11 @@ import hashlib
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tierra.data.frames import conform, kinds_of, to_frame
 from tierra.data.recipe import UNIT, Recipe
 from tierra.data.split import unit_of
+from tierra.data.units import as_numbers
 from tierra.errors import Broken, DataRejected
 from tierra.model.release import Champion
 from tierra.project.project import Project
@@ -36,14 +36,6 @@ def keep_learnt(workspace: Workspace, parts: Parts) -> ObjectRef:
 def units_of(workspace: Workspace, part: TableRef) -> Units:
     """The unit of each row of a part, as a number."""
     return as_numbers(to_frame(read_table(workspace.objects, part, [UNIT]))[UNIT])
-
-
-def as_numbers(units: pd.Series) -> Units:
-    """Units as numbers: of dates the day."""
-    if pd.api.types.is_datetime64_any_dtype(units):
-        days = units.dt.tz_localize(None) if units.dt.tz is not None else units
-        return np.asarray(days.to_numpy("datetime64[D]").astype("int64"))
-    return np.asarray(units.to_numpy("int64"))
 
 
 def learnt_from(workspace: Workspace, project: Project, parts: Parts, champion: Champion) -> np.ndarray | None:

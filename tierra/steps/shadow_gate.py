@@ -89,5 +89,5 @@ def _threshold(workspace: Workspace, model: Champion) -> float:
 def _base_rate(rows: Examples, costs: Costs | None) -> Any:
     """The mean of these rows' own target, which no rule of before can beat by much."""
     if rows.labels.task == "regression":
-        return MeanRule([]).fit(rows.table, rows.target)
-    return tune_threshold(RateRule([]).fit(rows.table, rows.target.astype(int)), rows, costs)
+        return MeanRule([]).fit(rows.table, rows.target, rows.weight)
+    return tune_threshold(RateRule([]).fit(rows.table, rows.target.astype(int), rows.weight), rows, costs)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tierra.data.frames import to_frame
-from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET
+from tierra.data.recipe import EXTRA_COLUMNS, ROW, TARGET, WEIGHT
 from tierra.data.row_numbers import published_key
 from tierra.data.units import number_units
 from tierra.data.window import Window, between, shift
@@ -88,9 +88,7 @@ def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> 
     rows = _side_by_side(workspace, watched, [*key]).merge(_labels(workspace, built, key), on=[*key], how="left")
     labelled = rows[rows[TARGET].notna()].reset_index(drop=True)
     partitions = tuple(_count(each, rows[rows[PARTITION] == name]) for name, each in watched.scored.items())
-    units = number_units(pd.to_datetime(labelled[PARTITION]))
-    features, target = _features(workspace, built, labelled[ROW]), labelled[TARGET].to_numpy(float)
-    return Compared(partitions, Examples(features, target, built.labels, None, *units),
+    return Compared(partitions, _examples(workspace, built, labelled),
                     _groups(workspace, project, built, labelled[ROW]), _side(labelled, CHAMPION),
                     _side(labelled, CHALLENGER))  # fmt: skip
 
@@ -122,10 +120,14 @@ def _partition(workspace: Workspace, scored: ShadowScored, key: list[str]) -> pd
     return champion.join(challenger, how="inner").reset_index().assign(**{PARTITION: scored.partition})
 
 
-def _features(workspace: Workspace, built: FeatureTable, places: "pd.Series[Any]") -> pd.DataFrame:
+def _examples(workspace: Workspace, built: FeatureTable, labelled: pd.DataFrame) -> Examples:
+    """The labelled rows that both scored, in the challenger's features."""
     table = to_frame(read_table(workspace.objects, built.features))
-    kept = table.drop(columns=[name for name in EXTRA_COLUMNS if name in table])
-    return kept.iloc[places.astype(int)].reset_index(drop=True)
+    table = table.iloc[labelled[ROW].astype(int)].reset_index(drop=True)
+    weight = table[WEIGHT].to_numpy() if WEIGHT in table else None
+    features = table.drop(columns=[name for name in EXTRA_COLUMNS if name in table])
+    units = number_units(pd.to_datetime(labelled[PARTITION]))
+    return Examples(features, labelled[TARGET].to_numpy(float), built.labels, weight, *units)
 
 
 def _groups(workspace: Workspace, project: Project, built: FeatureTable, places: "pd.Series[Any]") -> pd.DataFrame:
