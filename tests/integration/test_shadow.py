@@ -9,7 +9,7 @@ import pytest
 from tests.builders import ride_spec, rides, stand_in, write_project
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra import steps
-from tierra.errors import Failed
+from tierra.errors import DataRejected, Failed
 from tierra.facts import ShadowNoted
 from tierra.journal import Warned, open_journal
 from tierra.model.challengers import Challenger, ShadowEnd
@@ -34,7 +34,7 @@ def state(folder: Path, labelled_until: str = LABELLED, wrong: bool = False, **c
         table["tipped"] = table["tipped"].where(~new, table["tipped"].map({"yes": "no", "no": "yes"}))
     table["tipped"] = table["tipped"].where(table["day"] <= labelled_until)
     gate = {"metric": "log_loss", "shadow": 3, **changes.pop("gate", {})}
-    spec = {"candidates": STRONG, "gate": gate, "score": {"lookback": "2d"}, **changes}
+    spec = {"candidates": STRONG, "gate": gate, "slices": ["zone"], "score": {"lookback": "2d"}, **changes}
     write_project(folder / "projects" / "rides", ride_spec(**spec), table)
 
 
@@ -255,6 +255,20 @@ def test_a_challenger_that_cannot_score_is_a_warning_of_the_night(home: Path, mo
     scored, journal = score_directly("rides")
     assert (scored.outcome, scored.exit_code) == ("Published", 0)
     assert any("the challenger in shadow did not score: out of order" in each.text for each in journal.facts(Warned))
+
+
+def test_a_partition_that_is_rejected_does_not_stop_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score = steps.shadow.shadow_partition
+
+    def reject_first(*given: Any) -> Any:
+        if given[-1].partition == DAYS[0]:
+            raise DataRejected("keys-duplicate", f"{DAYS[0]}: planted")
+        return score(*given)
+
+    monkeypatch.setattr(steps.shadow, "shadow_partition", reject_first)
+    _, journal = score_directly("rides")
+    assert open_workspace().challengers.partitions_scored(in_shadow()) == DAYS[1:]
+    assert any(f"did not score: {DAYS[0]}: planted" in each.text for each in journal.facts(Warned))
 
 
 def test_a_collection_keeps_what_a_challenger_in_shadow_needs(home: Path) -> None:
