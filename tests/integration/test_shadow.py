@@ -10,7 +10,7 @@ from tests.builders import ride_spec, rides, stand_in, write_project
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra import steps
 from tierra.errors import DataRejected, Failed
-from tierra.facts import ShadowNoted
+from tierra.facts import CardsMade, ShadowNoted
 from tierra.journal import Warned, open_journal
 from tierra.model.challengers import Challenger, ShadowEnd
 from tierra.model.gate import Verdict
@@ -197,8 +197,10 @@ def test_approval_is_asked_at_the_end_of_the_shadow_alone(home: Path) -> None:
     assert trained.outcome == "InShadow", trained.reason
     score_directly("rides")
     state(home, labelled_until=DAYS[2], gate={"approval": "1h", "beat_champion_by": 0.001})
-    ended = judge(approved=True)
+    with without_prefect("shadow") as body, open_journal() as journal:
+        ended = body(open_workspace(), "rides", approved=True)
     assert ended.outcome == "Promoted"
+    assert [made.version for made in journal.facts(CardsMade)] == [serving().version]
     assert ended.reason.endswith("; approved with the call, after 3 partitions in shadow")
 
 

@@ -85,12 +85,6 @@ def days_of(rows: pd.DataFrame, column: str | None) -> pd.Series:
     return rows[column]
 
 
-def slice_columns(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """The columns metrics are reported by. Raises DataRejected when one is missing."""
-    require_columns("slices", names, rows)
-    return rows[list(names)].reset_index(drop=True)
-
-
 def _first_day(size: date | int | float | None, end: date, days: pd.Series) -> date:
     match size:
         case date():

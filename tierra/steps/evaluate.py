@@ -8,8 +8,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
+from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
-from tierra.data.split import slice_columns
 from tierra.errors import DataRejected, Misconfigured
 from tierra.facts import ModelsEvaluated
 from tierra.journal import note, warn
@@ -237,6 +237,6 @@ def _groups_of(workspace: Workspace, project: Project, choice: Choice, kept: np.
     names = [*project.slices, *(each for each in (groups.by if groups else ()) if each in table.joined.columns)]
     if not names:
         return pd.DataFrame(index=range(len(kept)))
-    joined = to_frame(read_table(workspace.objects, table.joined))
-    places = rows_of(workspace, choice.parts.test)[kept]
-    return slice_columns(joined.iloc[places], list(dict.fromkeys(names)))
+    require_columns("slices", names, table.joined.columns)
+    joined = to_frame(read_table(workspace.objects, table.joined, list(dict.fromkeys(names))))
+    return joined.iloc[rows_of(workspace, choice.parts.test)[kept]].reset_index(drop=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tierra.facts import ChampionFound, ModelsEvaluated
+from tierra.facts import CardsMade, ChampionFound, ModelsEvaluated
 from tierra.journal import note, note_made
 from tierra.model import gate
 from tierra.model.challengers import Challenger, ShadowEnd
@@ -18,6 +18,7 @@ from tierra.model.spec import Costs
 from tierra.model.training import scorers_of, tune_threshold
 from tierra.outcomes.shadow import PartitionShadowed
 from tierra.project.project import Project
+from tierra.steps.cards import CARDS, read_card
 from tierra.steps.champion import champion_model, who_and_where
 from tierra.steps.register import promoted_because, show_champion
 from tierra.steps.shadowed import Labelled, Watched, collect_labels
@@ -77,6 +78,7 @@ def settle(workspace: Workspace, project: Project, watched: Watched, verdict: Ve
     # A person may have taken it out while it was judged, or while the run waited for approval.
     if ended := workspace.challengers.end_of(challenger):
         return OUTCOMES[ended.outcome], ended.why
+    cards = tuple(read_card(workspace, watched.model, kind) for kind in CARDS)
     shown = challenger.model_dump(include={"version", "run_id", "experiment_id"})
     appointed = workspace.champions.appoint_again(challenger, Appointment(**by, why=why, **shown), challenger.against)
     if appointed is None:
@@ -84,6 +86,7 @@ def settle(workspace: Workspace, project: Project, watched: Watched, verdict: Ve
     workspace.challengers.end(challenger, ShadowEnd(outcome="promoted", why=why, who=by["who"], verdict=verdict))
     show_champion(workspace, appointed, is_new=True)
     note(ChampionFound(appointed))
+    note(CardsMade(appointed.version or str(appointed.number), cards))
     note_made()
     return "Promoted", why
 
