@@ -1,6 +1,7 @@
 """From the sources to published predictions, exactly once, or a page that says why not."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from prefect import flow
@@ -135,7 +136,7 @@ def score_partition(workspace: Workspace, scoring: Scoring, work: Work) -> Parti
 
 def score_in_shadow(workspace: Workspace, today: Project) -> None:
     """What the champion published, scored by the challenger beside it. Whatever becomes of that, the run ends well."""
-    try:
+    with warning_of_shadow(TierraError):
         challenger = find_challenger(workspace, today)
         work = find_unshadowed(workspace, today, challenger) if challenger else []
         if not challenger or not work:
@@ -144,8 +145,16 @@ def score_in_shadow(workspace: Workspace, today: Project) -> None:
         reader = open_days(workspace, spec, work)
         sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec, reader))
         for each in track(work, "partitions in shadow"):
-            clean = validate_partition(workspace, spec, pull_partition(workspace, spec, reader, each))
-            shadow_partition(workspace, spec, challenger, join_partition(workspace, spec, clean, sides), each)
-    except TierraError as error:
+            with warning_of_shadow(DataRejected):
+                clean = validate_partition(workspace, spec, pull_partition(workspace, spec, reader, each))
+                shadow_partition(workspace, spec, challenger, join_partition(workspace, spec, clean, sides), each)
+
+
+@contextmanager
+def warning_of_shadow(kind: type[TierraError]) -> Iterator[None]:
+    """Warn of an error of this kind instead of raising it."""
+    try:
+        yield
+    except kind as error:
         with at_station("score-in-shadow"):
             warn(f"the challenger in shadow did not score: {error.what}")

@@ -5,7 +5,6 @@ from prefect import flow
 from tasks.run.form import ProjectName, Reason, RunRequest, check_request
 from tasks.run.page import one_page, run_name
 from tasks.shadow import (
-    collect_labels,
     find_challenger,
     judge_shadow,
     measure_shadow,
@@ -48,8 +47,8 @@ def shadow(
     spec = spec.for_task(watched.model.release.labels.task)
     if watched.is_waiting:
         return summarise_shadow(spec, watched, ("InShadow", waiting_for_rows(watched)))
-    compared = collect_labels(workspace, spec, watched)
-    if compared is None or compared.is_waiting:
-        return summarise_shadow(spec, watched, ("InShadow", waiting_for_labels(watched, compared)), compared)
-    decided = judge_shadow(spec, measure_shadow(workspace, spec, watched, compared), request)
-    return summarise_shadow(spec, watched, settle(workspace, spec, watched, decided, request), compared, decided)
+    measured = measure_shadow(workspace, spec, watched)
+    if measured.scores is None:
+        return summarise_shadow(spec, watched, ("InShadow", waiting_for_labels(watched, measured)), measured)
+    decided = judge_shadow(spec, measured.scores, request)
+    return summarise_shadow(spec, watched, settle(workspace, spec, watched, decided, request), measured, decided)

@@ -11,14 +11,15 @@ from tierra import steps
 from tierra.data.partitions import Work
 from tierra.model.challengers import Challenger
 from tierra.model.gate import Scores, Verdict
-from tierra.outcomes.shadow import PartitionShadowed, Shadowed
+from tierra.outcomes.shadow import Shadowed
 from tierra.outcomes.training import Served
 from tierra.project.project import Project
 from tierra.workspace import Workspace
 
 if TYPE_CHECKING:
     from tierra.steps.features import JoinedPartition
-    from tierra.steps.shadowed import Compared, Watched
+    from tierra.steps.shadow_gate import Measured
+    from tierra.steps.shadowed import Watched
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,9 @@ def watch_shadow(workspace: Workspace, project: Project, challenger: Challenger)
 
 
 @station
-def collect_labels(workspace: Workspace, project: Project, watched: "Watched") -> "Compared | None":
-    """What came true of the rows that both models scored, as far as the sources say."""
-    return steps.shadowed.collect_labels(workspace, project, watched)
-
-
-@station
-def measure_shadow(workspace: Workspace, project: Project, watched: "Watched", compared: "Compared") -> Scores:
-    """The metrics of both models on the rows they scored in production."""
-    return steps.shadow_gate.measure_shadow(workspace, project, watched, compared)
+def measure_shadow(workspace: Workspace, project: Project, watched: "Watched") -> "Measured":
+    """How many labels of what both models scored the sources have; once they are there, the metrics of both."""
+    return steps.shadow_gate.measure_shadow(workspace, project, watched)
 
 
 @station
@@ -103,15 +98,15 @@ def waiting_for_rows(watched: "Watched") -> str:
     return f"{challenger.label} has scored {len(watched.scored)} of {challenger.partitions} partitions in shadow"
 
 
-def waiting_for_labels(watched: "Watched", compared: "Compared | None") -> str:
+def waiting_for_labels(watched: "Watched", measured: "Measured") -> str:
     """Which labels a shadow waits for, in one line."""
-    late = [each.partition for each in compared.partitions if not each.is_labelled] if compared else [*watched.scored]
+    late = [each.partition for each in measured.partitions if not each.is_labelled]
     count = f"{len(late)} of {len(watched.scored)} partitions"
     return f"{watched.challenger.label} waits for the labels of {count}, from {late[0]} on"
 
 
 def summarise_shadow(
-    project: Project, watched: "Watched", end: tuple[str, str], compared: "Compared | None" = None,
+    project: Project, watched: "Watched", end: tuple[str, str], measured: "Measured | None" = None,
     decided: Decided | None = None,
 ) -> Shadowed:  # fmt: skip
     """The whole run's outcome."""
@@ -125,9 +120,6 @@ def summarise_shadow(
     return Shadowed(
         project=project.name, outcome=end[0], reason=end[1], metric=project.gate.metric_name,
         verdict=decided.verdict if decided else None, wanted=watched.challenger.partitions,
-        partitions=compared.partitions if compared else tuple(
-            PartitionShadowed(partition=each.partition, rows=each.rows.rows, labelled=0, same_rows=each.same_rows)
-            for each in watched.scored.values()
-        ),
+        partitions=(measured or watched).partitions,
         **sides,
     )  # fmt: skip

@@ -12,7 +12,6 @@ from tests.direct import train_directly, without_prefect
 from tierra.journal import open_journal
 from tierra.model.gate_checks import HEADS
 from tierra.outcomes.training import Trained
-from tierra.store.uses import list_uses
 from tierra.workspace import open_workspace
 
 SUPERIOR = {"metric": "roc_auc"}
@@ -50,7 +49,7 @@ def checks(end: Trained) -> dict[str, Any]:
 
 
 def uses() -> int:
-    return len(list_uses(open_workspace().objects, "rides"))
+    return len(open_workspace().objects.names("uses/rides"))
 
 
 @pytest.mark.long

@@ -10,8 +10,8 @@ from sklearn.metrics import matthews_corrcoef
 from tests.builders import ride_spec, rides, stand_in, write_project
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra import steps
-from tierra.errors import Failed
-from tierra.facts import ShadowNoted
+from tierra.errors import DataRejected, Failed
+from tierra.facts import CardsMade, ShadowNoted
 from tierra.journal import Warned, open_journal
 from tierra.model.challengers import Challenger, ShadowEnd
 from tierra.model.gate import Verdict
@@ -37,7 +37,7 @@ def state(folder: Path, labelled_until: str = LABELLED, wrong: bool = False, **c
         table["tipped"] = table["tipped"].where(~new, table["tipped"].map({"yes": "no", "no": "yes"}))
     table["tipped"] = table["tipped"].where(table["day"] <= labelled_until)
     gate = {"metric": "log_loss", "shadow": 3, **changes.pop("gate", {})}
-    spec = {"candidates": STRONG, "gate": gate, "score": {"lookback": "2d"}, **changes}
+    spec = {"candidates": STRONG, "gate": gate, "slices": ["zone"], "score": {"lookback": "2d"}, **changes}
     write_project(folder / "projects" / "rides", ride_spec(**spec), table)
 
 
@@ -134,7 +134,8 @@ def test_a_shadow_is_judged_by_the_same_scorer_and_weights_as_a_training(
     assert compared
     assert compared.rows.weight is not None
     assert compared.rows.weight.std() > 0
-    scores = measure_shadow(workspace, project, watched, compared)
+    scores = measure_shadow(workspace, project, watched).scores
+    assert scores
     made = compared.challenger["probability"] >= workspace.champions.load(watched.model).threshold
     expected = matthews_corrcoef(compared.rows.target, made, sample_weight=compared.rows.weight)
     assert scores.best_metrics["matthews_corrcoef"] == pytest.approx(expected)
@@ -225,8 +226,10 @@ def test_approval_is_asked_at_the_end_of_the_shadow_alone(home: Path) -> None:
     assert trained.outcome == "InShadow", trained.reason
     score_directly("rides")
     state(home, labelled_until=DAYS[2], gate={"approval": "1h", "beat_champion_by": 0.001})
-    ended = judge(approved=True)
+    with without_prefect("shadow") as body, open_journal() as journal:
+        ended = body(open_workspace(), "rides", approved=True)
     assert ended.outcome == "Promoted"
+    assert [made.version for made in journal.facts(CardsMade)] == [serving().version]
     assert ended.reason.endswith("; approved with the call, after 3 partitions in shadow")
 
 
@@ -283,6 +286,20 @@ def test_a_challenger_that_cannot_score_is_a_warning_of_the_night(home: Path, mo
     scored, journal = score_directly("rides")
     assert (scored.outcome, scored.exit_code) == ("Published", 0)
     assert any("the challenger in shadow did not score: out of order" in each.text for each in journal.facts(Warned))
+
+
+def test_a_partition_that_is_rejected_does_not_stop_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score = steps.shadow.shadow_partition
+
+    def reject_first(*given: Any) -> Any:
+        if given[-1].partition == DAYS[0]:
+            raise DataRejected("keys-duplicate", f"{DAYS[0]}: planted")
+        return score(*given)
+
+    monkeypatch.setattr(steps.shadow, "shadow_partition", reject_first)
+    _, journal = score_directly("rides")
+    assert open_workspace().challengers.partitions_scored(in_shadow()) == DAYS[1:]
+    assert any(f"did not score: {DAYS[0]}: planted" in each.text for each in journal.facts(Warned))
 
 
 def test_a_collection_keeps_what_a_challenger_in_shadow_needs(home: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tierra.errors import Broken
 from tierra.store.objects import MemoryObjects
-from tierra.store.uses import count_use, list_uses, next_use, sketch_units
+from tierra.store.uses import count_use, next_use, sketch_units
 
 ROWS = np.random.default_rng(0).integers(-(2**63), 2**63, 6000)
 
@@ -15,7 +15,7 @@ ROWS = np.random.default_rng(0).integers(-(2**63), 2**63, 6000)
 def test_each_use_of_the_same_rows_is_one_more_and_a_retry_is_the_same() -> None:
     objects, sketch = MemoryObjects(), sketch_units(ROWS[:2000])
     assert [count_use(objects, "rides", key, sketch) for key in ("a", "b", "b", "c", "a")] == [1, 2, 2, 3, 1]
-    assert len(list_uses(objects, "rides")) == 3
+    assert len(objects.names("uses/rides")) == 3
     assert count_use(objects, "trips", "a", sketch) == 1
 
 

@@ -52,8 +52,8 @@ class Ended(BaseModel):
 
     @property
     def name(self) -> str:
-        """The state's name: the class's."""
-        return type(self).__name__
+        """The state's name: the field `outcome` where there is one, else the class's."""
+        return getattr(self, "outcome", type(self).__name__)
 
     @property
     def sentence(self) -> str:

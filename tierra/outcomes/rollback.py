@@ -70,11 +70,6 @@ class Repointed(Ended):
     receipt: str = ""
 
     @property
-    def name(self) -> str:
-        """The outcome."""
-        return self.outcome
-
-    @property
     def sentence(self) -> str:
         """What serves, why, and what became of the partitions."""
         would = "would serve" if self.outcome == "DryRun" else "serves"

@@ -58,11 +58,6 @@ class Scored(Ended):
     receipt: str = ""
 
     @property
-    def name(self) -> str:
-        """The outcome."""
-        return self.outcome
-
-    @property
     def missing(self) -> list[str]:
         """What is missing at the source, a line for each kind."""
         return describe(self.project, self.incomplete)

@@ -42,11 +42,6 @@ class Shadowed(Ended):
     receipt: str = ""
 
     @property
-    def name(self) -> str:
-        """Promoted, KeptChampion, InShadow, Withdrawn, NothingDue or DryRun."""
-        return self.outcome
-
-    @property
     def sentence(self) -> str:
         """What was decided and why, or what it waits for."""
         return self.reason
@@ -56,7 +51,9 @@ class Shadowed(Ended):
         """Partitions, and the metric of both models where it was measured."""
         scored = (f"{len(self.partitions)} of {self.wanted}", "partitions in shadow")
         found = [(each.metrics.get(self.metric), each.label) for each in (self.champion, self.challenger) if each]
-        measured = [(format_metric(value), f"{heading(self.metric)}, {label}") for value, label in found if value]
+        measured = [
+            (format_metric(value), f"{heading(self.metric)}, {label}") for value, label in found if value is not None
+        ]
         return [scored, *measured] if self.wanted else []
 
     @property

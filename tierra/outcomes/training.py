@@ -52,11 +52,6 @@ class Trained(Ended):
     receipt: str = ""
 
     @property
-    def name(self) -> str:
-        """Promoted, KeptChampion, Refused, InShadow or DryRun."""
-        return self.outcome
-
-    @property
     def sentence(self) -> str:
         """Why, and what serves now."""
         return f"{self.reason}; champion: {self.champion.label}"

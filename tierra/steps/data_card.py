@@ -129,9 +129,9 @@ def _rules(project: Project) -> Part:
     lines = [f"at most {contract.quarantine_budget:.1%} of a table's rows are set aside, else the run stops"]
     for each in contract.expectations:
         where = ".".join(part for part in (each.table or "", each.column or "") if part)
-        told = each.type.removeprefix("expect_").replace("_", " ")
+        rule = each.type.removeprefix("expect_").replace("_", " ")
         stated = ", ".join(f"{name} {value}" for name, value in (each.model_extra or {}).items())
         lines.append(
-            f"{where + ': ' if where else ''}{told}{f' ({stated})' if stated else ''}; otherwise {each.on_fail}"
+            f"{where + ': ' if where else ''}{rule}{f' ({stated})' if stated else ''}; otherwise {each.on_fail}"
         )
     return Part(title="Rules it must satisfy", lines=tuple(lines))

@@ -120,7 +120,7 @@ def measure_models(
 def judge(workspace: Workspace, project: Project, evaluated: Evaluated, dry_run: bool = False) -> Judged:
     """Whether a model passed the gate, with every reason.
 
-    A comparison with a champion uses the test part, and is counted before its verdict is told; once, however often it
+    A comparison with a champion uses the test part, and is counted before there is a verdict; once, however often it
     is tried again. A dry run promotes nothing, so it counts nothing, and is judged as the next use.
     """
     verdict = gate.judge(evaluated.scores, project.gate, _use_of_test(workspace, project, evaluated, dry_run))
@@ -200,7 +200,7 @@ def judged_on(test: Examples, learnt: np.ndarray | None) -> np.ndarray:
 
 
 def learnt_facts(test: Examples, learnt: np.ndarray | None, kept: np.ndarray) -> dict[str, Any]:
-    """What the gate is told of the rows that the champion learnt from."""
+    """What the gate has to know of the rows that the champion learnt from."""
     if learnt is None:
         return {"learnt": None}
     count, rows = int(learnt.sum()), len(learnt)

@@ -39,7 +39,7 @@ def units_of(workspace: Workspace, part: TableRef) -> Units:
 
 
 def learnt_from(workspace: Workspace, project: Project, parts: Parts, champion: Champion) -> np.ndarray | None:
-    """Which test rows the champion learnt from; None where its release does not say, or today's rows do not tell."""
+    """Which test rows the champion learnt from; None where that cannot be known from its release and today's rows."""
     kept = champion.release.learnt
     if kept is None:
         return None

@@ -145,11 +145,11 @@ def _gate(release: Release) -> Part:
         for check, of, value, spread, limit, outcome, reason in (each.cells for each in checks)
     )
     used = next((f"{each.value:,.0f}" for each in checks if each.check == USES and each.value is not None), None)
-    told = f"These test rows have judged {used} challengers, this one included." if used else (
+    note = f"These test rows have judged {used} challengers, this one included." if used else (
         "These test rows judged the first model, beside the rule alone."
     )  # fmt: skip
     heads = ("Check", "Outcome", "Value", "Interval", "Limit", "Reason")
-    return Part(title="Why it serves: the gate", note=told, heads=heads, rows=rows, numbers=9)
+    return Part(title="Why it serves: the gate", note=note, heads=heads, rows=rows, numbers=9)
 
 
 def _leaks(release: Release) -> Part:

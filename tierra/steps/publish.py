@@ -22,7 +22,7 @@ from tierra.steps.features import Joined, JoinedPartition
 from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
-from tierra.steps.shift import Night, tell_of_shift
+from tierra.steps.shift import Night, warn_of_shift
 from tierra.store.manifest import Manifest
 from tierra.store.marks import confirm
 from tierra.store.memo import remember
@@ -88,8 +88,8 @@ def predict_partition(
     )  # fmt: skip
     note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
     if predicted.promise:
-        told = Night(work.partition, predicted.promise, predicted.scores, predicted.decided, drift)
-        tell_of_shift(workspace, project, release, told)
+        night = Night(work.partition, predicted.promise, predicted.scores, predicted.decided, drift)
+        warn_of_shift(workspace, project, release, night)
     manifest = _manifest(project, champion, joined, predicted)
     return Publication(manifest=manifest.model_copy(update={"drift": drift}), unseen=predicted.unseen)
 

@@ -1,8 +1,9 @@
 """The gate at the end of a shadow: the same that judged the challenger, on what both models predicted in production."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from tierra.facts import ChampionFound, ModelsEvaluated
+from tierra.facts import CardsMade, ChampionFound, ModelsEvaluated
 from tierra.journal import note, note_made
 from tierra.model import gate
 from tierra.model.challengers import Challenger, ShadowEnd
@@ -15,19 +16,37 @@ from tierra.model.release import Champion
 from tierra.model.rules import MeanRule, RateRule
 from tierra.model.spec import Costs
 from tierra.model.training import scorers_of, tune_threshold
+from tierra.outcomes.shadow import PartitionShadowed
 from tierra.project.project import Project
+from tierra.steps.cards import CARDS, read_card
 from tierra.steps.champion import champion_model, who_and_where
 from tierra.steps.register import promoted_because, show_champion
-from tierra.steps.shadowed import Compared, Watched
+from tierra.steps.shadowed import Labelled, Watched, collect_labels
 from tierra.workspace import Workspace
 
 OUTCOMES = {"promoted": "Promoted", "kept": "KeptChampion", "withdrawn": "Withdrawn"}
 
 
-def measure_shadow(workspace: Workspace, project: Project, watched: Watched, compared: Compared) -> Scores:
+@dataclass(frozen=True)
+class Measured:
+    """The partitions with how many of their labels are known, and the scores of both models once enough are."""
+
+    partitions: tuple[PartitionShadowed, ...]
+    scores: Scores | None = None
+
+
+def measure_shadow(workspace: Workspace, project: Project, watched: Watched) -> Measured:
+    """Read the labels of what both models scored; where they are there, measure both. Raises DataRejected."""
+    found = collect_labels(workspace, project, watched)
+    if found is None or found.is_waiting:
+        return Measured(found.partitions if found else watched.partitions)
+    return Measured(found.partitions, compare_in_production(workspace, project, watched, found))
+
+
+def compare_in_production(workspace: Workspace, project: Project, watched: Watched, labelled: Labelled) -> Scores:
     """The metrics of both models on the rows they scored in production, beside the base rate of these rows."""
-    rows, name = compared.rows, watched.model.candidate
-    sides = {name: (watched.model, compared.challenger), CHAMPION: (watched.champion, compared.champion)}
+    rows, name = labelled.rows, watched.model.candidate
+    sides = {name: (watched.model, labelled.challenger), CHAMPION: (watched.champion, labelled.champion)}
     models: dict[str, tuple[Any, Examples]] = {
         side: (Recorded(found, rows.labels, _threshold(workspace, model)), rows)
         for side, (model, found) in sides.items()
@@ -36,9 +55,9 @@ def measure_shadow(workspace: Workspace, project: Project, watched: Watched, com
     scorers = scorers_of(rows.labels, project.gate, project.metrics)
     # Predictions that were made before take no time, and have no file.
     guardrails = project.gate.guardrails.model_copy(update={"latency_ms": None, "size_mb": None})
-    slices = [each for each in project.slices if each in compared.groups]
-    found = compare_models(name, models, project.gate.metric_name, scorers, compared.groups[slices] if slices else None,
-                           explain=False, guardrails=guardrails, groups=compared.groups)  # fmt: skip
+    slices = [each for each in project.slices if each in labelled.groups]
+    found = compare_models(name, models, project.gate.metric_name, scorers, labelled.groups[slices] if slices else None,
+                           explain=False, guardrails=guardrails, groups=labelled.groups)  # fmt: skip
     note(ModelsEvaluated(found.evaluations))
     return found.scores.model_copy(update={"champion_version": watched.champion.version})
 
@@ -59,6 +78,7 @@ def settle(workspace: Workspace, project: Project, watched: Watched, verdict: Ve
     # A person may have taken it out while it was judged, or while the run waited for approval.
     if ended := workspace.challengers.end_of(challenger):
         return OUTCOMES[ended.outcome], ended.why
+    cards = tuple(read_card(workspace, watched.model, kind) for kind in CARDS)
     shown = challenger.model_dump(include={"version", "run_id", "experiment_id"})
     appointed = workspace.champions.appoint_again(challenger, Appointment(**by, why=why, **shown), challenger.against)
     if appointed is None:
@@ -66,6 +86,7 @@ def settle(workspace: Workspace, project: Project, watched: Watched, verdict: Ve
     workspace.challengers.end(challenger, ShadowEnd(outcome="promoted", why=why, who=by["who"], verdict=verdict))
     show_champion(workspace, appointed, is_new=True)
     note(ChampionFound(appointed))
+    note(CardsMade(appointed.version or str(appointed.number), cards))
     note_made()
     return "Promoted", why
 

@@ -1,9 +1,7 @@
 """What a challenger predicted in shadow, beside what the champion predicted and what came true."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
@@ -25,7 +23,7 @@ from tierra.steps.validate import validate_tables
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
 
-PARTITION = "__partition__"
+PARTITION, PLACE = "__partition__", "__place__"
 CHAMPION, CHALLENGER = "champion:", "challenger:"
 
 
@@ -49,9 +47,15 @@ class Watched:
         days = [date.fromisoformat(each) for each in self.scored]
         return between(min(days), max(days))
 
+    @property
+    def partitions(self) -> tuple[PartitionShadowed, ...]:
+        """The partitions that it scored, while none of their labels is known."""
+        return tuple(PartitionShadowed(partition=each.partition, rows=each.rows.rows, labelled=0,
+                                       same_rows=each.same_rows) for each in self.scored.values())  # fmt: skip
+
 
 @dataclass(frozen=True)
-class Compared:
+class Labelled:
     """Rows that both models scored and whose label is known, with what each predicted, and the partitions."""
 
     partitions: tuple[PartitionShadowed, ...]
@@ -74,8 +78,8 @@ def watch(workspace: Workspace, project: Project, challenger: Challenger) -> Wat
     return Watched(challenger, champion, model, workspace.challengers.scored(challenger))
 
 
-def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> Compared | None:
-    """Read the labels of the rows that both scored from the sources as they are today; None where they have one value.
+def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> Labelled | None:
+    """Read the labels of the rows that both scored from the sources as they are today; None where all are the same.
 
     Raises DataRejected where the sources break their contract.
     """
@@ -85,11 +89,17 @@ def collect_labels(workspace: Workspace, project: Project, watched: Watched) -> 
         if error.code != "target-one-class":
             raise
         return None
-    rows = _side_by_side(workspace, watched, [*key]).merge(_labels(workspace, built, key), on=[*key], how="left")
+    table, groups = to_frame(read_table(workspace.objects, built.features)), _groups_of(project, built)
+    names = list(dict.fromkeys([*key.values(), *groups]))
+    joined = to_frame(read_table(workspace.objects, built.joined, names)).iloc[table[ROW]].reset_index(drop=True)
+    labels = joined[[*key.values()]].set_axis([*key], axis="columns").assign(
+        **{TARGET: table[TARGET].to_numpy(), PLACE: range(len(table))})  # fmt: skip
+    rows = _side_by_side(workspace, watched, [*key]).merge(labels, on=[*key], how="left")
     labelled = rows[rows[TARGET].notna()].reset_index(drop=True)
     partitions = tuple(_count(each, rows[rows[PARTITION] == name]) for name, each in watched.scored.items())
-    return Compared(partitions, _examples(workspace, built, labelled),
-                    _groups(workspace, project, built, labelled[ROW]), _side(labelled, CHAMPION),
+    places = labelled[PLACE].astype(int)
+    return Labelled(partitions, _examples(table.iloc[places].reset_index(drop=True), labelled, built),
+                    joined[groups].iloc[places].reset_index(drop=True), _side(labelled, CHAMPION),
                     _side(labelled, CHALLENGER))  # fmt: skip
 
 
@@ -101,12 +111,11 @@ def _build_labelled(workspace: Workspace, project: Project, watched: Watched) ->
     return build_features(workspace, spec, clean, watched.model.release.labels), published_key(spec.main_source)
 
 
-def _labels(workspace: Workspace, built: FeatureTable, key: Mapping[str, str]) -> pd.DataFrame:
-    """Key, target and place in the joined table of every row."""
-    table = to_frame(read_table(workspace.objects, built.features, [TARGET, ROW]))
-    joined = to_frame(read_table(workspace.objects, built.joined, [*key.values()]))
-    return joined[[*key.values()]].set_axis([*key], axis="columns").iloc[table[ROW]].assign(
-        **{TARGET: table[TARGET].to_numpy(), ROW: table.index.to_numpy()})  # fmt: skip
+def _groups_of(project: Project, built: FeatureTable) -> list[str]:
+    """The joined rows' columns of slices, and of groups that are no features."""
+    fairness = project.gate.fairness
+    names = dict.fromkeys([*project.slices, *(fairness.by if fairness else ())])
+    return [name for name in names if name in built.joined.columns]
 
 
 def _side_by_side(workspace: Workspace, watched: Watched, key: list[str]) -> pd.DataFrame:
@@ -120,25 +129,12 @@ def _partition(workspace: Workspace, scored: ShadowScored, key: list[str]) -> pd
     return champion.join(challenger, how="inner").reset_index().assign(**{PARTITION: scored.partition})
 
 
-def _examples(workspace: Workspace, built: FeatureTable, labelled: pd.DataFrame) -> Examples:
-    """The labelled rows that both scored, in the challenger's features."""
-    table = to_frame(read_table(workspace.objects, built.features))
-    table = table.iloc[labelled[ROW].astype(int)].reset_index(drop=True)
+def _examples(table: pd.DataFrame, labelled: pd.DataFrame, built: FeatureTable) -> Examples:
+    """The labelled rows in the challenger's features, with their weights; a partition is a unit."""
     weight = table[WEIGHT].to_numpy() if WEIGHT in table else None
     features = table.drop(columns=[name for name in EXTRA_COLUMNS if name in table])
     units = number_units(pd.to_datetime(labelled[PARTITION]))
     return Examples(features, labelled[TARGET].to_numpy(float), built.labels, weight, *units)
-
-
-def _groups(workspace: Workspace, project: Project, built: FeatureTable, places: "pd.Series[Any]") -> pd.DataFrame:
-    """The columns of slices, and of groups that are no features."""
-    fairness = project.gate.fairness
-    names = dict.fromkeys([*project.slices, *(fairness.by if fairness else ())])
-    joined = to_frame(
-        read_table(workspace.objects, built.joined, [name for name in names if name in built.joined.columns])
-    )
-    rows = to_frame(read_table(workspace.objects, built.features, [ROW]))[ROW].iloc[places.astype(int)]
-    return joined.iloc[rows].reset_index(drop=True)
 
 
 def _side(rows: pd.DataFrame, side: str) -> pd.DataFrame:

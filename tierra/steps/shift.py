@@ -24,7 +24,7 @@ class Night:
     drift: ObjectRef | None
 
 
-def tell_of_shift(workspace: Workspace, project: Project, release: Release, night: Night) -> None:
+def warn_of_shift(workspace: Workspace, project: Project, release: Release, night: Night) -> None:
     """Warn that a promise is off, where predictions, or rows, are not like those of the training.
 
     Of features only where the project asks for the promise: a month is never like the year.

@@ -1,8 +1,8 @@
 """How often test rows were used to judge: an object put if absent for each use, under the next number of its project.
 
 A use has a key, by which the same work trying again is not counted twice, and a sketch of the rows: the smallest of
-their hashes (bottom-k; Cohen and Kaplan, Summarizing data using bottom-k sketches, 2007). Two sketches tell which share
-of the rows of one test part stands in the other. Uses are small, and are never removed.
+their hashes (bottom-k; Cohen and Kaplan, Summarizing data using bottom-k sketches, 2007). Two sketches show which share
+of the rows of one test part is in the other. Uses are small, and are never removed.
 """
 
 import re
@@ -69,13 +69,8 @@ def count_use(objects: Objects, project: str, key: str, sketch: Sketch) -> int:
 
 
 def next_use(objects: Objects, project: str, key: str, sketch: Sketch) -> int:
-    """What `count_use` would say; nothing is counted."""
+    """What `count_use` would return; nothing is counted."""
     return _times(_read(objects, project, _numbers(objects, project)), key, sketch)
-
-
-def list_uses(objects: Objects, project: str) -> list[Use]:
-    """The last uses of the project's test parts, oldest first."""
-    return _read(objects, project, _numbers(objects, project))
 
 
 def _times(uses: list[Use], key: str, sketch: Sketch) -> int:
