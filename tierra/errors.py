@@ -142,6 +142,7 @@ REMEDIES: Final[dict[str, str]] = {
     "target-edited": "Train with --replace-champion, or restore what the champion predicts in the project file",
     "champion-unread": "Restore what it reads, or train with --replace-champion to promote without comparing",
     "weight-invalid": "Give every row a weight of 0 or more, and one at least more than 0",
+    "balance-empty": "Remove fewer rows: correct `remove`",
     "leak-found": "Do so, or add to `leaks.acknowledged` in the project file: {leak: NAME, reason: WHY IT IS NONE}",
     "target-one-class": "Widen the data so that every part sees more than one value",
     "split-empty": "Move the cuts so that every part has rows",

@@ -7,6 +7,7 @@ from datetime import date
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
+from tierra.model.balance_found import RowsChanged, WayCompared
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
@@ -130,6 +131,14 @@ class CandidatesFitted(Fact):
 
     validation: Mapping[str, Mapping[str, float]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BalanceCompared(Fact):
+    """Each way to balance each model beside none, and what each does with the rows that are learnt from."""
+
+    ways: Sequence[WayCompared]
+    changes: Sequence[RowsChanged]
 
 
 @dataclass(frozen=True)

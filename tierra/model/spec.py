@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
 
+from tierra.model.balance_spec import Balance
 from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
@@ -124,6 +125,7 @@ class Model(Spec):
     class_weight: Annotated[
         Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class), WithJsonSchema(AS_WEIGHTS)
     ] = Field(None, description="`balanced`, or a weight by class; over `params`")
+    balance: Balance | None = Field(None, description="How the rows it learns from are balanced, whatever it gains")
 
 
 KINDS = ("rule", "model", "average", "selection", "stack")

@@ -14,17 +14,21 @@ from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note, track
 from tierra.model import training
 from tierra.model.artifact import dump_model, load_model
+from tierra.model.balance_compared import WayTried
+from tierra.model.balance_found import Balanced
 from tierra.model.candidates import check_types, fit_candidate
 from tierra.model.deciding import Decided, decide, put_inside
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.ensembles import cross_mix, learn_blend
+from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
 from tierra.model.preprocessing import LEFT_OUT, describe_features
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
+from tierra.steps.balance import compare_balance, without_unfit
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts, read_part
@@ -64,11 +68,17 @@ class FittedCandidates(BaseModel):
     treatments: dict[str, str]
     leaks: tuple[Leak, ...]
     folds: int
+    balance: Balanced = Balanced()
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
         """Metrics on the rows held out by candidate."""
         return {name: each.validation for name, each in self.fitted.items()}
+
+    @property
+    def compared(self) -> dict[str, dict[str, float]]:
+        """The same of those that are chosen among: without ways to balance that are not shown to pay."""
+        return {name: each for name, each in self.validation.items() if name not in self.balance.left_out}
 
 
 class Fitted(ObjectRef):
@@ -87,6 +97,7 @@ class Choice(BaseModel):
     best: Fitted
     rule: Fitted
     leaks: tuple[Leak, ...] = ()
+    balance: Balanced = Balanced()
 
 
 def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> FittedCandidates:
@@ -100,10 +111,13 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     note(FeaturesExamined(treatments))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
+    project = without_unfit(project, train)
     learning = Learning(workspace, project, parts)
     tried = _try_all(learning)
-    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks, folds=len(learning.folds))
-    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in tried.items()}))
+    balance = compare_balance(learning, partial(_as_way, learning, tried), [*_decides(project), tried])
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks, folds=len(learning.folds),
+                            balance=balance)  # fmt: skip
+    note(CandidatesFitted(done.compared, {name: each.intervals for name, each in tried.items()}))
     note(DecisionsChosen({name: each.chosen for name, each in tried.items()}))
     return done
 
@@ -111,9 +125,10 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
 def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates) -> Choice:
     """The model that is best on the rows held out, and the rule, both fitted on all learning rows."""
     learning = Learning(workspace, project, candidates.parts)
-    best = training.choose_candidate(candidates.validation, project.gate)
+    best = training.choose_candidate(candidates.compared, project.gate)
     fitted = {name: _fit_whole(learning, candidates.fitted, name) for name in dict.fromkeys((best, "rule"))}
-    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks)
+    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks,
+                  balance=candidates.balance)  # fmt: skip
 
 
 def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
@@ -148,7 +163,8 @@ def _inputs(learning: Learning, candidate: Candidate) -> list[Any]:
     """All that decides what a candidate predicts of the rows held out."""
     parts, project = learning.parts, learning.project
     data = [parts.train.sha256, parts.validation.sha256, parts.labels]
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons)]
+    more = [dict(learning.code.files)] if isinstance(candidate, Model) and candidate.balance else []
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), *more]
 
 
 def _decides(project: Project) -> list[Any]:
@@ -161,7 +177,7 @@ def _predict_held_out(learning: Learning, candidate: Rule | Model) -> HeldOut:
     check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons))
     scores = []
     for fold in learning.folds:
-        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing)
+        model = _fit_single(learning, candidate, learning.rows.take(fold.fitted))
         scores.append(scores_of(model, learning.rows.table.iloc[fold.held_out], learning.parts.labels))
     return HeldOut(scores=_write_scores(learning, np.concatenate(scores)))
 
@@ -199,7 +215,8 @@ def _decide(learning: Learning, candidate: Candidate, scores: pd.DataFrame) -> D
     """How a candidate decides, by its scores of the rows held out. A rule, what one would do without a model, stays."""
     project, is_model, in_time = learning.project, not isinstance(candidate, Rule), learning.project.split.by == "time"
     recorded = Recorded(scores, learning.parts.labels, 0.5)
-    return decide(recorded, learning.held_out, project.decision, project.card.cost, is_model, in_time)
+    balanced = isinstance(candidate, Model) and bool(candidate.balance or candidate.class_weight)
+    return decide(recorded, learning.held_out, project.decision, project.card.cost, is_model, in_time, balanced)
 
 
 def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fitted:
@@ -220,12 +237,24 @@ def _fit_and_write(learning: Learning, candidate: Candidate, tried: Mapping[str,
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried]) -> Any:
     if not isinstance(candidate, Ensemble):
-        return fit_candidate(candidate, learning.rows, learning.project.preprocessing)
+        return _fit_single(learning, candidate, learning.rows)
     by_name = {each.name: each for each in learning.project.candidates or ()}
     blend = learn_blend(candidate, _members(learning, candidate, tried), learning.held_out,
                         learning.project.gate.metric_name)  # fmt: skip
     models = [_fit(learning, by_name[name], tried) for name in blend.needed(candidate.members)]
     return blend.of(models, learning.parts.labels.task == "regression")
+
+
+def _fit_single(learning: Learning, candidate: Rule | Model, rows: Examples) -> Any:
+    return fit_candidate(candidate, rows, learning.project.preprocessing, functions=learning.code.functions)
+
+
+def _as_way(learning: Learning, tried: Mapping[str, Tried], name: str) -> WayTried:
+    """What a candidate predicted of the rows held out, as it is compared with the same one balanced otherwise."""
+    each, candidates = tried[name], learning.project.candidates or ()
+    candidate = next(candidate for candidate in candidates if candidate.name == name)
+    decided = _decide(learning, candidate, _read_scores(learning, each.scores))
+    return WayTried(decided.predictions, each.validation, each.intervals, each.chosen)
 
 
 def _write_scores(learning: Learning, scores: np.ndarray) -> TableRef:

@@ -220,6 +220,7 @@ def _trained(
         rows=parts.rows,
         model_sha256=release.model_sha256 if release else "",
         datasets=judged.datasets,
+        balance=judged.choice.balance.ways,
     )
 
 

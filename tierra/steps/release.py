@@ -10,7 +10,7 @@ from tierra.store.memo import code_version, digest
 
 # All of a project file that decides a training's result.
 JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task", "positive", "weight", "split",
-          "preprocessing", "candidates", "gate", "decision", "card"}  # fmt: skip
+          "preprocessing", "balance", "candidates", "gate", "decision", "card"}  # fmt: skip
 # The last step of a training: what it imports are all the steps.
 LAST_STEP: Final = "tierra.steps.register"
 
@@ -18,7 +18,7 @@ LAST_STEP: Final = "tierra.steps.register"
 def training_inputs(project: Project, datasets: Mapping[str, str]) -> str:
     """Digest of all that decides a training's result: data, project file, the project's code and ours."""
     judged = project.model_dump(mode="json", include=JUDGED, exclude={"gate": {"approval"}})
-    code = load_code(project.folder, project.functions).files
+    code = load_code(project.folder, project.every_function).files
     return digest([dict(datasets), judged, dict(code), code_version(LAST_STEP)])
 
 

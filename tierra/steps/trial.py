@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from tierra.data.file_source import TextsRead
 from tierra.journal import Warned, at_station
+from tierra.model.balance_found import WayCompared
 from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
 from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
@@ -41,6 +42,7 @@ class Trial(BaseModel):
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
+    balance: list[WayCompared] = []
     decision: DecisionChosen | None = None
     decided: DecisionMeasured | None = None
     scores: Scores
@@ -99,8 +101,13 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         features=list(candidates.treatments),
         treatments=candidates.treatments,
         leaks=list(candidates.leaks),
-        candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
-        validation=candidates.validation,
+        candidates=[
+            each.model_dump(mode="json", exclude_none=True)
+            for each in project.candidates or ()
+            if each.name in candidates.compared
+        ],
+        validation=candidates.compared,
+        balance=list(candidates.balance.ways),
         scores=judged.scores,
         gate=describe_gate(project.gate),
         verdict=judged.verdict,

@@ -11,6 +11,7 @@ from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
 from tierra.outcomes.training import Trained
 from tierra.report import facts
+from tierra.report.balance import balance_shown, balance_table
 from tierra.report.decisions import describe_decision, draw_coverage_risk
 from tierra.report.drawings import draw_effects, draw_evaluation, draw_importance, draw_slices, draw_thresholds
 from tierra.report.finished_run import FinishedRun
@@ -40,6 +41,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     yield from _measured(run, models)
     title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
     yield Section("candidates", title, "candidates", _candidates(journal, best), "Candidates")
+    yield Section("balance", "What balancing gains", "balance", balance_shown(journal), "Balance")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 
@@ -79,6 +81,7 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
         f"\n[bold]{outcome.project}: {outcome.outcome}[/], {printable(outcome.reason)}",
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
+        *([balance_table(outcome.balance)] if outcome.balance else []),
         f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
         *([checks_table(outcome.verdict.checks)] if outcome.verdict.checks else []),
         f"receipt   {outcome.receipt}",
