@@ -13,6 +13,7 @@ from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
 from tierra.model.release import Champion
+from tierra.model.search_found import SearchDone
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,13 @@ class CandidatesFitted(Fact):
 
     validation: Mapping[str, Mapping[str, float]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ParametersSearched(Fact):
+    """What searches for the parameters of candidates tried and found."""
+
+    searches: Sequence[SearchDone]
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     )
     mlflow_url: str | None = Field(None, description="Address of the MLflow pages, for links")
     receipts_url: str | None = Field(None, description="Address at which the folder of receipts is served, for links")
+    ray_address: str = Field("", description="Address of a Ray cluster for searches with Ray; a local one if empty")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level shown on the console"
     )

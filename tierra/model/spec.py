@@ -8,6 +8,7 @@ from tierra.model.balance_spec import Balance
 from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
+from tierra.model.search_spec import Searched
 from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
 
 # The metrics of each task, the gate's default first, and the name of each in tables that people read.
@@ -125,6 +126,9 @@ class Model(Spec):
     class_weight: Annotated[
         Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class), WithJsonSchema(AS_WEIGHTS)
     ] = Field(None, description="`balanced`, or a weight by class; over `params`")
+    search: Searched | None = Field(
+        None, description="A number of trials, or how its parameters are searched for; over `params`"
+    )
     balance: Balance | None = Field(None, description="How the rows it learns from are balanced, whatever it gains")
 
 

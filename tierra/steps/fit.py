@@ -26,12 +26,14 @@ from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
 from tierra.model.preprocessing import LEFT_OUT, describe_features
 from tierra.model.recorded import Recorded, score_columns, scores_of
+from tierra.model.search_found import SearchDone
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts, read_part
+from tierra.steps.search import search_parameters, with_found
 from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef, TableRef
 from tierra.store.tables import read_table, write_table
@@ -69,6 +71,7 @@ class FittedCandidates(BaseModel):
     leaks: tuple[Leak, ...]
     folds: int
     balance: Balanced = Balanced()
+    searches: tuple[SearchDone, ...] = ()
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
@@ -113,10 +116,13 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     leaks = find_leaks(workspace, project, parts, seen)
     project = without_unfit(project, train)
     learning = Learning(workspace, project, parts)
+    searches = search_parameters(learning, partial(_inputs, learning))
+    project = with_found(project, searches)
+    learning = learning.of(project)
     tried = _try_all(learning)
     balance = compare_balance(learning, partial(_as_way, learning, tried), [*_decides(project), tried])
     done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks, folds=len(learning.folds),
-                            balance=balance)  # fmt: skip
+                            balance=balance, searches=searches)  # fmt: skip
     note(CandidatesFitted(done.compared, {name: each.intervals for name, each in tried.items()}))
     note(DecisionsChosen({name: each.chosen for name, each in tried.items()}))
     return done
@@ -124,6 +130,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
 
 def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates) -> Choice:
     """The model that is best on the rows held out, and the rule, both fitted on all learning rows."""
+    project = with_found(project, candidates.searches)
     learning = Learning(workspace, project, candidates.parts)
     best = training.choose_candidate(candidates.compared, project.gate)
     fitted = {name: _fit_whole(learning, candidates.fitted, name) for name in dict.fromkeys((best, "rule"))}

@@ -25,6 +25,12 @@ class Learning:
     project: Project
     parts: Parts
 
+    def of(self, project: Project) -> "Learning":
+        """The same rows, for the project with other candidates."""
+        other = Learning(self.workspace, project, self.parts)
+        vars(other).update({name: value for name, value in vars(self).items() if name != "project"})
+        return other
+
     @cached_property
     def rows(self) -> Examples:
         """All of them: those of training, then those of validation."""
