@@ -22,7 +22,7 @@ SMALL = {"n_estimators": 4, "num_leaves": 6}
 
 
 def a_text(task: Task = "binary") -> str:
-    fitted = fit_candidate(Model(model="lightgbm", params=SMALL), examples(task), {})
+    fitted = fit_candidate(Model(model="lightgbm", params=SMALL), examples(task))
     return str(fitted.named_steps["model"].text_)
 
 
