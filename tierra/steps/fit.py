@@ -63,6 +63,7 @@ class FittedCandidates(BaseModel):
     fitted: dict[str, Tried]
     treatments: dict[str, str]
     leaks: tuple[Leak, ...]
+    rows: int
     folds: int
 
     @property
@@ -102,8 +103,11 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, project, parts)
     tried = _try_all(learning)
-    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks, folds=len(learning.folds))
-    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in tried.items()}))
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks,
+                            rows=len(learning.held_out.target), folds=len(learning.folds))  # fmt: skip
+    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in tried.items()},
+                          {name: each.weights for name, each in tried.items() if each.weights},
+                          done.rows, done.folds))  # fmt: skip
     note(DecisionsChosen({name: each.chosen for name, each in tried.items()}))
     return done
 
