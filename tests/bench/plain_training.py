@@ -97,8 +97,8 @@ def find_differences(parts: dict[str, Examples]) -> None:
 def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     from tierra.model.candidates import check_types, fit_candidate
     from tierra.model.leaks.columns import find_in_columns
-    from tierra.model.preprocessing import describe_features
     from tierra.model.training import measure, scorers_of, tune_threshold
+    from tierra.model.treatments import describe_features
 
     list(find_in_columns(parts["train"], ("target",)))
     fitted: dict[str, Any] = {}

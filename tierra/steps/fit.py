@@ -18,8 +18,8 @@ from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
-from tierra.model.preprocessing import LEFT_OUT, describe_features
 from tierra.model.spec import Average, Model, Rule
+from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.leaks import find_leaks
 from tierra.steps.parts import Parts, read_part
