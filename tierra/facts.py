@@ -126,10 +126,13 @@ class LeaksSearched(Fact):
 
 @dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on validation, and their intervals."""
+    """The metrics of each candidate on the rows held out, their intervals, and the weights of an ensemble's members."""
 
     validation: Mapping[str, Mapping[str, float]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    rows: int = 0
+    folds: int = 1
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def fitted(task: Task, model: str, said: dict[str, Any], rows: Examples) -> Any:
     preprocessing = Preprocessing.model_validate(said)
     candidate = Model(model=name, params=MODELS[model])
     check_types(candidate, rows, preprocessing)
-    return tune_threshold(fit_candidate(candidate, rows, {}, preprocessing), rows, None)
+    return tune_threshold(fit_candidate(candidate, rows, preprocessing), rows, None)
 
 
 def on(column: str, **treatment: Any) -> dict[str, Any]:

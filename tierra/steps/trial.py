@@ -41,6 +41,8 @@ class Trial(BaseModel):
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
+    held_out: int
+    folds: int
     decision: DecisionChosen | None = None
     decided: DecisionMeasured | None = None
     scores: Scores
@@ -65,7 +67,7 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
     with at_station("fit"):
         candidates = fit_candidates(trial, project, parts)
     with at_station("judge"):
-        choice = choose_candidate(project, candidates)
+        choice = choose_candidate(trial, project, candidates)
         judged = judge(trial, project, measure_models(trial, project, choice, champion=None, explain=False))
     facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
     measured = read_value(trial.objects, judged.evaluations, Evaluations).models[judged.scores.best]
@@ -101,6 +103,8 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         leaks=list(candidates.leaks),
         candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=candidates.validation,
+        held_out=candidates.rows,
+        folds=candidates.folds,
         scores=judged.scores,
         gate=describe_gate(project.gate),
         verdict=judged.verdict,
