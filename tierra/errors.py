@@ -130,6 +130,7 @@ REMEDIES: Final[dict[str, str]] = {
     "features-none": "Return at least one column that is not the key or the target",
     "features-type": "Return numbers, booleans, dates or text",
     "features-changed": "Train again, so that model and features agree",
+    "features-gaps": "Fill the gaps at the source, or state another `gaps` of the column under `preprocessing`",
     "features-kind": "State `kind: category`, or correct the column at the source",
     "rule-range": "Return probabilities between 0 and 1",
     # target, split, training
