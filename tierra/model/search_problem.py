@@ -16,8 +16,9 @@ from tierra.model.candidates import fit_candidate
 from tierra.model.difference import signed
 from tierra.model.estimators import build_model
 from tierra.model.examples import Examples
+from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.recorded import Recorded, score_columns, scores_of
-from tierra.model.spec import Model, Preprocessing
+from tierra.model.spec import Model
 from tierra.model.training import measure
 
 

@@ -27,7 +27,6 @@ QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }
 
@@ -35,7 +34,7 @@ QUIET: Final = {
 def run_on_ray(
     plan: Plan, points: list[dict[str, Any]], left: int, processes: int, address: str, tell: Callable[[TrialDone], None]
 ) -> None:
-    """Try as many sets of parameters as are left, `points` first; each that ends is kept and told. Raises Unavailable."""
+    """Try as many sets of parameters as are left, `points` first; each that ends is kept and told."""
     os.environ.update(QUIET)
     try:
         from ray import tune

@@ -60,7 +60,7 @@ Space = dict[str, Distribution]
 SPACES: dict[str, Space] = {
     "logistic": {"C": Range(low=0.001, high=100.0, log=True)},
     "ridge": {"alpha": Range(low=0.001, high=1000.0, log=True)},
-    "elastic_net": {"alpha": Range(low=0.0001, high=10.0, log=True), "l1_ratio": Range(low=0.05, high=1.0)},
+    "elastic_net": {"l1_ratio": Range(low=0.05, high=1.0)},
     "random_forest": {
         "min_samples_leaf": Range(low=1, high=100, log=True),
         "max_features": Range(low=0.1, high=1.0),
@@ -85,10 +85,7 @@ SPACES: dict[str, Space] = {
         "reg_lambda": Range(low=0.000001, high=10.0, log=True),
         "colsample_bytree": Range(low=0.3, high=1.0),
     },
-    "nearest_neighbours": {
-        "n_neighbors": Range(low=1, high=200, log=True),
-        "weights": ("uniform", "distance"),
-    },
+    "nearest_neighbours": {"n_neighbors": Range(low=1, high=200, log=True)},
     "neural_network": {
         "alpha": Range(low=0.00001, high=1.0, log=True),
         "learning_rate_init": Range(low=0.0001, high=0.03, log=True),

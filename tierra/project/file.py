@@ -9,7 +9,8 @@ from tierra.model.balance_spec import Balances
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
-from tierra.model.spec import Candidate, Gate, Metric, Preprocessing, Rule
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Candidate, Gate, Metric, Rule
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
 from tierra.store.spec import Keep, Score
@@ -54,6 +55,9 @@ class ProjectFile(Spec):
     )
     effort: Effort = Field(
         "normal", description="`quick`: one validation part; `normal`, `high`: folds of all rows that are not test"
+    )
+    refit: Literal["none", "all"] = Field(
+        "none", description="`all`: what passed the gate is fitted once more, on the test rows too, and serves so"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (),

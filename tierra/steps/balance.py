@@ -1,7 +1,6 @@
 """Whether balancing pays: each way beside none on the rows held out, and what it does with the rows learnt from."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -17,9 +16,10 @@ from tierra.model.balanced_candidates import names_by_way
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.estimators import build_model
 from tierra.model.examples import Examples
-from tierra.model.preprocessing import infer_treatments
 from tierra.model.spec import Model, Rule
+from tierra.model.treatments import infer_treatments
 from tierra.project.project import Project
+from tierra.steps.held_out import Tried, decide_by, decided_by
 from tierra.steps.learning import Learning
 from tierra.steps.parts import rows_of
 from tierra.store.memo import remember
@@ -46,29 +46,33 @@ def without_unfit(project: Project, rows: Examples) -> Project:
     return project.model_copy(update={"candidates": tuple(left)})
 
 
-def compare_balance(learning: Learning, tried: Callable[[str], WayTried], inputs: list[Any]) -> Balanced:
-    """Every model's ways to balance beside none; `tried` gives what a candidate predicted, by its name.
-
-    `inputs` are all that decides it but the files of the project's functions.
-    """
+def compare_balance(learning: Learning, tried: Mapping[str, Tried]) -> Balanced:
+    """Every model's ways to balance beside none, by what each predicted of the rows held out."""
     project = learning.project
-    if not (project.balance or any(isinstance(each, Model) and each.balance for each in project.candidates or ())):
+    if not any(isinstance(each, Model) and each.balance for each in project.candidates or ()):
         return Balanced()
-    found = remember(learning.workspace.objects, __name__, [*inputs, dict(learning.code.files)], Balanced,
-                     lambda: _compare(learning, tried))  # fmt: skip
+    inputs = [*decided_by(learning), project.candidates, tried, dict(learning.code.files)]
+    found = remember(learning.workspace.objects, __name__, inputs, Balanced, lambda: _compare(learning, tried))
     note(BalanceCompared(found.ways, found.changes))
     return found
 
 
-def _compare(learning: Learning, tried: Callable[[str], WayTried]) -> Balanced:
+def _compare(learning: Learning, tried: Mapping[str, Tried]) -> Balanced:
     project = learning.project
     ways = [
         each
         for model, names in names_by_way(project.candidates or (), project.balance).items()
-        for each in compare_ways(model, {way: tried(name) for way, name in names.items()}, learning.held_out,
-                                 project.gate.metric_name, project.measured)
+        for each in compare_ways(model, {way: _as_way(learning, tried[name]) for way, name in names.items()},
+                                 learning.held_out, project.gate.metric_name, project.measured)
     ]  # fmt: skip
     return Balanced(ways=tuple(ways), changes=tuple(_changes(learning)))
+
+
+def _as_way(learning: Learning, tried: Tried) -> WayTried:
+    """What a candidate predicted of the rows held out, as it is compared with the same one balanced otherwise."""
+    candidate = next(each for each in learning.project.candidates or () if each.name == tried.candidate)
+    decided = decide_by(learning, candidate, tried.scores)
+    return WayTried(decided.predictions, tried.validation, tried.intervals, tried.chosen)
 
 
 def _changes(learning: Learning) -> list[RowsChanged]:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from tierra.model.search_spec import Search, Space
 from tierra.model.spec import Model
 from tierra.processes import SERVER, run_apart
 from tierra.project.project import Project
+from tierra.steps.held_out import inputs_of
 from tierra.steps.learning import Learning
 from tierra.store.memo import code_version, digest, remember
 from tierra.store.objects import MemoryObjects
@@ -28,15 +29,12 @@ FOLDER = "searches"
 PRELOAD = ("tierra.model.search",)
 
 
-def search_parameters(learning: Learning, inputs: Callable[[Model], list[object]]) -> tuple[SearchDone, ...]:
-    """The parameters of each candidate that states a search; `inputs` is all that decides its metric.
+def search_parameters(learning: Learning) -> tuple[SearchDone, ...]:
+    """The parameters of each candidate that states a search.
 
     A way to balance a candidate takes the parameters of the candidate as it is.
     """
-    found = tuple(
-        _search(learning, each, inputs(each.model_copy(update={"search": None})))
-        for each in _searching(learning.project)
-    )
+    found = tuple(_search(learning, each) for each in _searching(learning.project))
     if found:
         note(ParametersSearched(found))
     return found
@@ -65,10 +63,11 @@ def _searching(project: Project) -> list[Model]:
             and each.name not in balanced]  # fmt: skip
 
 
-def _search(learning: Learning, candidate: Model, inputs: list[object]) -> SearchDone:
+def _search(learning: Learning, candidate: Model) -> SearchDone:
     search = candidate.search
     assert search
     # More trials or time take the same study up; other rows, space or code are another study.
+    inputs = inputs_of(learning, candidate.model_copy(update={"search": None}))
     metric = search.metric or learning.project.gate.metric_name
     study = digest([inputs, metric, search.model_dump(exclude={"trials", "seconds"}), code_version(__name__)])
     return remember(learning.workspace.objects, __name__, [study, search], SearchDone,

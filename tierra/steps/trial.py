@@ -43,6 +43,8 @@ class Trial(BaseModel):
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
     balance: list[WayCompared] = []
+    held_out: int
+    folds: int
     decision: DecisionChosen | None = None
     decided: DecisionMeasured | None = None
     scores: Scores
@@ -108,6 +110,8 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         ],
         validation=candidates.compared,
         balance=list(candidates.balance.ways),
+        held_out=candidates.rows,
+        folds=candidates.folds,
         scores=judged.scores,
         gate=describe_gate(project.gate),
         verdict=judged.verdict,
