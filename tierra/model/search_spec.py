@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tierra.spec import Spec
 
@@ -42,18 +42,7 @@ def _distribution(value: Any) -> Any:
     raise ValueError("a list of values, or {low: NUMBER, high: NUMBER, log: true or false}")
 
 
-AS_DISTRIBUTION = {
-    "anyOf": [
-        {"type": "array", "minItems": 1},
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["low", "high"],
-            "properties": {"low": {"type": "number"}, "high": {"type": "number"}, "log": {"type": "boolean"}},
-        },
-    ]
-}
-Distribution = Annotated[Range | tuple[Choice, ...], BeforeValidator(_distribution), WithJsonSchema(AS_DISTRIBUTION)]
+Distribution = Annotated[Range | tuple[Choice, ...], BeforeValidator(_distribution)]
 Space = dict[str, Distribution]
 
 # The spaces of Tierra's own models.
