@@ -138,6 +138,8 @@ def show_trial(trial: "Trial") -> None:
     for candidate in trial.candidates:
         out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.held_out:,} rows held out"))
+    for line in trial.searches:
+        out.print(f"[dim]search[/] {printable(line)}", soft_wrap=True)
     if trial.balance:
         out.print(balance_table(trial.balance))
     for line in describe_decision(trial.decision, trial.decided) if trial.decision else ():

@@ -50,6 +50,7 @@ class Trained(Ended):
     rows: dict[str, int]
     model_sha256: str = ""
     datasets: dict[str, str] = {}
+    searches: tuple[str, ...] = ()
     balance: tuple[WayCompared, ...] = ()
     receipt: str = ""
 

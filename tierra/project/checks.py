@@ -36,6 +36,7 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     _check_features(project, refuse)
     _check_candidates(project, refuse)
     _check_balance(project, refuse)
+    _check_searches(project, refuse)
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
     _check_kept(project, refuse)
@@ -77,8 +78,13 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
 def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     number = task == "regression"
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
-    places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    places: list[tuple[str | None, tuple[int | str, ...]]] = [
+        (project.gate.metric, ("gate", "metric")),
+        *((name, ("metrics",)) for name in project.metrics),
+    ]
     places += [(each.metric, ("card", "goals")) for each in project.card.goals]
+    searching = [(index, each) for index, each in enumerate(project.candidates or ()) if isinstance(each, Model)]
+    places += [(each.search.metric, ("candidates", index, "search")) for index, each in searching if each.search]
     for name, path in places:
         known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
         if name and name not in known:
@@ -192,6 +198,13 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")
+
+
+def _check_searches(project: ProjectFile, refuse: Refuse) -> None:
+    for index, each in enumerate(project.candidates or ()):
+        if isinstance(each, Model) and each.search and each.search.space_of(each.model) is None:
+            what = f"{each.model} has no built-in space: state `space`"
+            refuse("key-missing", what, "candidates", index, "search")
 
 
 def _check_balance(project: ProjectFile, refuse: Refuse) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from tierra.errors import Misconfigured
 from tierra.facts import ParametersSearched
 from tierra.journal import advance, note
 from tierra.model.balanced_candidates import names_by_way
@@ -77,9 +76,7 @@ def _search(learning: Learning, candidate: Model) -> SearchDone:
 
 def _run(learning: Learning, candidate: Model, search: Search, study: str) -> SearchDone:
     space = search.space_of(candidate.model)
-    if space is None:
-        what = f"candidate {candidate.name}: {candidate.model} has no built-in space: state `search.space`"
-        raise Misconfigured("value-invalid", what)
+    assert space  # checked with the project file
     with _journal(learning, study) as journal, alone(journal):
         return _go_on(_plan(learning, candidate, search, space, journal), learning.workspace.settings.ray_address)
 

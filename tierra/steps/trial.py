@@ -42,6 +42,7 @@ class Trial(BaseModel):
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
+    searches: list[str] = []
     balance: list[WayCompared] = []
     held_out: int
     folds: int
@@ -109,6 +110,7 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
             if each.name in candidates.compared
         ],
         validation=candidates.compared,
+        searches=[each.line for each in candidates.searches],
         balance=list(candidates.balance.ways),
         held_out=candidates.rows,
         folds=candidates.folds,

@@ -22,6 +22,7 @@ from tierra.report.balance import balance_shown, balance_table
 from tierra.report.decisions import describe_decision, draw_coverage_risk
 from tierra.report.drawings import draw_effects, draw_evaluation, draw_importance, draw_slices, draw_thresholds
 from tierra.report.finished_run import FinishedRun
+from tierra.report.searches import searches_shown
 from tierra.report.sections import Section
 from tierra.report.terminal import checks_table, metrics_table, printable
 from tierra.report.wording import heading, shorten
@@ -51,6 +52,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     refits = [each.refit.line for each in journal.facts(WinnerRefitted)]
     shown = _candidates(tried, best)
     yield Section("candidates", title, "candidates", shown and {**shown, "refits": refits}, "Candidates")
+    yield Section("searches", "Searches for parameters", "searches", searches_shown(journal), "Searches")
     yield Section("balance", "What balancing gains", "balance", balance_shown(journal), "Balance")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
@@ -91,6 +93,7 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
         f"\n[bold]{outcome.project}: {outcome.outcome}[/], {printable(outcome.reason)}",
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
+        *(f"search    {printable(each)}" for each in outcome.searches),
         *([balance_table(outcome.balance)] if outcome.balance else []),
         f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
         *([checks_table(outcome.verdict.checks)] if outcome.verdict.checks else []),
