@@ -1,5 +1,6 @@
 """A search is killed with -9 and taken up; the same spec runs under each engine; two processors are busy."""
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tierra.model.tracking import open_client
 from tierra.workspace import open_workspace
 
 TRIALS = 8
+FINISHED = (1, 2)  # complete or pruned, as a journal writes it
 SPACE = {"learning_rate": {"low": 0.01, "high": 0.3, "log": True}, "max_leaf_nodes": {"low": 3, "high": 40}}
 
 
@@ -36,8 +38,9 @@ def searched() -> SearchDone:
 
 def ended(workspace: Path) -> int:
     """How many trials are finished in the studies."""
-    logs = list((workspace / "var" / "searches").glob("*.log"))
-    return sum(file.read_text().count('"op_code": 6') for file in logs)
+    logs = (workspace / "var" / "searches").glob("*.log")
+    lines = [json.loads(line) for file in logs for line in file.read_text().splitlines() if line.endswith("}")]
+    return sum(each.get("state") in FINISHED for each in lines)
 
 
 def kill_after(workspace: Path, trials: int) -> None:
