@@ -83,13 +83,18 @@ class Champions:
         """The champion of a pointer of the history, its release verified. Raises Broken."""
         return self._open(pointer)
 
-    def load(self, champion: Champion) -> Any:
-        """The champion's model, checked before it is loaded. Raises Broken."""
+    def load(self, champion: Champion, folder: Path | None = None) -> Any:
+        """The champion's model, checked before it is loaded. Raises Broken.
+
+        Classes of the project's own are those it was registered with, or those of a folder with the same files.
+        """
         # scikit-learn costs seconds, which a run that has nothing to score does not spend.
         from tierra.model.artifact import load_model
+        from tierra.model.own import OwnClasses
 
-        place = self._objects.location(champion.model.name)
-        return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place)
+        place, release = self._objects.location(champion.model.name), champion.release
+        own = OwnClasses(folder or self.folder(champion), release.own) if release.own else OwnClasses()
+        return load_model(self._bytes(champion.model.name), release.model_sha256, place, own)
 
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
@@ -233,6 +238,8 @@ def _name(project: str, number: int) -> str:
 def _check(pointer: Pointer, release: Release) -> None:
     """Raise Broken unless a pointer names the very files that its release was judged with."""
     which = f"champion {pointer.number} of {pointer.project}"
+    if strange := [name for name in release.own if f"{name.partition(':')[0]}.py" not in release.code]:
+        raise Broken("code-mismatch", f"{which}: {strange[0]} is in no file it was judged with")
     if (pointer.model.sha256, pointer.project) != (release.model_sha256, release.project):
         raise Broken("artifact-tampered", f"{which} names another model than its release")
     named = {name: ref.sha256 for name, ref in pointer.code.items()}

@@ -20,4 +20,4 @@ EXPLAINED: Final = LINEAR | BOOSTED | FORESTS | SINGLE_TREES
 
 def has_reasons(model: str) -> bool:
     """Whether a model of the project file, one of Tierra's or of scikit-learn by its path, has such reasons."""
-    return "." not in model or model.rpartition(".")[2] in EXPLAINED
+    return not {".", ":"} & {*model} or model.rpartition(".")[2] in EXPLAINED

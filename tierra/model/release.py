@@ -46,11 +46,12 @@ class Release(BaseModel):
     learnt: ObjectRef | None = None
     leaks: tuple[Leak, ...] = ()
     cards: dict[str, ObjectRef] = {}
+    own: tuple[str, ...] = ()
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards")
+        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards", "own")
         exclude: dict[str, Any] = {name: True for name in named if not getattr(self, name)}
         exclude |= {} if self.verdict.checks else {"verdict": {"checks"}}
         return self.model_dump_json(exclude=exclude).encode()

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.code import load_code
 from tierra.errors import Misconfigured
 from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note, track
@@ -21,6 +22,7 @@ from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.ensembles import cross_mix, learn_blend
 from tierra.model.leaks.finding import Leak
+from tierra.model.own import OwnClasses
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
 from tierra.model.treatments import LEFT_OUT, describe_features
@@ -120,10 +122,15 @@ def choose_candidate(workspace: Workspace, project: Project, candidates: FittedC
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks)
 
 
-def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
+def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:
     """A fitted candidate from the store, checked before it is loaded."""
-    objects = workspace.objects
-    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
+    objects, own = workspace.objects, own_classes(project)
+    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name), own)
+
+
+def own_classes(project: Project) -> OwnClasses:
+    """The project's own transformers and estimators."""
+    return OwnClasses(project.folder, project.own_names)
 
 
 def _refuse_class(project: Project, parts: Parts) -> None:
@@ -152,7 +159,9 @@ def _inputs(learning: Learning, candidate: Candidate) -> list[Any]:
     """All that decides what a candidate predicts of the rows held out."""
     parts, project = learning.parts, learning.project
     data = [parts.train.sha256, parts.validation.sha256, parts.labels]
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons)]
+    # Of functions, what they return is in the data; of classes nothing is but their code.
+    own = load_code(project.folder, project.functions).files if project.own_names else {}
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own]
 
 
 def _decides(project: Project) -> list[Any]:
@@ -162,10 +171,11 @@ def _decides(project: Project) -> list[Any]:
 
 def _predict_held_out(learning: Learning, candidate: Rule | Model) -> HeldOut:
     project = learning.project
-    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons))
+    own = own_classes(project)
+    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons), own)
     scores = []
     for fold in learning.folds:
-        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing)
+        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing, own=own)
         scores.append(scores_of(model, learning.rows.table.iloc[fold.held_out], learning.parts.labels))
     return HeldOut(scores=_write_scores(learning, np.concatenate(scores)))
 
@@ -218,13 +228,15 @@ def _fit_and_write(learning: Learning, candidate: Candidate, tried: Mapping[str,
     decided = _decide(learning, candidate, _read_scores(learning, tried[candidate.name].scores))
     model = put_inside(decided.model, _fit(learning, candidate, tried))
     with learning.workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(model))
+        draft.write(dump_model(model, own_classes(learning.project)))
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, chosen=decided.chosen)
 
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried]) -> Any:
     if not isinstance(candidate, Ensemble):
-        return fit_candidate(candidate, learning.rows, learning.project.preprocessing)
+        return fit_candidate(
+            candidate, learning.rows, learning.project.preprocessing, own=own_classes(learning.project)
+        )
     by_name = {each.name: each for each in learning.project.candidates or ()}
     blend = learn_blend(candidate, _members(learning, candidate, tried), learning.held_out,
                         learning.project.gate.metric_name)  # fmt: skip

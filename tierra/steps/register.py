@@ -21,7 +21,7 @@ from tierra.steps import shadow
 from tierra.steps.cards import card_files, keep_cards, make_cards
 from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Evaluations, Judged
-from tierra.steps.fit import Fitted, load_fitted
+from tierra.steps.fit import Fitted, load_fitted, own_classes
 from tierra.steps.learnt import keep_learnt
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
@@ -120,6 +120,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         libraries={name: version(name) for name in LIBRARIES},
         evaluations=judged.evaluations,
         leaks=judged.choice.leaks,
+        own=project.own_names,
     )
 
 
@@ -129,9 +130,9 @@ def _winner(judged: Judged) -> Fitted:
 
 def _promote(workspace: Workspace, project: Project, judged: Judged, release: Release) -> Trained:
     """Check the winner and appoint it, or put it in shadow; where another training was faster, its champion stays."""
-    model = load_fitted(workspace, _winner(judged))
+    model = load_fitted(workspace, project, _winner(judged))
     features = read_part(workspace, judged.choice.parts, "test").table
-    check_agreement(model, features.head(ROWS_COMPARED), release.labels)
+    check_agreement(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
