@@ -34,6 +34,8 @@ ALLOWED_TYPES = frozenset(
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "tierra.model.calibration.Calibrated",
         "tierra.model.conformal.Ranged",
+        "tierra.model.onnx_model.OnnxClassifier",
+        "tierra.model.onnx_model.OnnxRegressor",
         "tierra.model.preprocessing.Fences",
         "tierra.model.review.Reviewed",
         "tierra.model.rules.Averaged",
