@@ -50,7 +50,7 @@ def train(
     spec = spec.for_task(table.labels.task)
     parts = split_table(workspace, spec, table)
     candidates = fit_candidates(workspace, spec, parts)
-    choice = choose_candidate(spec, candidates)
+    choice = choose_candidate(workspace, spec, candidates)
     evaluated = evaluate_models(workspace, spec, choice, request.replace_champion)
     judged = judge(workspace, spec, evaluated, request.dry_run)
     if request.dry_run:

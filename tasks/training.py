@@ -62,14 +62,14 @@ def split_table(workspace: Workspace, project: Project, table: "FeatureTable") -
 
 @station
 def fit_candidates(workspace: Workspace, project: Project, parts: "Parts") -> "FittedCandidates":
-    """Every candidate fitted on the training part, its threshold set on validation."""
+    """Every candidate tried on folds of the rows that are not test, its threshold set on what was held out."""
     return steps.fit.fit_candidates(workspace, project, parts)
 
 
 @station
-def choose_candidate(project: Project, candidates: "FittedCandidates") -> "Choice":
-    """The model that is best on validation, beside the rule."""
-    return steps.fit.choose_candidate(project, candidates)
+def choose_candidate(workspace: Workspace, project: Project, candidates: "FittedCandidates") -> "Choice":
+    """The model that is best on the rows held out, and the rule, both fitted on all rows that are not test."""
+    return steps.fit.choose_candidate(workspace, project, candidates)
 
 
 @station

@@ -50,6 +50,7 @@ def ride_spec(**changes: Any) -> dict[str, Any]:
         "target": "tipped",
         "split": {"column": "day", "validation": "20d", "test": "30d"},
         "candidates": [{"rule": {"rate_by": ["zone"]}}, {"model": "logistic"}],
+        "effort": "quick",
         "gate": GATE,
         "score": {"lookback": "2d"},
     }

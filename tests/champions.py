@@ -97,7 +97,7 @@ def fit_project(folder: Path) -> Fitted:
     table = build_training_features(project.recipe, code, rows)
     target, labels = make_target(project.recipe, code, rows)
     examples = Examples(table, target.to_numpy(float), labels)
-    model = tune_threshold(fit_candidate(Model(model="logistic"), examples, {}), examples, None)
+    model = tune_threshold(fit_candidate(Model(model="logistic"), examples), examples, None)
     dumped = dump_model(model)
     release = a_release(
         model_sha256=hashlib.sha256(dumped).hexdigest(), code=dict(code.files), rows={"test": len(table)},

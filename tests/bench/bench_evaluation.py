@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.bench.measure import FIGURES, here, hold
+from tests.fitting import fit_any
 from tierra.data.labels import Labels
 from tierra.model.artifact import with_threshold
 from tierra.model.candidates import fit_candidate
@@ -35,9 +36,9 @@ def examples(rows: int, seed: int) -> Examples:
 @pytest.fixture(scope="module")
 def models() -> dict[str, tuple[object, Examples]]:
     train, test = examples(TRAIN, 0), examples(TEST, 1)
-    fitted = {kind: fit_candidate(Model(model=kind), train, {}) for kind in ("logistic", "hist_gradient_boosting")}
-    average = fit_candidate(Average(average=tuple(fitted)), train, fitted)
-    rule = fit_candidate(Rule(rule=RateBy(rate_by=("c0",))), train, {})
+    fitted = {kind: fit_candidate(Model(model=kind), train) for kind in ("logistic", "hist_gradient_boosting")}
+    average = fit_any(Average(average=tuple(fitted)), train, fitted)
+    rule = fit_candidate(Rule(rule=RateBy(rate_by=("c0",))), train)
     both = {"average": average, "rule": rule, "champion": fitted["hist_gradient_boosting"]}
     return {name: (with_threshold(model, 0.3), test) for name, model in both.items()}
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.bench.measure import ROUNDS, here, hold
+from tests.fitting import fit_any
 from tierra.data.labels import Labels
 from tierra.model.artifact import predict
 from tierra.model.candidates import fit_candidate
@@ -29,8 +30,8 @@ def rows() -> Examples:
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, object]:
     train = rows()
-    models = {name: fit_candidate(Model(model=name), train, {}) for name in NAMES}
-    return models | {"average": fit_candidate(Average(average=NAMES[:2]), train, models)}
+    models = {name: fit_candidate(Model(model=name), train) for name in NAMES}
+    return models | {"average": fit_any(Average(average=NAMES[:2]), train, models)}
 
 
 @pytest.mark.parametrize("name", [*NAMES, "average"])

@@ -95,7 +95,8 @@ def find_differences(parts: dict[str, Examples]) -> None:
 
 
 def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    from tierra.model.candidates import check_types, fit_candidate
+    from tests.fitting import fit_any
+    from tierra.model.candidates import check_types
     from tierra.model.leaks.columns import find_in_columns
     from tierra.model.preprocessing import describe_features
     from tierra.model.training import measure, scorers_of, tune_threshold
@@ -104,7 +105,7 @@ def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], d
     fitted: dict[str, Any] = {}
     for candidate in project.candidates or ():
         check_types(candidate, parts["train"], project.preprocessing)
-        fitted[candidate.name] = fit_candidate(candidate, parts["train"], fitted, project.preprocessing)
+        fitted[candidate.name] = fit_any(candidate, parts["train"], fitted, project.preprocessing)
     later = parts["validation"]
     models = {name: tune_threshold(model, later, project.card.cost) for name, model in fitted.items()}
     describe_features(parts["train"].features, project.preprocessing)

@@ -87,7 +87,7 @@ def _ranged(seed: int) -> Any:
     """The better of two candidates on the very rows that its interval is chosen on, as in a training."""
     train, later = numbers(seed + 10_000, 400), numbers(seed + 20_000, LATER)
     shallow = Model(model="sklearn.tree.DecisionTreeRegressor", params={"max_depth": 5})
-    models = [fit_candidate(each, train, {}) for each in (Model(model="ridge"), shallow)]
+    models = [fit_candidate(each, train) for each in (Model(model="ridge"), shallow)]
     decided = [decide(each, later, Decision(interval=COVERAGE)) for each in models]
     return min(decided, key=lambda each: float(np.mean((each.predictions.scores - later.target) ** 2))).model
 
@@ -104,12 +104,12 @@ def _probabilities(rounds: int) -> Iterator[Promise]:
     off = off_before = corrected = 0
     for seed in range(rounds):
         forest = Model(model="sklearn.tree.DecisionTreeClassifier", params={"min_samples_leaf": 4})
-        sure = fit_candidate(forest, classes(seed + 10_000, 1500), {})
+        sure = fit_candidate(forest, classes(seed + 10_000, 1500))
         later, fresh = classes(seed + 20_000, 2000), classes(seed + 30_000, 10_000)
         before, after = (decide(sure, later, Decision(calibration=each)).model for each in ("none", "auto"))
         off_before += _error(before, fresh) > 0.05
         off += _error(after, fresh) > 0.05
-        right = fit_candidate(Model(model="logistic", params={"C": 100.0}), classes(seed + 10_000, 20_000), {})
+        right = fit_candidate(Model(model="logistic", params={"C": 100.0}), classes(seed + 10_000, 20_000))
         corrected += decide(right, later, Decision()).chosen.calibration != "none"
     yield Promise("corrected probabilities miss the observed shares by more than .05", off, rounds, 0.05)
     yield Promise("so they do before the correction", off_before, rounds, 0.95, "least")
@@ -128,7 +128,7 @@ def _bands(rounds: int) -> Iterator[Promise]:
     left = []
     for seed in range(rounds):
         method = "isotonic" if seed % 2 else "none"
-        model = fit_candidate(Model(model="logistic"), classes(seed + 10_000, 400), {})
+        model = fit_candidate(Model(model="logistic"), classes(seed + 10_000, 400))
         later, fresh = classes(seed + 20_000, 1000), classes(seed + 30_000, 50_000)
         served = decide(model, later, Decision(calibration=method, review=Review(risk=RISK))).model
         made = predict(served, fresh.table, CLASSES)
@@ -158,7 +158,7 @@ def _nights(rounds: int) -> Iterator[Promise]:
 
 
 def _reviewed(seed: int) -> Any:
-    model = fit_candidate(Model(model="logistic"), classes(seed + 10_000, 400), {})
+    model = fit_candidate(Model(model="logistic"), classes(seed + 10_000, 400))
     return decide(model, classes(seed + 20_000, LATER), Decision(review=Review(share=0.1))).model
 
 

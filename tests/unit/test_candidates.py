@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from tests.builders import rides
+from tests.fitting import fit_any
 from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
 from tierra.model.artifact import check_agreement, load_model, predict, with_threshold
@@ -36,7 +37,7 @@ def a_table(rows: int = 1200, **changes: Any) -> tuple[pd.DataFrame, np.ndarray]
 def fit(name: str, table: pd.DataFrame, target: np.ndarray) -> Any:
     members = CANDIDATES[name].average if name == "average" else ()
     fitted = {each: fit(each, table, target) for each in members}
-    return fit_candidate(CANDIDATES[name], Examples(table, target, Labels()), fitted)
+    return fit_any(CANDIDATES[name], Examples(table, target, Labels()), fitted)
 
 
 @pytest.fixture(params=CANDIDATES)
@@ -111,7 +112,7 @@ def test_numbers_that_are_categories_are_known_by_their_value() -> None:
     table, target = a_table()
     numbered = table.assign(zone=[float(number % 3) for number in range(len(table))])
     preprocessing = Preprocessing.model_validate({"columns": {"zone": {"encode": "one_hot"}}})
-    fitted = fit_candidate(Model(model="logistic"), Examples(numbered, target, Labels()), {}, preprocessing)
+    fitted = fit_candidate(Model(model="logistic"), Examples(numbered, target, Labels()), preprocessing)
     model = with_threshold(fitted, 0.5)
     assert unseen_categories(model, numbered) == {}
     assert unseen_categories(model, numbered.assign(zone=[7.0, np.nan, *numbered["zone"][2:]])) == {"zone": 1}
@@ -151,7 +152,7 @@ def test_a_tampered_artifact_with_a_fitting_digest_is_still_refused_for_its_type
 @pytest.mark.parametrize("params", [{"C": -1}, {"C": "many"}, {"depth": 3}])
 def test_parameters_a_model_does_not_take_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured, match=r"candidate logistic.*fit-failed"):
-        fit_candidate(Model(model="logistic", params=params), Examples(*a_table(300), Labels()), {})
+        fit_candidate(Model(model="logistic", params=params), Examples(*a_table(300), Labels()))
 
 
 class _Strange(dict[Any, Any]):

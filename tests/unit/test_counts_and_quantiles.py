@@ -42,7 +42,7 @@ def counts(rows: int = 900, seed: int = 0) -> Examples:
 def test_models_of_counts_and_quantiles_are_allowed_and_evaluated(model: str, params: dict[str, Any]) -> None:
     candidate, rows = Model(model=model, params=params, name="it"), counts()
     check_types(candidate, rows)
-    fitted = fit_candidate(candidate, rows, {})
+    fitted = fit_candidate(candidate, rows)
     check_agreement(fitted, rows.table.head(60), NUMBER)
     metric = "pinball_90" if "quantile" in params else "poisson_deviance"
     found, draws = evaluate_model(fitted, rows, [metric])
@@ -86,7 +86,7 @@ def test_they_are_computed_where_they_are_named_and_smaller_is_better() -> None:
     assert advantage("pinball_90", {"pinball_90": 1.0}, {"pinball_90": 3.0}) == 2.0
     assert heading("pinball_90") == "pinball loss, 90%"
     rows = counts()
-    model = fit_candidate(Model(model="sklearn.linear_model.PoissonRegressor"), rows, {})
+    model = fit_candidate(Model(model="sklearn.linear_model.PoissonRegressor"), rows)
     assert "poisson_deviance" not in measure(model, rows)
     assert "poisson_deviance" in measure(model, rows, ["poisson_deviance"])
     first, *_ = find_importance(model, rows, "poisson_deviance")

@@ -65,7 +65,7 @@ def test_few_rows_of_a_class_are_corrected_by_nothing_and_it_says_so() -> None:
     few = rows(40, bent=3)
     few = Examples(few.table, (np.arange(40) < 3).astype(float), BINARY)
     chosen = decide(passing(), few, Decision(calibration="isotonic")).chosen
-    assert (chosen.calibration, chosen.why_not) == ("none", "a class has fewer validation rows than there are folds")
+    assert (chosen.calibration, chosen.why_not) == ("none", "a class has fewer rows held out than there are folds")
 
 
 def test_a_correction_never_turns_two_rows_around() -> None:
@@ -81,7 +81,7 @@ def test_a_correction_never_turns_two_rows_around() -> None:
 def test_every_task_is_served_whole_corrected_and_with_its_band_or_interval() -> None:
     def agrees(task: Any, model: str, decision: Decision) -> None:
         some = examples(task, 600)
-        decided = decide(fit_candidate(Model(model=model), some, {}), some, decision, None)
+        decided = decide(fit_candidate(Model(model=model), some), some, decision, None)
         check_agreement(decided.model, some.table, some.labels)
         assert not hasattr(inner_model(decided.model), "threshold")
         served, no_rows = (predict(decided.model, table, some.labels) for table in (some.table, some.table.head(0)))
@@ -187,7 +187,7 @@ def test_an_interval_has_the_finite_sample_rank_and_too_few_rows_are_refused() -
 
 def test_a_project_that_states_nothing_is_served_as_before() -> None:
     some = examples("binary", 600)
-    model = fit_candidate(Model(model="logistic"), some, {})
+    model = fit_candidate(Model(model="logistic"), some)
     before = predict(with_threshold(model, 0.5), some.table, BINARY)
     decided = decide(model, some, Decision(calibration="none"))
     after = predict(decided.model, some.table, BINARY)

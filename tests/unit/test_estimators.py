@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.builders import rides
+from tests.fitting import fit_any
 from tierra.data.labels import Labels
 from tierra.errors import DataRejected, Misconfigured, TierraError
 from tierra.model.artifact import check_agreement, inner_model, predict
@@ -43,7 +44,7 @@ def fit(
     candidate: Any, rows: Examples, said: Preprocessing | None = None, fitted: Mapping[str, Any] | None = None
 ) -> Any:
     check_types(candidate, rows, said)
-    return tune_threshold(fit_candidate(candidate, rows, fitted or {}, said), rows, None)
+    return tune_threshold(fit_any(candidate, rows, fitted or {}, said), rows, None)
 
 
 def better_than_nothing(model: Any, rows: Examples) -> bool:
@@ -155,8 +156,8 @@ def test_candidates_are_called_by_their_class_or_their_name() -> None:
 
 def test_two_of_a_kind_with_other_parameters_are_two_models_and_can_be_averaged() -> None:
     rows = examples("binary")
-    loose, strict = (fit_candidate(Model(model="logistic", params={"C": c}), rows, {}) for c in (10.0, 0.001))
-    both = fit_candidate(Average(average=("loose", "strict")), rows, {"loose": loose, "strict": strict})
+    loose, strict = (fit_candidate(Model(model="logistic", params={"C": c}), rows) for c in (10.0, 0.001))
+    both = fit_any(Average(average=("loose", "strict")), rows, {"loose": loose, "strict": strict})
     scores = [each.predict_proba(rows.table) for each in (loose, strict, both)]
     assert np.abs(scores[0] - scores[1]).max() > 0.1
     np.testing.assert_allclose(scores[2], (scores[0] + scores[1]) / 2)
@@ -167,8 +168,8 @@ def test_an_average_is_the_mean_of_its_members_and_agrees_with_itself(task: Task
     rows = examples(task)
     linear = "ridge" if task == "regression" else "logistic"
     models = (Model(model=linear), Model(model="hist_gradient_boosting", params={"max_iter": 8}))
-    members = {model.model: fit_candidate(model, rows, {}) for model in models}
-    model = tune_threshold(fit_candidate(Average(average=tuple(members)), rows, members), rows, None)
+    members = {model.model: fit_candidate(model, rows) for model in models}
+    model = tune_threshold(fit_any(Average(average=tuple(members)), rows, members), rows, None)
     said = [predict(tune_threshold(each, rows, None), rows.table, rows.labels).scores for each in members.values()]
     np.testing.assert_allclose(predict(model, rows.table, rows.labels).scores, np.mean(said, axis=0))
     check_agreement(model, rows.table.head(12), rows.labels)
@@ -237,7 +238,7 @@ def test_a_class_that_training_never_saw_has_probability_zero() -> None:
 
 def test_the_inner_model_of_what_serves_is_what_was_fitted() -> None:
     rows = examples("binary")
-    fitted = fit_candidate(Model(model="logistic"), rows, {})
+    fitted = fit_candidate(Model(model="logistic"), rows)
     assert inner_model(tune_threshold(fitted, rows, None)).predict_proba(rows.table).shape == (400, 2)
 
 

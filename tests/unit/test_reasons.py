@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from tests.builders import ride_spec, write_project
 from tests.cases import each
+from tests.fitting import fit_any
 from tests.unit.test_estimators import examples
 from tierra.errors import Misconfigured
 from tierra.model.artifact import predict
@@ -57,7 +58,7 @@ def adds_up(task: Any, correction: Any, preprocessing: Preprocessing) -> None:
     rows, fitted = examples(task, 300), dict[str, Any]()
     average = Average(average=tuple(model.name for model in MODELS[task][:2]))
     for candidate in (*MODELS[task], average, Rule(rule=RateBy(rate_by=("zone",))), Rule(rule="base_rate")):
-        fitted[candidate.name] = fit_candidate(candidate, rows, fitted, preprocessing)
+        fitted[candidate.name] = fit_any(candidate, rows, fitted, preprocessing)
         review = None if task == "regression" else Review(share=0.2)
         served = decide(fitted[candidate.name], rows, Decision(calibration=correction, review=review)).model
         predictions = predict(served, rows.table, rows.labels)
@@ -86,7 +87,7 @@ def test_a_feature_that_decides_alone_is_the_reason_and_its_encoded_parts_are_on
     table = pd.DataFrame({"noise": random.normal(size=400), "zone": random.choice(list("ABCD"), 400)})
     rows = Examples(table, table["zone"].isin(["A", "B"]).to_numpy(float), examples("binary").labels)
     for model in ("logistic", "hist_gradient_boosting", "random_forest"):
-        served = decide(fit_candidate(Model(model=model), rows, {}), rows, Decision(calibration="none")).model
+        served = decide(fit_candidate(Model(model=model), rows), rows, Decision(calibration="none")).model
         made = contribute(served, table)
         assert made.features == ("noise", "zone")
         noise, zone = np.abs(made.parts[:, :, 0]).mean(axis=0)
@@ -127,7 +128,7 @@ def test_each_encoded_column_is_known_by_the_feature_that_it_was_made_of() -> No
 def test_rows_are_explained_alike_alone_and_together() -> None:
     rows = examples("binary", 200)
     for model in MODELS["binary"]:
-        served = fit_candidate(model, rows, {})
+        served = fit_candidate(model, rows)
         together = contribute(served, rows.table).parts
         alone = np.concatenate([contribute(served, rows.table.iloc[[place]]).parts for place in range(20)])
         assert np.abs(together[:20] - alone).max() < 1e-12
@@ -135,7 +136,7 @@ def test_rows_are_explained_alike_alone_and_together() -> None:
 
 def test_many_rows_are_explained_in_pieces_that_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = examples("binary", 200)
-    served = decide(fit_candidate(MODELS["binary"][1], rows, {}), rows, Decision(calibration="none")).model
+    served = decide(fit_candidate(MODELS["binary"][1], rows), rows, Decision(calibration="none")).model
     made = predict(served, rows.table, rows.labels)
     whole = reasons_of(served, rows.table, made, rows.labels, 2)
     monkeypatch.setattr("tierra.model.reasons.CELLS", 1)
@@ -145,7 +146,7 @@ def test_many_rows_are_explained_in_pieces_that_say_the_same(monkeypatch: pytest
 
 def test_no_rows_have_no_reasons() -> None:
     rows = examples("binary", 200)
-    served = decide(fit_candidate(Model(model="logistic"), rows, {}), rows, Decision(calibration="none")).model
+    served = decide(fit_candidate(Model(model="logistic"), rows), rows, Decision(calibration="none")).model
     none = rows.table.head(0)
     assert reasons_of(served, none, predict(served, none, rows.labels), rows.labels, 3).to_pylist() == []
 

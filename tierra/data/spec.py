@@ -213,6 +213,7 @@ class Contract(Spec):
 
 
 PARTS = ("train", "validation", "test")
+Effort = Literal["quick", "normal", "high"]
 
 
 class Split(Spec):

@@ -121,7 +121,7 @@ def _by_digest(units: pd.Series, target: pd.Series, split: Split, labels: Labels
     if not usable.any():
         raise DataRejected("split-empty", "split: no row has a label")
     table = pd.DataFrame({"place": _shuffled(units[usable], split.seed)}, index=units.index[usable])
-    table["stratum"] = _strata(target[usable], labels) if split.by == "stratified" else 0
+    table["stratum"] = strata_of(target[usable], labels) if split.by == "stratified" else 0
     units_of = table.groupby("place").agg(stratum=("stratum", "first"), rows=("stratum", "size"))
     shares = [each for each in (split.validation, split.test) if isinstance(each, float)]
     part = pd.concat([_cut(stratum["rows"], *shares) for _, stratum in units_of.groupby("stratum")])
@@ -141,8 +141,8 @@ def mix(digests: np.ndarray, seed: int) -> np.ndarray:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _strata(target: pd.Series, labels: Labels) -> np.ndarray:
-    """The classes, or the tenths of a number."""
+def strata_of(target: pd.Series, labels: Labels) -> np.ndarray:
+    """The stratum of each row: its class, or the tenth that its number lies in."""
     if labels.task != "regression":
         return target.to_numpy()
     return pd.qcut(target.rank(method="first"), min(TENTHS, len(target)), labels=False).to_numpy()

@@ -44,6 +44,8 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.rules.ColumnValue",
         "tierra.model.rules.MeanRule",
         "tierra.model.rules.RateRule",
+        "tierra.model.stacking.Stacked",
+        "tierra.model.stacking.StackedValue",
     }
 )
 ROWS_ALONE = 40

@@ -1,7 +1,7 @@
 """Candidates: from a line of the project file to a fitted estimator, preprocessing included."""
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,30 +18,22 @@ from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
 from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments, known_categories
 from tierra.model.reasons import reasons_of
-from tierra.model.rules import Averaged, AveragedValue, ColumnRule, ColumnValue, MeanRule, RateRule
-from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule, Treatment
+from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
+from tierra.model.spec import Model, Preprocessing, RateBy, Rule, Treatment
 
 
 def fit_candidate(
-    candidate: Rule | Model | Average,
+    candidate: Rule | Model,
     examples: Examples,
-    fitted: Mapping[str, BaseEstimator],
     preprocessing: Preprocessing | None = None,
     treatments: Mapping[str, Treatment] | None = None,
 ) -> BaseEstimator:
-    """Fit one candidate on the training part; averages take their members from `fitted`. Raises Misconfigured."""
+    """Fit a rule or a model on these rows. Raises Misconfigured."""
+    if isinstance(candidate, Rule):
+        return _fit_rule(candidate, examples)
     preprocessing = preprocessing or Preprocessing()
-    match candidate:
-        case Rule():
-            return _fit_rule(candidate, examples)
-        case Model():
-            known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
-            return _fit(candidate, build_pipeline(candidate, examples, preprocessing, known), examples)
-        case Average():
-            average = AveragedValue if examples.labels.task == "regression" else Averaged
-            return average([fitted[name] for name in candidate.average]).fit(examples.table, examples.target)
-        case _:
-            assert_never(candidate)
+    known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
+    return _fit(candidate, build_pipeline(candidate, examples, preprocessing, known), examples)
 
 
 def build_pipeline(
@@ -57,7 +49,7 @@ def build_pipeline(
 
 
 def check_types(
-    candidate: Rule | Model | Average,
+    candidate: Rule | Model,
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     reasons: bool = False,
@@ -68,7 +60,7 @@ def check_types(
     """
     if not isinstance(candidate, Model):
         return
-    model = fit_candidate(candidate, examples.smoke_sample(), {}, preprocessing)
+    model = fit_candidate(candidate, examples.smoke_sample(), preprocessing)
     dump_model(model)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")

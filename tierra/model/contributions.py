@@ -5,6 +5,7 @@ published is a probability, so contributions to log-odds are carried over to it.
 probabilities, add up too.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def contribute(model: Any, table: Any) -> Contributions:
         case Calibrated():
             return _corrected(model, contribute(model.model, table))
         case Averaged() | AveragedValue():
-            return _averaged([contribute(each, table) for each in model.models])
+            return _averaged([contribute(each, table) for each in model.models], model.weights)
         case RateRule() | MeanRule() | ColumnRule() | ColumnValue():
             return _ruled(model, table)
         case Pipeline():
@@ -52,8 +53,9 @@ def _corrected(model: Calibrated, given: Contributions) -> Contributions:
     return carry(given, function, numeric_slope(function))
 
 
-def _averaged(members: list[Contributions]) -> Contributions:
-    start, parts = (np.mean([getattr(each, name) for each in members], axis=0) for name in ("start", "parts"))
+def _averaged(members: list[Contributions], weights: Sequence[float] | None) -> Contributions:
+    start, parts = (np.average([getattr(each, name) for each in members], axis=0, weights=weights)
+                    for name in ("start", "parts"))  # fmt: skip
     return Contributions(members[0].features, start, parts)
 
 

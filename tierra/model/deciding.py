@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from sklearn.model_selection import FixedThresholdClassifier
 
 from tierra.model.artifact import Predictions, from_probabilities, predict, with_threshold
 from tierra.model.band import choose_band
@@ -75,6 +76,21 @@ def decide(
     return _with_band(decided, decision.review, from_probabilities(served, made, later.labels), later)
 
 
+def put_inside(served: Any, model: Any) -> Any:
+    """A model that serves as another does: with its correction, threshold, band or interval around it."""
+    match served:
+        case Reviewed():
+            return Reviewed(put_inside(served.model, model), served.low, served.high)
+        case Ranged():
+            return Ranged(put_inside(served.model, model), served.width, served.coverage, served.rows)
+        case Calibrated():
+            return Calibrated(put_inside(served.model, model), served.method, served.parameters)
+        case FixedThresholdClassifier():
+            return with_threshold(put_inside(served.estimator.estimator, model), served.threshold)
+        case _:
+            return model
+
+
 def _calibrated(
     model: Any, probabilities: np.ndarray, later: Examples, wanted: Calibration, chosen: DecisionChosen
 ) -> tuple[Any, np.ndarray, DecisionChosen]:
@@ -83,9 +99,9 @@ def _calibrated(
     codes = np.searchsorted(model.classes_, later.target[known])
     weight = None if later.weight is None else later.weight[known]
     if wanted == "auto" and len(codes) < LEAST_ROWS:
-        return model, probabilities, chosen.model_copy(update={"why_not": f"fewer than {LEAST_ROWS} validation rows"})
+        return model, probabilities, chosen.model_copy(update={"why_not": f"fewer than {LEAST_ROWS} rows held out"})
     if not can_cross_fit(codes, len(model.classes_)):
-        why = "a class has fewer validation rows than there are folds"
+        why = "a class has fewer rows held out than there are folds"
         return model, probabilities, chosen.model_copy(update={"why_not": why})
     methods = methods_of(len(model.classes_)) if wanted == "auto" else (wanted,)
     tried = compare(methods, probabilities[known], codes, weight)

@@ -57,6 +57,10 @@ class Examples:
         values = self.table[feature].iloc[order].set_axis(self.table.index)
         return replace(self, table=self.table.assign(**{feature: values}))
 
+    def renumbered(self) -> "Examples":
+        """The same rows, their index from 0."""
+        return replace(self, table=self.table.reset_index(drop=True))
+
     def take(self, places: np.ndarray) -> "Examples":
         """The rows at these places, or where these are true."""
         weight, units = (None if each is None else each[places] for each in (self.weight, self.units))

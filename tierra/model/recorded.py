@@ -1,6 +1,5 @@
 """Predictions that were made before, in the form of a model, so that they are judged as models are."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,34 @@ from tierra.data.labels import Labels
 from tierra.model.artifact import from_probabilities
 
 
+def score_columns(labels: Labels) -> list[str]:
+    """The columns of a table of scores."""
+    if labels.task == "multiclass":
+        return [f"probability_{name}" for name in labels.classes]
+    return ["prediction" if labels.task == "regression" else "probability"]
+
+
+def scores_of(model: Any, table: pd.DataFrame, labels: Labels) -> np.ndarray:
+    """What a fitted model predicts before anything is decided: numbers or probabilities of a yes, shape (rows,).
+
+    Of several classes the probability of each, shape (rows, classes); 0 of one that it never saw.
+    """
+    if labels.task == "regression":
+        return np.asarray(model.predict(table), float)
+    given = np.asarray(model.predict_proba(table))
+    if labels.task == "binary":
+        return given[:, 1]
+    every = np.zeros((len(given), len(labels.classes)))
+    every[:, np.asarray(model.classes_, int)] = given
+    return every
+
+
 class Recorded(BaseEstimator):
     """What a model predicted of the rows 0, 1, 2, ... of a table, whichever of them are asked for, by their index."""
 
     def __init__(self, predictions: pd.DataFrame, labels: Labels, threshold: float) -> None:
         self.threshold, self._labels = threshold, labels
-        names: Sequence[str] = ["prediction"] if labels.task == "regression" else ["probability"]
-        if labels.task == "multiclass":
-            names = [f"probability_{name}" for name in labels.classes]
-        self._values = predictions[list(names)].to_numpy(float)
+        self._values = predictions[score_columns(labels)].to_numpy(float)
         self.classes_ = np.arange(max(len(labels.classes), 1))
 
     def predict(self, table: pd.DataFrame) -> np.ndarray:

@@ -118,19 +118,24 @@ class ColumnValue(RegressorMixin, BaseEstimator):
 
 
 class Averaged(ClassifierMixin, BaseEstimator):
-    """The plain mean of the probabilities of models that are already fitted."""
+    """The mean of the probabilities of models that are already fitted, weighted where weights are given."""
 
-    def __init__(self, models: Sequence[Any] = ()) -> None:
+    weights: Sequence[float] | None = None  # models of before have none
+
+    def __init__(self, models: Sequence[Any] = (), weights: Sequence[float] | None = None) -> None:
         self.models = models
+        self.weights = weights
 
-    def fit(self, table: pd.DataFrame, target: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    def fit(self, table: Any = None, target: np.ndarray | None = None, sample_weight: np.ndarray | None = None) -> Self:
         """Nothing to learn: the members are fitted."""
         self.classes_ = self.models[0].classes_
         return self
 
     def predict_proba(self, table: pd.DataFrame) -> np.ndarray:
         """Probabilities of the classes, shape (rows, classes)."""
-        mean: np.ndarray = np.mean([model.predict_proba(table) for model in self.models], axis=0)
+        mean: np.ndarray = np.average(
+            [model.predict_proba(table) for model in self.models], axis=0, weights=self.weights
+        )
         return mean
 
     def predict(self, table: pd.DataFrame) -> np.ndarray:
@@ -139,17 +144,20 @@ class Averaged(ClassifierMixin, BaseEstimator):
 
 
 class AveragedValue(RegressorMixin, BaseEstimator):
-    """The plain mean of the numbers of models that are already fitted."""
+    """The mean of the numbers of models that are already fitted, weighted where weights are given."""
 
-    def __init__(self, models: Sequence[Any] = ()) -> None:
+    weights: Sequence[float] | None = None  # models of before have none
+
+    def __init__(self, models: Sequence[Any] = (), weights: Sequence[float] | None = None) -> None:
         self.models = models
+        self.weights = weights
 
-    def fit(self, table: pd.DataFrame, target: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    def fit(self, table: Any = None, target: np.ndarray | None = None, sample_weight: np.ndarray | None = None) -> Self:
         """Nothing to learn: the members are fitted."""
         self.n_features_in_ = len(self.models)
         return self
 
     def predict(self, table: pd.DataFrame) -> np.ndarray:
         """The mean of what the members predict."""
-        mean: np.ndarray = np.mean([model.predict(table) for model in self.models], axis=0)
+        mean: np.ndarray = np.average([model.predict(table) for model in self.models], axis=0, weights=self.weights)
         return mean

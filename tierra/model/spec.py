@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
 
+from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
 from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
@@ -125,27 +126,27 @@ class Model(Spec):
     ] = Field(None, description="`balanced`, or a weight by class; over `params`")
 
 
-class Average(Spec):
-    """The plain mean of what other candidates predict."""
-
-    average: Annotated[SomeColumns, Field(min_length=2)] = Field(description="Names of the candidates")
-    name: Name = Field("average", description="Name of the candidate")
+KINDS = ("rule", "model", "average", "selection", "stack")
 
 
 def _kind(value: Any) -> str | None:
     keys = value if isinstance(value, dict) else vars(value) if isinstance(value, Spec) else ()
-    return next((key for key in ("rule", "model", "average") if key in keys), None)
+    return next((key for key in KINDS if key in keys), None)
 
 
 Candidate = Annotated[
-    Annotated[Rule, Tag("rule")] | Annotated[Model, Tag("model")] | Annotated[Average, Tag("average")],
+    Annotated[Rule, Tag("rule")]
+    | Annotated[Model, Tag("model")]
+    | Annotated[Average, Tag("average")]
+    | Annotated[Selection, Tag("selection")]
+    | Annotated[Stack, Tag("stack")],
     Discriminator(
-        _kind, custom_error_type="candidate", custom_error_message="a candidate starts with rule, model or average"
+        _kind, custom_error_type="candidate", custom_error_message=f"a candidate starts with one of {', '.join(KINDS)}"
     ),
 ]
 
 
-def default_candidates(task: Task) -> tuple[Rule | Model | Average, ...]:
+def default_candidates(task: Task) -> tuple[Rule | Model | Ensemble, ...]:
     """The candidates when the project file declares none."""
     linear = "ridge" if task == "regression" else "logistic"
     return (

@@ -8,9 +8,10 @@ from typing import Any
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
 from tierra.data.row_numbers import published_key
 from tierra.model.decision_spec import Decision
+from tierra.model.ensemble_spec import Ensemble, Stack
 from tierra.model.explained import has_reasons
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, REQUESTED, Average, Model, RateBy, Rule
+from tierra.model.spec import METRICS, REQUESTED, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -88,7 +89,7 @@ def _check_guardrails(project: ProjectFile, task: Task, mismatch: Refuse) -> Non
         mismatch(f"to compare groups by `{gate.fairness.of}` needs a yes or no", "gate", "fairness")
 
 
-def _find_mismatches(candidate: Rule | Model | Average, task: Task) -> Iterator[str]:
+def _find_mismatches(candidate: Rule | Model | Ensemble, task: Task) -> Iterator[str]:
     number = task == "regression"
     if isinstance(candidate, Model) and (candidate.model, number) in (("ridge", False), ("logistic", True)):
         yield f"{candidate.model} predicts {'classes' if number else 'numbers'}"
@@ -181,7 +182,7 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     candidates = project.candidates or ()
     names = [each.name for each in candidates if isinstance(each, Model)]
     for index, candidate in enumerate(candidates):
-        for member in candidate.average if isinstance(candidate, Average) else ():
+        for member in candidate.members if isinstance(candidate, Ensemble) else ():
             _declared(member, names, refuse, "candidates", index)
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
@@ -192,6 +193,9 @@ def _check_reasons(project: ProjectFile, refuse: Refuse) -> None:
     for index, each in enumerate(project.candidates or ()):
         if project.score.reasons and isinstance(each, Model) and not has_reasons(each.model):
             what = f"{each.model} offers no reasons that add up, and `score.reasons` asks for them"
+            refuse("reasons-unsupported", what, "candidates", index)
+        if project.score.reasons and isinstance(each, Stack):
+            what = "a stack offers no reasons that add up, and `score.reasons` asks for them; a `selection` does"
             refuse("reasons-unsupported", what, "candidates", index)
 
 

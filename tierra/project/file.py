@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from tierra.data.spec import Contract, Join, Source, Split
+from tierra.data.spec import Contract, Effort, Join, Source, Split
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
@@ -48,6 +48,9 @@ class ProjectFile(Spec):
     preprocessing: Preprocessing = Field(Preprocessing(), description="How features become numbers")
     candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] | None = Field(
         None, description="Models to fit; by the task when not stated"
+    )
+    effort: Effort = Field(
+        "normal", description="`quick`: one validation part; `normal`, `high`: folds of all rows that are not test"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (),

@@ -1,62 +1,85 @@
-"""Fitting candidates, and choosing among them."""
+"""Trying candidates on folds of the learning rows, choosing one, and fitting it on all of these rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.errors import Misconfigured
 from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note, track
 from tierra.model import training
-from tierra.model.artifact import dump_model, inner_model, load_model
+from tierra.model.artifact import dump_model, load_model
 from tierra.model.candidates import check_types, fit_candidate
-from tierra.model.deciding import decide
+from tierra.model.deciding import Decided, decide, put_inside
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
-from tierra.model.examples import Examples
+from tierra.model.ensemble_spec import Ensemble
+from tierra.model.ensembles import cross_mix, learn_blend
 from tierra.model.leaks.finding import Leak
 from tierra.model.preprocessing import LEFT_OUT, describe_features
-from tierra.model.spec import Average, Model, Rule
+from tierra.model.recorded import Recorded, score_columns, scores_of
+from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
 from tierra.steps.leaks import find_leaks
+from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
-from tierra.store.refs import ObjectRef
+from tierra.store.refs import ObjectRef, TableRef
+from tierra.store.tables import read_table, write_table
 from tierra.workspace import Workspace
 
-Candidate = Rule | Model | Average
+Candidate = Rule | Model | Ensemble
 
 
-class Fitted(ObjectRef):
-    """A fitted candidate as it would serve, and its metrics on validation with their intervals."""
+class HeldOut(BaseModel):
+    """What a candidate predicted of the rows that it was not fitted on, fold by fold."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scores: TableRef
+
+
+class Tried(HeldOut):
+    """The same with its metrics on these rows, their intervals, and how it would decide."""
 
     candidate: str
     validation: dict[str, float]
-    chosen: DecisionChosen | None = None
+    chosen: DecisionChosen
     intervals: dict[str, tuple[float, float]] = {}
+    weights: dict[str, float] = {}
 
 
 class FittedCandidates(BaseModel):
-    """Every candidate fitted, and what was found on the way."""
+    """Every candidate tried on the same folds, and what was found on the way."""
 
     model_config = ConfigDict(frozen=True)
 
     parts: Parts
-    fitted: dict[str, Fitted]
+    fitted: dict[str, Tried]
     treatments: dict[str, str]
     leaks: tuple[Leak, ...]
+    folds: int
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
-        """Metrics on validation by candidate."""
+        """Metrics on the rows held out by candidate."""
         return {name: each.validation for name, each in self.fitted.items()}
 
 
+class Fitted(ObjectRef):
+    """A candidate fitted on all learning rows, as it would serve."""
+
+    candidate: str
+    chosen: DecisionChosen
+
+
 class Choice(BaseModel):
-    """The best model on validation, the rule, and the leaks that the project acknowledges."""
+    """The best model on the rows held out, the rule, and the leaks that the project acknowledges."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,39 +89,30 @@ class Choice(BaseModel):
     leaks: tuple[Leak, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Material:
-    """What every candidate is fitted on, and tuned on."""
-
-    parts: Parts
-    train: Examples
-    validation: Examples
-
-
 def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> FittedCandidates:
-    """Every candidate fitted on the training part, its threshold set on validation. Leaks are looked for first."""
+    """Every candidate tried on folds of the rows that are not test; leaks are looked for first.
+
+    Its threshold is set on what it predicted of the rows that it was not fitted on.
+    """
     _refuse_class(project, parts)
-    material = _Material(parts, *(read_part(workspace, parts, name) for name in ("train", "validation")))
-    treatments = describe_features(material.train.features, project.preprocessing)
+    train = read_part(workspace, parts, "train")
+    treatments = describe_features(train.features, project.preprocessing)
     note(FeaturesExamined(treatments))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
-    fitted: dict[str, Fitted] = {}
-    for candidate in track(project.candidates or (), "candidates"):
-        members = {name: fitted[name] for name in getattr(candidate, "average", ())}
-        inputs = _inputs(project, candidate, parts, members)
-        make = partial(_fit, workspace, project, candidate, material, members)
-        fitted[candidate.name] = remember(workspace.objects, __name__, inputs, Fitted, make)
-    done = FittedCandidates(parts=parts, fitted=fitted, treatments=treatments, leaks=leaks)
-    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in fitted.items()}))
-    note(DecisionsChosen({name: each.chosen for name, each in fitted.items() if each.chosen}))
+    learning = Learning(workspace, project, parts)
+    tried = _try_all(learning)
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks, folds=len(learning.folds))
+    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in tried.items()}))
+    note(DecisionsChosen({name: each.chosen for name, each in tried.items()}))
     return done
 
 
-def choose_candidate(project: Project, candidates: FittedCandidates) -> Choice:
-    """The model that is best on validation, beside the rule."""
+def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates) -> Choice:
+    """The model that is best on the rows held out, and the rule, both fitted on all learning rows."""
+    learning = Learning(workspace, project, candidates.parts)
     best = training.choose_candidate(candidates.validation, project.gate)
-    fitted = candidates.fitted
+    fitted = {name: _fit_whole(learning, candidates.fitted, name) for name in dict.fromkeys((best, "rule"))}
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks)
 
 
@@ -115,29 +129,110 @@ def _refuse_class(project: Project, parts: Parts) -> None:
         raise Misconfigured("columns-conflict", what)
 
 
-def _inputs(project: Project, candidate: Candidate, parts: Parts, members: Mapping[str, Fitted]) -> list[Any]:
-    """All that decides what a fitted candidate is."""
-    data, inside = [parts.train.sha256, parts.validation.sha256, parts.labels], [
-        each.sha256 for each in members.values()
-    ]
-    decided = [project.decision, project.split.by, project.card.cost, bool(project.score.reasons)]
-    return [*data, candidate, project.preprocessing, project.gate.metric, project.measured, *decided, inside]
+def _try_all(learning: Learning) -> dict[str, Tried]:
+    """What each candidate predicts of the rows held out; ensembles after the candidates they combine."""
+    objects, project = learning.workspace.objects, learning.project
+    single = [each for each in project.candidates or () if not isinstance(each, Ensemble)]
+    held: dict[str, HeldOut] = {}
+    for candidate in track(single, "candidates"):
+        make = partial(_predict_held_out, learning, candidate)
+        held[candidate.name] = remember(objects, __name__, _inputs(learning, candidate), HeldOut, make)
+    tried: dict[str, Tried] = {}
+    for each in project.candidates or ():
+        inputs = [*_inputs(learning, each), *_decides(project), held]
+        tried[each.name] = remember(objects, __name__, inputs, Tried, partial(_try, learning, each, held))
+    return tried
 
 
-def _fit(
-    workspace: Workspace, project: Project, candidate: Candidate, material: _Material, members: Mapping[str, Fitted]
-) -> Fitted:
-    check_types(candidate, material.train, project.preprocessing, bool(project.score.reasons))
-    inside = {name: inner_model(load_fitted(workspace, each)) for name, each in members.items()}
-    model = fit_candidate(candidate, material.train, inside, project.preprocessing)
-    # A rule is what one would do without a model: it stays as it is.
-    is_model = not isinstance(candidate, Rule)
-    in_time = project.split.by == "time"
-    decided = decide(model, material.validation, project.decision, project.card.cost, is_model, in_time)
-    scorers = training.scorers_of(material.parts.labels, project.gate, project.measured)
-    with workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(decided.model))
-    validation = training.measure(decided.model, material.validation, scorers, decided.predictions)
-    intervals = training.measure_intervals(decided.model, material.validation, scorers, decided.predictions)
-    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, validation=validation,
-                  intervals=intervals, chosen=decided.chosen)  # fmt: skip
+def _inputs(learning: Learning, candidate: Candidate) -> list[Any]:
+    """All that decides what a candidate predicts of the rows held out."""
+    parts, project = learning.parts, learning.project
+    data = [parts.train.sha256, parts.validation.sha256, parts.labels]
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons)]
+
+
+def _decides(project: Project) -> list[Any]:
+    """All that decides what becomes of its scores."""
+    return [project.decision, project.card.cost, project.gate.metric, project.measured]
+
+
+def _predict_held_out(learning: Learning, candidate: Rule | Model) -> HeldOut:
+    project = learning.project
+    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons))
+    scores = []
+    for fold in learning.folds:
+        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing)
+        scores.append(scores_of(model, learning.rows.table.iloc[fold.held_out], learning.parts.labels))
+    return HeldOut(scores=_write_scores(learning, np.concatenate(scores)))
+
+
+def _try(learning: Learning, candidate: Candidate, held: Mapping[str, HeldOut]) -> Tried:
+    """A candidate's metrics, and how it would decide, by its scores of the rows held out."""
+    project, rows = learning.project, learning.held_out
+    scorers = training.scorers_of(rows.labels, project.gate, project.measured)
+    scores, weights = _scores(learning, candidate, held)
+    decided = _decide(learning, candidate, _read_scores(learning, scores))
+    return Tried(
+        scores=scores, candidate=candidate.name, chosen=decided.chosen, weights=weights,
+        validation=training.measure(decided.model, rows, scorers, decided.predictions),
+        intervals=training.measure_intervals(decided.model, rows, scorers, decided.predictions),
+    )  # fmt: skip
+
+
+def _scores(learning: Learning, candidate: Candidate, held: Mapping[str, HeldOut]) -> tuple[TableRef, dict[str, float]]:
+    """The candidate's scores of the rows held out, and of an ensemble the weights of its members."""
+    if not isinstance(candidate, Ensemble):
+        return held[candidate.name].scores, {}
+    members, metric = _members(learning, candidate, held), learning.project.gate.metric_name
+    mixed = cross_mix(candidate, members, learning.held_out, metric)
+    weights = learn_blend(candidate, members, learning.held_out, metric).weights
+    return _write_scores(learning, mixed), dict(zip(candidate.members, weights, strict=False))
+
+
+def _members(learning: Learning, candidate: Ensemble, held: Mapping[str, HeldOut]) -> list[np.ndarray]:
+    shape = -1 if learning.parts.labels.task == "multiclass" else 0
+    found = [_read_scores(learning, held[name].scores).to_numpy(float) for name in candidate.members]
+    return found if shape else [each[:, 0] for each in found]
+
+
+def _decide(learning: Learning, candidate: Candidate, scores: pd.DataFrame) -> Decided:
+    """How a candidate decides, by its scores of the rows held out. A rule, what one would do without a model, stays."""
+    project, is_model, in_time = learning.project, not isinstance(candidate, Rule), learning.project.split.by == "time"
+    recorded = Recorded(scores, learning.parts.labels, 0.5)
+    return decide(recorded, learning.held_out, project.decision, project.card.cost, is_model, in_time)
+
+
+def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fitted:
+    """A candidate fitted on all learning rows, deciding as its scores of the rows held out say."""
+    candidate = next(each for each in learning.project.candidates or () if each.name == name)
+    inputs = [*_inputs(learning, candidate), *_decides(learning.project), tried]
+    make = partial(_fit_and_write, learning, candidate, tried)
+    return remember(learning.workspace.objects, __name__, inputs, Fitted, make)
+
+
+def _fit_and_write(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried]) -> Fitted:
+    decided = _decide(learning, candidate, _read_scores(learning, tried[candidate.name].scores))
+    model = put_inside(decided.model, _fit(learning, candidate, tried))
+    with learning.workspace.objects.draft("models/", ".skops") as draft:
+        draft.write(dump_model(model))
+    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, chosen=decided.chosen)
+
+
+def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried]) -> Any:
+    if not isinstance(candidate, Ensemble):
+        return fit_candidate(candidate, learning.rows, learning.project.preprocessing)
+    by_name = {each.name: each for each in learning.project.candidates or ()}
+    blend = learn_blend(candidate, _members(learning, candidate, tried), learning.held_out,
+                        learning.project.gate.metric_name)  # fmt: skip
+    models = [_fit(learning, by_name[name], tried) for name in blend.needed(candidate.members)]
+    return blend.of(models, learning.parts.labels.task == "regression")
+
+
+def _write_scores(learning: Learning, scores: np.ndarray) -> TableRef:
+    columns = score_columns(learning.parts.labels)
+    table = pa.table(list(scores.reshape(len(scores), -1).T), names=columns)
+    return write_table(learning.workspace.objects, "scores/", table.schema, [table])
+
+
+def _read_scores(learning: Learning, scores: TableRef) -> pd.DataFrame:
+    return read_table(learning.workspace.objects, scores).to_pandas()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
@@ -60,10 +61,14 @@ def split_table(workspace: Workspace, project: Project, table: FeatureTable) -> 
 
 def read_part(workspace: Workspace, parts: Parts, name: str) -> Examples:
     """A part's features, target, weights, and the units whose rows depend on each other."""
-    frame = to_frame(read_table(workspace.objects, getattr(parts, name)))
+    return examples_of(to_frame(read_table(workspace.objects, getattr(parts, name))), parts.labels)
+
+
+def examples_of(frame: pd.DataFrame, labels: Labels) -> Examples:
+    """Rows of the feature table as examples."""
     weight = frame[WEIGHT].to_numpy() if WEIGHT in frame else None
     table = frame.drop(columns=[column for column in EXTRA_COLUMNS if column in frame])
-    return Examples(table, frame[TARGET].to_numpy(), parts.labels, weight, *number_units(frame[UNIT]))
+    return Examples(table, frame[TARGET].to_numpy(), labels, weight, *number_units(frame[UNIT]))
 
 
 def rows_of(workspace: Workspace, part: TableRef) -> np.ndarray[Any, Any]:

@@ -65,7 +65,7 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
     with at_station("fit"):
         candidates = fit_candidates(trial, project, parts)
     with at_station("judge"):
-        choice = choose_candidate(project, candidates)
+        choice = choose_candidate(trial, project, candidates)
         judged = judge(trial, project, measure_models(trial, project, choice, champion=None, explain=False))
     facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
     measured = read_value(trial.objects, judged.evaluations, Evaluations).models[judged.scores.best]

@@ -1,0 +1,48 @@
+"""The learning rows: all that are not test, with the folds that candidates are tried on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.folds import Fold, make_folds
+from tierra.data.frames import to_frame
+from tierra.data.recipe import TARGET, UNIT
+from tierra.model.examples import Examples
+from tierra.project.project import Project
+from tierra.steps.parts import Parts, examples_of
+from tierra.store.tables import read_table
+from tierra.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The rows of training and validation together; read once, when they are first asked for."""
+
+    workspace: Workspace
+    project: Project
+    parts: Parts
+
+    @cached_property
+    def rows(self) -> Examples:
+        """All of them: those of training, then those of validation."""
+        return examples_of(self._frame, self.parts.labels)
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        """What is held out, in the order of their places."""
+        units, target = self._frame[UNIT], self._frame[TARGET]
+        is_validation = np.arange(len(target)) >= self.parts.train.rows
+        return make_folds(units, target, is_validation, self.project.split, self.parts.labels, self.project.effort)
+
+    @cached_property
+    def held_out(self) -> Examples:
+        """The rows that are held out, fold by fold; their index counts from 0."""
+        found = self.rows.take(np.concatenate([fold.held_out for fold in self.folds]))
+        return found.renumbered()
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        both = [read_table(self.workspace.objects, part) for part in (self.parts.train, self.parts.validation)]
+        return pd.concat([to_frame(each) for each in both], ignore_index=True)
