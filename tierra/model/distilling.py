@@ -20,6 +20,8 @@ from tierra.spec import Task
 MOST_ROWS: Final = 100_000
 LEAST_WEIGHT: Final = 1e-3
 SEED: Final = 0
+TREE_LEAVES: Final = (16, 64, 256)
+BOOSTINGS: Final = ((10, 8), (30, 8), (60, 15))  # trees, and leaves of each
 Students = Mapping[str, tuple[Model, ...]]
 
 
@@ -27,22 +29,24 @@ def students_of(task: Task) -> Students:
     """The students of a task: by kind, each from small to large."""
     kind = "Regressor" if task == "regression" else "Classifier"
     tree, linear = f"sklearn.tree.DecisionTree{kind}", "ridge" if task == "regression" else "logistic"
-    sizes = [(10, 8), (30, 8), (60, 15)]
     return {
         "distilled_tree": tuple(
             Model(model=tree, name="distilled_tree", params={"max_leaf_nodes": leaves, "min_samples_leaf": 5})
-            for leaves in (16, 64, 256)
+            for leaves in TREE_LEAVES
         ),
         "distilled_linear": (Model(model=linear, name="distilled_linear"),),
-        "distilled_boosting": tuple(
-            Model(
-                model="hist_gradient_boosting", name="distilled_boosting",
-                params={"max_iter": trees, "max_leaf_nodes": leaves, "learning_rate": min(0.3, 6 / trees),
-                        "early_stopping": False},
-            )  # fmt: skip
-            for trees, leaves in sizes
-        ),
+        "distilled_boosting": tuple(_boosting(trees, leaves) for trees, leaves in BOOSTINGS),
     }
+
+
+def _boosting(trees: int, leaves: int) -> Model:
+    params = {
+        "max_iter": trees,
+        "max_leaf_nodes": leaves,
+        "learning_rate": min(0.3, 6 / trees),
+        "early_stopping": False,
+    }
+    return Model(model="hist_gradient_boosting", name="distilled_boosting", params=params)
 
 
 def distil(teacher: Any, student: Model, rows: Examples, preprocessing: Preprocessing) -> Pipeline:
@@ -83,4 +87,3 @@ def smallest_within(made: list[Any], score: Callable[[Any], float], tolerance: f
     scores = [score(each) for each in made]
     least = max(scores) - tolerance
     return made[next(place for place, each in enumerate(scores) if each >= least)]
-

@@ -14,7 +14,7 @@ def change_models(model: Any, change: Callable[[Any], Any]) -> Any:
         *before, (name, last) = model.steps
         return Pipeline([*before, (name, change_models(last, change))])
     inside = {name: getattr(model, name) for name in ("models", "regressor_") if hasattr(model, name)}
-    if not inside or not isinstance(model, TransformedTargetRegressor) and "regressor_" in inside:
+    if not inside or (not isinstance(model, TransformedTargetRegressor) and "regressor_" in inside):
         return change(model)
     changed = copy.copy(model)
     for name, value in inside.items():

@@ -1,4 +1,4 @@
-"""Pruning: the same candidate with fewer and smaller trees, or a single tree cut back by what its branches are worth."""
+"""Pruning: the same candidate with fewer and smaller trees, or one tree cut back by what its branches are worth."""
 
 from typing import Any, Final
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tierra.errors import Misconfigured
-from tierra.model.explained import BOOSTED, FORESTS, SINGLE_TREES
+from tierra.model.explained import BOOSTED
 from tierra.model.parts_of_models import change_models
 
 Splits = tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], None]]

@@ -4,6 +4,7 @@ import time
 from typing import Any, Final
 
 import numpy as np
+
 from tierra.model.artifact import predict
 from tierra.model.examples import Examples
 from tierra.model.variant_measured import Times

@@ -25,15 +25,15 @@ def variant_heads(ended: Optimised) -> tuple[str, ...]:
     """The heads of the figures."""
     many = next((each.many.rows for each in ended.variants if each.many), 0)
     metric = heading(ended.metric)
-    return ("size, kB", "smaller", "one row, ms", "faster", f"{many:,} rows, ms", "faster", metric, f"better in {metric}",
-            "other decisions")  # fmt: skip
+    times = ("one row, ms", "faster", f"{many:,} rows, ms", "faster")
+    return ("size, kB", "smaller", *times, metric, f"better in {metric}", "other decisions")
 
 
 def variant_lines(ended: Optimised) -> list[VariantLine]:
     """The champion, then each variant beside it."""
     first = next((each for each in ended.variants if each.one and each.many), None)
     times = ("",) * 4 if first is None or not first.one or not first.many else (
-        format_metric(first.one.champion), "", format_metric(first.many.champion), "")  # fmt: skip
+        _milliseconds(first.one.champion), "", _milliseconds(first.many.champion), "")  # fmt: skip
     metric = ended.champion.served.metrics.get(ended.metric)
     cells = (_kilobytes(ended.champion.bytes), "", *times, "" if metric is None else format_metric(metric), "", "")
     champion = VariantLine("champion", ended.champion.served.label, cells, "serves")
@@ -44,7 +44,7 @@ def _line(each: VariantMeasured) -> VariantLine:
     if each.verdict is None:
         return VariantLine(each.name, each.how, ("",) * 9, NOT_MADE, each.why_not)
     outcome = "may serve" if each.may_serve else "may not serve"
-    apart = "" if each.interval is None else " to ".join(f"{end:+.3g}" for end in each.interval)
+    apart = "" if each.interval is None else " to ".join(f"{end:+.2g}" for end in each.interval)
     changed = "" if each.changed is None else f"{100 * each.changed:.2g} %"
     cells = (_kilobytes(each.bytes), f"{each.smaller:,.1f} x", *_times(each.one), *_times(each.many),
              "" if each.metric is None else format_metric(each.metric), apart, changed)  # fmt: skip
@@ -55,8 +55,12 @@ def _times(times: Times | None) -> tuple[str, str]:
     if times is None:
         return "", ""
     low, high = times.interval
-    return format_metric(times.own), f"{times.faster:,.2g} x ({low:,.2g} to {high:,.2g})"
+    return _milliseconds(times.own), f"{times.faster:,.2g} x ({low:,.2g} to {high:,.2g})"
 
 
 def _kilobytes(count: int) -> str:
-    return f"{count / 1000:,.1f}"
+    return f"{count / 1000:,.{0 if count >= 100_000 else 1}f}"
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:,.{0 if value >= 100 else 1}f}"

@@ -66,7 +66,9 @@ def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion:
 
 def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
     """Why a training's winner may not serve though it passed: a rollback took back the very same; else nothing."""
-    found = find_taken_back(workspace.champions.history(project.name), training_inputs(project, judged.datasets, judged.made_as))
+    found = find_taken_back(
+        workspace.champions.history(project.name), training_inputs(project, judged.datasets, judged.made_as)
+    )
     if not found:
         return ""
     version, entry = found

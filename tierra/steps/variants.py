@@ -91,10 +91,11 @@ class _Material:
         return read_part(self.workspace, self.candidates.parts, "validation")
 
 
-def make_variants(
-    workspace: Workspace, project: Project, champion: Champion, candidates: FittedCandidates
-) -> Variants:
-    """Every kind of variant that the project asks for. Raises DataRejected or Misconfigured where none can be judged."""
+def make_variants(workspace: Workspace, project: Project, champion: Champion, candidates: FittedCandidates) -> Variants:
+    """Every kind of variant that the project asks for. Raises DataRejected or Misconfigured where none can be judged.
+
+    What was made before of the same champion is found again.
+    """
     _check_champion(workspace, project, champion, candidates.parts)
     release, metric = champion.release, project.gate.metric_name
     margin = margin_of(project.optimise.margin, project.gate, metric, release.metrics, release.rule_metrics)
