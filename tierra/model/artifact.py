@@ -52,6 +52,8 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.log_target.LogTarget",
         "tierra.model.outliers.Fences",
         "tierra.model.outliers.Forest",
+        "tierra.model.onnx_model.OnnxClassifier",
+        "tierra.model.onnx_model.OnnxRegressor",
         "tierra.model.preprocessing.Fences",
         "tierra.model.scalers.NormalQuantiles",
         "tierra.model.scalers.Power",

@@ -84,10 +84,10 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     return done
 
 
-def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates) -> Choice:
-    """The model that is best on the rows held out, and the rule, both fitted on all learning rows."""
+def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates, best: str = "") -> Choice:
+    """The model that is best on the rows held out, or the one named, and the rule, both fitted on all learning rows."""
     learning, tried = Learning(workspace, project, candidates.parts), candidates.fitted
-    best = training.choose_candidate(candidates.validation, project.gate)
+    best = best or training.choose_candidate(candidates.validation, project.gate)
     fitted = {name: _fit_whole(learning, tried, name) for name in dict.fromkeys((best, "rule"))}
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks)
 

@@ -38,7 +38,7 @@ ROWS_COMPARED = 500
 def register_model(workspace: Workspace, project: Project, judged: Judged, reason: str = "") -> Trained:
     """Make the winner the champion, or keep what serves; `reason` is that of a person who started the run."""
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, judged.datasets, champion):
+    if champion and is_same_training(project, judged.datasets, champion, judged.made_as):
         return _keep_same(workspace, project, judged, champion)
     release = make_release(project, judged, reason)
     if judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
@@ -67,7 +67,9 @@ def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion:
 
 def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
     """Why a training's winner may not serve though it passed: a rollback took back the very same; else nothing."""
-    found = find_taken_back(workspace.champions.history(project.name), training_inputs(project, judged.datasets))
+    found = find_taken_back(
+        workspace.champions.history(project.name), training_inputs(project, judged.datasets, judged.made_as)
+    )
     if not found:
         return ""
     version, entry = found
@@ -82,7 +84,7 @@ def promoted_because(project: Project, verdict: Verdict) -> str:
 def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
     """What registering would end with; nothing is registered."""
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, judged.datasets, champion):
+    if champion and is_same_training(project, judged.datasets, champion, judged.made_as):
         would = f"would keep version {champion.version}: same inputs"
     elif judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
         would = f"would keep the champion: {taken_back}"
@@ -100,7 +102,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
     return Release(
         project=project.name,
         candidate=verdict.winner,
-        inputs=training_inputs(project, datasets),
+        inputs=training_inputs(project, datasets, judged.made_as),
         model_sha256=_winner(judged).sha256,
         metric=project.gate.metric or "",
         metrics=scores.rule_metrics if is_rule else scores.best_metrics,
