@@ -61,7 +61,7 @@ class Choice(BaseModel):
     parts: Parts
     best: Fitted
     rule: Fitted
-    tried: dict[str, Tried]
+    tried: dict[str, Tried] = {}
     leaks: tuple[Leak, ...] = ()
 
 
