@@ -35,6 +35,11 @@ ALLOWED_TYPES = frozenset(
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "tierra.model.calibration.Calibrated",
         "tierra.model.conformal.Ranged",
+        "tierra.model.lightgbm_model.LightGBMClassifier",
+        "tierra.model.lightgbm_model.LightGBMRegressor",
+        "tierra.model.neighbours.NeighboursClassifier",
+        "tierra.model.neighbours.NeighboursRegressor",
+        "tierra.model.network.NetworkRegressor",
         "sklearn.impute._iterative.IterativeImputer",
         "sklearn.impute._iterative._ImputerTriplet",
         "tierra.model.admission.Admission",
@@ -48,6 +53,8 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.log_target.LogTarget",
         "tierra.model.outliers.Fences",
         "tierra.model.outliers.Forest",
+        "tierra.model.onnx_model.OnnxClassifier",
+        "tierra.model.onnx_model.OnnxRegressor",
         "tierra.model.preprocessing.Fences",
         "tierra.model.scalers.NormalQuantiles",
         "tierra.model.scalers.Power",
@@ -99,7 +106,7 @@ def load_model(data: bytes, sha256: str, where: str, own: OwnClasses = NONE) -> 
         if not (untrusted := _untrusted_types(data, own)):
             with own.in_place():
                 return loads(data, trusted=sorted(ALLOWED_TYPES | own.types))
-    except Misconfigured:
+    except Misconfigured:  # a model of a library that is not installed here, or of a class that is unfit
         raise
     except Exception as error:  # a damaged or hostile file can make skops raise anything
         raise Broken("artifact-unsafe", f"{where} is not a readable model: {type(error).__name__}") from error

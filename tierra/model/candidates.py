@@ -95,17 +95,17 @@ def check_types(
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
     if reasons:
-        _check_reasons(candidate, model, examples)
+        check_reasons(candidate.name, model, examples)
 
 
-def _check_reasons(candidate: Model, model: Any, examples: Examples) -> None:
+def check_reasons(name: str, model: Any, examples: Examples) -> None:
     """Raise Misconfigured where a model has no contributions, or has them for some of its predictions alone."""
     few = examples.smoke_sample()
     decided = decide(model, few, Decision(calibration="none"))
     try:
         reasons_of(decided.model, few.table, decided.predictions, few.labels, 1)
     except (Misconfigured, Broken) as error:
-        raise Misconfigured("reasons-unsupported", f"candidate {candidate.name}: {error.what}") from None
+        raise Misconfigured("reasons-unsupported", f"candidate {name}: {error.what}") from None
 
 
 def unseen_categories(model: Any, table: pd.DataFrame) -> dict[str, int]:

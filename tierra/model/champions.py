@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tierra.errors import Broken, TierraError
 from tierra.model.pointers import Appointment, Pointer, digest_of, find_breaks, seal_name
@@ -19,6 +19,9 @@ from tierra.model.release import Champion, Release
 from tierra.model.served_files import folder_of
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
+
+if TYPE_CHECKING:
+    from tierra.model.own import OwnClasses
 
 FILE = re.compile(r"(\d{6})\.json")
 SEAL = re.compile(r"seals/([0-9a-f]{64})-(\d{6})")
@@ -90,11 +93,27 @@ class Champions:
         """
         # scikit-learn costs seconds, which a run that has nothing to score does not spend.
         from tierra.model.artifact import load_model
+
+        place = self._objects.location(champion.model.name)
+        own = self._own(champion, folder)
+        return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place, own)
+
+    def _own(self, champion: Champion, folder: Path | None) -> "OwnClasses":
         from tierra.model.own import OwnClasses
 
-        place, release = self._objects.location(champion.model.name), champion.release
-        own = OwnClasses(folder or self.folder(champion), release.own) if release.own else OwnClasses()
-        return load_model(self._bytes(champion.model.name), release.model_sha256, place, own)
+        own = champion.release.own
+        return OwnClasses(folder or self.folder(champion), own) if own else OwnClasses()
+
+    def load_judged(self, champion: Champion, folder: Path | None = None) -> Any:
+        """The model that was judged: the champion's own, or the one before it was fitted once more. Raises Broken."""
+        from tierra.model.artifact import load_model
+
+        refit = champion.release.refit
+        if refit is None:
+            return self.load(champion, folder)
+        name = refit.judged.name
+        own = self._own(champion, folder)
+        return load_model(self._bytes(name), refit.judged.sha256, self._objects.location(name), own)
 
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""

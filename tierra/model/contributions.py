@@ -18,7 +18,7 @@ from tierra.errors import Misconfigured
 from tierra.model.calibration import Calibrated
 from tierra.model.carried import Contributions, as_chances, carry, exponential, numeric_slope
 from tierra.model.conformal import Ranged
-from tierra.model.explained import BOOSTED, FORESTS, LINEAR, SINGLE_TREES
+from tierra.model.explained import BOOSTED, FORESTS, LIGHTGBM, LINEAR, SINGLE_TREES
 from tierra.model.log_target import LogTarget
 from tierra.model.owners import owned_features, owners_of
 from tierra.model.review import Reviewed
@@ -88,6 +88,8 @@ def _of_estimator(model: Any, encoded: Any, owner: np.ndarray, features: tuple[s
         return _linear(model, encoded, owner, features)
     if kind in BOOSTED:
         return _boosted(model, np.ascontiguousarray(encoded, float), owner, features)
+    if kind in LIGHTGBM:
+        return _lightgbm(model, encoded, owner, features)
     if kind in FORESTS | SINGLE_TREES:
         trees = model.estimators_ if kind in FORESTS else [model]
         return _forest(trees, np.asarray(encoded, np.float32), owner, features)
@@ -123,6 +125,16 @@ def _boosted(model: Any, encoded: np.ndarray, owner: np.ndarray, features: tuple
     if hasattr(model, "classes_"):
         return as_chances(given)
     return exponential(given) if model.loss in ("poisson", "gamma") else given
+
+
+def _lightgbm(model: Any, encoded: Any, owner: np.ndarray, features: tuple[str, ...]) -> Contributions:
+    by_column = model.contributions(encoded)
+    belongs = (owner[:, None] == np.arange(len(features))).astype(float)
+    parts = np.einsum("rco,cf->rfo", by_column[:, :-1], belongs)
+    given = Contributions(features, by_column[0, -1], parts)
+    if hasattr(model, "classes_"):
+        return as_chances(given)
+    return exponential(given) if model.objective in ("poisson", "gamma", "tweedie") else given
 
 
 def _forest(trees: Any, encoded: np.ndarray, owner: np.ndarray, features: tuple[str, ...]) -> Contributions:

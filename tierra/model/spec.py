@@ -35,7 +35,8 @@ PINBALL: dict[str, float] = {f"pinball_{percent}": percent / 100 for percent in 
 REQUESTED = {POISSON: "Poisson deviance", **{name: f"pinball loss, {share:.0%}" for name, share in PINBALL.items()}}
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape", *REQUESTED})
-BUILT_IN_MODELS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
+BUILT_IN_MODELS = ("logistic", "ridge", "elastic_net", "random_forest", "extra_trees", "hist_gradient_boosting",
+                   "lightgbm", "nearest_neighbours", "neural_network")  # fmt: skip
 
 
 def heading(metric: str) -> str:

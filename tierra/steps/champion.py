@@ -151,6 +151,11 @@ def champion_model(workspace: Workspace, champion: Champion) -> Any:
     return workspace.once.get(key, lambda: workspace.champions.load(champion, _own_folder(workspace, champion)))
 
 
+def judged_model(workspace: Workspace, champion: Champion) -> Any:
+    """The model that was judged when the champion was, checked. Raises Broken."""
+    return workspace.champions.load_judged(champion, _own_folder(workspace, champion))
+
+
 def _own_folder(workspace: Workspace, champion: Champion) -> Path | None:
     """Where the champion's own classes are taken from instead of the store, where its code may not run from there."""
     if not champion.release.own or workspace.settings.run_registered_code:
