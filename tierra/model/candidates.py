@@ -19,6 +19,7 @@ from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
 from tierra.model.log_target import LogTarget, needs_log
+from tierra.model.own import NONE, OwnClasses, build_own, own_needs
 from tierra.model.preprocessing import Requirements, build_encoder, known_categories
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
@@ -34,6 +35,7 @@ def fit_candidate(
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     treatments: Mapping[str, Treatment] | None = None,
+    own: OwnClasses = NONE,
     functions: Functions = NO_FUNCTIONS,
 ) -> BaseEstimator:
     """Fit a rule or a model on these rows, balanced as it states. Raises Misconfigured.
@@ -48,7 +50,7 @@ def fit_candidate(
     admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
     features = [name for name, each in known.items() if each.kind != "left_out"]
     changed = change_rows(candidate.balance, rows, functions, features)
-    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known), rows, changed)
+    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows, changed)
     return with_admission(fitted, admission) if admission else fitted
 
 
@@ -64,14 +66,22 @@ def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | 
 
 
 def build_pipeline(
-    candidate: Model, examples: Examples, preprocessing: Preprocessing, treatments: Mapping[str, Treatment]
+    candidate: Model,
+    examples: Examples,
+    preprocessing: Preprocessing,
+    treatments: Mapping[str, Treatment],
+    own: OwnClasses = NONE,
 ) -> Pipeline:
     """Preprocessing and model for a training part."""
-    model = build_model(candidate, examples.labels, examples.target)
-    linear = candidate.model in ("logistic", "ridge")
-    requirements = Requirements(
-        needs_of(model), examples.labels.task, preprocessing, len(examples.target), sparse=linear
+    is_own = ":" in candidate.model
+    model = (
+        build_own(candidate, examples.labels, own)
+        if is_own
+        else build_model(candidate, examples.labels, examples.target)
     )
+    linear = candidate.model in ("logistic", "ridge")
+    needs = own_needs(model) if is_own else needs_of(model)
+    requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
     if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
         model = LogTarget(model)
     return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])
@@ -82,6 +92,7 @@ def check_types(
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     reasons: bool = False,
+    own: OwnClasses = NONE,
 ) -> None:
     """Refuse, before the real fit, a model whose types the artifact does not allow. Raises Misconfigured.
 
@@ -90,22 +101,22 @@ def check_types(
     if not isinstance(candidate, Model):
         return
     as_it_is = candidate.model_copy(update={"balance": None})  # nothing of a balance is in the artifact
-    model = fit_candidate(as_it_is, examples.smoke_sample(), preprocessing)
-    dump_model(model)
+    model = fit_candidate(as_it_is, examples.smoke_sample(), preprocessing, own=own)
+    dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
     if reasons:
-        _check_reasons(candidate, model, examples)
+        check_reasons(candidate.name, model, examples)
 
 
-def _check_reasons(candidate: Model, model: Any, examples: Examples) -> None:
+def check_reasons(name: str, model: Any, examples: Examples) -> None:
     """Raise Misconfigured where a model has no contributions, or has them for some of its predictions alone."""
     few = examples.smoke_sample()
     decided = decide(model, few, Decision(calibration="none"))
     try:
         reasons_of(decided.model, few.table, decided.predictions, few.labels, 1)
     except (Misconfigured, Broken) as error:
-        raise Misconfigured("reasons-unsupported", f"candidate {candidate.name}: {error.what}") from None
+        raise Misconfigured("reasons-unsupported", f"candidate {name}: {error.what}") from None
 
 
 def unseen_categories(model: Any, table: pd.DataFrame) -> dict[str, int]:

@@ -16,10 +16,12 @@ from tierra.model.candidates import fit_candidate
 from tierra.model.difference import signed
 from tierra.model.estimators import build_model
 from tierra.model.examples import Examples
+from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model
 from tierra.model.training import measure
+from tierra.spec import CLASS
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Problem:
     preprocessing: Preprocessing
     folder: Path
     functions: Mapping[str, str] = field(default_factory=dict)
+    own: OwnClasses = NONE
 
     def value(self, params: Mapping[str, Any], goes_on: Callable[[int, float], bool]) -> tuple[float, bool]:
         """The metric of all rows held out, better when higher, and whether every fold was tried.
@@ -50,12 +53,16 @@ class Problem:
 
     def defaults(self, names: list[str]) -> dict[str, Any]:
         """The parameters that the candidate has without a search."""
+        if CLASS.match(self.candidate.model):  # one of the project's own: it tells its defaults where it is
+            return {name: value for name, value in self.candidate.params.items() if name in names}
         known = build_model(self.candidate, self.rows.labels, self.rows.target).get_params()
         return {name: known[name] for name in names if name in known}
 
     def _scores(self, params: Mapping[str, Any], fold: Fold) -> np.ndarray:
         candidate = self.candidate.model_copy(update={"params": {**self.candidate.params, **params}})
-        model = fit_candidate(candidate, self.rows.take(fold.fitted), self.preprocessing, functions=self._functions)
+        model = fit_candidate(
+            candidate, self.rows.take(fold.fitted), self.preprocessing, own=self.own, functions=self._functions
+        )
         return scores_of(model, self.rows.table.iloc[fold.held_out], self.rows.labels)
 
     def _measure(self, scores: np.ndarray, folds: int) -> float:

@@ -7,28 +7,21 @@ of Tune itself is thrown away. HyperOpt begins anew with what is left; Optuna is
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from optuna import create_trial
 from optuna.trial import TrialState
 
-from tierra.errors import Misconfigured, Unavailable, first_line
 from tierra.model.search import ERROR, SECONDS, STARTUP, Plan, finished
 from tierra.model.search_found import TrialDone
 from tierra.model.search_problem import Problem
 from tierra.model.search_spec import Range
+from tierra.ray_session import ray_session
 from tierra.temporary import prefix
 
-STARTS: Final = 3
-# Nothing leaves, nothing is printed, and Ctrl-C stays ours. RAY_ADDRESS is not read: the setting decides.
-QUIET: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-}
+# Nothing is printed, and Ctrl-C stays ours.
+QUIET: Final = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_SIGINT_HANDLER": "1"}
 
 
 def run_on_ray(
@@ -36,12 +29,10 @@ def run_on_ray(
 ) -> None:
     """Try as many sets of parameters as are left, `points` first; each that ends is kept and told."""
     os.environ.update(QUIET)
-    try:
-        from ray import tune
-    except ImportError:
-        raise Misconfigured("ray-missing", f"search.engine: {plan.search.engine} needs Ray") from None
     whole = [point for point in points if point.keys() == plan.space.keys()]
-    with _ray(processes, address), tempfile.TemporaryDirectory(prefix=prefix()) as folder:
+    with ray_session(address), tempfile.TemporaryDirectory(prefix=prefix()) as folder:
+        from ray import tune
+
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(_trial, problem=plan.problem), {"cpu": 1}),
             param_space=_tune_space(plan),
@@ -53,29 +44,6 @@ def run_on_ray(
             run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[_keeper(plan, tell)]),
         )  # fmt: skip
         tuner.fit()
-
-
-@contextmanager
-def _ray(processes: int, address: str) -> Iterator[None]:
-    """Ray at the address, or one of our own, which ends with the block."""
-    import ray
-
-    stated = {"address": address} if address else {"num_cpus": processes, "include_dashboard": False}
-    if not address:
-        os.environ.pop("RAY_ADDRESS", None)
-    for attempt in range(1, STARTS + 1):
-        try:
-            ray.init(**stated, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)
-            break
-        except Exception as error:  # a busy machine starts Ray too slowly for its own patience
-            ray.shutdown()
-            if attempt == STARTS:
-                raise Unavailable("ray-unavailable", f"Ray did not start: {first_line(error)}") from error
-            time.sleep(attempt)
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _trial(config: Mapping[str, Any], problem: Problem) -> None:

@@ -11,6 +11,7 @@ from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Candidate, Gate, Metric, Rule
+from tierra.model.variant_spec import Optimise
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
 from tierra.store.spec import Keep, Score
@@ -66,6 +67,7 @@ class ProjectFile(Spec):
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
     decision: Decision = Field(Decision(), description="How scores become decisions, and what is left to a person")
+    optimise: Optimise = Field(Optimise(), description="Smaller variants of the champion: `tierra optimise`")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     keep: Keep = Field(Keep(), description="What is kept, and how long; `tierra gc` removes the rest")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")

@@ -25,6 +25,7 @@ from tierra.steps.balance import compare_balance, without_unfit
 from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
 from tierra.steps.search import search_parameters, with_found
 from tierra.store.memo import remember
@@ -72,7 +73,7 @@ class Choice(BaseModel):
     parts: Parts
     best: Fitted
     rule: Fitted
-    tried: dict[str, Tried]
+    tried: dict[str, Tried] = {}
     leaks: tuple[Leak, ...] = ()
     balance: Balanced = Balanced()
     searches: tuple[SearchDone, ...] = ()
@@ -101,20 +102,20 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     return done
 
 
-def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates) -> Choice:
-    """The model that is best on the rows held out, and the rule, both fitted on all learning rows."""
+def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates, best: str = "") -> Choice:
+    """The model that is best on the rows held out, or the one named, and the rule, both fitted on all learning rows."""
     project, tried = with_found(project, candidates.searches), candidates.fitted
     learning = Learning(workspace, project, candidates.parts)
-    best = training.choose_candidate(candidates.compared, project.gate)
+    best = best or training.choose_candidate(candidates.compared, project.gate)
     fitted = {name: _fit_whole(learning, tried, name) for name in dict.fromkeys((best, "rule"))}
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks,
                   balance=candidates.balance, searches=candidates.searches)  # fmt: skip
 
 
-def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
+def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:
     """A fitted candidate from the store, checked before it is loaded."""
-    objects = workspace.objects
-    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
+    objects, own = workspace.objects, own_classes(project)
+    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name), own)
 
 
 def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Examples) -> Fitted:
@@ -123,7 +124,7 @@ def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Exam
     decided = decide_by(learning, candidate, tried[name].scores)
     model = put_inside(decided.model, _fit(learning, candidate, tried, rows))
     with learning.workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(model))
+        draft.write(dump_model(model, own_classes(learning.project)))
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=name, chosen=decided.chosen)
 
 
@@ -155,7 +156,8 @@ def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fit
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], rows: Examples) -> Any:
     if not isinstance(candidate, Ensemble):
-        return fit_candidate(candidate, rows, learning.project.preprocessing, functions=learning.code.functions)
+        own, functions = own_classes(learning.project), learning.code.functions
+        return fit_candidate(candidate, rows, learning.project.preprocessing, own=own, functions=functions)
     blend = blend_of(learning, candidate, tried)
     members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
     models = [_fit(learning, each, tried, rows) for each in members]

@@ -13,6 +13,7 @@ from tierra.data.recipe import TARGET, UNIT
 from tierra.model.examples import Examples
 from tierra.project.project import Project
 from tierra.steps.parts import Parts, examples_of
+from tierra.store.memo import digest
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
 
@@ -30,6 +31,11 @@ class Learning:
         other = Learning(self.workspace, project, self.parts)
         vars(other).update({name: value for name, value in vars(self).items() if name != "project"})
         return other
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What decides the rows and their folds."""
+        return "learning", digest([self.parts, self.project.split, self.project.effort])
 
     @cached_property
     def rows(self) -> Examples:

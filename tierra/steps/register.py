@@ -23,6 +23,7 @@ from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Evaluations, Judged
 from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.learnt import keep_learnt
+from tierra.steps.own import own_classes
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.refit import refit_winner
@@ -38,7 +39,7 @@ ROWS_COMPARED = 500
 def register_model(workspace: Workspace, project: Project, judged: Judged, reason: str = "") -> Trained:
     """Make the winner the champion, or keep what serves; `reason` is that of a person who started the run."""
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, judged.datasets, champion):
+    if champion and is_same_training(project, judged.datasets, champion, judged.made_as):
         return _keep_same(workspace, project, judged, champion)
     release = make_release(project, judged, reason)
     if judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
@@ -69,7 +70,9 @@ def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion:
 
 def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
     """Why a training's winner may not serve though it passed: a rollback took back the very same; else nothing."""
-    found = find_taken_back(workspace.champions.history(project.name), training_inputs(project, judged.datasets))
+    found = find_taken_back(
+        workspace.champions.history(project.name), training_inputs(project, judged.datasets, judged.made_as)
+    )
     if not found:
         return ""
     version, entry = found
@@ -84,7 +87,7 @@ def promoted_because(project: Project, verdict: Verdict) -> str:
 def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
     """What registering would end with; nothing is registered."""
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, judged.datasets, champion):
+    if champion and is_same_training(project, judged.datasets, champion, judged.made_as):
         would = f"would keep version {champion.version}: same inputs"
     elif judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
         would = f"would keep the champion: {taken_back}"
@@ -102,7 +105,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
     return Release(
         project=project.name,
         candidate=verdict.winner,
-        inputs=training_inputs(project, datasets),
+        inputs=training_inputs(project, datasets, judged.made_as),
         model_sha256=_winner(judged).sha256,
         metric=project.gate.metric or "",
         metrics=scores.rule_metrics if is_rule else scores.best_metrics,
@@ -123,6 +126,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         libraries={name: version(name) for name in LIBRARIES},
         evaluations=judged.evaluations,
         leaks=judged.choice.leaks,
+        own=project.own_names,
     )
 
 
@@ -134,9 +138,9 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     """Check the winner and appoint it, or put it in shadow; where another training was faster, its champion stays."""
     served, refit = refit_winner(workspace, project, judged, _winner(judged))
     release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
-    model = load_fitted(workspace, served)
+    model = load_fitted(workspace, project, served)
     features = read_part(workspace, judged.choice.parts, "test").table
-    check_agreement(model, features.head(ROWS_COMPARED), release.labels)
+    check_agreement(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})

@@ -20,6 +20,7 @@ from tierra.processes import SERVER, run_apart
 from tierra.project.project import Project
 from tierra.steps.held_out import inputs_of
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.store.memo import code_version, digest, remember
 from tierra.store.objects import MemoryObjects
 from tierra.temporary import prefix
@@ -86,7 +87,7 @@ def _plan(learning: Learning, candidate: Model, search: Search, space: Space, jo
     problem = Problem(
         candidate=candidate.model_copy(update={"search": None}), rows=learning.rows, folds=learning.folds,
         metric=search.metric or project.gate.metric_name, preprocessing=project.preprocessing, folder=project.folder,
-        functions=project.balance_functions,
+        functions=project.balance_functions, own=own_classes(project),
     )  # fmt: skip
     return Plan(problem, search, space, journal, time.time() + search.seconds if search.seconds else None)
 
