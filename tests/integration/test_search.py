@@ -44,9 +44,10 @@ def ended(workspace: Path) -> int:
 
 
 def kill_after(workspace: Path, trials: int) -> None:
-    """Start a training and kill it, it alone, with -9 when so many trials are finished."""
+    """Start a training and kill it with -9, its processes too, when so many trials are finished."""
     child = subprocess.Popen([sys.executable, "-m", "tests.integration.searching_child", "rides"], cwd=workspace,
-                             env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)  # fmt: skip
+                             env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL,
+                             start_new_session=True)  # fmt: skip
     try:
         until = time.monotonic() + 240
         while ended(workspace) < trials:
@@ -54,7 +55,7 @@ def kill_after(workspace: Path, trials: int) -> None:
             assert time.monotonic() < until, "no trial was finished"
             time.sleep(0.05)
     finally:
-        child.send_signal(signal.SIGKILL)
+        os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
 

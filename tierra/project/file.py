@@ -8,6 +8,7 @@ from tierra.data.spec import Contract, Effort, Join, Source, Split
 from tierra.model.balance_spec import Balances
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
+from tierra.model.growing_spec import Complexity
 from tierra.model.leaks.finding import Leaks
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Candidate, Gate, Metric, Rule
@@ -59,6 +60,9 @@ class ProjectFile(Spec):
     )
     refit: Literal["none", "all"] = Field(
         "none", description="`all`: what passed the gate is fitted once more, on the test rows too, and serves so"
+    )
+    complexity: Complexity | None = Field(
+        None, description="When costlier candidates are not tried any more; all are tried when not stated"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (),

@@ -17,17 +17,19 @@ from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
+from tierra.model.growing_spec import Cost
 from tierra.model.leaks.finding import Leak
 from tierra.model.search_found import SearchDone
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
-from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
+from tierra.steps.growing import grow
+from tierra.steps.held_out import Candidate, Tried, blend_of, costs_of, decide_by, decided_by, inputs_of, try_candidates
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
-from tierra.steps.search import search_parameters, with_found
+from tierra.steps.search import with_found
 from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace
@@ -46,6 +48,8 @@ class FittedCandidates(BaseModel):
     folds: int
     balance: Balanced = Balanced()
     searches: tuple[SearchDone, ...] = ()
+    costs: dict[str, Cost] = {}
+    stopped: str = ""
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
@@ -91,13 +95,12 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, without_unfit(project, train), parts)
-    searches = search_parameters(learning)
-    learning = learning.of(with_found(learning.project, searches))
+    learning, searches, stopped = grow(learning)
     tried = try_candidates(learning)
     balance = compare_balance(learning, tried)
     done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds), balance=balance,
-                            searches=searches)  # fmt: skip
+                            searches=searches, stopped=stopped, costs=costs_of(learning, tried))  # fmt: skip
     _note(done)
     return done
 
@@ -137,7 +140,7 @@ def _note(done: FittedCandidates) -> None:
     tried = done.fitted.items()
     weights = {name: each.weights for name, each in tried if each.weights}
     intervals = {name: each.intervals for name, each in tried}
-    note(CandidatesFitted(done.compared, intervals, weights, done.rows, done.folds))
+    note(CandidatesFitted(done.compared, intervals, weights, done.rows, done.folds, done.costs, done.stopped))
     note(DecisionsChosen({name: each.chosen for name, each in tried}))
 
 

@@ -11,7 +11,7 @@ from tierra.store.memo import code_version, digest
 # All of a project file that decides a training's result.
 JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task", "positive", "weight", "split",
           "preprocessing", "balance", "candidates", "gate", "decision", "card",
-          "effort", "refit"}  # fmt: skip
+          "effort", "refit", "complexity"}  # fmt: skip
 # The last step of a training: what it imports are all the steps.
 LAST_STEP: Final = "tierra.steps.register"
 

@@ -152,7 +152,7 @@ def _candidates(tried: CandidatesFitted, best: str) -> dict[str, Any] | None:
                                                          for member, share in each.items() if share)
                for name, each in tried.weights.items()]  # fmt: skip
     shown = {"models": tried.validation, "intervals": tried.intervals, "names": names, "best": best, "rows": tried.rows,
-             "folds": tried.folds, "weights": weights}  # fmt: skip
+             "folds": tried.folds, "weights": weights, "costs": tried.costs, "stopped": tried.stopped}  # fmt: skip
     return shown if tried.validation else None
 
 
