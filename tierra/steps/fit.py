@@ -17,6 +17,7 @@ from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
+from tierra.model.log_target import OF_TARGET, describe_target
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
@@ -37,6 +38,7 @@ class FittedCandidates(BaseModel):
     parts: Parts
     fitted: dict[str, Tried]
     treatments: dict[str, str]
+    target: str = ""
     leaks: tuple[Leak, ...]
     rows: int
     folds: int
@@ -74,12 +76,13 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     _refuse_class(project, parts)
     train = read_part(workspace, parts, "train")
     treatments = describe_features(train.features, project.preprocessing)
-    note(FeaturesExamined(treatments))
+    target = describe_target(train.target, project.preprocessing) if parts.labels.task == "regression" else ""
+    note(FeaturesExamined(treatments | ({OF_TARGET: target} if target else {})))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, project, parts)
     tried = try_candidates(learning)
-    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks,
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, target=target, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds))  # fmt: skip
     _note(done)
     return done

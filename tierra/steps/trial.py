@@ -11,6 +11,7 @@ from tierra.journal import Warned, at_station
 from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
 from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
+from tierra.model.log_target import OF_TARGET
 from tierra.project.project import Project
 from tierra.spec import Task
 from tierra.steps.evaluate import Evaluations, Judged, judge, measure_models
@@ -99,7 +100,7 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         metric=project.gate.metric_name,
         rows=parts.rows,
         features=list(candidates.treatments),
-        treatments=candidates.treatments,
+        treatments=candidates.treatments | ({OF_TARGET: candidates.target} if candidates.target else {}),
         leaks=list(candidates.leaks),
         candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=candidates.validation,
