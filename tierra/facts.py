@@ -11,6 +11,7 @@ from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
+from tierra.model.refit import Refit
 from tierra.model.release import Champion
 
 
@@ -126,15 +127,18 @@ class LeaksSearched(Fact):
 
 @dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on validation, and their intervals."""
+    """The metrics of each candidate on the rows held out, their intervals, and the weights of an ensemble's members."""
 
     validation: Mapping[str, Mapping[str, float]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    rows: int = 0
+    folds: int = 1
 
 
 @dataclass(frozen=True)
 class DecisionsChosen(Fact):
-    """How the scores of each candidate become decisions, as chosen on validation."""
+    """How the scores of each candidate become decisions, as chosen on the rows held out."""
 
     chosen: Mapping[str, DecisionChosen]
 
@@ -144,6 +148,13 @@ class ModelsEvaluated(Fact):
     """What was measured of each model on the test rows."""
 
     evaluations: Mapping[str, Evaluation]
+
+
+@dataclass(frozen=True)
+class WinnerRefitted(Fact):
+    """What passed the gate was fitted once more, on the test rows too."""
+
+    refit: Refit
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ def test_an_interval_has_the_finite_sample_rank_and_too_few_rows_are_refused() -
     assert choose_width(errors, np.zeros(99), 0.9) == 90.0
     assert choose_width(errors, np.zeros(99), 0.99) == 99.0
     assert choose_width(errors[:10], np.zeros(10), 0.9) == 10.0, "one more than the share of the rows"
-    with pytest.raises(DataRejected, match=r"98 validation rows are too few for 0.99, at least 99\. .*interval-rows"):
+    with pytest.raises(DataRejected, match=r"98 rows held out are too few for 0.99, at least 99\. .*interval-rows"):
         choose_width(errors[:98], np.zeros(98), 0.99)
     later = Examples(pd.DataFrame({"p": np.zeros(99)}), errors, Labels(task="regression", classes=()))
     made = predict(

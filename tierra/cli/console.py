@@ -136,7 +136,7 @@ def show_trial(trial: "Trial") -> None:
         out.print(f"[yellow]leak[/] {printable(leak.line)}", soft_wrap=True)
     for candidate in trial.candidates:
         out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
-    out.print(metrics_table(trial.validation, f"on {trial.rows['validation']:,} validation rows"))
+    out.print(metrics_table(trial.validation, f"on {trial.held_out:,} rows held out"))
     for line in describe_decision(trial.decision, trial.decided) if trial.decision else ():
         out.print(f"[dim]decisions[/] {printable(line)}", soft_wrap=True)
     scores = trial.scores

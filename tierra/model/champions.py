@@ -91,6 +91,16 @@ class Champions:
         place = self._objects.location(champion.model.name)
         return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place)
 
+    def load_judged(self, champion: Champion) -> Any:
+        """The model that was judged: the champion's own, or the one before it was fitted once more. Raises Broken."""
+        from tierra.model.artifact import load_model
+
+        refit = champion.release.refit
+        if refit is None:
+            return self.load(champion)
+        name = refit.judged.name
+        return load_model(self._bytes(name), refit.judged.sha256, self._objects.location(name))
+
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
         return folder_of(champion.release.serving_digest, lambda: self._files(champion))

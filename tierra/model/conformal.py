@@ -35,6 +35,6 @@ def choose_width(actual: np.ndarray, predicted: np.ndarray, coverage: float, wha
     rank = math.ceil((rows + 1) * coverage - 1e-9)
     if rank > rows:
         least = math.ceil(coverage / (1 - coverage) - 1e-9)
-        raise DataRejected("interval-rows", f"{what}: {rows:,} validation rows are too few for {coverage:.6g}, at least"
+        raise DataRejected("interval-rows", f"{what}: {rows:,} rows held out are too few for {coverage:.6g}, at least"
                            f" {least:,}")  # fmt: skip
     return float(np.sort(np.abs(actual - predicted))[rank - 1])

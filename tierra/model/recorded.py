@@ -1,6 +1,6 @@
 """Predictions that were made before, in the form of a model, so that they are judged as models are."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -36,25 +36,29 @@ class Recorded(BaseEstimator):
     """What a model predicted of the rows 0, 1, 2, ... of a table, whichever of them are asked for, by their index."""
 
     def __init__(self, predictions: pd.DataFrame, labels: Labels, threshold: float) -> None:
-        self.threshold, self._labels = threshold, labels
+        self.predictions, self.labels, self.threshold = predictions, labels, threshold
         self._values = predictions[score_columns(labels)].to_numpy(float)
         self.classes_ = np.arange(max(len(labels.classes), 1))
 
+    def fit(self, table: Any = None, target: Any = None) -> Self:
+        """Nothing to learn: it was predicted before."""
+        return self
+
     def predict(self, table: pd.DataFrame) -> np.ndarray:
         """The numbers that were predicted, or the codes of the classes that were decided."""
-        if self._labels.task == "regression":
+        if self.labels.task == "regression":
             return self._rows(table)[:, 0]
-        return from_probabilities(self, self.predict_proba(table), self._labels).decision
+        return from_probabilities(self, self.predict_proba(table), self.labels).decision
 
     def predict_proba(self, table: pd.DataFrame) -> np.ndarray:
         """The probability of each class."""
         found = self._rows(table)
-        return np.column_stack([1 - found[:, 0], found[:, 0]]) if self._labels.task == "binary" else found
+        return np.column_stack([1 - found[:, 0], found[:, 0]]) if self.labels.task == "binary" else found
 
     def __sklearn_tags__(self) -> Any:
         """The kind of model, by which scorers of scikit-learn choose what to ask for."""
         tags = super().__sklearn_tags__()
-        tags.estimator_type = "regressor" if self._labels.task == "regression" else "classifier"
+        tags.estimator_type = "regressor" if self.labels.task == "regression" else "classifier"
         return tags
 
     def _rows(self, table: pd.DataFrame) -> np.ndarray:

@@ -52,6 +52,9 @@ class ProjectFile(Spec):
     effort: Effort = Field(
         "normal", description="`quick`: one validation part; `normal`, `high`: folds of all rows that are not test"
     )
+    refit: Literal["none", "all"] = Field(
+        "none", description="`all`: what passed the gate is fitted once more, on the test rows too, and serves so"
+    )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (),
         description="More metrics: `poisson_deviance` of counts, `pinball_90` of a quantile, scorers of scikit-learn",

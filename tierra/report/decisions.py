@@ -10,7 +10,7 @@ from tierra.report.wording import amount
 
 
 def describe_decision(chosen: DecisionChosen, measured: DecisionMeasured | None = None) -> list[str]:
-    """What was chosen on validation, among what, and what it is worth on the test rows."""
+    """What was chosen on the rows held out, among what, and what it is worth on the test rows."""
     return [*_calibration(chosen), *_threshold(chosen), *_band(chosen, measured), *_interval(chosen, measured)]
 
 
@@ -25,7 +25,7 @@ def draw_coverage_risk(measured: DecisionMeasured | None) -> list[Drawing]:
 
 def _calibration(chosen: DecisionChosen) -> Iterator[str]:
     tried = ", ".join(f"{each.method} {each.loss:.4f}" for each in chosen.tried)
-    basis = f"log loss of {chosen.rows:,} validation rows, cross-fitted: {tried}"
+    basis = f"log loss of {chosen.rows:,} rows held out, cross-fitted: {tried}"
     if chosen.calibration != "none":
         best = next(each for each in chosen.tried if each.method == chosen.calibration)
         low, high = best.better
@@ -51,7 +51,7 @@ def _threshold(chosen: DecisionChosen) -> Iterator[str]:
 def _band(chosen: DecisionChosen, measured: DecisionMeasured | None) -> Iterator[str]:
     if chosen.band is None:
         return
-    text = f"Left to a person: {_rows_left(*chosen.band)}, {chosen.reviewed:.1%} of the validation rows"
+    text = f"Left to a person: {_rows_left(*chosen.band)}, {chosen.reviewed:.1%} of the rows held out"
     if measured and measured.reviewed is not None:
         text += f" and {measured.reviewed:.1%} of the test rows"
     if measured and measured.risk is not None and measured.risk_interval:
@@ -72,11 +72,11 @@ def _interval(chosen: DecisionChosen, measured: DecisionMeasured | None) -> Iter
         return
     share = f"{chosen.coverage * 100:.4g} % of the actual numbers"
     text = f"Intervals: the prediction plus and minus {amount(chosen.width)}, which should hold {share}"
-    text += f", from {chosen.rows:,} validation rows"
+    text += f", from {chosen.rows:,} rows held out"
     if measured and measured.covered is not None and measured.covered_interval:
         text += f"; of the test rows they hold {measured.covered:.1%} ({_range(measured.covered_interval)})"
         if measured.covered_interval[1] < chosen.coverage:
-            text += ", less than stated: the test rows are not like the validation rows"
+            text += ", less than stated: the test rows are not like the rows held out"
     yield f"{text}."
 
 

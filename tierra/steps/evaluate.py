@@ -187,7 +187,7 @@ def _champion_beside(
         return {}, ""
     try:
         rows = _as_champion_sees(workspace, project, choice, champion, test)
-        return {"champion": (workspace.champions.load(champion), rows)}, ""
+        return {"champion": (workspace.champions.load_judged(champion), rows)}, ""
     except (DataRejected, Misconfigured) as error:
         if error.code == "code-differs":
             raise

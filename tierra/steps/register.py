@@ -25,6 +25,7 @@ from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.learnt import keep_learnt
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
+from tierra.steps.refit import refit_winner
 from tierra.steps.release import is_same_training, training_inputs
 from tierra.steps.schemas import schemas_of
 from tierra.store.memo import LIBRARIES, digest
@@ -131,22 +132,24 @@ def _winner(judged: Judged) -> Fitted:
 
 def _promote(workspace: Workspace, project: Project, judged: Judged, release: Release) -> Trained:
     """Check the winner and appoint it, or put it in shadow; where another training was faster, its champion stays."""
-    model = load_fitted(workspace, _winner(judged))
+    served, refit = refit_winner(workspace, project, judged, _winner(judged))
+    release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
+    model = load_fitted(workspace, served)
     features = read_part(workspace, judged.choice.parts, "test").table
     check_agreement(model, features.head(ROWS_COMPARED), release.labels)
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
     code = {name: (project.folder / name).read_bytes() for name in release.code}
-    files = stored_files(workspace.objects.read(_winner(judged).name), code)
+    files = stored_files(workspace.objects.read(served.name), code)
     shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
     is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
     reason = judged.verdict.reasons[-1] if is_for_shadow else promoted_because(project, judged.verdict)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
     if is_for_shadow:
-        entered = shadow.enter(workspace, project, release, _winner(judged), code, by, judged.champion_number)
+        entered = shadow.enter(workspace, project, release, served, code, by, judged.champion_number)
         return _trained(project, judged, current_champion(workspace, project), *entered)
-    champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
+    champion = workspace.champions.appoint(release, served, code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))
         faster = current_champion(workspace, project)

@@ -10,7 +10,8 @@ from tierra.store.memo import code_version, digest
 
 # All of a project file that decides a training's result.
 JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task", "positive", "weight", "split",
-          "preprocessing", "candidates", "gate", "decision", "card"}  # fmt: skip
+          "preprocessing", "candidates", "gate", "decision", "card",
+          "effort", "refit"}  # fmt: skip
 # The last step of a training: what it imports are all the steps.
 LAST_STEP: Final = "tierra.steps.register"
 

@@ -41,6 +41,8 @@ class Trial(BaseModel):
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
+    held_out: int
+    folds: int
     decision: DecisionChosen | None = None
     decided: DecisionMeasured | None = None
     scores: Scores
@@ -101,6 +103,8 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         leaks=list(candidates.leaks),
         candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
         validation=candidates.validation,
+        held_out=candidates.rows,
+        folds=candidates.folds,
         scores=judged.scores,
         gate=describe_gate(project.gate),
         verdict=judged.verdict,

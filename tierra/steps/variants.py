@@ -26,7 +26,7 @@ from tierra.model.rounding import rounded
 from tierra.model.spec import Model
 from tierra.model.variant_spec import VariantKind, margin_of
 from tierra.project.project import Project
-from tierra.steps.champion import champion_model, champion_project, has_same_features
+from tierra.steps.champion import champion_project, has_same_features
 from tierra.steps.fit import Fitted, FittedCandidates, choose_candidate, fit_candidates, load_fitted
 from tierra.steps.learnt import learnt_from
 from tierra.steps.parts import Parts, read_part
@@ -77,8 +77,8 @@ class _Material:
 
     @cached_property
     def served(self) -> Any:
-        """The champion's model as it serves."""
-        return champion_model(self.workspace, self.champion)
+        """The champion's model as it was judged: what `refit` makes of it afterwards has seen the test rows."""
+        return self.workspace.champions.load_judged(self.champion)
 
     @cached_property
     def train(self) -> Examples:

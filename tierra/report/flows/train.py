@@ -6,7 +6,14 @@ from typing import Any, cast
 
 from rich.console import RenderableType
 
-from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined, ModelsEvaluated, PartsCompared
+from tierra.facts import (
+    CandidatesFitted,
+    DecisionsChosen,
+    FeaturesExamined,
+    ModelsEvaluated,
+    PartsCompared,
+    WinnerRefitted,
+)
 from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
 from tierra.outcomes.training import Trained
@@ -38,8 +45,11 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     yield Section("gate", "Gate", "gate", gate)
     yield Section("leaks", "Leaks", "leaks", facts.leaks(journal))
     yield from _measured(run, models)
-    title = f"All candidates, on {trained.rows.get('validation', 0):,} validation rows"
-    yield Section("candidates", title, "candidates", _candidates(journal, best), "Candidates")
+    tried = next(iter(journal.facts(CandidatesFitted)), CandidatesFitted({}))
+    title = f"All candidates, on {tried.rows:,} rows held out"
+    refits = [each.refit.line for each in journal.facts(WinnerRefitted)]
+    shown = _candidates(tried, best)
+    yield Section("candidates", title, "candidates", shown and {**shown, "refits": refits}, "Candidates")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 
@@ -130,13 +140,14 @@ def _metrics(models: Sequence[Compared]) -> list[str]:
     return list(dict.fromkeys(name for each in models for name in each.metrics))
 
 
-def _candidates(journal: Journal, best: str) -> dict[str, Any] | None:
-    facts = journal.facts(CandidatesFitted)
-    candidates = {name: each for fitted in facts for name, each in fitted.validation.items()}
-    intervals = {name: each for fitted in facts for name, each in fitted.intervals.items()}
-    names = list(dict.fromkeys(name for each in candidates.values() for name in each))
-    shown = {"models": candidates, "intervals": intervals, "names": names, "best": best}
-    return shown if candidates else None
+def _candidates(tried: CandidatesFitted, best: str) -> dict[str, Any] | None:
+    names = list(dict.fromkeys(name for each in tried.validation.values() for name in each))
+    weights = [f"{name.replace('_', ' ')}: " + ", ".join(f"{share:.0%} {member.replace('_', ' ')}"
+                                                         for member, share in each.items() if share)
+               for name, each in tried.weights.items()]  # fmt: skip
+    shown = {"models": tried.validation, "intervals": tried.intervals, "names": names, "best": best, "rows": tried.rows,
+             "folds": tried.folds, "weights": weights}  # fmt: skip
+    return shown if tried.validation else None
 
 
 def _treatments(journal: Journal) -> list[dict[str, str]]:
