@@ -16,10 +16,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # the plugin it reads the simple pages of the index pip is set up for.
 POETRY_ENV = POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/package_index.py)}"
 
-.PHONY: help install demo up test test-long faults honesty ops-day check mutants format render lock bench bench-long bench-peers wheel
+.PHONY: help install demo up test test-long faults honesty ops-day check mutants format render lock bench bench-long bench-peers bench-quality wheel
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 install: .venv/installed ## make .venv with everything in poetry.lock
 
@@ -77,6 +77,9 @@ bench-long: install ## the figures that take minutes each: 20 million rows, and 
 
 bench-peers: install ## Kedro, Dagster and Metaflow beside Tierra, each in a venv below var/peers
 	$(BENCH) tests/bench/bench_peers.py
+
+bench-quality: install ## three lines of Tierra beside boosting, a linear model, FLAML and AutoGluon on real data; ARGS="ames --write"
+	$(RUN) tests.bench.quality $(ARGS)
 
 wheel: install ## build the library's wheel and use it in an empty environment
 	rm -rf dist

@@ -130,6 +130,7 @@ REMEDIES: Final[dict[str, str]] = {
     "features-none": "Return at least one column that is not the key or the target",
     "features-type": "Return numbers, booleans, dates or text",
     "features-changed": "Train again, so that model and features agree",
+    "features-gaps": "Fill the gaps at the source, or state another `gaps` of the column under `preprocessing`",
     "features-kind": "State `kind: category`, or correct the column at the source",
     "rule-range": "Return probabilities between 0 and 1",
     # target, split, training
@@ -148,6 +149,7 @@ REMEDIES: Final[dict[str, str]] = {
     "date-far": "Correct the date at the source; leave it empty where there is no end",
     "split-column": "Split by a column of dates",
     "fit-failed": "Change the candidate's parameters",
+    "lightgbm-missing": "Install it with pip install 'tierra[lightgbm]'",
     "weights-unsupported": "Use an estimator whose fit takes sample_weight, or leave out `weight`",
     "probabilities-missing": "Use an estimator with predict_proba, or wrap its scores in a calibrated one",
     "interval-rows": "Ask for a smaller share, or give validation more rows in `split`",

@@ -34,9 +34,29 @@ ALLOWED_TYPES = frozenset(
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "tierra.model.calibration.Calibrated",
         "tierra.model.conformal.Ranged",
+        "tierra.model.lightgbm_model.LightGBMClassifier",
+        "tierra.model.lightgbm_model.LightGBMRegressor",
+        "tierra.model.neighbours.NeighboursClassifier",
+        "tierra.model.neighbours.NeighboursRegressor",
+        "tierra.model.network.NetworkRegressor",
+        "sklearn.impute._iterative.IterativeImputer",
+        "sklearn.impute._iterative._ImputerTriplet",
+        "tierra.model.admission.Admission",
+        "tierra.model.encoders.Bins",
+        "tierra.model.encoders.Buckets",
+        "tierra.model.encoders.Circle",
+        "tierra.model.encoders.Pairs",
+        "tierra.model.encoders.Product",
+        "tierra.model.encoders.Words",
+        "tierra.model.imputers.JointImputer",
+        "tierra.model.log_target.LogTarget",
+        "tierra.model.outliers.Fences",
+        "tierra.model.outliers.Forest",
         "tierra.model.onnx_model.OnnxClassifier",
         "tierra.model.onnx_model.OnnxRegressor",
         "tierra.model.preprocessing.Fences",
+        "tierra.model.scalers.NormalQuantiles",
+        "tierra.model.scalers.Power",
         "tierra.model.review.Reviewed",
         "tierra.model.rules.Averaged",
         "tierra.model.rules.AveragedValue",
@@ -84,6 +104,8 @@ def load_model(data: bytes, sha256: str, where: str) -> Any:
     try:
         if not (untrusted := _untrusted_types(data)):
             return loads(data, trusted=sorted(ALLOWED_TYPES))
+    except Misconfigured:  # a model of a library that is not installed here
+        raise
     except Exception as error:  # a damaged or hostile file can make skops raise anything
         raise Broken("artifact-unsafe", f"{where} is not a readable model: {type(error).__name__}") from error
     raise Broken("artifact-unsafe", f"{where} holds {', '.join(sorted(untrusted))}")

@@ -10,16 +10,20 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
-from tierra.errors import Broken, Misconfigured, TierraError, first_line
+from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, first_line
+from tierra.model.admission import Admission, build_admission, with_admission
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
-from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments, known_categories
+from tierra.model.log_target import LogTarget, needs_log
+from tierra.model.preprocessing import Requirements, build_encoder, known_categories
+from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
 from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
-from tierra.model.spec import Model, Preprocessing, RateBy, Rule, Treatment
+from tierra.model.spec import Model, RateBy, Rule
+from tierra.model.treatments import infer_treatments
 
 
 def fit_candidate(
@@ -33,7 +37,20 @@ def fit_candidate(
         return _fit_rule(candidate, examples)
     preprocessing = preprocessing or Preprocessing()
     known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
-    return _fit(candidate, build_pipeline(candidate, examples, preprocessing, known), examples)
+    admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
+    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known), rows)
+    return with_admission(fitted, admission) if admission else fitted
+
+
+def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | None, Examples]:
+    """The admission fitted, and the rows that it leaves to learn from. Raises DataRejected."""
+    if admission is None:
+        return None, examples
+    fitted = admission.fit(examples.features)
+    kept = fitted.find_reasons(examples.features) == ""
+    if not kept.any():
+        raise DataRejected("features-none", f"preprocessing sets every one of {len(kept):,} training rows aside")
+    return fitted, examples.take(np.flatnonzero(kept))
 
 
 def build_pipeline(
@@ -45,6 +62,8 @@ def build_pipeline(
     requirements = Requirements(
         needs_of(model), examples.labels.task, preprocessing, len(examples.target), sparse=linear
     )
+    if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
+        model = LogTarget(model)
     return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])
 
 
@@ -114,7 +133,8 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:
 def _weighted(candidate: Model, pipeline: Pipeline, examples: Examples) -> dict[str, Any]:
     if examples.weight is None:
         return {}
-    if not has_fit_parameter(pipeline.named_steps["model"], "sample_weight"):
+    model = pipeline.named_steps["model"]
+    if not has_fit_parameter(model.model if isinstance(model, LogTarget) else model, "sample_weight"):
         raise Misconfigured(
             "weights-unsupported", f"candidate {candidate.name}: {candidate.model} takes no row weights"
         )

@@ -13,8 +13,9 @@ from sklearn.pipeline import Pipeline
 
 from tierra.model.candidates import build_pipeline
 from tierra.model.examples import Examples
-from tierra.model.preprocessing import infer_treatments
-from tierra.model.spec import Model, Preprocessing
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Model
+from tierra.model.treatments import infer_treatments
 from tierra.spec import Task
 
 MOST_ROWS: Final = 100_000

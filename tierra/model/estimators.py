@@ -1,35 +1,54 @@
 """Estimators: from a name in the project file to a scikit-learn object."""
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNetCV, LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier
 
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
+from tierra.model.lightgbm_model import LightGBMClassifier, LightGBMRegressor, lightgbm
+from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
+from tierra.model.network import NetworkRegressor
 from tierra.model.preprocessing import Needs
 from tierra.model.spec import Model
 
 SEED = 0
 FEW_IN_A_CLASS = 10
+# Rows from which boosting has more and larger trees.
+MANY = 10_000
 CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
     ("logistic", False): LogisticRegression,
     ("ridge", True): Ridge,
+    ("elastic_net", False): LogisticRegression,
+    ("elastic_net", True): ElasticNetCV,
+    ("extra_trees", False): ExtraTreesClassifier,
+    ("extra_trees", True): ExtraTreesRegressor,
+    ("nearest_neighbours", False): NeighboursClassifier,
+    ("nearest_neighbours", True): NeighboursRegressor,
+    ("neural_network", False): MLPClassifier,
+    ("neural_network", True): NetworkRegressor,
+    ("lightgbm", False): LightGBMClassifier,
+    ("lightgbm", True): LightGBMRegressor,
     ("hist_gradient_boosting", False): HistGradientBoostingClassifier,
     ("hist_gradient_boosting", True): HistGradientBoostingRegressor,
     ("random_forest", False): RandomForestClassifier,
     ("random_forest", True): RandomForestRegressor,
 }
 # Trees that take numbers with gaps, and trees that take ordinals but no gaps; all others are given scaled numbers.
-WITH_GAPS = ("HistGradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree")
+WITH_GAPS = ("HistGradientBoosting", "LightGBM", "RandomForest", "ExtraTrees", "DecisionTree")
 TREES = ("GradientBoosting", "AdaBoost", "Bagging", "ExtraTree")
 
 
@@ -53,6 +72,8 @@ def needs_of(model: BaseEstimator) -> Needs:
 
 
 def _class(candidate: Model, labels: Labels) -> type[BaseEstimator]:
+    if candidate.model == "lightgbm":
+        lightgbm()  # said before anything is fitted
     number = labels.task == "regression"
     found = CLASSES.get((candidate.model, number)) or _imported(candidate)
     fits = is_regressor if number else is_classifier
@@ -91,22 +112,50 @@ def _weights(candidate: Model, labels: Labels) -> dict[str, Any]:
 
 
 def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: Labels) -> dict[str, Any]:
-    rows = len(target)
+    number, rows = labels.task == "regression", len(target)
+    enough = number or _smallest(target) >= FEW_IN_A_CLASS
     match name:
         case "logistic":
             return {"max_iter": 500, "C": 0.3}
         case "ridge":
             return {"alpha": 1.0}
-        case "random_forest":
+        case "elastic_net" if number:
+            return {"l1_ratio": [0.2, 0.6, 1.0], "cv": 5, "max_iter": 5000}
+        case "elastic_net":
+            return {"solver": "saga", "l1_ratio": 0.5, "C": 0.3, "max_iter": 500, "tol": 1e-3, "random_state": SEED}
+        case "random_forest" | "extra_trees":
             return {"n_estimators": 200, "min_samples_leaf": max(1, min(20, rows // 500)), "random_state": SEED}
+        case "nearest_neighbours":
+            return {"n_neighbors": 10 if number else 25}
+        case "neural_network":
+            layers = {"hidden_layer_sizes": (64, 32), "alpha": 1e-3, "max_iter": 300}
+            return {**layers, "early_stopping": enough, "random_state": SEED}
+        case "lightgbm":
+            shape = _shape(rows)
+            return {"n_estimators": shape.trees, "learning_rate": shape.rate, "num_leaves": shape.leaves,
+                    "min_child_samples": shape.least, "colsample_bytree": 0.5}  # fmt: skip
         case "hist_gradient_boosting":
-            leaf = max(5, min(100, rows // 100))
-            early = (
-                {} if labels.task == "regression" or _smallest(target) >= FEW_IN_A_CLASS else {"early_stopping": False}
-            )
-            return {"learning_rate": 0.05, "max_iter": 200, "min_samples_leaf": leaf, "random_state": SEED, **early}
+            early = {} if enough else {"early_stopping": False}
+            shape = _shape(rows)
+            return {"learning_rate": shape.rate, "max_iter": shape.trees, "max_leaf_nodes": shape.leaves,
+                    "min_samples_leaf": shape.least, "max_features": 0.5, "random_state": SEED, **early}  # fmt: skip
         case _:
             return {key: value for key, value in (("random_state", SEED), ("probability", True)) if _takes(cls, key)}
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How many boosted trees, how large, and how much each counts."""
+
+    trees: int
+    leaves: int
+    rate: float
+    least: int
+
+
+def _shape(rows: int) -> _Shape:
+    least = max(5, min(100, rows // 100))
+    return _Shape(250, 15, 0.05, least) if rows <= MANY else _Shape(500, 31, 0.08, least)
 
 
 def _smallest(target: np.ndarray) -> int:

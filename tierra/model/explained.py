@@ -15,9 +15,12 @@ FORESTS: Final = frozenset(
 SINGLE_TREES: Final = frozenset(
     {"DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"}
 )
+LIGHTGBM: Final = frozenset({"LightGBMClassifier", "LightGBMRegressor"})
 EXPLAINED: Final = LINEAR | BOOSTED | FORESTS | SINGLE_TREES
+# Of Tierra's own, by the name of the project file.
+WITHOUT_REASONS: Final = frozenset({"nearest_neighbours", "neural_network"})
 
 
 def has_reasons(model: str) -> bool:
     """Whether a model of the project file, one of Tierra's or of scikit-learn by its path, has such reasons."""
-    return "." not in model or model.rpartition(".")[2] in EXPLAINED
+    return ("." not in model and model not in WITHOUT_REASONS) or model.rpartition(".")[2] in EXPLAINED

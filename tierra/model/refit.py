@@ -32,7 +32,6 @@ class Refit(BaseModel):
     def line(self) -> str:
         """What was done, in one line."""
         moved = "" if self.changed is None else f", {self.changed:.1%} of them decided otherwise"
-        return (
-            f"fitted once more on all {self.rows:,} labelled rows after the gate: {heading(self.metric)} on the test rows,"
-            f" which it has learnt from now, {format_metric(self.after)}, as judged {format_metric(self.before)}{moved}"
-        )
+        name = f"{heading(self.metric)} on the test rows, which it has learnt from now,"
+        both = f"{format_metric(self.after)}, as judged {format_metric(self.before)}"
+        return f"fitted once more on all {self.rows:,} labelled rows after the gate: {name} {both}{moved}"

@@ -1,13 +1,13 @@
-"""The model in a project file: candidates, preprocessing and the gate."""
+"""The model in a project file: candidates and the gate."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
-from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
+from tierra.spec import AS_FUNCTION, FUNCTION, Duration, Name, SomeColumns, Spec, Task
 
 # The metrics of each task, the gate's default first, and the name of each in tables that people read.
 METRICS: dict[Task, dict[str, str]] = {
@@ -34,7 +34,8 @@ PINBALL: dict[str, float] = {f"pinball_{percent}": percent / 100 for percent in 
 REQUESTED = {POISSON: "Poisson deviance", **{name: f"pinball loss, {share:.0%}" for name, share in PINBALL.items()}}
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape", *REQUESTED})
-BUILT_IN_MODELS = ("logistic", "ridge", "random_forest", "hist_gradient_boosting")
+BUILT_IN_MODELS = ("logistic", "ridge", "elastic_net", "random_forest", "extra_trees", "hist_gradient_boosting",
+                   "lightgbm", "nearest_neighbours", "neural_network")  # fmt: skip
 
 
 def heading(metric: str) -> str:
@@ -191,39 +192,3 @@ class Costs(Spec):
 
     false_alarm: float = Field(gt=0, description="Cost of a yes that should have been a no")
     missed: float = Field(gt=0, description="Cost of a no that should have been a yes")
-
-
-Impute = Literal["mean", "median", "most_frequent", "none"]
-Scaling = Literal["standard", "robust", "none"]
-Encode = Literal["one_hot", "ordinal", "target"]
-Outliers = Literal["keep", "clip", "flag"]
-
-
-class Treatment(Spec):
-    """How one feature is prepared; what is not stated is inferred."""
-
-    kind: Literal["number", "category", "left_out"] | None = Field(
-        None, description="What the feature is read as; inferred from its values when not stated"
-    )
-    impute: Impute | None = Field(None, description="What fills gaps in numbers; each gap is flagged too")
-    scale: Scaling | None = Field(None, description="How numbers are scaled for models that need it")
-    encode: Encode | None = Field(None, description="How a category becomes numbers")
-    order: Annotated[tuple[str, ...], BeforeValidator(tuple)] = Field((), description="Its values from low to high")
-    outliers: Outliers | None = Field(None, description="Numbers far out: kept, clipped to the fence, or flagged")
-
-    @field_validator("order", mode="before")
-    @classmethod
-    def _texts(cls, values: Any) -> Any:
-        return tuple(str(value) for value in values)
-
-
-class Preprocessing(Spec):
-    """How features are prepared unless a column states otherwise."""
-
-    impute: Impute = Field("mean", description="What fills gaps in numbers")
-    scale: Scaling = Field("standard", description="How numbers are scaled for models that need it")
-    outliers: Outliers = Field("keep", description="Numbers beyond Q1 - 3 IQR or Q3 + 3 IQR of training")
-    rare: int = Field(20, ge=1, description="Categories in fewer training rows than this, or than 1 %, are grouped")
-    most_categories: int = Field(200, ge=2, le=2000, description="Categories kept of one feature; the rest are grouped")
-    text: Share = Field(0.5, description="Text with more different values than this share of its rows is left out")
-    columns: dict[Column, Treatment] = Field(default_factory=dict, description="Preparation of single features")

@@ -8,7 +8,8 @@ from tierra.data.spec import Contract, Effort, Join, Source, Split
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
-from tierra.model.spec import Candidate, Gate, Metric, Preprocessing, Rule
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Candidate, Gate, Metric, Rule
 from tierra.model.variant_spec import Optimise
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task

@@ -17,7 +17,7 @@ from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
-from tierra.model.preprocessing import LEFT_OUT, describe_features
+from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
 from tierra.steps.leaks import find_leaks
@@ -61,7 +61,7 @@ class Choice(BaseModel):
     parts: Parts
     best: Fitted
     rule: Fitted
-    tried: dict[str, Tried]
+    tried: dict[str, Tried] = {}
     leaks: tuple[Leak, ...] = ()
 
 

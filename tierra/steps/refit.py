@@ -22,9 +22,10 @@ from tierra.workspace import Workspace
 def refit_winner(workspace: Workspace, project: Project, judged: Judged, winner: Fitted) -> tuple[Fitted, Refit | None]:
     """The model to serve: the winner as it was judged, or fitted on the test rows too, and what that changed.
 
-    Where the one of all rows does not stay within the interval of the judged one, this serves, with a warning.
+    Where the one of all rows does not stay within the interval of the judged one, this serves, with a warning. A
+    variant of a champion is no candidate, and serves as it was judged.
     """
-    if project.refit != "all":
+    if project.refit != "all" or winner.candidate not in judged.choice.tried:
         return winner, None
     choice, test = judged.choice, read_part(workspace, judged.choice.parts, "test")
     learning = Learning(workspace, project, choice.parts)
