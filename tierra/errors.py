@@ -153,7 +153,7 @@ REMEDIES: Final[dict[str, str]] = {
     "weights-unsupported": "Use an estimator whose fit takes sample_weight, or leave out `weight`",
     "probabilities-missing": "Use an estimator with predict_proba, or wrap its scores in a calibrated one",
     "interval-rows": "Ask for a smaller share, or give validation more rows in `split`",
-    "corrections-invalid": "Correct the file: it has the key, and the right label under `corrected`, as `tierra suspects` writes it",
+    "corrections-invalid": "Give the key, and the right label under `corrected`, as `tierra suspects` writes them",
     "candidate-unknown": "Train again, and look at the data with what that promotes",
     "key-needed": "Declare a `key` of the first source",
     "data-unlike": "Compare files that predict the same of the same rows",
