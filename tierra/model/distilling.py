@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from tierra.model.admission import build_admission, with_admission
 from tierra.model.candidates import admit, build_pipeline
 from tierra.model.examples import Examples
+from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Model
 from tierra.model.treatments import infer_treatments
@@ -51,12 +52,14 @@ def _boosting(trees: int, leaves: int) -> Model:
     return Model(model="hist_gradient_boosting", name="distilled_boosting", params=params)
 
 
-def distil(teacher: Any, student: Model, rows: Examples, preprocessing: Preprocessing) -> Pipeline:
+def distil(
+    teacher: Any, student: Model, rows: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
+) -> Pipeline:
     """The student fitted on what the teacher predicts of these rows, or of as many of them as are enough."""
     few = rows.sample(MOST_ROWS, SEED)
     treatments = infer_treatments(few.features, preprocessing)
     admission, few = admit(few, build_admission(treatments, preprocessing.fence_share))
-    pipeline = build_pipeline(student, few, preprocessing, treatments)
+    pipeline = build_pipeline(student, few, preprocessing, treatments, own)
     is_number = few.labels.task == "regression"
     # Encodings of the target are those of the labels: their folds must not see a row once for each class.
     codes = few.target if is_number else few.target.astype(int)

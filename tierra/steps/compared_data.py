@@ -83,7 +83,7 @@ def _test(rows: LearningRows, places: np.ndarray[Any, Any]) -> Any:
 def _fit(rows: LearningRows, name: str = "") -> Any:
     candidates = fit_candidates(rows.workspace, rows.project, rows.parts)
     chosen = choose_candidate(rows.workspace, rows.project, candidates, name or rows.candidate)
-    return load_fitted(rows.workspace, chosen.best)
+    return load_fitted(rows.workspace, rows.project, chosen.best)
 
 
 def _check_labels(one: LearningRows, models: dict[str, tuple[Any, Any]]) -> None:

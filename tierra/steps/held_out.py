@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.code import load_code
 from tierra.journal import track
 from tierra.model import training
 from tierra.model.candidates import check_types, fit_candidate
@@ -19,6 +20,7 @@ from tierra.model.ensembles import Blend, cross_mix, learn_blend
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.store.memo import remember
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
@@ -62,7 +64,9 @@ def inputs_of(learning: Learning, candidate: Candidate) -> list[Any]:
     """All that decides what a candidate predicts of the rows held out."""
     parts, project = learning.parts, learning.project
     data = [parts.train.sha256, parts.validation.sha256, parts.labels]
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons)]
+    # What functions return is in the data; what a class does is in its code alone.
+    own = load_code(project.folder, project.functions).files if project.own_names else {}
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own]
 
 
 def decided_by(learning: Learning) -> list[Any]:
@@ -84,11 +88,11 @@ def blend_of(learning: Learning, ensemble: Ensemble, held: Mapping[str, HeldOut]
 
 
 def _predict_held_out(learning: Learning, candidate: Rule | Model) -> HeldOut:
-    project = learning.project
-    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons))
+    project, own = learning.project, own_classes(learning.project)
+    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons), own)
     scores = []
     for fold in learning.folds:
-        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing)
+        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing, own=own)
         scores.append(scores_of(model, learning.rows.table.iloc[fold.held_out], learning.parts.labels))
     return HeldOut(scores=_write(learning, np.concatenate(scores)))
 

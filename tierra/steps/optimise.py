@@ -17,6 +17,7 @@ from tierra.model.timing import compare_times
 from tierra.model.training import scorers_of
 from tierra.model.variant_measured import VariantMeasured
 from tierra.project.project import Project
+from tierra.steps.champion import judged_model
 from tierra.steps.evaluate import Judged, groups_of, judge, measure_models
 from tierra.steps.fit import Choice, Fitted, load_fitted
 from tierra.steps.learnt import units_of
@@ -37,8 +38,8 @@ def measure_variants(
     second chance. Nothing is counted as a use of the test part before one is to serve.
     """
     test = read_part(workspace, variants.parts, "test")
-    served = workspace.champions.load_judged(champion)
-    models = {each.name: load_fitted(workspace, _fitted(each)) for each in variants.made}
+    served = judged_model(workspace, champion)
+    models = {each.name: load_fitted(workspace, project, _fitted(each)) for each in variants.made}
     sizes = {each.name: len(workspace.objects.read(_fitted(each).name)) for each in variants.made}
     found, predicted = _compare(workspace, project, variants, models | {"champion": served}, sizes, test)
     use, judged = _next_use(workspace, project, champion, variants), variant_gate(project, variants)
@@ -114,7 +115,7 @@ def _compare(
     choice = Choice(parts=variants.parts, best=variants.rule, rule=variants.rule, tried={})
     groups = groups_of(workspace, project, choice, np.arange(len(test.target)))
     every = {name: (model, test) for name, model in models.items()}
-    every["rule"] = (load_fitted(workspace, variants.rule), test)
+    every["rule"] = (load_fitted(workspace, project, variants.rule), test)
     slices = groups[list(project.slices)] if project.slices else None
     scorers = scorers_of(test.labels, project.gate, project.measured)
     return compare_each(sizes, every, project.gate.metric_name, scorers, project.gate.guardrails, slices, groups)

@@ -108,7 +108,7 @@ def _correct(rows: LearningRows, part: TableRef, corrections: Corrections) -> Ta
 def _fit(rows: LearningRows, parts: Parts, name: str = "") -> Any:
     candidates = fit_candidates(rows.workspace, rows.project, parts)
     chosen = choose_candidate(rows.workspace, rows.project, candidates, name or rows.candidate)
-    return load_fitted(rows.workspace, chosen.best)
+    return load_fitted(rows.workspace, rows.project, chosen.best)
 
 
 def _count_changed(rows: LearningRows, parts: Parts) -> int:

@@ -26,9 +26,10 @@ from tierra.model.rounding import rounded
 from tierra.model.spec import Model
 from tierra.model.variant_spec import VariantKind, margin_of
 from tierra.project.project import Project
-from tierra.steps.champion import champion_project, has_same_features
+from tierra.steps.champion import champion_project, has_same_features, judged_model
 from tierra.steps.fit import Fitted, FittedCandidates, choose_candidate, fit_candidates, load_fitted
 from tierra.steps.learnt import learnt_from
+from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
 from tierra.workspace import Workspace
@@ -78,7 +79,7 @@ class _Material:
     @cached_property
     def served(self) -> Any:
         """The champion's model as it was judged: what `refit` makes of it afterwards has seen the test rows."""
-        return self.workspace.champions.load_judged(self.champion)
+        return judged_model(self.workspace, self.champion)
 
     @cached_property
     def train(self) -> Examples:
@@ -133,11 +134,11 @@ def _finish(material: _Material, name: str, how: str, make: Callable[[], Any]) -
     try:
         model = make()
         rows = material.validation.table.head(ROWS_COMPARED)
-        check_agreement(model, rows, material.validation.labels)
+        check_agreement(model, rows, material.validation.labels, own_classes(material.project))
         if material.project.score.reasons:
             check_reasons(name, inner_model(model), material.validation)
         with material.workspace.objects.draft("models/", ".skops") as draft:
-            draft.write(compress(dump_model(model)))
+            draft.write(compress(dump_model(model, own_classes(material.project))))
     except (Misconfigured, Broken, DataRejected) as error:
         return Variant(name=name, how=how, why_not=error.what)
     chosen = DecisionChosen(rows=len(material.validation.target))
@@ -181,7 +182,7 @@ def _members(material: _Material) -> Making:
 
 def _alone(material: _Material, project: Project, candidates: FittedCandidates, name: str) -> Any:
     chosen = choose_candidate(material.workspace, project, candidates, name)
-    return load_fitted(material.workspace, chosen.best)
+    return load_fitted(material.workspace, project, chosen.best)
 
 
 def _candidate(material: _Material) -> Any:
@@ -236,7 +237,7 @@ def _student(material: _Material, name: str) -> Any:
     in_time = project.split.by == "time"
     made = []
     for student in students_of(rows.labels.task)[name]:
-        model = distil(material.served, student, rows, project.preprocessing)
+        model = distil(material.served, student, rows, project.preprocessing, own_classes(project))
         made.append(decide(model, later, project.decision, project.card.cost, True, in_time).model)
     return smallest_within(made, partial(_score, material), material.margin / 2)
 
