@@ -225,6 +225,10 @@ REMEDIES: Final[dict[str, str]] = {
     "workbook-limit": "Write .csv or .parquet instead",
     "workbook-missing": "Install it with pip install 'tierra[excel]'",
     "export-failed": "Free space, correct permissions or name another file; nothing was written",
+    # Ray
+    "ray-missing": "Install it with pip install 'tierra[ray]'",
+    "ray-unavailable": "Run it again on a quieter machine, or check TIERRA_RAY_ADDRESS; what was finished is kept",
+    "ray-differs": "Give all nodes the same checkout, poetry.lock, settings and reachable store, and start Ray again",
     # a run
     "process-lost": "Run it again: it goes on where it stopped. Use fewer --jobs where memory is short",
     "run-stopped": "Start it again when you like: finished work is kept, and what was published stays",

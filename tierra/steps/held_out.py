@@ -1,6 +1,7 @@
 """What candidates predict of rows that they were not fitted on: by it they are compared, and learn to decide."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
+from tierra.engine import spread
 from tierra.journal import track
 from tierra.model import training
 from tierra.model.candidates import check_types, fit_candidate
@@ -19,11 +21,14 @@ from tierra.model.ensemble_spec import Ensemble
 from tierra.model.ensembles import Blend, cross_mix, learn_blend
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
+from tierra.project.project import Project
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
-from tierra.store.memo import remember
+from tierra.steps.parts import Parts
+from tierra.store.memo import recall, remember
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
+from tierra.workspace import Workspace
 
 Candidate = Rule | Model | Ensemble
 
@@ -34,6 +39,23 @@ class HeldOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     scores: TableRef
+
+
+class FoldScored(HeldOut):
+    """A candidate's scores of the rows of one fold."""
+
+    candidate: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A candidate to be fitted and asked on one fold, wherever: with references alone."""
+
+    project: Project
+    parts: Parts
+    candidate: Rule | Model
+    number: int
 
 
 class Tried(HeldOut):
@@ -49,10 +71,7 @@ class Tried(HeldOut):
 def try_candidates(learning: Learning) -> dict[str, Tried]:
     """Every candidate on the same folds; ensembles combine what the others predict."""
     objects, candidates = learning.workspace.objects, learning.project.candidates or ()
-    held: dict[str, HeldOut] = {}
-    for candidate in track([each for each in candidates if not isinstance(each, Ensemble)], "candidates"):
-        make = partial(_predict_held_out, learning, candidate)
-        held[candidate.name] = remember(objects, __name__, inputs_of(learning, candidate), HeldOut, make)
+    held = _hold_out(learning, [each for each in candidates if not isinstance(each, Ensemble)])
     tried: dict[str, Tried] = {}
     for each in candidates:
         inputs = [*inputs_of(learning, each), *decided_by(learning), held]
@@ -87,14 +106,52 @@ def blend_of(learning: Learning, ensemble: Ensemble, held: Mapping[str, HeldOut]
     return learn_blend(ensemble, _members(learning, ensemble, held), learning.held_out, _metric(learning))
 
 
-def _predict_held_out(learning: Learning, candidate: Rule | Model) -> HeldOut:
-    project, own = learning.project, own_classes(learning.project)
-    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons), own)
-    scores = []
-    for fold in learning.folds:
-        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing, own=own)
-        scores.append(scores_of(model, learning.rows.table.iloc[fold.held_out], learning.parts.labels))
-    return HeldOut(scores=_write(learning, np.concatenate(scores)))
+def predict_fold(workspace: Workspace, piece: Piece) -> Iterator[FoldScored]:
+    """What a candidate predicts of the rows of one fold, fitted on the fold's others."""
+    stated = Learning(workspace, piece.project, piece.parts)
+    learning = workspace.once.get(stated.key, lambda: stated)
+    inputs = [*inputs_of(stated, piece.candidate), piece.number]
+    yield remember(
+        workspace.objects, __name__, inputs, FoldScored, lambda: _predict_fold(learning, piece.project, piece)
+    )
+
+
+def _hold_out(learning: Learning, candidates: Sequence[Rule | Model]) -> dict[str, HeldOut]:
+    """What each predicts of all rows held out; each fold of each that is not known yet is a piece of work."""
+    objects = learning.workspace.objects
+    known = {each.name: recall(objects, __name__, inputs_of(learning, each), HeldOut) for each in candidates}
+    new = [each for each in candidates if not known[each.name]]
+    done = {(each.candidate, each.number): each.scores for each in _predict_new(learning, new)}
+    for each in new:
+        scores = [done[each.name, number] for number in range(len(learning.folds))]
+        make = partial(_joined, learning, scores)
+        known[each.name] = remember(objects, __name__, inputs_of(learning, each), HeldOut, make)
+    return {name: held for name, held in known.items() if held}
+
+
+def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iterator[FoldScored]:
+    project, workspace, own = learning.project, learning.workspace, own_classes(learning.project)
+    for each in candidates:  # what cannot be fitted, or kept, is refused before the others take their time
+        check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons), own)
+    pieces = [Piece(project, learning.parts, each, number)
+              for each in candidates for number in range(len(learning.folds))]  # fmt: skip
+    with workspace.once.lent(learning.key, learning):  # in this process the rows that are here are used
+        yield from track(spread(workspace, predict_fold, pieces), "fits", len(pieces))
+
+
+def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldScored:
+    fold, rows, labels = learning.folds[piece.number], learning.rows, learning.parts.labels
+    model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own_classes(project))
+    scores = _write(learning, scores_of(model, rows.table.iloc[fold.held_out], labels))
+    return FoldScored(scores=scores, candidate=piece.candidate.name, number=piece.number)
+
+
+def _joined(learning: Learning, scores: Sequence[TableRef]) -> HeldOut:
+    """The scores of all folds, one after the other."""
+    if len(scores) == 1:
+        return HeldOut(scores=scores[0])
+    tables = [read_table(learning.workspace.objects, each) for each in scores]
+    return HeldOut(scores=write_table(learning.workspace.objects, "scores/", tables[0].schema, tables))
 
 
 def _try(learning: Learning, candidate: Candidate, held: Mapping[str, HeldOut]) -> Tried:

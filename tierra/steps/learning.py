@@ -12,6 +12,7 @@ from tierra.data.recipe import TARGET, UNIT
 from tierra.model.examples import Examples
 from tierra.project.project import Project
 from tierra.steps.parts import Parts, examples_of
+from tierra.store.memo import digest
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
 
@@ -23,6 +24,11 @@ class Learning:
     workspace: Workspace
     project: Project
     parts: Parts
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What decides the rows and their folds."""
+        return "learning", digest([self.parts, self.project.split, self.project.effort])
 
     @cached_property
     def rows(self) -> Examples:
