@@ -19,6 +19,7 @@ from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
 from tierra.model.growing_spec import Cost
 from tierra.model.leaks.finding import Leak
+from tierra.model.log_target import OF_TARGET, describe_target
 from tierra.model.search_found import SearchDone
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
@@ -43,6 +44,7 @@ class FittedCandidates(BaseModel):
     parts: Parts
     fitted: dict[str, Tried]
     treatments: dict[str, str]
+    target: str = ""
     leaks: tuple[Leak, ...]
     rows: int
     folds: int
@@ -91,14 +93,15 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     _refuse_class(project, parts)
     train = read_part(workspace, parts, "train")
     treatments = describe_features(train.features, project.preprocessing)
-    note(FeaturesExamined(treatments))
+    target = describe_target(train.target, project.preprocessing) if parts.labels.task == "regression" else ""
+    note(FeaturesExamined(treatments | ({OF_TARGET: target} if target else {})))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, without_unfit(project, train), parts)
     learning, searches, stopped = grow(learning)
     tried = try_candidates(learning)
     balance = compare_balance(learning, tried)
-    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks,
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, target=target, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds), balance=balance,
                             searches=searches, stopped=stopped, costs=costs_of(learning, tried))  # fmt: skip
     _note(done)

@@ -146,7 +146,8 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     files = stored_files(workspace.objects.read(served.name), code)
-    shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
+    with own_classes(project).in_place():  # MLflow reads back what it has written
+        shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
     _record_trials(workspace, project, judged, shown.run_id)
     is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
     reason = judged.verdict.reasons[-1] if is_for_shadow else promoted_because(project, judged.verdict)
