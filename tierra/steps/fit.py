@@ -20,6 +20,7 @@ from tierra.model.leaks.finding import Leak
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
+from tierra.steps.large import in_parts
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts, read_part
@@ -136,7 +137,8 @@ def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fit
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], rows: Examples) -> Any:
     if not isinstance(candidate, Ensemble):
-        return fit_candidate(candidate, rows, learning.project.preprocessing)
+        with in_parts(learning.workspace, candidate):
+            return fit_candidate(candidate, rows, learning.project.preprocessing)
     blend = blend_of(learning, candidate, tried)
     members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
     models = [_fit(learning, each, tried, rows) for each in members]

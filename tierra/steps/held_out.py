@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tierra.model.ensembles import Blend, cross_mix, learn_blend
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
+from tierra.steps.large import in_parts, is_large
 from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts
 from tierra.store.memo import recall, remember
@@ -131,13 +133,17 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
         check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons))
     pieces = [Piece(project, learning.parts, each, number)
               for each in candidates for number in range(len(learning.folds))]  # fmt: skip
+    large = [piece for piece in pieces if is_large(piece.candidate)]  # itself many pieces of work
+    small = [piece for piece in pieces if piece not in large]
     with workspace.once.lent(learning.key, learning):  # in this process the rows that are here are used
-        yield from track(spread(workspace, predict_fold, pieces), "fits", len(pieces))
+        here = (each for piece in large for each in predict_fold(workspace, piece))
+        yield from track(chain(spread(workspace, predict_fold, small), here), "fits", len(pieces))
 
 
 def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldScored:
     fold, rows, labels = learning.folds[piece.number], learning.rows, learning.parts.labels
-    model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing)
+    with in_parts(learning.workspace, piece.candidate):
+        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing)
     scores = _write(learning, scores_of(model, rows.table.iloc[fold.held_out], labels))
     return FoldScored(scores=scores, candidate=piece.candidate.name, number=piece.number)
 
