@@ -161,6 +161,7 @@ REMEDIES: Final[dict[str, str]] = {
     "onnx-unsupported": "Take one of the other variants",
     "reasons-unsupported": "Take it out of the candidates, or `reasons` out of `score`",
     "metric-failed": "Use a scorer that fits the task and the model",
+    "class-unfit": "Derive it from scikit-learn's BaseEstimator in the project's own file, which has a name of its own",
     "types-not-allowed": "Use an estimator whose types the artifact allows",
     "agreement-broken": "Report it: this model would serve other values than were evaluated",
     # registry and stores

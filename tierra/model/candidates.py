@@ -18,6 +18,7 @@ from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
 from tierra.model.log_target import LogTarget, needs_log
+from tierra.model.own import NONE, OwnClasses, build_own, own_needs
 from tierra.model.preprocessing import Requirements, build_encoder, known_categories
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
@@ -31,6 +32,7 @@ def fit_candidate(
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     treatments: Mapping[str, Treatment] | None = None,
+    own: OwnClasses = NONE,
 ) -> BaseEstimator:
     """Fit a rule or a model on these rows. Raises Misconfigured."""
     if isinstance(candidate, Rule):
@@ -38,7 +40,7 @@ def fit_candidate(
     preprocessing = preprocessing or Preprocessing()
     known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
     admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
-    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known), rows)
+    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows)
     return with_admission(fitted, admission) if admission else fitted
 
 
@@ -54,14 +56,22 @@ def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | 
 
 
 def build_pipeline(
-    candidate: Model, examples: Examples, preprocessing: Preprocessing, treatments: Mapping[str, Treatment]
+    candidate: Model,
+    examples: Examples,
+    preprocessing: Preprocessing,
+    treatments: Mapping[str, Treatment],
+    own: OwnClasses = NONE,
 ) -> Pipeline:
     """Preprocessing and model for a training part."""
-    model = build_model(candidate, examples.labels, examples.target)
-    linear = candidate.model in ("logistic", "ridge")
-    requirements = Requirements(
-        needs_of(model), examples.labels.task, preprocessing, len(examples.target), sparse=linear
+    is_own = ":" in candidate.model
+    model = (
+        build_own(candidate, examples.labels, own)
+        if is_own
+        else build_model(candidate, examples.labels, examples.target)
     )
+    linear = candidate.model in ("logistic", "ridge")
+    needs = own_needs(model) if is_own else needs_of(model)
+    requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
     if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
         model = LogTarget(model)
     return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])
@@ -72,6 +82,7 @@ def check_types(
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     reasons: bool = False,
+    own: OwnClasses = NONE,
 ) -> None:
     """Refuse, before the real fit, a model whose types the artifact does not allow. Raises Misconfigured.
 
@@ -79,8 +90,8 @@ def check_types(
     """
     if not isinstance(candidate, Model):
         return
-    model = fit_candidate(candidate, examples.smoke_sample(), preprocessing)
-    dump_model(model)
+    model = fit_candidate(candidate, examples.smoke_sample(), preprocessing, own=own)
+    dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
     if reasons:

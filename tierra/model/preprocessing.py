@@ -23,6 +23,7 @@ from tierra.errors import DataRejected
 from tierra.model.encoders import Bins, Buckets, Circle, Pairs, Product, Words
 from tierra.model.imputers import JointImputer
 from tierra.model.outliers import Fences, Forest
+from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing, Scaling, Treatment
 from tierra.model.scalers import NormalQuantiles, Power
 from tierra.model.treatments import numbers_of
@@ -46,6 +47,7 @@ class Requirements:
     preprocessing: Preprocessing
     rows: int
     sparse: bool = False
+    own: OwnClasses = NONE
 
 
 def build_encoder(treatments: Mapping[str, Treatment], requirements: Requirements) -> ColumnTransformer:
@@ -84,6 +86,8 @@ def _steps(
     """What is made of features with the same treatment."""
     name = f"{each.kind}-{number}"
     match each.kind:
+        case _ if each.transformer:
+            yield name, requirements.own.classes[each.transformer](), columns
         case "category":
             yield name, _category(each, requirements, len(columns)), columns
         case "text":

@@ -48,11 +48,12 @@ class Release(BaseModel):
     leaks: tuple[Leak, ...] = ()
     refit: Refit | None = None
     cards: dict[str, ObjectRef] = {}
+    own: tuple[str, ...] = ()
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards", "refit")
+        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards", "refit", "own")
         exclude: dict[str, Any] = {name: True for name in named if not getattr(self, name)}
         exclude |= {} if self.verdict.checks else {"verdict": {"checks"}}
         return self.model_dump_json(exclude=exclude).encode()

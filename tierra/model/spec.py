@@ -1,5 +1,6 @@
 """The model in a project file: candidates and the gate."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema, field_validator
@@ -8,7 +9,7 @@ from tierra.model.distributed_spec import Distributed
 from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
-from tierra.spec import AS_FUNCTION, FUNCTION, Duration, Name, SomeColumns, Spec, Task
+from tierra.spec import AS_CLASS, AS_FUNCTION, CLASS, FUNCTION, Duration, Name, SomeColumns, Spec, Task
 
 # The metrics of each task, the gate's default first, and the name of each in tables that people read.
 METRICS: dict[Task, dict[str, str]] = {
@@ -57,9 +58,10 @@ def _metric(value: Any) -> Any:
 def _model(value: Any) -> Any:
     path = str(value).split(".")
     imported = len(path) >= 3 and path[0] == "sklearn" and all(part.isidentifier() for part in path)
-    if value in BUILT_IN_MODELS or imported:
+    if value in BUILT_IN_MODELS or imported or CLASS.match(str(value)):
         return value
-    raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
+    others = "an estimator of scikit-learn such as sklearn.svm.SVC, or of the project's own such as models:Mine"
+    raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, {others}")
 
 
 AS_METRIC = {
@@ -69,7 +71,10 @@ AS_METRIC = {
         {"pattern": r"^pinball_[1-9]\d?$"},
     ],
 }
-AS_MODEL = {"type": "string", "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
+AS_MODEL = {
+    "type": "string",
+    "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}, AS_CLASS],
+}
 AS_WEIGHTS = {"anyOf": [{"const": "balanced"}, {"type": "object", "additionalProperties": {"type": "number"}}]}
 Metric = Annotated[str, BeforeValidator(_metric), WithJsonSchema(AS_METRIC)]
 ModelName = Annotated[str, BeforeValidator(_model), WithJsonSchema(AS_MODEL)]
@@ -117,9 +122,11 @@ def _by_class(value: Any) -> Any:
 class Model(Spec):
     """A scikit-learn model with Tierra's preprocessing."""
 
-    model: ModelName = Field(description="One of Tierra's by name, or any scikit-learn estimator by import path")
+    model: ModelName = Field(
+        description="One of Tierra's by name, one of scikit-learn by import path, or one of the project's as file:Class"
+    )
     name: Name = Field(
-        default_factory=lambda data: str(data.get("model", "")).rpartition(".")[2].lower(),
+        default_factory=lambda data: re.split("[.:]", str(data.get("model", "")))[-1].lower(),
         description="Name of the candidate; the model's when not stated",
     )
     params: dict[str, Any] = Field(default_factory=dict, description="The estimator's own parameters")

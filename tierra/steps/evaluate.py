@@ -23,7 +23,7 @@ from tierra.model.release import Champion
 from tierra.model.study import Material, study_model
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
-from tierra.steps.champion import champion_features, current_champion, has_same_features
+from tierra.steps.champion import champion_features, current_champion, has_same_features, judged_model
 from tierra.steps.fit import Choice, load_fitted
 from tierra.steps.learnt import learnt_from, units_of
 from tierra.steps.parts import read_part, rows_of
@@ -154,7 +154,8 @@ def _measure(
 ) -> Measured:  # fmt: skip
     parts, best = choice.parts, choice.best.candidate
     test = read_part(workspace, parts, "test")
-    models = {best: (load_fitted(workspace, choice.best), test), "rule": (load_fitted(workspace, choice.rule), test)}
+    best_model, rule = (load_fitted(workspace, project, each) for each in (choice.best, choice.rule))
+    models = {best: (best_model, test), "rule": (rule, test)}
     known, warning = _champion_beside(workspace, project, choice, champion, replace, test)
     nothing = np.zeros(len(test.target), bool)
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
@@ -187,7 +188,7 @@ def _champion_beside(
         return {}, ""
     try:
         rows = _as_champion_sees(workspace, project, choice, champion, test)
-        return {"champion": (workspace.champions.load_judged(champion), rows)}, ""
+        return {"champion": (judged_model(workspace, champion), rows)}, ""
     except (DataRejected, Misconfigured) as error:
         if error.code == "code-differs":
             raise

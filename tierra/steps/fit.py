@@ -23,6 +23,7 @@ from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided
 from tierra.steps.large import in_parts
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef
@@ -93,10 +94,10 @@ def choose_candidate(workspace: Workspace, project: Project, candidates: FittedC
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks)
 
 
-def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
+def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:
     """A fitted candidate from the store, checked before it is loaded."""
-    objects = workspace.objects
-    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
+    objects, own = workspace.objects, own_classes(project)
+    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name), own)
 
 
 def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Examples) -> Fitted:
@@ -105,7 +106,7 @@ def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Exam
     decided = decide_by(learning, candidate, tried[name].scores)
     model = put_inside(decided.model, _fit(learning, candidate, tried, rows))
     with learning.workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(model))
+        draft.write(dump_model(model, own_classes(learning.project)))
     return Fitted(name=draft.name, sha256=draft.sha256, candidate=name, chosen=decided.chosen)
 
 
@@ -137,8 +138,9 @@ def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fit
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], rows: Examples) -> Any:
     if not isinstance(candidate, Ensemble):
+        project = learning.project
         with in_parts(learning.workspace, candidate):
-            return fit_candidate(candidate, rows, learning.project.preprocessing)
+            return fit_candidate(candidate, rows, project.preprocessing, own=own_classes(project))
     blend = blend_of(learning, candidate, tried)
     members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
     models = [_fit(learning, each, tried, rows) for each in members]

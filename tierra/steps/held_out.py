@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.code import load_code
 from tierra.engine import spread
 from tierra.journal import track
 from tierra.model import training
@@ -24,6 +25,7 @@ from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
 from tierra.steps.large import in_parts, is_large
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts
 from tierra.store.memo import recall, remember
 from tierra.store.refs import TableRef
@@ -83,7 +85,9 @@ def inputs_of(learning: Learning, candidate: Candidate) -> list[Any]:
     """All that decides what a candidate predicts of the rows held out."""
     parts, project = learning.parts, learning.project
     data = [parts.train.sha256, parts.validation.sha256, parts.labels]
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons)]
+    # What functions return is in the data; what a class does is in its code alone.
+    own = load_code(project.folder, project.functions).files if project.own_names else {}
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own]
 
 
 def decided_by(learning: Learning) -> list[Any]:
@@ -128,9 +132,9 @@ def _hold_out(learning: Learning, candidates: Sequence[Rule | Model]) -> dict[st
 
 
 def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iterator[FoldScored]:
-    project, workspace = learning.project, learning.workspace
+    project, workspace, own = learning.project, learning.workspace, own_classes(learning.project)
     for each in candidates:  # what cannot be fitted, or kept, is refused before the others take their time
-        check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons))
+        check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons), own)
     pieces = [Piece(project, learning.parts, each, number)
               for each in candidates for number in range(len(learning.folds))]  # fmt: skip
     large = [piece for piece in pieces if is_large(piece.candidate)]  # itself many pieces of work
@@ -143,7 +147,7 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
 def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldScored:
     fold, rows, labels = learning.folds[piece.number], learning.rows, learning.parts.labels
     with in_parts(learning.workspace, piece.candidate):
-        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing)
+        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own_classes(project))
     scores = _write(learning, scores_of(model, rows.table.iloc[fold.held_out], labels))
     return FoldScored(scores=scores, candidate=piece.candidate.name, number=piece.number)
 

@@ -39,7 +39,7 @@ def measure_variants(
     """
     test = read_part(workspace, variants.parts, "test")
     served = champion_model(workspace, champion)
-    models = {each.name: load_fitted(workspace, _fitted(each)) for each in variants.made}
+    models = {each.name: load_fitted(workspace, project, _fitted(each)) for each in variants.made}
     sizes = {each.name: len(workspace.objects.read(_fitted(each).name)) for each in variants.made}
     found, predicted = _compare(workspace, project, variants, models | {"champion": served}, sizes, test)
     use, judged = _next_use(workspace, project, champion, variants), variant_gate(project, variants)
@@ -110,7 +110,7 @@ def _compare(
     choice = Choice(parts=variants.parts, best=variants.rule, rule=variants.rule)
     groups = groups_of(workspace, project, choice, np.arange(len(test.target)))
     every = {name: (model, test) for name, model in models.items()}
-    every["rule"] = (load_fitted(workspace, variants.rule), test)
+    every["rule"] = (load_fitted(workspace, project, variants.rule), test)
     slices = groups[list(project.slices)] if project.slices else None
     scorers = scorers_of(test.labels, project.gate, project.measured)
     return compare_each(sizes, every, project.gate.metric_name, scorers, project.gate.guardrails, slices, groups)

@@ -42,7 +42,7 @@ def refit_winner(workspace: Workspace, project: Project, judged: Judged, winner:
 def _compare(
     workspace: Workspace, project: Project, judged: Judged, winner: Fitted, found: Fitted, test: Examples, rows: int
 ) -> Refit:
-    before, after = (load_fitted(workspace, each) for each in (winner, found))
+    before, after = (load_fitted(workspace, project, each) for each in (winner, found))
     metric, scores = project.gate.metric_name, judged.scores
     intervals = scores.rule_intervals if winner.candidate == "rule" else scores.best_intervals
     scorers = scorers_of(test.labels, project.gate, ())

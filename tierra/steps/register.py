@@ -23,6 +23,7 @@ from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Evaluations, Judged
 from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.learnt import keep_learnt
+from tierra.steps.own import own_classes
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.refit import refit_winner
@@ -123,6 +124,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         libraries={name: version(name) for name in LIBRARIES},
         evaluations=judged.evaluations,
         leaks=judged.choice.leaks,
+        own=project.own_names,
     )
 
 
@@ -134,9 +136,9 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     """Check the winner and appoint it, or put it in shadow; where another training was faster, its champion stays."""
     served, refit = refit_winner(workspace, project, judged, _winner(judged))
     release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
-    model = load_fitted(workspace, served)
+    model = load_fitted(workspace, project, served)
     features = read_part(workspace, judged.choice.parts, "test").table
-    check_agreement(model, features.head(ROWS_COMPARED), release.labels)
+    check_agreement(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})

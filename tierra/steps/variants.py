@@ -29,6 +29,7 @@ from tierra.project.project import Project
 from tierra.steps.champion import champion_model, champion_project, has_same_features
 from tierra.steps.fit import Fitted, FittedCandidates, choose_candidate, fit_candidates, load_fitted
 from tierra.steps.learnt import learnt_from
+from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
 from tierra.workspace import Workspace
@@ -133,11 +134,11 @@ def _finish(material: _Material, name: str, how: str, make: Callable[[], Any]) -
     try:
         model = make()
         rows = material.validation.table.head(ROWS_COMPARED)
-        check_agreement(model, rows, material.validation.labels)
+        check_agreement(model, rows, material.validation.labels, own_classes(material.project))
         if material.project.score.reasons:
             check_reasons(name, inner_model(model), material.validation)
         with material.workspace.objects.draft("models/", ".skops") as draft:
-            draft.write(compress(dump_model(model)))
+            draft.write(compress(dump_model(model, own_classes(material.project))))
     except (Misconfigured, Broken, DataRejected) as error:
         return Variant(name=name, how=how, why_not=error.what)
     chosen = DecisionChosen(rows=len(material.validation.target))
@@ -181,7 +182,7 @@ def _members(material: _Material) -> Making:
 
 def _alone(material: _Material, project: Project, candidates: FittedCandidates, name: str) -> Any:
     chosen = choose_candidate(material.workspace, project, candidates, name)
-    return load_fitted(material.workspace, chosen.best)
+    return load_fitted(material.workspace, project, chosen.best)
 
 
 def _candidate(material: _Material) -> Any:
