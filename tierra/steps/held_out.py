@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tierra.model.growing_spec import Cost
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
+from tierra.steps.large import in_parts, is_large
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts
@@ -152,14 +154,19 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
         check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons), own)
     pieces = [Piece(project, learning.parts, each, number)
               for each in candidates for number in range(len(learning.folds))]  # fmt: skip
+    large = [piece for piece in pieces if is_large(piece.candidate)]  # itself many pieces of work
+    small = [piece for piece in pieces if piece not in large]
     with workspace.once.lent(learning.key, learning):  # in this process the rows that are here are used
-        yield from track(spread(workspace, predict_fold, pieces), "fits", len(pieces))
+        here = (each for piece in large for each in predict_fold(workspace, piece))
+        yield from track(chain(spread(workspace, predict_fold, small), here), "fits", len(pieces))
 
 
 def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldScored:
     fold, rows, own, began = learning.folds[piece.number], learning.rows, own_classes(project), time.perf_counter()
     functions = load_code(project.folder, project.balance_functions).functions
-    model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own, functions=functions)
+    with in_parts(learning.workspace, piece.candidate):
+        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own,
+                              functions=functions)  # fmt: skip
     fitted = time.perf_counter()
     found = scores_of(model, rows.table.iloc[fold.held_out], learning.parts.labels)
     apart = (fitted - began, (time.perf_counter() - fitted) / max(len(found), 1) * 1e6)
