@@ -87,7 +87,7 @@ class _Decision:
 
 def _is_serving(workspace: Workspace, project: Project, judged: "Judged") -> bool:
     champion = steps.champion.current_champion(workspace, project)
-    return champion is not None and is_same_training(project, judged.datasets, champion)
+    return champion is not None and is_same_training(project, judged.datasets, champion, judged.made_as)
 
 
 def _decide(question: str, time_limit: timedelta, request: RunRequest) -> _Decision:

@@ -6,8 +6,8 @@ from typing import Any
 from tierra.model.candidates import fit_candidate
 from tierra.model.ensemble_spec import Average
 from tierra.model.examples import Examples
+from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.rules import Averaged, AveragedValue
-from tierra.model.spec import Preprocessing
 
 
 def fit_any(

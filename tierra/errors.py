@@ -130,6 +130,7 @@ REMEDIES: Final[dict[str, str]] = {
     "features-none": "Return at least one column that is not the key or the target",
     "features-type": "Return numbers, booleans, dates or text",
     "features-changed": "Train again, so that model and features agree",
+    "features-gaps": "Fill the gaps at the source, or state another `gaps` of the column under `preprocessing`",
     "features-kind": "State `kind: category`, or correct the column at the source",
     "rule-range": "Return probabilities between 0 and 1",
     # target, split, training
@@ -152,8 +153,14 @@ REMEDIES: Final[dict[str, str]] = {
     "weights-unsupported": "Use an estimator whose fit takes sample_weight, or leave out `weight`",
     "probabilities-missing": "Use an estimator with predict_proba, or wrap its scores in a calibrated one",
     "interval-rows": "Ask for a smaller share, or give validation more rows in `split`",
+    "variant-needless": "Nothing is to be done: the other variants stand for themselves",
+    "variant-unknown": "Name one that `tierra optimise PROJECT` lists as made",
+    "champion-saw-test": "Train again, then optimise what it promotes",
+    "onnx-missing": "Install it with pip install 'tierra[onnx]'",
+    "onnx-unsupported": "Take one of the other variants",
     "reasons-unsupported": "Take it out of the candidates, or `reasons` out of `score`",
     "metric-failed": "Use a scorer that fits the task and the model",
+    "class-unfit": "Derive it from scikit-learn's BaseEstimator in the project's own file, which has a name of its own",
     "types-not-allowed": "Use an estimator whose types the artifact allows",
     "agreement-broken": "Report it: this model would serve other values than were evaluated",
     # registry and stores

@@ -11,6 +11,7 @@ from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
 from tierra.model.leaks.finding import Leak
+from tierra.model.refit import Refit
 from tierra.model.release import Champion
 
 
@@ -137,7 +138,7 @@ class CandidatesFitted(Fact):
 
 @dataclass(frozen=True)
 class DecisionsChosen(Fact):
-    """How the scores of each candidate become decisions, as chosen on validation."""
+    """How the scores of each candidate become decisions, as chosen on the rows held out."""
 
     chosen: Mapping[str, DecisionChosen]
 
@@ -147,6 +148,13 @@ class ModelsEvaluated(Fact):
     """What was measured of each model on the test rows."""
 
     evaluations: Mapping[str, Evaluation]
+
+
+@dataclass(frozen=True)
+class WinnerRefitted(Fact):
+    """What passed the gate was fitted once more, on the test rows too."""
+
+    refit: Refit
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 FUNCTION = re.compile(r"^[a-z_][a-z0-9_]*:[a-z_][a-z0-9_]*$")
+CLASS = re.compile(r"^[a-z_][a-z0-9_]*:[A-Z][A-Za-z0-9_]*$")
 
 
 class Spec(BaseModel):
@@ -38,7 +39,8 @@ class Spec(BaseModel):
         return data
 
 
-def _listed(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One text as a list of one."""
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
@@ -78,6 +80,12 @@ def _function(value: Any) -> Any:
     raise ValueError("a function as file:name, such as features:build")
 
 
+def _class(value: Any) -> Any:
+    if isinstance(value, str) and CLASS.match(value):
+        return value
+    raise ValueError("a class as file:Name, such as features:Distance")
+
+
 def _cut(value: Any) -> Any:
     if isinstance(value, date) or (isinstance(value, str) and re.search(r"[dw]\s*$", value)):
         return value if isinstance(value, date) else _days(value)
@@ -87,7 +95,7 @@ def _cut(value: Any) -> Any:
         raise ValueError("a length such as 30d, a date, or a share such as 20%") from None
 
 
-class _OneOrMany:
+class OneOrMany:
     """JSON schema for editors: a list of one needs no brackets."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -109,11 +117,12 @@ AS_SHARE = {
 }
 AS_DATE = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 AS_FUNCTION = {"title": "function", "type": "string", "pattern": FUNCTION.pattern}
+AS_CLASS = {"title": "class", "type": "string", "pattern": CLASS.pattern}
 
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(min_length=1, max_length=200)]
-Columns = Annotated[tuple[Column, ...], BeforeValidator(_listed), _OneOrMany()]
-SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrMany()]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(as_list), OneOrMany()]
+SomeColumns = Annotated[tuple[Column, ...], BeforeValidator(as_list), Field(min_length=1), OneOrMany()]
 Days = Annotated[int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days}d"), WithJsonSchema(AS_DAYS)]
 Duration = Annotated[
     timedelta,
@@ -123,6 +132,7 @@ Duration = Annotated[
 ]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(AS_SHARE)]
 FunctionName = Annotated[str, BeforeValidator(_function), WithJsonSchema(AS_FUNCTION)]
+ClassName = Annotated[str, BeforeValidator(_class), WithJsonSchema(AS_CLASS)]
 # A number of days is whole, a share of the rows is not: 30 is 30d, 0.2 is 20%.
 Cut = Annotated[
     date | int | Annotated[float, Field(gt=0, lt=1)],

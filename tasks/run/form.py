@@ -38,6 +38,7 @@ Partition = Annotated[str | None, WithJsonSchema(AS_PARTITION)]
 Date = Annotated[str | None, WithJsonSchema(AS_DATE)]
 Jobs = Annotated[int, Field(ge=1, le=MOST_JOBS)]
 Reason = Annotated[str, Field(max_length=500)]
+VariantName = Annotated[str, Field(max_length=200)]
 
 
 class RunRequest(BaseModel):
@@ -59,6 +60,7 @@ class RunRequest(BaseModel):
     model: Moment = "now"
     jobs: Jobs = 1
     long_range: bool = False
+    variant: VariantName = ""
 
     @model_validator(mode="wrap")
     @classmethod

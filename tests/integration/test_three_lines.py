@@ -45,7 +45,8 @@ def rdata(package: str, name: str, rows: int) -> Callable[[], pd.DataFrame]:
     return load
 
 
-NUMBER, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
+PLAIN, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
+NUMBER = f"{PLAIN} and power"
 LEFT_OUT = "left out: numbers the rows"
 DATA = {
     "iris": Data(sklearn_data("iris"), "target", "multiclass", "log_loss", {"petal width (cm)": NUMBER}),

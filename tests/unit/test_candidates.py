@@ -16,7 +16,8 @@ from tierra.model.artifact import check_agreement, load_model, predict, with_thr
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
 from tierra.model.metrics import compute_metrics
-from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Average, Model, RateBy, Rule
 
 CANDIDATES: dict[str, Any] = {
     "base_rate": Rule(rule="base_rate"),

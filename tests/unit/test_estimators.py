@@ -15,7 +15,8 @@ from tierra.model.artifact import check_agreement, inner_model, predict
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
 from tierra.model.leaks.columns import find_in_columns
-from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Average, Model, RateBy, Rule
 from tierra.model.training import measure, tune_threshold
 from tierra.spec import Task
 

@@ -14,8 +14,9 @@ from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
 from tierra.data.recipe import Recipe
 from tierra.errors import DataRejected, Misconfigured
-from tierra.model.preprocessing import Fences, Needs, Requirements, build_encoder, describe_features, infer_treatments
-from tierra.model.spec import Preprocessing, Treatment
+from tierra.model.preprocessing import Fences, Needs, Requirements, build_encoder
+from tierra.model.preprocessing_spec import Preprocessing, Treatment
+from tierra.model.treatments import describe_features, infer_treatments
 
 ROWS = 400
 _NOTHING = ProjectCode(Path())

@@ -22,10 +22,12 @@ from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision, Review
 from tierra.model.examples import Examples
 from tierra.model.owners import owners_of
-from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments
+from tierra.model.preprocessing import Requirements, build_encoder
+from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
 from tierra.model.scoring import published_columns
-from tierra.model.spec import Average, Model, Preprocessing, RateBy, Rule, Treatment
+from tierra.model.spec import Average, Model, RateBy, Rule
+from tierra.model.treatments import infer_treatments
 from tierra.model.tree_paths import contributions_of, plain_tree
 from tierra.project.project import load_project
 

@@ -8,6 +8,7 @@ from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
 from tierra.cli.card import card
+from tierra.cli.optimise import optimise
 from tierra.cli.options import JSON, PARTITION, PROJECT
 from tierra.cli.rows import predict, predictions
 from tierra.cli.upkeep import champions, gc, promote, rollback, shadow
@@ -186,7 +187,7 @@ def status(
     raise typer.Exit(seen.exit_code)
 
 
-for command in (card, gc, champions, promote, rollback, shadow, predictions, why, diff, predict):
+for command in (card, gc, champions, promote, rollback, shadow, optimise, predictions, why, diff, predict):
     app.command()(command)
 
 

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,28 @@ def load_code(folder: Path, names: Mapping[str, str]) -> ProjectCode:
     return ProjectCode(folder, functions, dict(sorted(files.items())))
 
 
+def load_classes(folder: Path, names: Iterable[str]) -> dict[str, Any]:
+    """Import classes named file:Class from a folder. Raises Misconfigured."""
+    return dict(load_code(folder, {name: name for name in names}).functions)
+
+
+@contextmanager
+def standing_in(classes: Iterable[type]) -> Iterator[None]:
+    """While it lasts, importing the modules of these classes gives modules that hold them and nothing else."""
+    held = {cls.__module__: ModuleType(cls.__module__) for cls in classes}
+    for cls in classes:
+        setattr(held[cls.__module__], cls.__name__, cls)
+    with _lock:
+        hidden = {name: sys.modules[name] for name in held if name in sys.modules}
+        sys.modules.update(held)
+        try:
+            yield
+        finally:
+            for name in held:
+                del sys.modules[name]
+            sys.modules.update(hidden)
+
+
 def check_functions(folder: Path, names: Mapping[str, str]) -> None:
     """Check that each file:function exists, without running any code. Raises Misconfigured."""
     for name in names.values():
@@ -62,7 +84,7 @@ def _names(file: Path) -> set[str]:
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         raise Misconfigured("code-invalid", f"{file}{line}: {type(error).__name__}: {error}") from None
-    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     names |= {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
     return names | {
         str(getattr(each, "id", "")) for node in body if isinstance(node, ast.Assign) for each in node.targets

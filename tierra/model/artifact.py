@@ -20,6 +20,7 @@ from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
 from tierra.model.calibration import Calibrated
 from tierra.model.conformal import Ranged
+from tierra.model.own import NONE, OwnClasses
 from tierra.model.review import Reviewed
 
 ALLOWED_TYPES = frozenset(
@@ -39,7 +40,24 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.neighbours.NeighboursClassifier",
         "tierra.model.neighbours.NeighboursRegressor",
         "tierra.model.network.NetworkRegressor",
+        "sklearn.impute._iterative.IterativeImputer",
+        "sklearn.impute._iterative._ImputerTriplet",
+        "tierra.model.admission.Admission",
+        "tierra.model.encoders.Bins",
+        "tierra.model.encoders.Buckets",
+        "tierra.model.encoders.Circle",
+        "tierra.model.encoders.Pairs",
+        "tierra.model.encoders.Product",
+        "tierra.model.encoders.Words",
+        "tierra.model.imputers.JointImputer",
+        "tierra.model.log_target.LogTarget",
+        "tierra.model.outliers.Fences",
+        "tierra.model.outliers.Forest",
+        "tierra.model.onnx_model.OnnxClassifier",
+        "tierra.model.onnx_model.OnnxRegressor",
         "tierra.model.preprocessing.Fences",
+        "tierra.model.scalers.NormalQuantiles",
+        "tierra.model.scalers.Power",
         "tierra.model.review.Reviewed",
         "tierra.model.rules.Averaged",
         "tierra.model.rules.AveragedValue",
@@ -65,10 +83,10 @@ def with_threshold(model: BaseEstimator, threshold: float) -> FixedThresholdClas
     return served
 
 
-def dump_model(model: BaseEstimator) -> bytes:
-    """The model's bytes. Raises Misconfigured when a type in it is not allowed."""
+def dump_model(model: BaseEstimator, own: OwnClasses = NONE) -> bytes:
+    """The model's bytes. Raises Misconfigured when a type in it is neither allowed nor one of the project's own."""
     data: bytes = dumps(model)
-    if untrusted := _untrusted_types(data):
+    if untrusted := _untrusted_types(data, own):
         allowed = ", ".join(sorted(name.rpartition(".")[2] for name in ALLOWED_TYPES))
         held = ", ".join(sorted(untrusted))
         raise Misconfigured("types-not-allowed", f"{_name(model)} holds {held} (beside plain ones, allowed: {allowed})")
@@ -80,14 +98,15 @@ def _name(model: BaseEstimator) -> str:
     return type(getattr(model, "steps", [("", model)])[-1][1]).__name__
 
 
-def load_model(data: bytes, sha256: str, where: str) -> Any:
-    """The model from bytes with the registered digest. Raises Broken otherwise."""
+def load_model(data: bytes, sha256: str, where: str, own: OwnClasses = NONE) -> Any:
+    """The model from bytes with the registered digest; its own classes from their folder. Raises Broken otherwise."""
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise Broken("artifact-tampered", f"{where}: sha256 is {found[:12]}, registered {sha256[:12]}")
     try:
-        if not (untrusted := _untrusted_types(data)):
-            return loads(data, trusted=sorted(ALLOWED_TYPES))
-    except Misconfigured:  # a model of a library that is not installed here
+        if not (untrusted := _untrusted_types(data, own)):
+            with own.in_place():
+                return loads(data, trusted=sorted(ALLOWED_TYPES | own.types))
+    except Misconfigured:  # a model of a library that is not installed here, or of a class that is unfit
         raise
     except Exception as error:  # a damaged or hostile file can make skops raise anything
         raise Broken("artifact-unsafe", f"{where} is not a readable model: {type(error).__name__}") from error
@@ -162,14 +181,14 @@ def inner_model(model: Any) -> Any:
             return model
 
 
-def check_agreement(model: Any, table: pd.DataFrame, labels: Labels) -> None:
+def check_agreement(model: Any, table: pd.DataFrame, labels: Labels, own: OwnClasses = NONE) -> None:
     """Raise Broken unless the model's dump, shuffled rows and single rows all agree.
 
     Same decision, and scores within 1e-12 of their size.
     """
     predictions = predict(model, table, labels)
-    data = dump_model(model)
-    again = load_model(data, hashlib.sha256(data).hexdigest(), "round trip")
+    data = dump_model(model, own)
+    again = load_model(data, hashlib.sha256(data).hexdigest(), "round trip", own)
     number = labels.task == "regression"
     _compare("the round trip", predict(again, table, labels), predictions, number, exact=True)
     order = np.random.default_rng(0).permutation(len(table))
@@ -192,5 +211,5 @@ def _compare(what: str, found: Predictions, predictions: Predictions, number: bo
         raise Broken("agreement-broken", f"{what} changes predictions, by up to {worst:.3g}")
 
 
-def _untrusted_types(data: bytes) -> set[str]:
-    return set(get_untrusted_types(data=data)) - ALLOWED_TYPES
+def _untrusted_types(data: bytes, own: OwnClasses) -> set[str]:
+    return set(get_untrusted_types(data=data)) - ALLOWED_TYPES - own.types

@@ -10,16 +10,21 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
-from tierra.errors import Broken, Misconfigured, TierraError, first_line
+from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, first_line
+from tierra.model.admission import Admission, build_admission, with_admission
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
 from tierra.model.examples import Examples
-from tierra.model.preprocessing import Requirements, build_encoder, infer_treatments, known_categories
+from tierra.model.log_target import LogTarget, needs_log
+from tierra.model.own import NONE, OwnClasses, build_own, own_needs
+from tierra.model.preprocessing import Requirements, build_encoder, known_categories
+from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
 from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
-from tierra.model.spec import Model, Preprocessing, RateBy, Rule, Treatment
+from tierra.model.spec import Model, RateBy, Rule
+from tierra.model.treatments import infer_treatments
 
 
 def fit_candidate(
@@ -27,24 +32,48 @@ def fit_candidate(
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     treatments: Mapping[str, Treatment] | None = None,
+    own: OwnClasses = NONE,
 ) -> BaseEstimator:
     """Fit a rule or a model on these rows. Raises Misconfigured."""
     if isinstance(candidate, Rule):
         return _fit_rule(candidate, examples)
     preprocessing = preprocessing or Preprocessing()
     known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
-    return _fit(candidate, build_pipeline(candidate, examples, preprocessing, known), examples)
+    admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
+    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows)
+    return with_admission(fitted, admission) if admission else fitted
+
+
+def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | None, Examples]:
+    """The admission fitted, and the rows that it leaves to learn from. Raises DataRejected."""
+    if admission is None:
+        return None, examples
+    fitted = admission.fit(examples.features)
+    kept = fitted.find_reasons(examples.features) == ""
+    if not kept.any():
+        raise DataRejected("features-none", f"preprocessing sets every one of {len(kept):,} training rows aside")
+    return fitted, examples.take(np.flatnonzero(kept))
 
 
 def build_pipeline(
-    candidate: Model, examples: Examples, preprocessing: Preprocessing, treatments: Mapping[str, Treatment]
+    candidate: Model,
+    examples: Examples,
+    preprocessing: Preprocessing,
+    treatments: Mapping[str, Treatment],
+    own: OwnClasses = NONE,
 ) -> Pipeline:
     """Preprocessing and model for a training part."""
-    model = build_model(candidate, examples.labels, examples.target)
-    linear = candidate.model in ("logistic", "ridge")
-    requirements = Requirements(
-        needs_of(model), examples.labels.task, preprocessing, len(examples.target), sparse=linear
+    is_own = ":" in candidate.model
+    model = (
+        build_own(candidate, examples.labels, own)
+        if is_own
+        else build_model(candidate, examples.labels, examples.target)
     )
+    linear = candidate.model in ("logistic", "ridge")
+    needs = own_needs(model) if is_own else needs_of(model)
+    requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
+    if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
+        model = LogTarget(model)
     return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])
 
 
@@ -53,6 +82,7 @@ def check_types(
     examples: Examples,
     preprocessing: Preprocessing | None = None,
     reasons: bool = False,
+    own: OwnClasses = NONE,
 ) -> None:
     """Refuse, before the real fit, a model whose types the artifact does not allow. Raises Misconfigured.
 
@@ -60,22 +90,22 @@ def check_types(
     """
     if not isinstance(candidate, Model):
         return
-    model = fit_candidate(candidate, examples.smoke_sample(), preprocessing)
-    dump_model(model)
+    model = fit_candidate(candidate, examples.smoke_sample(), preprocessing, own=own)
+    dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
     if reasons:
-        _check_reasons(candidate, model, examples)
+        check_reasons(candidate.name, model, examples)
 
 
-def _check_reasons(candidate: Model, model: Any, examples: Examples) -> None:
+def check_reasons(name: str, model: Any, examples: Examples) -> None:
     """Raise Misconfigured where a model has no contributions, or has them for some of its predictions alone."""
     few = examples.smoke_sample()
     decided = decide(model, few, Decision(calibration="none"))
     try:
         reasons_of(decided.model, few.table, decided.predictions, few.labels, 1)
     except (Misconfigured, Broken) as error:
-        raise Misconfigured("reasons-unsupported", f"candidate {candidate.name}: {error.what}") from None
+        raise Misconfigured("reasons-unsupported", f"candidate {name}: {error.what}") from None
 
 
 def unseen_categories(model: Any, table: pd.DataFrame) -> dict[str, int]:
@@ -114,7 +144,8 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:
 def _weighted(candidate: Model, pipeline: Pipeline, examples: Examples) -> dict[str, Any]:
     if examples.weight is None:
         return {}
-    if not has_fit_parameter(pipeline.named_steps["model"], "sample_weight"):
+    model = pipeline.named_steps["model"]
+    if not has_fit_parameter(model.model if isinstance(model, LogTarget) else model, "sample_weight"):
         raise Misconfigured(
             "weights-unsupported", f"candidate {candidate.name}: {candidate.model} takes no row weights"
         )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tierra.errors import Broken, TierraError
 from tierra.model.pointers import Appointment, Pointer, digest_of, find_breaks, seal_name
@@ -19,6 +19,9 @@ from tierra.model.release import Champion, Release
 from tierra.model.served_files import folder_of
 from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
+
+if TYPE_CHECKING:
+    from tierra.model.own import OwnClasses
 
 FILE = re.compile(r"(\d{6})\.json")
 SEAL = re.compile(r"seals/([0-9a-f]{64})-(\d{6})")
@@ -83,13 +86,34 @@ class Champions:
         """The champion of a pointer of the history, its release verified. Raises Broken."""
         return self._open(pointer)
 
-    def load(self, champion: Champion) -> Any:
-        """The champion's model, checked before it is loaded. Raises Broken."""
+    def load(self, champion: Champion, folder: Path | None = None) -> Any:
+        """The champion's model, checked before it is loaded. Raises Broken.
+
+        Classes of the project's own are those it was registered with, or those of a folder with the same files.
+        """
         # scikit-learn costs seconds, which a run that has nothing to score does not spend.
         from tierra.model.artifact import load_model
 
         place = self._objects.location(champion.model.name)
-        return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place)
+        own = self._own(champion, folder)
+        return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place, own)
+
+    def _own(self, champion: Champion, folder: Path | None) -> "OwnClasses":
+        from tierra.model.own import OwnClasses
+
+        own = champion.release.own
+        return OwnClasses(folder or self.folder(champion), own) if own else OwnClasses()
+
+    def load_judged(self, champion: Champion, folder: Path | None = None) -> Any:
+        """The model that was judged: the champion's own, or the one before it was fitted once more. Raises Broken."""
+        from tierra.model.artifact import load_model
+
+        refit = champion.release.refit
+        if refit is None:
+            return self.load(champion, folder)
+        name = refit.judged.name
+        own = self._own(champion, folder)
+        return load_model(self._bytes(name), refit.judged.sha256, self._objects.location(name), own)
 
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
@@ -233,6 +257,8 @@ def _name(project: str, number: int) -> str:
 def _check(pointer: Pointer, release: Release) -> None:
     """Raise Broken unless a pointer names the very files that its release was judged with."""
     which = f"champion {pointer.number} of {pointer.project}"
+    if strange := [name for name in release.own if f"{name.partition(':')[0]}.py" not in release.code]:
+        raise Broken("code-mismatch", f"{which}: {strange[0]} is in no file it was judged with")
     if (pointer.model.sha256, pointer.project) != (release.model_sha256, release.project):
         raise Broken("artifact-tampered", f"{which} names another model than its release")
     named = {name: ref.sha256 for name, ref in pointer.code.items()}

@@ -58,16 +58,49 @@ def compare_models(
     are the same for all, in the same order. `guardrails` says what else is measured, with the columns of `groups`
     and, as the model's `size`, the bytes of its file.
     """
-    predicted, evaluations, draws = dict[str, Predictions](), dict[str, Evaluation](), dict[str, Metrics]()
-    for name, (model, rows) in track(list(models.items()), "models"):
-        predicted[name] = predict(model, rows.table, rows.labels)
-        evaluations[name], draws[name] = evaluate_model(model, rows, scorers, predicted[name])
+    predicted, evaluations, draws = _evaluate(models, scorers)
     by_slice = _slices(models[best][1], predicted, best, metric, slices)
     importance = find_importance(*models[best], metric) if explain and best != RULE else ()
     evaluations[best] = evaluations[best].model_copy(update={"slices": by_slice, "importance": importance})
     scores = _scores(best, models, evaluations, metric, draws)
     guarded = _guarded(best, models, predicted, guardrails, slices, groups, by_slice, size)
     return Comparison(scores.model_copy(update={"guarded": guarded}), evaluations, predicted[best])
+
+
+def compare_each(
+    challengers: Mapping[str, int],
+    models: Models,
+    metric: str,
+    scorers: Sequence[str],
+    guardrails: Guardrails,
+    slices: pd.DataFrame | None,
+    groups: pd.DataFrame,
+) -> tuple[dict[str, Scores], dict[str, Predictions]]:
+    """The scores of each of several challengers beside the rule and the champion, as `compare_models` has them of one.
+
+    Each model is evaluated once, and what it predicted is returned too; `challengers` are names among `models`, with
+    the bytes of their files.
+    """
+    predicted, evaluations, draws = _evaluate(models, scorers)
+    found = dict[str, Scores]()
+    for name, size in challengers.items():
+        beside = {each: models[each] for each in (name, RULE, CHAMPION) if each in models}
+        by_slice = _slices(models[name][1], predicted, name, metric, slices)
+        scores = _scores(name, beside, {each: evaluations[each] for each in beside}, metric, draws)
+        guarded = _guarded(name, beside, predicted, guardrails, slices, groups, by_slice, size)
+        found[name] = scores.model_copy(update={"guarded": guarded})
+    return found, predicted
+
+
+def _evaluate(
+    models: Models, scorers: Sequence[str]
+) -> tuple[dict[str, Predictions], dict[str, Evaluation], dict[str, Metrics]]:
+    """Predictions, evaluation and draws of each model."""
+    predicted, evaluations, draws = dict[str, Predictions](), dict[str, Evaluation](), dict[str, Metrics]()
+    for name, (model, rows) in track(list(models.items()), "models"):
+        predicted[name] = predict(model, rows.table, rows.labels)
+        evaluations[name], draws[name] = evaluate_model(model, rows, scorers, predicted[name])
+    return predicted, evaluations, draws
 
 
 def _scores(

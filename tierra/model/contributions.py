@@ -19,7 +19,8 @@ from tierra.model.calibration import Calibrated
 from tierra.model.carried import Contributions, as_chances, carry, exponential, numeric_slope
 from tierra.model.conformal import Ranged
 from tierra.model.explained import BOOSTED, FORESTS, LIGHTGBM, LINEAR, SINGLE_TREES
-from tierra.model.owners import owners_of
+from tierra.model.log_target import LogTarget
+from tierra.model.owners import owned_features, owners_of
 from tierra.model.review import Reviewed
 from tierra.model.rules import Averaged, AveragedValue, ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.tree_paths import boosted_tree, contributions_of, numbered, plain_tree
@@ -74,7 +75,15 @@ def _ruled(rule: Any, table: Any) -> Contributions:
 def _of_pipeline(pipeline: Pipeline, table: Any) -> Contributions:
     encoder, model = pipeline.named_steps["prepare"], pipeline.named_steps["model"]
     features = tuple(str(name) for name in table.columns if not str(name).startswith(RULE))
-    owner, encoded, kind = owners_of(encoder, features), encoder.transform(table), type(model).__name__
+    owner, encoded = owners_of(encoder, features), encoder.transform(table)
+    features = owned_features(encoder, features)
+    if isinstance(model, LogTarget):
+        return _restored(model, _of_estimator(model.model, encoded, owner, features))
+    return _of_estimator(model, encoded, owner, features)
+
+
+def _of_estimator(model: Any, encoded: Any, owner: np.ndarray, features: tuple[str, ...]) -> Contributions:
+    kind = type(model).__name__
     if kind in LINEAR:
         return _linear(model, encoded, owner, features)
     if kind in BOOSTED:
@@ -85,6 +94,11 @@ def _of_pipeline(pipeline: Pipeline, table: Any) -> Contributions:
         trees = model.estimators_ if kind in FORESTS else [model]
         return _forest(trees, np.asarray(encoded, np.float32), owner, features)
     raise _unsupported(model)
+
+
+def _restored(model: LogTarget, logs: Contributions) -> Contributions:
+    """Contributions to a logarithm as contributions to the number, which has ends."""
+    return carry(logs, model.restored, lambda at: model.restored(at)[:, :, None])
 
 
 def _linear(model: Any, encoded: Any, owner: np.ndarray, features: tuple[str, ...]) -> Contributions:

@@ -29,7 +29,7 @@ class Review(Spec):
 
 
 class Decision(Spec):
-    """How scores become decisions; all of it is chosen on validation."""
+    """How scores become decisions; all of it is chosen on the rows held out."""
 
     calibration: Calibration = Field(
         "auto",

@@ -1,8 +1,9 @@
-"""How long trying the candidates will take, said before it starts: fits on a few rows, timed and carried over to all."""
+"""How long trying the candidates will take, said before it starts: a few rows timed, and carried over to all."""
 
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -10,8 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from tierra.model.candidates import build_pipeline
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
-from tierra.model.preprocessing import infer_treatments
-from tierra.model.spec import Model, Preprocessing, Rule
+from tierra.model.own import NONE, OwnClasses
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Model, Rule
+from tierra.model.treatments import infer_treatments
 
 MOST_TIMED: Final = 1000
 SEED: Final = 0
@@ -42,29 +45,33 @@ def estimate_seconds(
     examples: Examples,
     fits: Sequence[int],
     preprocessing: Preprocessing | None = None,
+    own: OwnClasses = NONE,
 ) -> Estimate:
     """What fitting every model on so many rows each time, `fits`, will take by the clock of this machine as it is now.
 
     Rules and ensembles take next to nothing. The models are timed with the parameters that they have on all rows.
     """
     models = [each for each in candidates if isinstance(each, Model)]
-    seconds = {each.name: _seconds(each, examples, fits, preprocessing or Preprocessing()) for each in models}
+    treatments = infer_treatments(examples.features, preprocessing or Preprocessing())
+
+    def pipeline(candidate: Model) -> Any:
+        return build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments, own)
+
+    seconds = {each.name: _seconds(partial(pipeline, each), examples, fits) for each in models}
     return Estimate(rows=max(fits, default=0), fits=len(fits), seconds=seconds)
 
 
-def _seconds(candidate: Model, examples: Examples, fits: Sequence[int], preprocessing: Preprocessing) -> float:
+def _seconds(make: Callable[[], Any], examples: Examples, fits: Sequence[int]) -> float:
     more = min(MOST_TIMED, max(len(examples.target) // 3, 1))
     few = max(more // 4, 1)
-    short, long = (_timed(candidate, examples, rows, preprocessing) for rows in (few, more))
+    short, long = (_timed(make, examples, rows) for rows in (few, more))
     by_row = max(long - short, 0.0) / max(more - few, 1)
     return sum(max(short, long + by_row * (rows - more)) for rows in fits)
 
 
-def _timed(candidate: Model, examples: Examples, rows: int, preprocessing: Preprocessing) -> float:
+def _timed(make: Callable[[], Any], examples: Examples, rows: int) -> float:
     """The seconds of one fit on so many rows of every class; of one that fails as long as that took."""
-    sample = _of_every_class(examples, rows)
-    treatments = infer_treatments(examples.features, preprocessing)
-    pipeline = build_pipeline(candidate, examples, preprocessing, treatments)
+    sample, pipeline = _of_every_class(examples, rows), make()
     codes = sample.target if sample.labels.task == "regression" else sample.target.astype(int)
     begun = time.perf_counter()
     try:

@@ -23,4 +23,5 @@ WITHOUT_REASONS: Final = frozenset({"nearest_neighbours", "neural_network"})
 
 def has_reasons(model: str) -> bool:
     """Whether a model of the project file, one of Tierra's or of scikit-learn by its path, has such reasons."""
-    return ("." not in model and model not in WITHOUT_REASONS) or model.rpartition(".")[2] in EXPLAINED
+    is_ours = not {".", ":"} & {*model} and model not in WITHOUT_REASONS
+    return is_ours or model.rpartition(".")[2] in EXPLAINED

@@ -9,17 +9,36 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
-from tierra.model.preprocessing import Fences
+from tierra.model.preprocessing import APART, PAIR
+
+
+def owned_features(encoder: ColumnTransformer, features: Sequence[str]) -> tuple[str, ...]:
+    """The features that columns are made of: the given ones, and those that are made of several together."""
+    return (*features, *(_name(step, columns) for step, _, columns in _joint(encoder)))
 
 
 def owners_of(encoder: ColumnTransformer, features: Sequence[str]) -> np.ndarray:
-    """The place in `features` of the one that each column of the encoder comes from."""
+    """The place among the owned features of the one that each column of the encoder comes from."""
     width = max(place.stop for place in encoder.output_indices_.values())
     owner, places = np.zeros(width, int), {name: place for place, name in enumerate(features)}
+    joint = {step: len(features) + number for number, (step, _, _) in enumerate(_joint(encoder))}
     for name, step, columns in encoder.transformers_:
-        if step != "drop":
-            owner[encoder.output_indices_[name]] = _made_of(step, np.array([places[column] for column in columns]))
+        made = encoder.output_indices_[name]
+        if name in joint:
+            owner[made] = joint[name]
+        elif step != "drop":
+            owners = _made_of(step, np.array([places[column] for column in columns]))
+            # A transformer of the project's own is given one feature.
+            owner[made] = owners if len(owners) == made.stop - made.start else owners[0]
     return owner
+
+
+def _joint(encoder: ColumnTransformer) -> list[Any]:
+    return [each for each in encoder.transformers_ if each[0].startswith((PAIR, APART))]
+
+
+def _name(step: str, columns: Sequence[str]) -> str:
+    return " x ".join(columns) if step.startswith(PAIR) else f"{', '.join(columns)} together"
 
 
 def _made_of(step: Any, owner: np.ndarray) -> np.ndarray:
@@ -36,9 +55,7 @@ def _made_of(step: Any, owner: np.ndarray) -> np.ndarray:
             return np.repeat(owner, counts)
         case SimpleImputer():
             return np.concatenate([owner, owner[step.indicator_.features_]]) if step.indicator_ else owner
-        case Fences():
-            return np.tile(owner, 2) if step.flag else owner
         case TargetEncoder():
             return np.repeat(owner, len(step.classes_)) if step.target_type_ == "multiclass" else owner
         case _:
-            return owner
+            return step.made_of(owner) if hasattr(step, "made_of") else owner

@@ -1,30 +1,41 @@
-"""Preprocessing: the kind of each feature, inferred from training, and its encoding as numbers."""
+"""Preprocessing: from the treatments of features to one transformer that makes numbers of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
-from tierra.errors import DataRejected, Misconfigured
-from tierra.model.spec import Preprocessing, Treatment
+from tierra.errors import DataRejected
+from tierra.model.encoders import Bins, Buckets, Circle, Pairs, Product, Words
+from tierra.model.imputers import JointImputer
+from tierra.model.outliers import Fences, Forest
+from tierra.model.own import NONE, OwnClasses
+from tierra.model.preprocessing_spec import Preprocessing, Scaling, Treatment
+from tierra.model.scalers import NormalQuantiles, Power
+from tierra.model.treatments import numbers_of
 from tierra.spec import Task
 
-FENCE = 3.0
 RARE_SHARE = 0.01
-FEW_TEXTS = 50
-CLOSE = 3
 SEED = 0
 FOLDS = 5
-LEFT_OUT: Final = "left out"
+# Steps that read several features are named so; what they make belongs to all of these together.
+PAIR, APART = "pair", "apart"
 Needs = Literal["numbers", "scaled", "ordinal"]
+Step = tuple[str, Any, list[str]]
 
 
 @dataclass(frozen=True)
@@ -36,61 +47,7 @@ class Requirements:
     preprocessing: Preprocessing
     rows: int
     sparse: bool = False
-
-
-class Fences(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Numbers beyond Tukey's outer fences, Q1 - 3 IQR and Q3 + 3 IQR of training, clipped or flagged.
-
-    A column whose middle half is one value has no fences. Flags are extra columns.
-    """
-
-    def __init__(self, flag: bool = False) -> None:
-        self.flag = flag
-
-    def fit(self, table: Any, target: Any = None) -> Self:
-        """Learn the fences."""
-        values = np.asarray(table, float)
-        low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
-        wide = np.where(high > low, FENCE * (high - low), np.inf)
-        self.low_, self.high_ = low - wide, high + wide
-        self.n_features_in_ = values.shape[1]
-        return self
-
-    def transform(self, table: Any) -> np.ndarray:
-        """The clipped numbers, or the numbers and their flags."""
-        values = np.asarray(table, float)
-        if not self.flag:
-            return np.clip(values, self.low_, self.high_)
-        return np.hstack([values, ((values < self.low_) | (values > self.high_)).astype(float)])
-
-
-def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, Treatment]:
-    """The treatment of each feature of the training part: as declared, else inferred from its values.
-
-    Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
-    """
-    if strange := [name for name in preprocessing.columns if name not in table]:
-        raise Misconfigured("name-undeclared", f"preprocessing: '{strange[0]}' is no feature ({', '.join(table)})")
-    return {
-        name: _treatment(table[name], preprocessing, preprocessing.columns.get(name, Treatment())) for name in table
-    }
-
-
-def describe_features(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, str]:
-    """The treatment of each feature of the training part, in a few words."""
-    treatments = infer_treatments(table, preprocessing)
-    return {name: describe(each, table[name], preprocessing) for name, each in treatments.items()}
-
-
-def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessing) -> str:
-    """A treatment of these values in a few words."""
-    if treatment.kind == "left_out":
-        return f"{LEFT_OUT}: {_why_left_out(values, preprocessing)}"
-    if treatment.kind == "category":
-        order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
-        return f"category: {(treatment.encode or '').replace('_', ' ')}{order}"
-    outliers = f", outliers {treatment.outliers}" if treatment.outliers != "keep" else ""
-    return f"number: gaps {treatment.impute}, scale {treatment.scale}{outliers}"
+    own: OwnClasses = NONE
 
 
 def build_encoder(treatments: Mapping[str, Treatment], requirements: Requirements) -> ColumnTransformer:
@@ -98,92 +55,117 @@ def build_encoder(treatments: Mapping[str, Treatment], requirements: Requirement
     groups: dict[str, tuple[Treatment, list[str]]] = {}
     for name, each in treatments.items():
         if each.kind != "left_out":
-            groups.setdefault(each.model_dump_json(), (each, []))[1].append(name)
+            alone = name if each.transformer or each.kind == "text" else ""
+            groups.setdefault(each.model_dump_json() + alone, (each, []))[1].append(name)
     if not groups:
         raise DataRejected("features-none", "no features are left: every one is left out or has no value in training")
+    numbers, interactions = numbers_of(treatments), requirements.preprocessing.interactions
     steps = [
-        (f"{each.kind}-{number}", _step(each, requirements, len(columns)), columns)
-        for number, (each, columns) in enumerate(groups.values())
+        step for number, group in enumerate(groups.values()) for step in _steps(number, *group, requirements, numbers)
     ]
+    pairs = [_pair(number, pair, numbers, requirements) for number, pair in enumerate(interactions)]
     sparse = 0.3 if requirements.needs == "scaled" and requirements.sparse else 0.0
-    return ColumnTransformer(steps, verbose_feature_names_out=False, sparse_threshold=sparse)
+    return ColumnTransformer([*steps, *pairs], verbose_feature_names_out=False, sparse_threshold=sparse)
 
 
 def known_categories(encoder: ColumnTransformer) -> dict[str, np.ndarray]:
     """The categories of each encoded feature in training."""
     return {
         name: categories
-        for _, fitted, columns in encoder.transformers_
+        for step, fitted, columns in encoder.transformers_
+        if not step.startswith(PAIR)
         for step in ([each for _, each in fitted.steps] if isinstance(fitted, Pipeline) else [fitted])
         if hasattr(step, "categories_")
         for name, categories in zip(columns, step.categories_, strict=True)
     }
 
 
-def _treatment(values: pd.Series, preprocessing: Preprocessing, stated: Treatment) -> Treatment:
-    number = values.dtype.kind == "f"
-    if stated.kind == "number" and not number:
-        raise Misconfigured("features-kind", f"preprocessing: '{values.name}' is text, not a number")
-    kind = stated.kind or ("category" if stated.encode or stated.order else _kind(values, preprocessing))
-    if kind == "category":
-        return Treatment(
-            kind=kind, encode=stated.encode or ("ordinal" if stated.order else "one_hot"), order=stated.order
-        )
-    if kind == "left_out":
-        return Treatment(kind=kind)
-    filled = {name: getattr(stated, name) or getattr(preprocessing, name) for name in ("impute", "scale", "outliers")}
-    return Treatment(kind="number", **filled)
+def _steps(
+    number: int, each: Treatment, columns: list[str], requirements: Requirements, numbers: list[str]
+) -> Iterator[Step]:
+    """What is made of features with the same treatment."""
+    name = f"{each.kind}-{number}"
+    match each.kind:
+        case _ if each.transformer:
+            yield name, requirements.own.classes[each.transformer](), columns
+        case "category":
+            yield name, _category(each, requirements, len(columns)), columns
+        case "text":
+            wide = requirements.preprocessing.words if each.encode == "tfidf" else requirements.preprocessing.buckets
+            yield name, Words(each.encode or "tfidf", wide), columns
+        case _:
+            yield from _number_steps(name, each, columns, requirements, numbers)
 
 
-def _kind(values: pd.Series, preprocessing: Preprocessing) -> Literal["number", "category", "left_out"]:
-    present = values.dropna()
-    if present.empty:  # it carries no information, and breaks boosting's binning
-        return "left_out"
-    if values.dtype.kind == "f":
-        return "left_out" if _numbers_rows(present) else "number"
-    different = present.nunique()
-    return "left_out" if different > FEW_TEXTS and different > preprocessing.text * len(present) else "category"
+def _number_steps(
+    name: str, each: Treatment, columns: list[str], requirements: Requirements, numbers: list[str]
+) -> Iterator[Step]:
+    joint = each.impute in ("knn", "iterative") and requirements.needs != "numbers"
+    read = [*columns, *(other for other in numbers if other not in columns)] if joint else columns
+    scalings = each.scale or ("none",)
+    for scaling in scalings if requirements.needs == "scaled" and not each.bins else scalings[:1]:
+        is_first = scaling == scalings[0]
+        step = _number(each, requirements, scaling, len(columns), is_first)
+        yield (name if is_first else f"{name}-{scaling}"), step, read
+    if each.kind == "cyclic" and requirements.needs == "scaled":
+        yield f"{name}-circle", Circle(each.period or 1.0), columns
+    if each.outliers == "flag" and each.fence == "isolation_forest":
+        yield f"{APART}-{name}", Forest(requirements.preprocessing.fence_share), columns
 
 
-def _why_left_out(values: pd.Series, preprocessing: Preprocessing) -> str:
-    if preprocessing.columns.get(str(values.name), Treatment()).kind:
-        return "as declared"
-    if values.notna().sum() == 0:
-        return "no value in training"
-    return "numbers the rows" if values.dtype.kind == "f" else "text that is different in most rows"
-
-
-def _numbers_rows(present: pd.Series) -> bool:
-    """Whether the values look like row numbers: whole, distinct and close together."""
-    many = len(present) > FEW_TEXTS
-    return many and present.is_unique and present.max() - present.min() < CLOSE * len(present) and _whole(present)
-
-
-def _whole(values: pd.Series) -> bool:
-    return bool((values == np.floor(values)).all())
-
-
-def _step(each: Treatment, requirements: Requirements, columns: int) -> Any:
-    return _category(each, requirements, columns) if each.kind == "category" else _number(each, requirements.needs)
-
-
-def _number(each: Treatment, needs: Needs) -> Any:
-    steps: list[tuple[str, Any]] = []
-    if each.outliers != "keep":
-        steps.append(("fences", Fences(flag=each.outliers == "flag")))
-    if needs != "numbers" and each.impute != "none":
-        # A column without one value would be dropped by the imputer and change the width.
-        imputer = SimpleImputer(strategy=each.impute, add_indicator=True, keep_empty_features=True)
-        steps.append(("impute", imputer))
-    if needs == "scaled" and each.scale != "none":
-        steps.append(("scale", StandardScaler() if each.scale == "standard" else RobustScaler()))
+def _number(each: Treatment, requirements: Requirements, scaling: Scaling, columns: int, is_first: bool) -> Any:
+    """Gaps filled, outliers clipped, numbers scaled, as far as the model needs it; flags stand in the first alone."""
+    needs, fences = requirements.needs, _fences(each, requirements, is_first)
+    steps = [*fences] if each.impute not in ("knn", "iterative") else []
+    if each.impute != "none" and needs != "numbers":
+        steps.append(("impute", _imputer(each, columns, bool(each.indicator) and is_first)))
+    if each.impute in ("knn", "iterative"):
+        steps += fences
+    if each.bins:
+        steps.append(("bins", Bins(each.bins, apart=needs == "scaled")))
+    elif needs == "scaled":
+        steps += _scalers(scaling)
     return Pipeline(steps) if steps else "passthrough"
+
+
+def _fences(each: Treatment, requirements: Requirements, is_first: bool) -> list[tuple[str, Any]]:
+    is_flag = each.outliers == "flag" and each.fence != "isolation_forest"
+    if each.outliers != "clip" and not (is_flag and is_first):
+        return []
+    return [("fences", Fences(is_flag, each.fence or "iqr", requirements.preprocessing.fence_share))]
+
+
+def _imputer(each: Treatment, columns: int, indicator: bool) -> BaseEstimator:
+    if each.impute in ("knn", "iterative"):
+        return JointImputer(each.impute, columns, indicator)
+    # A column without one value would be dropped by the imputer and change the width.
+    fill = each.fill if each.impute == "constant" else None
+    return SimpleImputer(strategy=each.impute, fill_value=fill, add_indicator=indicator, keep_empty_features=True)
+
+
+def _scalers(scaling: Scaling) -> list[tuple[str, Any]]:
+    match scaling:
+        case "standard":
+            return [("scale", StandardScaler())]
+        case "robust":
+            return [("scale", RobustScaler())]
+        case "min_max":
+            return [("scale", MinMaxScaler())]
+        case "power":  # beyond training a power can grow without end
+            return [("range", Fences(by="range")), ("scale", StandardScaler()), ("power", Power())]
+        case "quantile_normal":  # scaled again: of zeros and ones the ranks are the two ends
+            return [("normal", NormalQuantiles()), ("scale", StandardScaler())]
+        case "none":
+            return []
 
 
 def _category(each: Treatment, requirements: Requirements, columns: int) -> Any:
     encoder = _encoder(each, requirements, columns)
-    plain = requirements.needs != "scaled" or isinstance(encoder, OneHotEncoder)
-    return encoder if plain else Pipeline([("encode", encoder), ("scale", StandardScaler())])
+    plain = requirements.needs != "scaled" or isinstance(encoder, OneHotEncoder | Buckets)
+    steps = [("encode", encoder), *([] if plain else [("scale", StandardScaler())])]
+    if each.impute and each.impute != "none":
+        steps.insert(0, ("impute", SimpleImputer(strategy=each.impute, fill_value=each.fill)))
+    return Pipeline(steps) if len(steps) > 1 else encoder
 
 
 def _encoder(each: Treatment, requirements: Requirements, columns: int) -> Any:
@@ -192,6 +174,8 @@ def _encoder(each: Treatment, requirements: Requirements, columns: int) -> Any:
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
     if each.order:
         return OrdinalEncoder(categories=[list(each.order)] * columns, **unknown)
+    if each.encode == "hash":
+        return Buckets(requirements.preprocessing.buckets)
     if each.encode == "target":
         kinds = {"regression": "continuous"}
         folds = KFold if requirements.task == "regression" else StratifiedKFold
@@ -200,3 +184,17 @@ def _encoder(each: Treatment, requirements: Requirements, columns: int) -> Any:
     if each.encode == "ordinal" or requirements.needs != "scaled":
         return OrdinalEncoder(**unknown, encoded_missing_value=-2, **grouped)
     return OneHotEncoder(handle_unknown="infrequent_if_exist", **grouped)
+
+
+def _pair(number: int, pair: Sequence[str], numbers: list[str], requirements: Requirements) -> Step:
+    """The product of two numbers, or a category of the pairs of their values."""
+    name, columns, needs = f"{PAIR}-{number}", list(pair), requirements.needs
+    if not set(pair) <= set(numbers):
+        encoder = _category(Treatment(kind="category", encode="one_hot"), requirements, 1)
+        return name, Pipeline([("pairs", Pairs()), ("encode", encoder)]), columns
+    steps: list[tuple[str, Any]] = [("product", Product())]
+    if needs != "numbers":
+        steps.insert(0, ("impute", SimpleImputer(keep_empty_features=True)))
+    if needs == "scaled":
+        steps = [*steps[:-1], ("before", StandardScaler()), steps[-1], ("scale", StandardScaler())]
+    return name, Pipeline(steps), columns

@@ -19,6 +19,7 @@ from tierra.errors import Broken, Misconfigured
 from tierra.journal import warn
 from tierra.model.artifact import ALLOWED_TYPES
 from tierra.model.gate_checks import HEADS
+from tierra.model.own import types_of
 from tierra.model.release import Release, Version
 from tierra.model.tracking import RELEASE, MlflowClient, answering, find_aliased, open_client
 from tierra.model.view import ALIAS, is_server
@@ -101,7 +102,7 @@ class Recorder:
                 model,
                 name="model",
                 serialization_format="skops",
-                skops_trusted_types=sorted(ALLOWED_TYPES),
+                skops_trusted_types=sorted({*ALLOWED_TYPES, *types_of(release.own)}),
                 signature=signature,
                 pip_requirements=[f"{name}=={version}" for name, version in release.libraries.items()],
             )

@@ -9,6 +9,7 @@ from tierra.data.spec import ColumnType
 from tierra.model.evaluation import Histogram
 from tierra.model.gate import Intervals, Verdict
 from tierra.model.leaks.finding import Leak
+from tierra.model.refit import Refit
 from tierra.store.memo import digest
 from tierra.store.refs import ObjectRef
 
@@ -45,12 +46,14 @@ class Release(BaseModel):
     evaluations: ObjectRef | None = None
     learnt: ObjectRef | None = None
     leaks: tuple[Leak, ...] = ()
+    refit: Refit | None = None
     cards: dict[str, ObjectRef] = {}
+    own: tuple[str, ...] = ()
 
     @property
     def text(self) -> bytes:
         """The release as it is stored: one of a version before, which kept less, to the byte as it was."""
-        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards")
+        named = ("evaluations", "schemas", "content", "learnt", "leaks", "cards", "refit", "own")
         exclude: dict[str, Any] = {name: True for name in named if not getattr(self, name)}
         exclude |= {} if self.verdict.checks else {"verdict": {"checks"}}
         return self.model_dump_json(exclude=exclude).encode()

@@ -13,9 +13,11 @@ from tierra.data.code import ProjectCode
 from tierra.data.features import build_features
 from tierra.data.frames import empty_table, to_frame
 from tierra.data.labels import Labels
+from tierra.data.quarantine import REASON
 from tierra.data.recipe import Recipe
 from tierra.errors import Misconfigured
-from tierra.model.artifact import Predictions, predict
+from tierra.model.admission import find_set_aside
+from tierra.model.artifact import Predictions, inner_model, predict
 from tierra.model.candidates import unseen_categories
 from tierra.model.decision_spec import REVIEW
 from tierra.model.distributions import PROBABILITIES, distribution
@@ -41,13 +43,15 @@ class Scorer:
     decided: Counter[str] = field(default_factory=Counter)
     edges: tuple[float, ...] = PROBABILITIES
     counts: np.ndarray | None = None
+    set_aside: list[pa.Table] = field(default_factory=list)
 
     def score(self, rows: pa.Table, history: pd.DataFrame, beside: Mapping[str, str]) -> pa.Table:
-        """One prediction a row, beside columns of the row under published names.
+        """One prediction a row, beside columns of the row under published names; rows that the model does not take
+        have none, and are kept with the reasons.
 
-        Raises Misconfigured when a feature no longer exists.
+        Raises Misconfigured when a feature no longer exists, DataRejected when it has a gap where that is forbidden.
         """
-        table = self.features_of(rows, history)
+        rows, table = self._admit(rows, self.features_of(rows, history))
         predictions = predict(self.model, table, self.labels)
         self.unseen.update(unseen_categories(self.model, table))
         self._count(predictions)
@@ -55,6 +59,15 @@ class Scorer:
         if self.reasons:
             made[REASONS] = reasons_of(self.model, table, predictions, self.labels, self.reasons)
         return pa.table({**{name: rows.column(column) for name, column in beside.items()}, **made})
+
+    def _admit(self, rows: pa.Table, table: pd.DataFrame) -> tuple[pa.Table, pd.DataFrame]:
+        reasons = find_set_aside(inner_model(self.model), table)
+        aside = reasons != ""
+        if not aside.any():
+            return rows, table
+        kept = rows.filter(pa.array(aside))
+        self.set_aside.append(kept.append_column(REASON, pa.array(reasons[aside], pa.string())))
+        return rows.filter(pa.array(~aside)), table[~aside].reset_index(drop=True)
 
     @property
     def promise(self) -> str:

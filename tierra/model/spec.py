@@ -1,13 +1,14 @@
-"""The model in a project file: candidates, preprocessing and the gate."""
+"""The model in a project file: candidates and the gate."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from tierra.model.ensemble_spec import Average, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
-from tierra.spec import AS_FUNCTION, FUNCTION, Column, Duration, Name, Share, SomeColumns, Spec, Task
+from tierra.spec import AS_CLASS, AS_FUNCTION, CLASS, FUNCTION, Duration, Name, SomeColumns, Spec, Task
 
 # The metrics of each task, the gate's default first, and the name of each in tables that people read.
 METRICS: dict[Task, dict[str, str]] = {
@@ -56,9 +57,10 @@ def _metric(value: Any) -> Any:
 def _model(value: Any) -> Any:
     path = str(value).split(".")
     imported = len(path) >= 3 and path[0] == "sklearn" and all(part.isidentifier() for part in path)
-    if value in BUILT_IN_MODELS or imported:
+    if value in BUILT_IN_MODELS or imported or CLASS.match(str(value)):
         return value
-    raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, or an estimator of scikit-learn such as sklearn.svm.SVC")
+    others = "an estimator of scikit-learn such as sklearn.svm.SVC, or of the project's own such as models:Mine"
+    raise ValueError(f"one of {', '.join(BUILT_IN_MODELS)}, {others}")
 
 
 AS_METRIC = {
@@ -68,7 +70,10 @@ AS_METRIC = {
         {"pattern": r"^pinball_[1-9]\d?$"},
     ],
 }
-AS_MODEL = {"type": "string", "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}]}
+AS_MODEL = {
+    "type": "string",
+    "anyOf": [{"enum": list(BUILT_IN_MODELS)}, {"pattern": r"^sklearn(\.[A-Za-z_]\w*){2,}$"}, AS_CLASS],
+}
 AS_WEIGHTS = {"anyOf": [{"const": "balanced"}, {"type": "object", "additionalProperties": {"type": "number"}}]}
 Metric = Annotated[str, BeforeValidator(_metric), WithJsonSchema(AS_METRIC)]
 ModelName = Annotated[str, BeforeValidator(_model), WithJsonSchema(AS_MODEL)]
@@ -116,9 +121,11 @@ def _by_class(value: Any) -> Any:
 class Model(Spec):
     """A scikit-learn model with Tierra's preprocessing."""
 
-    model: ModelName = Field(description="One of Tierra's by name, or any scikit-learn estimator by import path")
+    model: ModelName = Field(
+        description="One of Tierra's by name, one of scikit-learn by import path, or one of the project's as file:Class"
+    )
     name: Name = Field(
-        default_factory=lambda data: str(data.get("model", "")).rpartition(".")[2].lower(),
+        default_factory=lambda data: re.split("[.:]", str(data.get("model", "")))[-1].lower(),
         description="Name of the candidate; the model's when not stated",
     )
     params: dict[str, Any] = Field(default_factory=dict, description="The estimator's own parameters")
@@ -181,39 +188,3 @@ class Costs(Spec):
 
     false_alarm: float = Field(gt=0, description="Cost of a yes that should have been a no")
     missed: float = Field(gt=0, description="Cost of a no that should have been a yes")
-
-
-Impute = Literal["mean", "median", "most_frequent", "none"]
-Scaling = Literal["standard", "robust", "none"]
-Encode = Literal["one_hot", "ordinal", "target"]
-Outliers = Literal["keep", "clip", "flag"]
-
-
-class Treatment(Spec):
-    """How one feature is prepared; what is not stated is inferred."""
-
-    kind: Literal["number", "category", "left_out"] | None = Field(
-        None, description="What the feature is read as; inferred from its values when not stated"
-    )
-    impute: Impute | None = Field(None, description="What fills gaps in numbers; each gap is flagged too")
-    scale: Scaling | None = Field(None, description="How numbers are scaled for models that need it")
-    encode: Encode | None = Field(None, description="How a category becomes numbers")
-    order: Annotated[tuple[str, ...], BeforeValidator(tuple)] = Field((), description="Its values from low to high")
-    outliers: Outliers | None = Field(None, description="Numbers far out: kept, clipped to the fence, or flagged")
-
-    @field_validator("order", mode="before")
-    @classmethod
-    def _texts(cls, values: Any) -> Any:
-        return tuple(str(value) for value in values)
-
-
-class Preprocessing(Spec):
-    """How features are prepared unless a column states otherwise."""
-
-    impute: Impute = Field("mean", description="What fills gaps in numbers")
-    scale: Scaling = Field("standard", description="How numbers are scaled for models that need it")
-    outliers: Outliers = Field("keep", description="Numbers beyond Q1 - 3 IQR or Q3 + 3 IQR of training")
-    rare: int = Field(20, ge=1, description="Categories in fewer training rows than this, or than 1 %, are grouped")
-    most_categories: int = Field(200, ge=2, le=2000, description="Categories kept of one feature; the rest are grouped")
-    text: Share = Field(0.5, description="Text with more different values than this share of its rows is left out")
-    columns: dict[Column, Treatment] = Field(default_factory=dict, description="Preparation of single features")

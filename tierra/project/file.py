@@ -8,7 +8,9 @@ from tierra.data.spec import Contract, Effort, Join, Source, Split
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
 from tierra.model.leaks.finding import Leaks
-from tierra.model.spec import Candidate, Gate, Metric, Preprocessing, Rule
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.spec import Candidate, Gate, Metric, Rule
+from tierra.model.variant_spec import Optimise
 from tierra.project.schedule import Schedule
 from tierra.spec import Column, Columns, FunctionName, Name, Spec, Task
 from tierra.store.spec import Keep, Score
@@ -51,6 +53,9 @@ class ProjectFile(Spec):
     effort: Effort = Field(
         "normal", description="`quick`: one validation part; `normal`, `high`: folds of all rows that are not test"
     )
+    refit: Literal["none", "all"] = Field(
+        "none", description="`all`: what passed the gate is fitted once more, on the test rows too, and serves so"
+    )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (),
         description="More metrics: `poisson_deviance` of counts, `pinball_90` of a quantile, scorers of scikit-learn",
@@ -58,6 +63,7 @@ class ProjectFile(Spec):
     slices: Columns = Field((), description="Columns whose values the metric is also reported by")
     gate: Gate = Field(Gate(), description="Margins by which the rule and the champion must be beaten")
     decision: Decision = Field(Decision(), description="How scores become decisions, and what is left to a person")
+    optimise: Optimise = Field(Optimise(), description="Smaller variants of the champion: `tierra optimise`")
     score: Score = Field(Score(), description="What is published, and when a day is due")
     keep: Keep = Field(Keep(), description="What is kept, and how long; `tierra gc` removes the rest")
     schedule: Schedule = Field(Schedule(), description="When the deployments run")

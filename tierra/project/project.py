@@ -10,7 +10,7 @@ from tierra.data.window import EVERYTHING, Window
 from tierra.errors import InvalidCall, Misconfigured
 from tierra.model.defaults import default_candidates
 from tierra.model.ensemble_spec import Ensemble
-from tierra.model.spec import RateBy, Rule
+from tierra.model.spec import Model, RateBy, Rule
 from tierra.project.checks import check_names, check_task
 from tierra.project.file import ProjectFile
 from tierra.project.overlay import Places, read_project_file
@@ -55,12 +55,19 @@ class Project(ProjectFile):
 
     @property
     def functions(self) -> dict[str, str]:
-        """The project's own functions by the role they play."""
+        """The project's own functions by the role they play, and its classes by their names."""
         feature = self.features if isinstance(self.features, str) else None
         named = {"target": self.target, "weight": self.weight or ""}
         roles = {"prepare": self.prepare, "features": feature, "rule": self.rule.function}
         roles |= {role: name for role, name in named.items() if FUNCTION.match(name)}
-        return {role: name for role, name in roles.items() if name}
+        return {role: name for role, name in roles.items() if name} | {name: name for name in self.own_names}
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The project's own transformers and estimators, as file:Class."""
+        models = [each.model for each in self.candidates or () if isinstance(each, Model) and ":" in each.model]
+        transformers = [each.transformer for each in self.preprocessing.columns.values() if each.transformer]
+        return tuple(dict.fromkeys((*transformers, *models)))
 
     @property
     def recipe(self) -> Recipe:

@@ -10,7 +10,7 @@ from tierra.report.wording import amount
 
 
 def describe_decision(chosen: DecisionChosen, measured: DecisionMeasured | None = None) -> list[str]:
-    """What was chosen on validation, among what, and what it is worth on the test rows."""
+    """What was chosen on the rows held out, among what, and what it is worth on the test rows."""
     return [*_calibration(chosen), *_threshold(chosen), *_band(chosen, measured), *_interval(chosen, measured)]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         features,
         fit,
         latest,
+        optimise,
         owners,
         parts,
         publish,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         sink_names,
         then,
         validate,
+        variants,
         work,
     )
 
@@ -45,6 +47,7 @@ __all__ = [
     "features",
     "fit",
     "latest",
+    "optimise",
     "owners",
     "parts",
     "publish",
@@ -58,6 +61,7 @@ __all__ = [
     "sink_names",
     "then",
     "validate",
+    "variants",
     "work",
 ]
 

@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tierra.data.code import ProjectCode, load_code
@@ -147,7 +148,21 @@ def champion_features(workspace: Workspace, project: Project, champion: Champion
 def champion_model(workspace: Workspace, champion: Champion) -> Any:
     """The champion's model, checked and loaded once a run. Raises Broken."""
     key = ("model", champion.release.model_sha256)
-    return workspace.once.get(key, lambda: workspace.champions.load(champion))
+    return workspace.once.get(key, lambda: workspace.champions.load(champion, _own_folder(workspace, champion)))
+
+
+def judged_model(workspace: Workspace, champion: Champion) -> Any:
+    """The model that was judged when the champion was, checked. Raises Broken."""
+    return workspace.champions.load_judged(champion, _own_folder(workspace, champion))
+
+
+def _own_folder(workspace: Workspace, champion: Champion) -> Path | None:
+    """Where the champion's own classes are taken from instead of the store, where its code may not run from there."""
+    if not champion.release.own or workspace.settings.run_registered_code:
+        return None
+    folder = workspace.project(champion.release.project).folder
+    _require_same_files(folder, champion)
+    return folder
 
 
 def champion_project(workspace: Workspace, champion: Champion) -> Project:
@@ -218,8 +233,12 @@ def _load_code(workspace: Workspace, project: Project, champion: Champion) -> Pr
     names = champion_recipe(workspace, champion).functions
     if workspace.settings.run_registered_code:
         return load_code(kept, names)
+    _require_same_files(project.folder, champion)
+    return load_code(project.folder, names)
+
+
+def _require_same_files(folder: Path, champion: Champion) -> None:
     for name, sha256 in champion.release.code.items():
-        file = project.folder / name
+        file = folder / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
             raise Misconfigured("code-differs", f"{file} is not what version {champion.version} was judged with")
-    return load_code(project.folder, names)

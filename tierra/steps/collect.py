@@ -164,7 +164,8 @@ def _beside_model(objects: Objects, release: str) -> Iterator[str]:
     """What a release refers to; nothing where it is gone or damaged, and nobody can serve it."""
     with suppress(FileNotFoundError, ValueError, Broken):
         known = Release.model_validate_json(objects.read(release))
-        beside = (known.profile, known.evaluations, known.learnt, *known.cards.values())
+        judged = known.refit.judged if known.refit else None
+        beside = (known.profile, known.evaluations, known.learnt, judged, *known.cards.values())
         yield from (ref.name for ref in beside if ref)
 
 

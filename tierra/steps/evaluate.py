@@ -23,7 +23,7 @@ from tierra.model.release import Champion
 from tierra.model.study import Material, study_model
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
-from tierra.steps.champion import champion_features, current_champion, has_same_features
+from tierra.steps.champion import champion_features, current_champion, has_same_features, judged_model
 from tierra.steps.fit import Choice, load_fitted
 from tierra.steps.learnt import learnt_from, units_of
 from tierra.steps.parts import read_part, rows_of
@@ -65,6 +65,13 @@ class Evaluated(BaseModel):
     evaluations: ObjectRef
     sketch: Sketch = Sketch()
     champion_number: int = 0
+    variant: str = ""  # of a smaller variant of the champion its name, and a digest of all that are judged together
+    family: str = ""
+
+    @property
+    def made_as(self) -> str:
+        """What makes it another model than the training's own; empty of that."""
+        return f"{self.variant} {self.family}".strip()
 
     @property
     def datasets(self) -> dict[str, str]:
@@ -130,7 +137,7 @@ def judge(workspace: Workspace, project: Project, evaluated: Evaluated, dry_run:
 def _use_of_test(workspace: Workspace, project: Project, evaluated: Evaluated, dry_run: bool) -> int:
     if evaluated.scores.champion_metrics is None:
         return 1
-    key = digest([training_inputs(project, evaluated.datasets), evaluated.champion_number])
+    key = digest([training_inputs(project, evaluated.datasets, evaluated.family), evaluated.champion_number])
     use = next_use if dry_run else count_use
     return use(workspace.objects, project.name, key, evaluated.sketch)
 
@@ -147,13 +154,14 @@ def _measure(
 ) -> Measured:  # fmt: skip
     parts, best = choice.parts, choice.best.candidate
     test = read_part(workspace, parts, "test")
-    models = {best: (load_fitted(workspace, choice.best), test), "rule": (load_fitted(workspace, choice.rule), test)}
+    best_model, rule = (load_fitted(workspace, project, each) for each in (choice.best, choice.rule))
+    models = {best: (best_model, test), "rule": (rule, test)}
     known, warning = _champion_beside(workspace, project, choice, champion, replace, test)
     nothing = np.zeros(len(test.target), bool)
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
     kept = judged_on(test, learnt)
     models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
-    groups = _groups_of(workspace, project, choice, kept)
+    groups = groups_of(workspace, project, choice, kept)
     scorers = scorers_of(parts.labels, project.gate, project.measured)
     compared = compare_models(
         best, models, project.gate.metric_name, scorers,
@@ -180,7 +188,7 @@ def _champion_beside(
         return {}, ""
     try:
         rows = _as_champion_sees(workspace, project, choice, champion, test)
-        return {"champion": (workspace.champions.load(champion), rows)}, ""
+        return {"champion": (judged_model(workspace, champion), rows)}, ""
     except (DataRejected, Misconfigured) as error:
         if error.code == "code-differs":
             raise
@@ -234,7 +242,7 @@ def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.
     return to_frame(read_table(workspace.objects, joined, names)).iloc[rows] if names else pd.DataFrame({"row": rows})
 
 
-def _groups_of(workspace: Workspace, project: Project, choice: Choice, kept: np.ndarray) -> pd.DataFrame:
+def groups_of(workspace: Workspace, project: Project, choice: Choice, kept: np.ndarray) -> pd.DataFrame:
     """The source's columns of slices, and of groups that are no features, on the rows that are judged."""
     table, groups = choice.parts.table, project.gate.fairness
     names = [*project.slices, *(each for each in (groups.by if groups else ()) if each in table.joined.columns)]

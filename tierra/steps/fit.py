@@ -1,57 +1,32 @@
-"""Trying candidates on folds of the learning rows, choosing one, and fitting it on all of these rows."""
+"""Trying candidates, choosing one, and fitting it on all rows that are not test."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.errors import Misconfigured
 from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
-from tierra.journal import note, track
+from tierra.journal import note
 from tierra.model import training
 from tierra.model.artifact import dump_model, load_model
-from tierra.model.candidates import check_types, fit_candidate
-from tierra.model.deciding import Decided, decide, put_inside
+from tierra.model.candidates import fit_candidate
+from tierra.model.deciding import put_inside
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
-from tierra.model.ensembles import cross_mix, learn_blend
+from tierra.model.examples import Examples
 from tierra.model.leaks.finding import Leak
-from tierra.model.preprocessing import LEFT_OUT, describe_features
-from tierra.model.recorded import Recorded, score_columns, scores_of
-from tierra.model.spec import Model, Rule
+from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
+from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
 from tierra.store.memo import remember
-from tierra.store.refs import ObjectRef, TableRef
-from tierra.store.tables import read_table, write_table
+from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace
-
-Candidate = Rule | Model | Ensemble
-
-
-class HeldOut(BaseModel):
-    """What a candidate predicted of the rows that it was not fitted on, fold by fold."""
-
-    model_config = ConfigDict(frozen=True)
-
-    scores: TableRef
-
-
-class Tried(HeldOut):
-    """The same with its metrics on these rows, their intervals, and how it would decide."""
-
-    candidate: str
-    validation: dict[str, float]
-    chosen: DecisionChosen
-    intervals: dict[str, tuple[float, float]] = {}
-    weights: dict[str, float] = {}
 
 
 class FittedCandidates(BaseModel):
@@ -73,7 +48,7 @@ class FittedCandidates(BaseModel):
 
 
 class Fitted(ObjectRef):
-    """A candidate fitted on all learning rows, as it would serve."""
+    """A fitted candidate as it would serve."""
 
     candidate: str
     chosen: DecisionChosen
@@ -87,6 +62,7 @@ class Choice(BaseModel):
     parts: Parts
     best: Fitted
     rule: Fitted
+    tried: dict[str, Tried] = {}
     leaks: tuple[Leak, ...] = ()
 
 
@@ -102,28 +78,48 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, project, parts)
-    tried = _try_all(learning)
+    tried = try_candidates(learning)
     done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds))  # fmt: skip
-    note(CandidatesFitted(done.validation, {name: each.intervals for name, each in tried.items()},
-                          {name: each.weights for name, each in tried.items() if each.weights},
-                          done.rows, done.folds))  # fmt: skip
-    note(DecisionsChosen({name: each.chosen for name, each in tried.items()}))
+    _note(done)
     return done
 
 
-def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates) -> Choice:
-    """The model that is best on the rows held out, and the rule, both fitted on all learning rows."""
-    learning = Learning(workspace, project, candidates.parts)
-    best = training.choose_candidate(candidates.validation, project.gate)
-    fitted = {name: _fit_whole(learning, candidates.fitted, name) for name in dict.fromkeys((best, "rule"))}
-    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], leaks=candidates.leaks)
+def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates, best: str = "") -> Choice:
+    """The model that is best on the rows held out, or the one named, and the rule, both fitted on all learning rows."""
+    learning, tried = Learning(workspace, project, candidates.parts), candidates.fitted
+    best = best or training.choose_candidate(candidates.validation, project.gate)
+    fitted = {name: _fit_whole(learning, tried, name) for name in dict.fromkeys((best, "rule"))}
+    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks)
 
 
-def load_fitted(workspace: Workspace, fitted: ObjectRef) -> Any:
+def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:
     """A fitted candidate from the store, checked before it is loaded."""
-    objects = workspace.objects
-    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name))
+    objects, own = workspace.objects, own_classes(project)
+    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name), own)
+
+
+def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Examples) -> Fitted:
+    """A candidate fitted on these rows, that decides as its scores of the rows held out say."""
+    candidate = candidate_of(learning.project, name)
+    decided = decide_by(learning, candidate, tried[name].scores)
+    model = put_inside(decided.model, _fit(learning, candidate, tried, rows))
+    with learning.workspace.objects.draft("models/", ".skops") as draft:
+        draft.write(dump_model(model, own_classes(learning.project)))
+    return Fitted(name=draft.name, sha256=draft.sha256, candidate=name, chosen=decided.chosen)
+
+
+def candidate_of(project: Project, name: str) -> Candidate:
+    """The candidate of this name."""
+    return next(each for each in project.candidates or () if each.name == name)
+
+
+def _note(done: FittedCandidates) -> None:
+    tried = done.fitted.items()
+    weights = {name: each.weights for name, each in tried if each.weights}
+    intervals = {name: each.intervals for name, each in tried}
+    note(CandidatesFitted(done.validation, intervals, weights, done.rows, done.folds))
+    note(DecisionsChosen({name: each.chosen for name, each in tried}))
 
 
 def _refuse_class(project: Project, parts: Parts) -> None:
@@ -133,110 +129,17 @@ def _refuse_class(project: Project, parts: Parts) -> None:
         raise Misconfigured("columns-conflict", what)
 
 
-def _try_all(learning: Learning) -> dict[str, Tried]:
-    """What each candidate predicts of the rows held out; ensembles after the candidates they combine."""
-    objects, project = learning.workspace.objects, learning.project
-    single = [each for each in project.candidates or () if not isinstance(each, Ensemble)]
-    held: dict[str, HeldOut] = {}
-    for candidate in track(single, "candidates"):
-        make = partial(_predict_held_out, learning, candidate)
-        held[candidate.name] = remember(objects, __name__, _inputs(learning, candidate), HeldOut, make)
-    tried: dict[str, Tried] = {}
-    for each in project.candidates or ():
-        inputs = [*_inputs(learning, each), *_decides(project), held]
-        tried[each.name] = remember(objects, __name__, inputs, Tried, partial(_try, learning, each, held))
-    return tried
-
-
-def _inputs(learning: Learning, candidate: Candidate) -> list[Any]:
-    """All that decides what a candidate predicts of the rows held out."""
-    parts, project = learning.parts, learning.project
-    data = [parts.train.sha256, parts.validation.sha256, parts.labels]
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons)]
-
-
-def _decides(project: Project) -> list[Any]:
-    """All that decides what becomes of its scores."""
-    return [project.decision, project.card.cost, project.gate.metric, project.measured]
-
-
-def _predict_held_out(learning: Learning, candidate: Rule | Model) -> HeldOut:
-    project = learning.project
-    check_types(candidate, learning.rows, project.preprocessing, bool(project.score.reasons))
-    scores = []
-    for fold in learning.folds:
-        model = fit_candidate(candidate, learning.rows.take(fold.fitted), project.preprocessing)
-        scores.append(scores_of(model, learning.rows.table.iloc[fold.held_out], learning.parts.labels))
-    return HeldOut(scores=_write_scores(learning, np.concatenate(scores)))
-
-
-def _try(learning: Learning, candidate: Candidate, held: Mapping[str, HeldOut]) -> Tried:
-    """A candidate's metrics, and how it would decide, by its scores of the rows held out."""
-    project, rows = learning.project, learning.held_out
-    scorers = training.scorers_of(rows.labels, project.gate, project.measured)
-    scores, weights = _scores(learning, candidate, held)
-    decided = _decide(learning, candidate, _read_scores(learning, scores))
-    return Tried(
-        scores=scores, candidate=candidate.name, chosen=decided.chosen, weights=weights,
-        validation=training.measure(decided.model, rows, scorers, decided.predictions),
-        intervals=training.measure_intervals(decided.model, rows, scorers, decided.predictions),
-    )  # fmt: skip
-
-
-def _scores(learning: Learning, candidate: Candidate, held: Mapping[str, HeldOut]) -> tuple[TableRef, dict[str, float]]:
-    """The candidate's scores of the rows held out, and of an ensemble the weights of its members."""
-    if not isinstance(candidate, Ensemble):
-        return held[candidate.name].scores, {}
-    members, metric = _members(learning, candidate, held), learning.project.gate.metric_name
-    mixed = cross_mix(candidate, members, learning.held_out, metric)
-    weights = learn_blend(candidate, members, learning.held_out, metric).weights
-    return _write_scores(learning, mixed), dict(zip(candidate.members, weights, strict=False))
-
-
-def _members(learning: Learning, candidate: Ensemble, held: Mapping[str, HeldOut]) -> list[np.ndarray]:
-    shape = -1 if learning.parts.labels.task == "multiclass" else 0
-    found = [_read_scores(learning, held[name].scores).to_numpy(float) for name in candidate.members]
-    return found if shape else [each[:, 0] for each in found]
-
-
-def _decide(learning: Learning, candidate: Candidate, scores: pd.DataFrame) -> Decided:
-    """How a candidate decides, by its scores of the rows held out. A rule, what one would do without a model, stays."""
-    project, is_model, in_time = learning.project, not isinstance(candidate, Rule), learning.project.split.by == "time"
-    recorded = Recorded(scores, learning.parts.labels, 0.5)
-    return decide(recorded, learning.held_out, project.decision, project.card.cost, is_model, in_time)
-
-
 def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fitted:
-    """A candidate fitted on all learning rows, deciding as its scores of the rows held out say."""
-    candidate = next(each for each in learning.project.candidates or () if each.name == name)
-    inputs = [*_inputs(learning, candidate), *_decides(learning.project), tried]
-    make = partial(_fit_and_write, learning, candidate, tried)
-    return remember(learning.workspace.objects, __name__, inputs, Fitted, make)
+    inputs = [*inputs_of(learning, candidate_of(learning.project, name)), *decided_by(learning), tried]
+    return remember(learning.workspace.objects, __name__, inputs, Fitted,
+                    lambda: fit_on(learning, tried, name, learning.rows))  # fmt: skip
 
 
-def _fit_and_write(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried]) -> Fitted:
-    decided = _decide(learning, candidate, _read_scores(learning, tried[candidate.name].scores))
-    model = put_inside(decided.model, _fit(learning, candidate, tried))
-    with learning.workspace.objects.draft("models/", ".skops") as draft:
-        draft.write(dump_model(model))
-    return Fitted(name=draft.name, sha256=draft.sha256, candidate=candidate.name, chosen=decided.chosen)
-
-
-def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried]) -> Any:
+def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], rows: Examples) -> Any:
     if not isinstance(candidate, Ensemble):
-        return fit_candidate(candidate, learning.rows, learning.project.preprocessing)
-    by_name = {each.name: each for each in learning.project.candidates or ()}
-    blend = learn_blend(candidate, _members(learning, candidate, tried), learning.held_out,
-                        learning.project.gate.metric_name)  # fmt: skip
-    models = [_fit(learning, by_name[name], tried) for name in blend.needed(candidate.members)]
-    return blend.of(models, learning.parts.labels.task == "regression")
-
-
-def _write_scores(learning: Learning, scores: np.ndarray) -> TableRef:
-    columns = score_columns(learning.parts.labels)
-    table = pa.table(list(scores.reshape(len(scores), -1).T), names=columns)
-    return write_table(learning.workspace.objects, "scores/", table.schema, [table])
-
-
-def _read_scores(learning: Learning, scores: TableRef) -> pd.DataFrame:
-    return read_table(learning.workspace.objects, scores).to_pandas()
+        project = learning.project
+        return fit_candidate(candidate, rows, project.preprocessing, own=own_classes(project))
+    blend = blend_of(learning, candidate, tried)
+    members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
+    models = [_fit(learning, each, tried, rows) for each in members]
+    return blend.of(models, rows.labels.task == "regression")

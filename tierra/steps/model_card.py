@@ -207,6 +207,7 @@ def _origin(project: Project, release: Release) -> Part:
         "Candidate": release.candidate,
         "Task": f"{release.labels.task}, target {project.target_column}",
         "Rows": ", ".join(f"{rows:,} {name}" for name, rows in release.rows.items()),
+        "Serves as": release.refit.line if release.refit else "fitted on training and validation, judged on test",
         "Split": f"by {split}" + (f" along {project.split.column}" if project.split.column else ""),
         "Model sha256": release.model_sha256,
         "Libraries": ", ".join(f"{name} {version}" for name, version in release.libraries.items()),

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from tierra.data.columns import require_columns
 from tierra.data.expectations import ROW_EXPECTATIONS
 from tierra.data.partitions import ALL, history_window
+from tierra.data.quarantine import find_reasons
 from tierra.data.read_once import ReadOnce
 from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER
 from tierra.data.snapshot import take_snapshot
@@ -86,7 +87,8 @@ def predict_file(workspace: Workspace, project: Project, file: Path) -> FilePred
         with at_station("predict"):
             groups = _with_history(scratch, nightly, _group(scratch, spec, scorer, clean.table))
             predictions = _predict(scoring, nightly, track(groups, "days"))
-    quarantined = {each.reason: each.rows for each in clean.reasons}
+    aside = find_reasons(pa.concat_tables(scorer.set_aside)) if scorer.set_aside else ()
+    quarantined = {each.reason: each.rows for each in (*clean.reasons, *aside)}
     return FilePredicted(champion.version, rows.rows, predictions, quarantined, dict(scorer.unseen))
 
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.columns import require_columns
 from tierra.data.partitions import Work
+from tierra.data.quarantine import QuarantineReason
 from tierra.data.row_numbers import published_key
-from tierra.errors import Broken, TierraError
-from tierra.facts import PartitionPredicted, PartitionPublished
+from tierra.errors import Broken, DataRejected, TierraError
+from tierra.facts import PartitionPredicted, PartitionPublished, RowsQuarantined
 from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
 from tierra.model.release import Champion
@@ -23,6 +24,7 @@ from tierra.steps.kept_keys import require_kept_keys
 from tierra.steps.owners import claim_names
 from tierra.steps.profile import measure_drift, profile_of
 from tierra.steps.shift import Night, warn_of_shift
+from tierra.steps.validate import keep_quarantined
 from tierra.store.manifest import Manifest
 from tierra.store.marks import confirm
 from tierra.store.memo import remember
@@ -47,6 +49,13 @@ class Predicted(BaseModel):
     decided: dict[str, int] = {}
     scores: Histogram | None = None
     promise: str = ""
+    quarantine: TableRef | None = None
+    reasons: tuple[QuarantineReason, ...] = ()
+
+    @property
+    def set_aside(self) -> int:
+        """How many rows the model does not take."""
+        return self.quarantine.rows if self.quarantine else 0
 
 
 class Publication(BaseModel):
@@ -86,6 +95,7 @@ def predict_partition(
         lambda: _predict(workspace, project, champion, joined, generation),
         is_valid=lambda predicted: is_reusable(sink, predicted.part),
     )  # fmt: skip
+    _enforce_budget(workspace, project, joined, predicted)
     note(PartitionPredicted(predicted.scores, predicted.decided, release.scores, release.decided))
     if predicted.promise:
         night = Night(work.partition, predicted.promise, predicted.scores, predicted.decided, drift)
@@ -144,9 +154,9 @@ def _manifest(project: Project, champion: Champion, joined: JoinedPartition, pre
         model_version=champion.version,
         rows_in=rows.rows_in,
         rows_scored=predicted.part.rows,
-        rows_quarantined=rows.quarantined,
+        rows_quarantined=rows.quarantined + predicted.set_aside,
         parts=(predicted.part,),
-        quarantine=(rows.quarantine,) if rows.quarantine else (),
+        quarantine=tuple(each for each in (rows.quarantine, predicted.quarantine) if each),
         joined=RowsScored(rows=joined.joined.rows, history=joined.joined.history),
     )
 
@@ -184,8 +194,22 @@ def _predict(
     beside = published_key(project.main_source) | {name: name for name in project.score.keep}
     scored = score_rows(workspace, scorer, joined.joined, beside)
     part = workspace.sink(project).write_part(joined.clean.pulled.partition, generation, scored)
+    quarantine, reasons = keep_quarantined(workspace, scorer.set_aside)
     return Predicted(part=part, unseen=dict(scorer.unseen), decided=dict(scorer.decided), scores=scorer.scores,
-                     promise=scorer.promise)  # fmt: skip
+                     promise=scorer.promise, quarantine=quarantine, reasons=reasons)  # fmt: skip
+
+
+def _enforce_budget(workspace: Workspace, project: Project, joined: JoinedPartition, predicted: Predicted) -> None:
+    """Show the rows that the model does not take. Raises DataRejected where they exceed the contract's budget."""
+    if predicted.quarantine is None:
+        return
+    rows, budget = joined.clean.rows, project.contract.quarantine_budget
+    aside = rows.quarantined + predicted.set_aside
+    note(RowsQuarantined(predicted.set_aside, workspace.objects.location(predicted.quarantine.name), predicted.reasons))
+    if aside > budget * rows.rows_in:
+        why = "; ".join(each.reason for each in predicted.reasons)
+        what = f"{aside:,} of {rows.rows_in:,} rows quarantined, budget {budget:.2%} (preprocessing: {why})"
+        raise DataRejected("budget-exceeded", f"{project.main}: {what}")
 
 
 def score_rows(workspace: Workspace, scorer: "Scorer", joined: Joined, beside: Mapping[str, str]) -> Iterator[pa.Table]:

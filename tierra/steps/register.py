@@ -23,8 +23,10 @@ from tierra.steps.champion import current_champion, who_and_where
 from tierra.steps.evaluate import Evaluations, Judged
 from tierra.steps.fit import Fitted, load_fitted
 from tierra.steps.learnt import keep_learnt
+from tierra.steps.own import own_classes
 from tierra.steps.parts import read_part
 from tierra.steps.profile import keep_profile, profile_of
+from tierra.steps.refit import refit_winner
 from tierra.steps.release import is_same_training, training_inputs
 from tierra.steps.schemas import schemas_of
 from tierra.store.memo import LIBRARIES, digest
@@ -37,7 +39,7 @@ ROWS_COMPARED = 500
 def register_model(workspace: Workspace, project: Project, judged: Judged, reason: str = "") -> Trained:
     """Make the winner the champion, or keep what serves; `reason` is that of a person who started the run."""
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, judged.datasets, champion):
+    if champion and is_same_training(project, judged.datasets, champion, judged.made_as):
         return _keep_same(workspace, project, judged, champion)
     release = make_release(project, judged, reason)
     if judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
@@ -66,7 +68,9 @@ def _keep_same(workspace: Workspace, project: Project, judged: Judged, champion:
 
 def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
     """Why a training's winner may not serve though it passed: a rollback took back the very same; else nothing."""
-    found = find_taken_back(workspace.champions.history(project.name), training_inputs(project, judged.datasets))
+    found = find_taken_back(
+        workspace.champions.history(project.name), training_inputs(project, judged.datasets, judged.made_as)
+    )
     if not found:
         return ""
     version, entry = found
@@ -81,7 +85,7 @@ def promoted_because(project: Project, verdict: Verdict) -> str:
 def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
     """What registering would end with; nothing is registered."""
     champion = current_champion(workspace, project)
-    if champion and is_same_training(project, judged.datasets, champion):
+    if champion and is_same_training(project, judged.datasets, champion, judged.made_as):
         would = f"would keep version {champion.version}: same inputs"
     elif judged.verdict.promote and (taken_back := _taken_back(workspace, project, judged)):
         would = f"would keep the champion: {taken_back}"
@@ -99,7 +103,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
     return Release(
         project=project.name,
         candidate=verdict.winner,
-        inputs=training_inputs(project, datasets),
+        inputs=training_inputs(project, datasets, judged.made_as),
         model_sha256=_winner(judged).sha256,
         metric=project.gate.metric or "",
         metrics=scores.rule_metrics if is_rule else scores.best_metrics,
@@ -120,6 +124,7 @@ def make_release(project: Project, judged: Judged, reason: str = "") -> Release:
         libraries={name: version(name) for name in LIBRARIES},
         evaluations=judged.evaluations,
         leaks=judged.choice.leaks,
+        own=project.own_names,
     )
 
 
@@ -129,22 +134,24 @@ def _winner(judged: Judged) -> Fitted:
 
 def _promote(workspace: Workspace, project: Project, judged: Judged, release: Release) -> Trained:
     """Check the winner and appoint it, or put it in shadow; where another training was faster, its champion stays."""
-    model = load_fitted(workspace, _winner(judged))
+    served, refit = refit_winner(workspace, project, judged, _winner(judged))
+    release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
+    model = load_fitted(workspace, project, served)
     features = read_part(workspace, judged.choice.parts, "test").table
-    check_agreement(model, features.head(ROWS_COMPARED), release.labels)
+    check_agreement(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
     code = {name: (project.folder / name).read_bytes() for name in release.code}
-    files = stored_files(workspace.objects.read(_winner(judged).name), code)
+    files = stored_files(workspace.objects.read(served.name), code)
     shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
     is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
     reason = judged.verdict.reasons[-1] if is_for_shadow else promoted_because(project, judged.verdict)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
     if is_for_shadow:
-        entered = shadow.enter(workspace, project, release, _winner(judged), code, by, judged.champion_number)
+        entered = shadow.enter(workspace, project, release, served, code, by, judged.champion_number)
         return _trained(project, judged, current_champion(workspace, project), *entered)
-    champion = workspace.champions.appoint(release, _winner(judged), code, by, judged.champion_number)
+    champion = workspace.champions.appoint(release, served, code, by, judged.champion_number)
     if champion is None:
         note(TrainingRecorded(shown.run_id))
         faster = current_champion(workspace, project)

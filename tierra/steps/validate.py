@@ -110,7 +110,7 @@ def _checked(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> Checked
 def _check(workspace: Workspace, terms: _Terms, snapshot: TableRef) -> Checked:
     objects, findings = workspace.objects, Findings(terms.table, terms.expectations)
     bad = [check_rows(batch, findings, terms.ignore)[1] for batch in read_batches(objects, snapshot)]
-    quarantine, reasons = (None, ()) if terms.lenient else _keep(workspace, bad)
+    quarantine, reasons = (None, ()) if terms.lenient else keep_quarantined(workspace, bad)
     if not terms.lenient:
         check_table(read_batches(objects, snapshot), findings)
         _enforce(findings, terms.contract, reasons)
@@ -136,10 +136,12 @@ def _enforce(findings: Findings, contract: Contract, reasons: Sequence[Quarantin
         raise
 
 
-def _keep(workspace: Workspace, bad: list[pa.Table]) -> tuple[TableRef | None, tuple[QuarantineReason, ...]]:
+def keep_quarantined(
+    workspace: Workspace, bad: Sequence[pa.Table]
+) -> tuple[TableRef | None, tuple[QuarantineReason, ...]]:
     """Quarantined rows with their reasons, kept even when the run then stops."""
-    table = pa.concat_tables(bad)
-    if not table.num_rows:
+    table = pa.concat_tables(bad) if bad else None
+    if table is None or not table.num_rows:
         return None, ()
     reasons = find_reasons(table)
     if PUBLISHED_NUMBER not in table.column_names:

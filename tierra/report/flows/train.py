@@ -6,7 +6,14 @@ from typing import Any, cast
 
 from rich.console import RenderableType
 
-from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined, ModelsEvaluated, PartsCompared
+from tierra.facts import (
+    CandidatesFitted,
+    DecisionsChosen,
+    FeaturesExamined,
+    ModelsEvaluated,
+    PartsCompared,
+    WinnerRefitted,
+)
 from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
 from tierra.outcomes.training import Trained
@@ -40,7 +47,9 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     yield from _measured(run, models)
     tried = next(iter(journal.facts(CandidatesFitted)), CandidatesFitted({}))
     title = f"All candidates, on {tried.rows:,} rows held out"
-    yield Section("candidates", title, "candidates", _candidates(tried, best), "Candidates")
+    refits = [each.refit.line for each in journal.facts(WinnerRefitted)]
+    shown = _candidates(tried, best)
+    yield Section("candidates", title, "candidates", shown and {**shown, "refits": refits}, "Candidates")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 

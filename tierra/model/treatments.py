@@ -1,0 +1,196 @@
+"""What each feature is, and how it is prepared: as declared, else inferred from training, and said in a few words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from tierra.errors import Misconfigured
+from tierra.model.preprocessing_spec import Kind, Preprocessing, Scaling, Treatment
+
+FEW_TEXTS = 50
+CLOSE = 3
+FEW_NUMBERS = 12
+LEFT_OUT: Final = "left out"
+# Scalings that pay beside the plain one, from so many rows on (docs/decisions/0044-preparation.md).
+ROWS_OF_A_FEATURE, ROWS_OF_QUANTILES = 10, 1000
+WORDS, ROWS_READ = 3, 1000
+# The parts of dates by the end of their name: the lowest and highest value, and the length of the circle.
+CIRCLES: Final = {
+    "hour": (0, 23, 24.0), "minute": (0, 59, 60.0), "weekday": (0, 6, 7.0), "dayofweek": (0, 6, 7.0),
+    "day_of_week": (0, 6, 7.0), "month": (1, 12, 12.0), "day": (1, 31, 31.0),
+}  # fmt: skip
+
+
+def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, Treatment]:
+    """The treatment of each feature of the training part: as declared, else inferred from its values.
+
+    Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
+    """
+    named = [*preprocessing.columns, *(name for pair in preprocessing.interactions for name in pair)]
+    if strange := [name for name in named if name not in table]:
+        raise Misconfigured("name-undeclared", f"preprocessing: '{strange[0]}' is no feature ({', '.join(table)})")
+    scale = preprocessing.scale or _scalings(table)
+    known = preprocessing.model_copy(update={"scale": scale})
+    return {name: _treatment(table[name], known, preprocessing) for name in table}
+
+
+def describe_features(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, str]:
+    """The treatment of each feature of the training part, in a few words."""
+    treatments = infer_treatments(table, preprocessing)
+    return {name: describe(each, table[name], preprocessing) for name, each in treatments.items()}
+
+
+def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessing) -> str:
+    """A treatment of these values in a few words, and why it is inferred where it is."""
+    stated = preprocessing.columns.get(str(values.name), Treatment())
+    if treatment.transformer:
+        return f"{treatment.transformer}, as declared"
+    match treatment.kind:
+        case "left_out":
+            return f"{LEFT_OUT}: {_why_left_out(values, preprocessing)}"
+        case "category":
+            return _describe_category(treatment)
+        case "text":
+            words = "" if stated.kind else f" ({_words(values.dropna()):.1f} words a row)"
+            return f"text: {treatment.encode}{words}{_describe_gaps(treatment)}"
+    circle = ""
+    if treatment.kind == "cyclic":
+        circle = f", on a circle of {treatment.period:g}" + ("" if stated.kind else " (by its name and its values)")
+    return f"number: {_describe_number(treatment)}{circle}"
+
+
+def _describe_category(treatment: Treatment) -> str:
+    order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
+    fill = f", gaps {_fill(treatment)}" if treatment.impute else ""
+    return f"category: {(treatment.encode or '').replace('_', ' ')}{order}{fill}{_describe_gaps(treatment)}"
+
+
+def _describe_number(treatment: Treatment) -> str:
+    scale = " and ".join(name.replace("_", " ") for name in treatment.scale or ())
+    made = f"{treatment.bins} bins" if treatment.bins else f"scale {scale}"
+    fence = {"iqr": "", "quantile": " by quantile", "isolation_forest": " by isolation forest"}[
+        treatment.fence or "iqr"
+    ]
+    outliers = f", outliers {treatment.outliers}{fence}" if treatment.outliers != "keep" else ""
+    return f"gaps {_fill(treatment)}, {made}{outliers}{_describe_gaps(treatment)}"
+
+
+def _fill(treatment: Treatment) -> str:
+    constant = treatment.impute == "constant"
+    return f"constant {treatment.fill}" if constant else (treatment.impute or "").replace("_", " ")
+
+
+def _describe_gaps(treatment: Treatment) -> str:
+    return {"drop": ", rows with a gap set aside", "forbid": ", gaps forbidden"}.get(treatment.gaps or "", "")
+
+
+def _scalings(table: pd.DataFrame) -> tuple[Scaling, ...]:
+    """The scalings of numbers with more than a few values, by how many rows there are to learn from."""
+    if len(table) < ROWS_OF_A_FEATURE * len(table.columns):
+        return ("standard",)
+    return ("standard", "power", *(("quantile_normal",) if len(table) >= ROWS_OF_QUANTILES else ()))
+
+
+def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preprocessing) -> Treatment:
+    stated = preprocessing.columns.get(str(values.name), Treatment())
+    kind = stated.kind or _kind_of_encoding(stated) or _kind(values, preprocessing)
+    if kind in ("number", "cyclic") and values.dtype.kind != "f":
+        raise Misconfigured("features-kind", f"preprocessing: '{values.name}' is text, not a number")
+    match kind:
+        case _ if stated.transformer:
+            return Treatment(transformer=stated.transformer, kind=kind, gaps=stated.gaps or "fill")
+        case "left_out":
+            return Treatment(kind=kind)
+        case "category":
+            return _category(stated)
+        case "text":
+            return Treatment(kind=kind, encode=stated.encode or "tfidf", gaps=stated.gaps or "fill")
+    return _number(values, stated, known, kind, is_scale_inferred=preprocessing.scale is None)
+
+
+def _kind_of_encoding(stated: Treatment) -> Kind | None:
+    if stated.encode == "tfidf":
+        return "text"
+    if stated.period:
+        return "cyclic"
+    return "category" if stated.encode or stated.order else None
+
+
+def _category(stated: Treatment) -> Treatment:
+    fill = ("missing" if stated.fill is None else stated.fill) if stated.impute == "constant" else None
+    encode = stated.encode or ("ordinal" if stated.order else "one_hot")
+    if stated.impute in ("mean", "median", "knn", "iterative"):
+        raise Misconfigured("features-kind", f"preprocessing: a category has no {stated.impute} to impute")
+    return Treatment(
+        kind="category", encode=encode, order=stated.order, impute=stated.impute, fill=fill, gaps=stated.gaps or "fill"
+    )
+
+
+def _number(
+    values: pd.Series, stated: Treatment, known: Preprocessing, kind: Kind, is_scale_inferred: bool
+) -> Treatment:
+    names = ("gaps", "impute", "indicator", "scale", "outliers", "fence")
+    filled = {name: getattr(known if getattr(stated, name) is None else stated, name) for name in names}
+    if stated.scale is None and is_scale_inferred and values.nunique() <= FEW_NUMBERS:
+        filled["scale"] = ("standard",)
+    if filled["impute"] == "constant":
+        filled["fill"] = 0.0 if stated.fill is None else stated.fill
+        if isinstance(filled["fill"], str):
+            raise Misconfigured("features-kind", f"preprocessing: '{values.name}' is a number, '{stated.fill}' is not")
+    if filled["outliers"] == "keep":
+        filled["fence"] = None
+    period = (stated.period or _period(values) or float(values.max() or 1)) if kind == "cyclic" else None
+    return Treatment(kind=kind, period=period, bins=stated.bins, **filled)
+
+
+def _kind(values: pd.Series, preprocessing: Preprocessing) -> Kind:
+    present = values.dropna()
+    if present.empty:  # it carries no information, and breaks boosting's binning
+        return "left_out"
+    if values.dtype.kind == "f":
+        return "left_out" if _numbers_rows(present) else "cyclic" if _period(values) else "number"
+    different = present.nunique()
+    if different <= FEW_TEXTS or different <= preprocessing.text * len(present):
+        return "category"
+    return "text" if _words(present) >= WORDS else "left_out"
+
+
+def _period(values: pd.Series) -> float | None:
+    """The length of the circle of a number that is a part of a date by its name and its values; else none."""
+    name, present = str(values.name).lower(), values.dropna()
+    for part, (low, high, period) in CIRCLES.items():
+        if name == part or name.endswith(f"_{part}"):
+            inside = present.between(low, high).all() and _whole(present) and present.nunique() > 2
+            return period if inside else None
+    return None
+
+
+def _words(present: pd.Series) -> float:
+    """How many words a text has on the mean."""
+    few = present.iloc[:ROWS_READ]
+    return float(few.str.split().str.len().mean()) if len(few) else 0.0
+
+
+def _why_left_out(values: pd.Series, preprocessing: Preprocessing) -> str:
+    if preprocessing.columns.get(str(values.name), Treatment()).kind:
+        return "as declared"
+    if values.notna().sum() == 0:
+        return "no value in training"
+    return "numbers the rows" if values.dtype.kind == "f" else "text that is different in most rows"
+
+
+def _numbers_rows(present: pd.Series) -> bool:
+    """Whether the values look like row numbers: whole, distinct and close together."""
+    many = len(present) > FEW_TEXTS
+    return many and present.is_unique and present.max() - present.min() < CLOSE * len(present) and _whole(present)
+
+
+def _whole(values: pd.Series) -> bool:
+    return bool((values == np.floor(values)).all())
+
+
+def numbers_of(treatments: Mapping[str, Treatment]) -> list[str]:
+    """The features that are prepared as numbers."""
+    return [name for name, each in treatments.items() if each.kind in ("number", "cyclic") and not each.transformer]
