@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 
 from tierra.model.balance_spec import Balance
 from tierra.model.distributed_spec import Distributed
-from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
+from tierra.model.ensemble_spec import Average, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
 from tierra.model.search_spec import Searched
@@ -169,17 +169,6 @@ Candidate = Annotated[
         _kind, custom_error_type="candidate", custom_error_message=f"a candidate starts with one of {', '.join(KINDS)}"
     ),
 ]
-
-
-def default_candidates(task: Task) -> tuple[Rule | Model | Ensemble, ...]:
-    """The candidates when the project file declares none."""
-    linear = "ridge" if task == "regression" else "logistic"
-    return (
-        Rule(rule="base_rate"),
-        Model(model=linear),
-        Model(model="hist_gradient_boosting"),
-        Average(average=(linear, "hist_gradient_boosting")),
-    )
 
 
 class Gate(Guardrails, Challenge):
