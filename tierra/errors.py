@@ -151,6 +151,7 @@ REMEDIES: Final[dict[str, str]] = {
     "date-far": "Correct the date at the source; leave it empty where there is no end",
     "split-column": "Split by a column of dates",
     "fit-failed": "Change the candidate's parameters",
+    "xgboost-missing": "Install it with pip install 'tierra[ray]', which has it, or name another model",
     "lightgbm-missing": "Install it with pip install 'tierra[lightgbm]'",
     "weights-unsupported": "Use an estimator whose fit takes sample_weight, or leave out `weight`",
     "probabilities-missing": "Use an estimator with predict_proba, or wrap its scores in a calibrated one",

@@ -9,8 +9,9 @@ from tierra.data.recipe import Recipe
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import InvalidCall, Misconfigured
 from tierra.model.balanced_candidates import add_balanced
+from tierra.model.defaults import default_candidates
 from tierra.model.ensemble_spec import Ensemble
-from tierra.model.spec import Model, RateBy, Rule, default_candidates
+from tierra.model.spec import Model, RateBy, Rule
 from tierra.project.checks import check_names, check_task
 from tierra.project.file import ProjectFile
 from tierra.project.overlay import Places, read_project_file
@@ -47,7 +48,8 @@ class Project(ProjectFile):
             raise Misconfigured(code, f"{self.file}: {'.'.join(map(str, path))}: {what}")
 
         check_task(self, task, refuse)
-        models = [each for each in self.candidates or default_candidates(task) if not isinstance(each, Rule)]
+        default = default_candidates(task, self.effort, explained=bool(self.score.reasons))
+        models = [each for each in self.candidates or default if not isinstance(each, Rule)]
         # Ensembles last: their members must be fitted before them.
         ordered = (self.rule, *sorted(models, key=lambda each: isinstance(each, Ensemble)))
         candidates = tuple(add_balanced(ordered, self.balance))

@@ -26,6 +26,7 @@ from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
 from tierra.steps.growing import grow
 from tierra.steps.held_out import Candidate, Tried, blend_of, costs_of, decide_by, decided_by, inputs_of, try_candidates
+from tierra.steps.large import in_parts
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
@@ -162,8 +163,9 @@ def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fit
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], rows: Examples) -> Any:
     if not isinstance(candidate, Ensemble):
-        own, functions = own_classes(learning.project), learning.code.functions
-        return fit_candidate(candidate, rows, learning.project.preprocessing, own=own, functions=functions)
+        project, own, functions = learning.project, own_classes(learning.project), learning.code.functions
+        with in_parts(learning.workspace, candidate):
+            return fit_candidate(candidate, rows, project.preprocessing, own=own, functions=functions)
     blend = blend_of(learning, candidate, tried)
     members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
     models = [_fit(learning, each, tried, rows) for each in members]
