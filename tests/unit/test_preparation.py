@@ -163,7 +163,7 @@ def test_what_is_inferred_is_said_with_its_reason() -> None:
         (np.sqrt(rows), "x", 1200, number),
         (np.sqrt(rows[:500]), "x", 500, "number: gaps mean, scale standard and power"),
         (np.sqrt(rows[:19]), "x", 19, "number: gaps mean, scale standard"),
-        (rows % 12, "x", 1200, "number: gaps mean, scale standard"),
+        (rows % 12, "x", 1200, "number: gaps mean, scale standard (12 different values)"),
         (rows % 24, "dep_hour", 1200, f"{number}, on a circle of 24 (by its name and its values)"),
         (rows % 25, "dep_hour", 1200, number),
         ([f"the old road {row}" for row in rows], "x", 1200, "text: tfidf (4.0 words a row)"),
