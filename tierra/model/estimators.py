@@ -24,6 +24,7 @@ from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
 from tierra.model.network import NetworkRegressor
 from tierra.model.preprocessing import Needs
 from tierra.model.spec import Model
+from tierra.model.xgboost_model import XGBoostClassifier, XGBoostRegressor, xgboost
 
 SEED = 0
 FEW_IN_A_CLASS = 10
@@ -42,13 +43,15 @@ CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
     ("neural_network", True): NetworkRegressor,
     ("lightgbm", False): LightGBMClassifier,
     ("lightgbm", True): LightGBMRegressor,
+    ("xgboost", False): XGBoostClassifier,
+    ("xgboost", True): XGBoostRegressor,
     ("hist_gradient_boosting", False): HistGradientBoostingClassifier,
     ("hist_gradient_boosting", True): HistGradientBoostingRegressor,
     ("random_forest", False): RandomForestClassifier,
     ("random_forest", True): RandomForestRegressor,
 }
 # Trees that take numbers with gaps, and trees that take ordinals but no gaps; all others are given scaled numbers.
-WITH_GAPS = ("HistGradientBoosting", "LightGBM", "RandomForest", "ExtraTrees", "DecisionTree")
+WITH_GAPS = ("HistGradientBoosting", "LightGBM", "XGBoost", "RandomForest", "ExtraTrees", "DecisionTree")
 TREES = ("GradientBoosting", "AdaBoost", "Bagging", "ExtraTree")
 
 
@@ -74,6 +77,8 @@ def needs_of(model: BaseEstimator) -> Needs:
 def _class(candidate: Model, labels: Labels) -> type[BaseEstimator]:
     if candidate.model == "lightgbm":
         lightgbm()  # said before anything is fitted
+    if candidate.model == "xgboost":
+        xgboost()
     number = labels.task == "regression"
     found = CLASSES.get((candidate.model, number)) or _imported(candidate)
     fits = is_regressor if number else is_classifier
@@ -132,30 +137,32 @@ def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: L
             return {**layers, "early_stopping": enough, "random_state": SEED}
         case "lightgbm":
             shape = _shape(rows)
-            return {"n_estimators": shape.trees, "learning_rate": shape.rate, "num_leaves": shape.leaves,
-                    "min_child_samples": shape.least, "colsample_bytree": 0.5}  # fmt: skip
-        case "hist_gradient_boosting":
-            early = {} if enough else {"early_stopping": False}
+            return {"n_estimators": shape.trees, "learning_rate": shape.rate, "num_leaves": 31, "colsample_bytree": 0.5,
+                    "min_child_samples": shape.least}  # fmt: skip
+        case "xgboost":
             shape = _shape(rows)
-            return {"learning_rate": shape.rate, "max_iter": shape.trees, "max_leaf_nodes": shape.leaves,
-                    "min_samples_leaf": shape.least, "max_features": 0.5, "random_state": SEED, **early}  # fmt: skip
+            return {"n_estimators": shape.trees, "learning_rate": shape.rate, "colsample_bytree": 0.5}
+        case "hist_gradient_boosting":
+            shape = _shape(rows)
+            # Stopping early keeps a tenth of the rows back, and stopped too early wherever it was measured.
+            return {"learning_rate": shape.rate, "max_iter": shape.trees, "max_leaf_nodes": 31, "max_features": 0.4,
+                    "min_samples_leaf": shape.least, "early_stopping": False, "random_state": SEED}  # fmt: skip
         case _:
             return {key: value for key, value in (("random_state", SEED), ("probability", True)) if _takes(cls, key)}
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """How many boosted trees, how large, and how much each counts."""
+    """How many boosted trees, how much each counts, and the least rows of a leaf."""
 
     trees: int
-    leaves: int
     rate: float
     least: int
 
 
 def _shape(rows: int) -> _Shape:
-    least = max(5, min(100, rows // 100))
-    return _Shape(250, 15, 0.05, least) if rows <= MANY else _Shape(500, 31, 0.08, least)
+    least = max(3, min(20, rows // 200))
+    return _Shape(400, 0.03, least) if rows <= MANY else _Shape(600, 0.05, least)
 
 
 def _smallest(target: np.ndarray) -> int:
