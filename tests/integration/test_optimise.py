@@ -1,5 +1,6 @@
 """Smaller variants of the champion: each judged by the gate, and what serves is what was judged, on every path."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra.errors import DataRejected, InvalidCall, Misconfigured
 from tierra.journal import open_journal
@@ -39,10 +41,10 @@ def state(folder: Path, **changes: Any) -> None:
     write_project(folder / "projects" / "rides", ride_spec(**spec), waves())
 
 
-def optimise(**more: Any) -> Optimised:
+def optimise(project: str = "rides", **more: Any) -> Optimised:
     """What `tierra optimise` does."""
     with without_prefect("optimise") as body, open_journal():
-        ended: Optimised = body(open_workspace(), "rides", **more)
+        ended: Optimised = body(open_workspace(), project, **more)
         return ended
 
 
@@ -147,3 +149,19 @@ def test_no_variant_is_made_where_none_can_be_judged(home: Path) -> None:
     state(home, split={"column": "day", "validation": "20d", "test": "60d"})
     with pytest.raises(DataRejected, match=r"learnt from [\d,]+ of today's [\d,]+ test rows.*champion-saw-test"):
         optimise()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["handwritten_digits", "house_prices"])
+def test_a_demo_has_a_variant_three_times_smaller_within_the_margin(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "projects" / name, tmp_path / "projects" / name)
+    stand_in(tmp_path, monkeypatch)
+    spec = importlib.util.spec_from_file_location("demo", tmp_path / "projects" / name / "demo.py")
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    demo.load(tmp_path / "var")
+    assert train_directly(name)[0].outcome == "Promoted"
+    found = made(optimise(project=name))
+    assert max(each.smaller for each in found.values() if each.may_serve) >= 3

@@ -65,10 +65,10 @@ def test_a_network_learns_a_number_in_any_unit() -> None:
         assert np.sqrt(np.mean((said - rows.target) ** 2)) < 0.2 * unit
 
 
-def test_boosting_has_more_and_larger_trees_of_more_rows() -> None:
+def test_boosting_has_more_trees_of_more_rows() -> None:
     from tierra.model.estimators import build_model
 
     few, many = (build_model(Model(model="hist_gradient_boosting"), LABELS["binary"], np.resize([0, 1], rows))
                  for rows in (10_000, 10_001))  # fmt: skip
-    assert (few.max_iter, few.max_leaf_nodes, few.learning_rate) == (250, 15, 0.05)
-    assert (many.max_iter, many.max_leaf_nodes, many.learning_rate) == (500, 31, 0.08)
+    assert (few.max_iter, few.min_samples_leaf, few.learning_rate) == (400, 20, 0.03)
+    assert (many.max_iter, many.min_samples_leaf, many.learning_rate) == (600, 20, 0.05)

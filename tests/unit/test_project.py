@@ -32,7 +32,13 @@ def refusal(folder: Path, spec: dict[str, Any] | str) -> Misconfigured:
 def test_a_minimal_file_has_a_default_for_everything_else(tmp_path: Path) -> None:
     project = load(tmp_path, MINIMAL)
     settled = project.for_task("binary")
-    assert [each.name for each in settled.candidates] == ["rule", "logistic", "hist_gradient_boosting", "average"]
+    assert [each.name for each in settled.candidates] == [
+        "rule",
+        "logistic",
+        "shallow_boosting",
+        "hist_gradient_boosting",
+        "selection",
+    ]
     assert (settled.gate.metric, settled.gate.beat_champion_by) == ("roc_auc", 0.0)
     assert (project.split.validation, project.split.test) == (30, 30)
     assert project.score.columns is None  # what is published follows the task

@@ -47,15 +47,25 @@ def test_a_source_is_one_file_or_tables_by_name_and_one_of_them(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("task", "names"),
-    [("binary", ["rule", "logistic", "hist_gradient_boosting", "average"]),
-     ("multiclass", ["rule", "logistic", "hist_gradient_boosting", "average"]),
-     ("regression", ["rule", "ridge", "hist_gradient_boosting", "average"])],
+    [("binary", ["rule", "logistic", "shallow_boosting", "hist_gradient_boosting", "selection"]),
+     ("multiclass", ["rule", "logistic", "shallow_boosting", "hist_gradient_boosting", "selection"]),
+     ("regression", ["rule", "ridge", "shallow_boosting", "hist_gradient_boosting", "selection"])],
 )  # fmt: skip
 def test_each_task_has_its_candidates_and_its_metric(tmp_path: Path, task: Any, names: list[str]) -> None:
-    settled = load(tmp_path).for_task(task)
+    settled = load(tmp_path, effort="normal").for_task(task)
     assert [each.name for each in settled.candidates] == names
     assert settled.gate.metric == next(iter(METRICS[task]))
     assert settled.task == task
+
+
+def test_effort_decides_which_candidates_there_are_and_reasons_leave_out_what_has_none(tmp_path: Path) -> None:
+    def named(**keys: Any) -> list[str]:
+        return [each.name for each in load(tmp_path, **keys).for_task("binary").candidates or ()]
+
+    assert named(effort="quick") == ["rule", "logistic", "shallow_boosting", "selection"]
+    most = named(effort="high")
+    assert most[-3:] == ["extra_trees", "neural_network", "selection"]
+    assert named(effort="high", score={"reasons": 2}) == [name for name in most if name != "neural_network"]
 
 
 def test_the_rule_is_first_and_averages_are_last(tmp_path: Path) -> None:

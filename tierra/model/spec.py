@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema, field_validator
 
+from tierra.model.balance_spec import Balance
 from tierra.model.distributed_spec import Distributed
-from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
+from tierra.model.ensemble_spec import Average, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
+from tierra.model.search_spec import Searched
 from tierra.spec import AS_CLASS, AS_FUNCTION, CLASS, FUNCTION, Duration, Name, SomeColumns, Spec, Task
 
 # The metrics of each task, the gate's default first, and the name of each in tables that people read.
@@ -133,6 +135,10 @@ class Model(Spec):
     class_weight: Annotated[
         Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class), WithJsonSchema(AS_WEIGHTS)
     ] = Field(None, description="`balanced`, or a weight by class; over `params`")
+    search: Searched | None = Field(
+        None, description="A number of trials, or how its parameters are searched for; over `params`"
+    )
+    balance: Balance | None = Field(None, description="How the rows it learns from are balanced, whatever it gains")
     distributed: Distributed | None = Field(
         None, description="Trained on parts of its rows at once, on the nodes of Ray; of `xgboost` alone"
     )
@@ -163,17 +169,6 @@ Candidate = Annotated[
         _kind, custom_error_type="candidate", custom_error_message=f"a candidate starts with one of {', '.join(KINDS)}"
     ),
 ]
-
-
-def default_candidates(task: Task) -> tuple[Rule | Model | Ensemble, ...]:
-    """The candidates when the project file declares none."""
-    linear = "ridge" if task == "regression" else "logistic"
-    return (
-        Rule(rule="base_rate"),
-        Model(model=linear),
-        Model(model="hist_gradient_boosting"),
-        Average(average=(linear, "hist_gradient_boosting")),
-    )
 
 
 class Gate(Guardrails, Challenge):

@@ -48,6 +48,13 @@ class VariantMeasured(BaseModel):
         return self.verdict is not None and self.verdict.promote and self.verdict.winner == self.name
 
     @property
+    def reason(self) -> str:
+        """Why it may not serve: of one that is not shown to beat the rule, that."""
+        if self.verdict is None or self.may_serve:
+            return self.why_not
+        return self.verdict.reasons[-1 if self.verdict.winner == self.name else 0]
+
+    @property
     def gain(self) -> float:
         """How many times smaller, or surely faster, it is, by what it is best at."""
         times = [each.interval[0] for each in (self.one, self.many) if each]

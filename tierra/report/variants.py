@@ -42,13 +42,13 @@ def variant_lines(ended: Optimised) -> list[VariantLine]:
 
 def _line(each: VariantMeasured) -> VariantLine:
     if each.verdict is None:
-        return VariantLine(each.name, each.how, ("",) * 9, NOT_MADE, each.why_not)
+        return VariantLine(each.name, each.how, ("",) * 9, NOT_MADE, each.reason)
     outcome = "may serve" if each.may_serve else "may not serve"
     apart = "" if each.interval is None else " to ".join(f"{end:+.2g}" for end in each.interval)
     changed = "" if each.changed is None else f"{100 * each.changed:.2g} %"
     cells = (_kilobytes(each.bytes), f"{each.smaller:,.1f} x", *_times(each.one), *_times(each.many),
              "" if each.metric is None else format_metric(each.metric), apart, changed)  # fmt: skip
-    return VariantLine(each.name, each.how, cells, outcome, "" if each.may_serve else each.verdict.reasons[-1])
+    return VariantLine(each.name, each.how, cells, outcome, each.reason)
 
 
 def _times(times: Times | None) -> tuple[str, str]:

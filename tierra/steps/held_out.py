@@ -1,6 +1,7 @@
 """What candidates predict of rows that they were not fitted on: by it they are compared, and learn to decide."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -15,11 +16,13 @@ from tierra.data.code import load_code
 from tierra.engine import spread
 from tierra.journal import track
 from tierra.model import training
+from tierra.model.artifact import dump_model
 from tierra.model.candidates import check_types, fit_candidate
 from tierra.model.deciding import Decided, decide
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.ensembles import Blend, cross_mix, learn_blend
+from tierra.model.growing_spec import Cost
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
@@ -48,6 +51,7 @@ class FoldScored(HeldOut):
 
     candidate: str
     number: int
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,23 @@ def try_candidates(learning: Learning) -> dict[str, Tried]:
     return tried
 
 
+def costs_of(learning: Learning, names: Collection[str]) -> dict[str, Cost]:
+    """What each candidate costs, as it was measured when it was fitted on the first fold."""
+    objects, candidates = learning.workspace.objects, learning.project.candidates or ()
+    known = {each.name: recall(objects, __name__, inputs_of(learning, each), Cost) for each in candidates
+             if each.name in names and not isinstance(each, Ensemble)}  # fmt: skip
+    return {name: cost for name, cost in known.items() if cost}
+
+
 def inputs_of(learning: Learning, candidate: Candidate) -> list[Any]:
     """All that decides what a candidate predicts of the rows held out."""
     parts, project = learning.parts, learning.project
     data = [parts.train.sha256, parts.validation.sha256, parts.labels]
     # What functions return is in the data; what a class does is in its code alone.
     own = load_code(project.folder, project.functions).files if project.own_names else {}
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own]
+    balancing = dict(learning.code.files) if isinstance(candidate, Model) and candidate.balance else {}
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own,
+            balancing]  # fmt: skip
 
 
 def decided_by(learning: Learning) -> list[Any]:
@@ -100,7 +114,8 @@ def decide_by(learning: Learning, candidate: Candidate, scores: TableRef) -> Dec
     """How a candidate decides, by its scores of the rows held out. A rule, what one would do without a model, stays."""
     project, is_model, in_time = learning.project, not isinstance(candidate, Rule), learning.project.split.by == "time"
     recorded = Recorded(_read(learning, scores), learning.parts.labels, 0.5)
-    return decide(recorded, learning.held_out, project.decision, project.card.cost, is_model, in_time)
+    balanced = isinstance(candidate, Model) and bool(candidate.balance or candidate.class_weight)
+    return decide(recorded, learning.held_out, project.decision, project.card.cost, is_model, in_time, balanced)
 
 
 def blend_of(learning: Learning, ensemble: Ensemble, held: Mapping[str, HeldOut]) -> Blend:
@@ -123,10 +138,12 @@ def _hold_out(learning: Learning, candidates: Sequence[Rule | Model]) -> dict[st
     objects = learning.workspace.objects
     known = {each.name: recall(objects, __name__, inputs_of(learning, each), HeldOut) for each in candidates}
     new = [each for each in candidates if not known[each.name]]
-    done = {(each.candidate, each.number): each.scores for each in _predict_new(learning, new)}
+    done = {(each.candidate, each.number): each for each in _predict_new(learning, new)}
     for each in new:
-        scores = [done[each.name, number] for number in range(len(learning.folds))]
+        scores = [done[each.name, number].scores for number in range(len(learning.folds))]
         make = partial(_joined, learning, scores)
+        if cost := done[each.name, 0].cost:
+            remember(objects, __name__, inputs_of(learning, each), Cost, partial(_same, cost))
         known[each.name] = remember(objects, __name__, inputs_of(learning, each), HeldOut, make)
     return {name: held for name, held in known.items() if held}
 
@@ -145,11 +162,22 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
 
 
 def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldScored:
-    fold, rows, labels = learning.folds[piece.number], learning.rows, learning.parts.labels
+    fold, rows, own, began = learning.folds[piece.number], learning.rows, own_classes(project), time.perf_counter()
+    functions = load_code(project.folder, project.balance_functions).functions
     with in_parts(learning.workspace, piece.candidate):
-        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own_classes(project))
-    scores = _write(learning, scores_of(model, rows.table.iloc[fold.held_out], labels))
-    return FoldScored(scores=scores, candidate=piece.candidate.name, number=piece.number)
+        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own,
+                              functions=functions)  # fmt: skip
+    fitted = time.perf_counter()
+    found = scores_of(model, rows.table.iloc[fold.held_out], learning.parts.labels)
+    apart = (fitted - began, (time.perf_counter() - fitted) / max(len(found), 1) * 1e6)
+    # One fold is enough to tell what it costs.
+    cost = None if piece.number else Cost(seconds=apart[0], microseconds=apart[1], bytes=len(dump_model(model, own)))
+    scores = _write(learning, found)
+    return FoldScored(scores=scores, candidate=piece.candidate.name, number=piece.number, cost=cost)
+
+
+def _same(cost: Cost) -> Cost:
+    return cost
 
 
 def _joined(learning: Learning, scores: Sequence[TableRef]) -> HeldOut:

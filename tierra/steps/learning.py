@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from tierra.data.code import ProjectCode, load_code
 from tierra.data.folds import Fold, make_folds
 from tierra.data.frames import to_frame
 from tierra.data.recipe import TARGET, UNIT
@@ -24,6 +25,12 @@ class Learning:
     workspace: Workspace
     project: Project
     parts: Parts
+
+    def of(self, project: Project) -> "Learning":
+        """The same rows, for the project with other candidates."""
+        other = Learning(self.workspace, project, self.parts)
+        vars(other).update({name: value for name, value in vars(self).items() if name != "project"})
+        return other
 
     @property
     def key(self) -> tuple[str, str]:
@@ -47,6 +54,11 @@ class Learning:
         """The rows that are held out, fold by fold; their index counts from 0."""
         found = self.rows.take(np.concatenate([fold.held_out for fold in self.folds]))
         return found.renumbered()
+
+    @cached_property
+    def code(self) -> ProjectCode:
+        """The project's functions that balance, by name."""
+        return load_code(self.project.folder, self.project.balance_functions)
 
     @cached_property
     def _frame(self) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
 
 Made = TypeVar("Made", bound=BaseModel)
-LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations", "imbalanced-learn")
 ROOT: Final = Path(__file__).parent.parent.parent
 PACKAGE: Final = "tierra"
 

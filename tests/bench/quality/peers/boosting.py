@@ -12,10 +12,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 features = train.drop(columns=target)
 texts = features.select_dtypes(["object", "string"]).columns
+many = [name for name in texts if features[name].nunique() > 255]  # more categories than it takes
+features, texts = features.drop(columns=many), texts.drop(many)
 kinds = {name: features[name].astype("category").dtype for name in texts}
 model = (HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier)(random_state=0)
 model.fit(features.astype(kinds), train[target])
-rows = test.astype(kinds)
+rows = test[features.columns].astype(kinds)
 predictions = model.predict(rows) if task == "regression" else model.predict_proba(rows)
 # to here
 

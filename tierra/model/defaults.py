@@ -1,0 +1,31 @@
+"""The candidates of a project that states none: what won on real data, by task and by how long it may take.
+
+docs/decisions/0045-default-candidates.md has what was measured.
+"""
+
+from typing import Any, Final
+
+from tierra.data.spec import Effort
+from tierra.model.ensemble_spec import Ensemble, Selection
+from tierra.model.spec import Model, Rule
+from tierra.spec import Task
+
+# Many small trees beside the large ones of `hist_gradient_boosting`: better where rows are few and noisy.
+SHALLOW: Final[dict[str, Any]] = {"max_iter": 400, "max_leaf_nodes": 6, "learning_rate": 0.05}
+
+
+def default_candidates(
+    task: Task, effort: Effort = "normal", explained: bool = False
+) -> tuple[Rule | Model | Ensemble, ...]:
+    """The rule, a linear model, boosted trees of two shapes, and the selection over them.
+
+    `quick` has one shape. `high` has extra trees and, unless predictions must be explained, a neural network too.
+    """
+    linear = Model(model="ridge" if task == "regression" else "logistic")
+    shallow = Model(model="hist_gradient_boosting", name="shallow_boosting", params=SHALLOW)
+    deep = Model(model="hist_gradient_boosting")
+    more = [Model(model="extra_trees"), *([] if explained else [Model(model="neural_network")])]
+    models = {"quick": [linear, shallow], "normal": [linear, shallow, deep], "high": [linear, shallow, deep, *more]}[
+        effort
+    ]
+    return (Rule(rule="base_rate"), *models, Selection(selection=tuple(each.name for each in models)))
