@@ -50,7 +50,7 @@ def _imported(address: str) -> Any:
     try:
         import ray
     except ImportError:
-        raise Misconfigured("ray-missing", "TIERRA_ENGINE is ray, and Ray is not installed") from None
+        raise Misconfigured("ray-missing", "TIERRA_ENGINE or a search asks for Ray, which is not installed") from None
     return ray
 
 

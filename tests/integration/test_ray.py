@@ -38,14 +38,14 @@ def rides(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_project(workspace / "projects" / "rides", spec(), features=code)
 
 
-def train_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, CandidatesFitted]:
+def train_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, Any]]:
     """The champion's candidate in a new home, and what was measured of all on the rows held out."""
     monkeypatch.setenv("TIERRA_HOME", str(home))
     trained, journal = train_directly("rides")
     champion = open_workspace().champions.current("rides")
     assert trained.outcome == "Promoted"
     assert champion
-    return champion.release.candidate, journal.facts(CandidatesFitted)[0]
+    return champion.release.candidate, {**journal.facts(CandidatesFitted)[0].validation}
 
 
 def published(day: str) -> Any:
