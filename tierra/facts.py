@@ -129,6 +129,13 @@ class LeaksSearched(Fact):
 
 
 @dataclass(frozen=True)
+class TimeEstimated(Fact):
+    """How long trying the candidates was expected to take, before it began."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class CandidatesFitted(Fact):
     """The metrics of each candidate on the rows held out, their intervals, and the weights of an ensemble's members.
 

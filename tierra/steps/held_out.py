@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from loguru import logger
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
 from tierra.engine import spread
-from tierra.journal import track
+from tierra.facts import TimeEstimated
+from tierra.journal import note, track
 from tierra.model import training
 from tierra.model.artifact import dump_model
 from tierra.model.candidates import check_types, fit_candidate
 from tierra.model.deciding import Decided, decide
 from tierra.model.decision_chosen import DecisionChosen
+from tierra.model.effort import estimate_seconds
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.ensembles import Blend, cross_mix, learn_blend
 from tierra.model.growing_spec import Cost
@@ -36,6 +39,7 @@ from tierra.store.tables import read_table, write_table
 from tierra.workspace import Workspace
 
 Candidate = Rule | Model | Ensemble
+MANY_FITTED = 100_000  # rows of all fits
 
 
 class HeldOut(BaseModel):
@@ -154,11 +158,22 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
         check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons), own)
     pieces = [Piece(project, learning.parts, each, number)
               for each in candidates for number in range(len(learning.folds))]  # fmt: skip
+    _say_how_long(learning, candidates)
     large = [piece for piece in pieces if is_large(piece.candidate)]  # itself many pieces of work
     small = [piece for piece in pieces if piece not in large]
     with workspace.once.lent(learning.key, learning):  # in this process the rows that are here are used
         here = (each for piece in large for each in predict_fold(workspace, piece))
         yield from track(chain(spread(workspace, predict_fold, small), here), "fits", len(pieces))
+
+
+def _say_how_long(learning: Learning, candidates: Sequence[Rule | Model]) -> None:
+    """Before it starts, the seconds that it will take; of few rows and fits they are soon over."""
+    fits = [len(fold.fitted) for fold in learning.folds]
+    if sum(fits) * len(candidates) >= MANY_FITTED:
+        estimate = estimate_seconds(candidates, learning.rows, fits, learning.project.preprocessing,
+                                    own_classes(learning.project))  # fmt: skip
+        logger.info("trying the candidates takes {}", estimate)
+        note(TimeEstimated(str(estimate)))
 
 
 def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldScored:
