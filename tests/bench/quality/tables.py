@@ -28,8 +28,9 @@ def as_text(name: str, scores: dict[str, Score], results: dict[str, dict[str, An
 
 
 def as_markdown(tables: Tables, results: Results) -> str:
-    """One line a data set: each peer's metric, Tierra's place and what it is behind by, and what a peer took."""
-    head = ["data", "rows, task", *(ALL[peer].title for peer in ALL), "Tierra behind the best by"]
+    """A line for each data set that Tierra was run on: the metrics, what Tierra is behind by, and what a peer took."""
+    tables = {name: scores for name, scores in tables.items() if "tierra" in scores}
+    head = ["data", "task, metric", *(ALL[peer].title for peer in ALL), "Tierra behind the best by"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     lines += [_line(name, scores) for name, scores in tables.items()]
     return "\n".join([*lines, "", _count(tables), "", *_costs(results)])
@@ -56,7 +57,7 @@ def _behind(score: Score) -> str:
 
 
 def _count(tables: Tables) -> str:
-    ours = [scores["tierra"] for scores in tables.values() if "tierra" in scores]
+    ours = [scores["tierra"] for scores in tables.values()]
     first, behind = sum(not each.behind for each in ours), sum(each.is_behind for each in ours)
     return (f"Tierra is first on {first} of {len(tables)} data sets, and behind the best by more than chance"
             f" (the paired 95 % interval does not reach 0; bold in the last column) on {behind}.")  # fmt: skip
