@@ -1,6 +1,7 @@
 """The table of the peers, for a terminal and for docs/benchmarks.md."""
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench.quality.data import DATA
@@ -46,7 +47,7 @@ def _line(name: str, scores: dict[str, Score]) -> str:
 
 def _cell(score: Score | None) -> str:
     if score is None:
-        return "none"
+        return "not run"
     text = f"{_short(score.value)} ({_short(score.low)} to {_short(score.high)})"
     return text if score.behind else f"**{text}**"
 
@@ -68,15 +69,11 @@ def _costs(results: Results) -> list[str]:
     for peer in ALL:
         done = [each[peer] for each in results.values() if "wall" in each.get(peer, {})]
         if done:
-            wall, cpu, size = (_median([each[key] for each in done]) for key in ("wall", "cpu", "bytes"))
+            wall, cpu, size = (median(each[key] for each in done) for key in ("wall", "cpu", "bytes"))
             lines.append(
                 f"| {ALL[peer].title} | {wall:.0f} s | {cpu:.0f} s | {size / 1e6:.1f} MB | {ALL[peer].lines} |"
             )
     return lines
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def _short(value: float) -> str:
