@@ -12,13 +12,12 @@ from loguru import logger
 from tierra.errors import Broken, Unavailable
 from tierra.ray_session import ray_session
 from tierra.ray_tasks import Done, describe_here, do_piece
-from tierra.redaction import clean_line
 from tierra.workspace import Workspace
 
 R = TypeVar("R")
 TRIES: Final = 6
 # Seconds until as many processors are free as there are pieces; a lost node is noticed within half a minute.
-PATIENCE: Final = 300.0
+PATIENCE: Final = 120.0
 PAUSE: Final = 5.0
 
 
@@ -30,20 +29,25 @@ class Together:
     meeting: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
 
+class _Lost(Exception):
+    """One of the processes is gone, or cannot be reached."""
+
+
 def run_together(
     workspace: Workspace, work: Callable[[Workspace, Any], Iterable[R]], pieces: Sequence[Together]
 ) -> tuple[list[R], int]:
     """What `work` yields of all pieces, which run at the same time, and how often they had to begin again.
 
-    Raises an error of the work, and Broken where one of them is lost again and again.
+    Raises an error of the work, Unavailable where there are not as many processors, and Broken where one of them is
+    lost again and again.
     """
     lost = ""
     with ray_session(workspace.settings.ray_address) as ray:
         for again in range(TRIES):
             try:
                 return _run(ray, workspace, work, pieces), again
-            except (ray.exceptions.RayError, Unavailable) as error:
-                lost = clean_line(getattr(error, "what", type(error).__name__))
+            except (ray.exceptions.RayError, _Lost) as error:
+                lost = str(error) if isinstance(error, _Lost) else type(error).__name__
                 logger.warning("a part of a training was lost, all begin again: {}", lost)
                 time.sleep(PAUSE)
     raise Broken("process-lost", f"parts of a training were lost {TRIES} times, at last: {lost}")
@@ -65,6 +69,8 @@ def _run(ray: Any, workspace: Workspace, work: Callable[..., Iterable[R]], piece
             while running:
                 ended, running = ray.wait(running)
                 done: Done = ray.get(ended[0])
+                if isinstance(done.error, Unavailable):  # what is left of a group says so when it loses one
+                    raise _Lost(done.error.what)
                 if done.error:
                     raise done.error
                 found += done.results

@@ -18,6 +18,8 @@ STARTS: Final = 3
 QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 # Ray's own word for "this machine alone", on whatever system: all of its processes listen at 127.0.0.1.
 LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# The sockets below Ray's folder have names of at most 107 bytes, on macOS 103; so the folder's own is short.
+LONGEST: Final = 16
 # What tasks hand each other are references; the tables themselves lie in the store.
 MEMORY: Final = 100 * 1024 * 1024
 
@@ -32,7 +34,9 @@ def ray_session(address: str) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    with tempfile.TemporaryDirectory(prefix=prefix(), ignore_cleanup_errors=True) as folder:
+    usual = tempfile.gettempdir()
+    short = usual if len(usual) <= LONGEST else "/tmp"  # noqa: S108  made for us alone
+    with tempfile.TemporaryDirectory(prefix=prefix(), dir=short, ignore_cleanup_errors=True) as folder:
         _connect(ray, {"address": address} if address else _local(folder), f"at {address}" if address else "here")
         try:
             yield ray
@@ -46,7 +50,7 @@ def _imported(address: str) -> Any:
     try:
         import ray
     except ImportError:
-        raise Misconfigured("ray-missing", "TIERRA_ENGINE is ray, and Ray is not installed") from None
+        raise Misconfigured("ray-missing", "TIERRA_ENGINE or a search asks for Ray, which is not installed") from None
     return ray
 
 

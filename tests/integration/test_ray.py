@@ -1,10 +1,13 @@
 """Candidates, folds and due partitions on two nodes of Ray, one of which is killed in the middle."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.builders import CLOCK, GATE, ride_source, ride_spec, write_project
@@ -13,11 +16,12 @@ from tests.direct import score_directly, train_directly
 from tests.ray_cluster import two_nodes
 from tests.ray_work import fit_and_look
 from tierra.engine import spread
-from tierra.facts import CandidatesFitted, PartitionPublished
+from tierra.facts import CandidatesFitted, ParametersSearched, PartitionPublished
 from tierra.store.predictions import generations, read_published
 from tierra.workspace import Workspace, open_workspace
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+CODE = "def past(rows, history):\n    return rows.assign(seen=float(len(history)))\n"
 LAST = date(2024, 4, 29)
 DAYS = [str(LAST - timedelta(number)) for number in range(49, -1, -1)]
 
@@ -34,18 +38,17 @@ def spec() -> dict[str, Any]:
 @pytest.fixture
 def rides(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
-    code = "def past(rows, history):\n    return rows.assign(seen=float(len(history)))\n"
-    return write_project(workspace / "projects" / "rides", spec(), features=code)
+    return write_project(workspace / "projects" / "rides", spec(), features=CODE)
 
 
-def train_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, CandidatesFitted]:
+def train_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, Any]]:
     """The champion's candidate in a new home, and what was measured of all on the rows held out."""
     monkeypatch.setenv("TIERRA_HOME", str(home))
     trained, journal = train_directly("rides")
     champion = open_workspace().champions.current("rides")
     assert trained.outcome == "Promoted"
     assert champion
-    return champion.release.candidate, journal.facts(CandidatesFitted)[0]
+    return champion.release.candidate, {**journal.facts(CandidatesFitted)[0].validation}
 
 
 def published(day: str) -> Any:
@@ -90,7 +93,14 @@ def test_a_ray_of_our_own_has_nothing_of_prefect_on_a_worker_and_leaves_nothing(
         return spread(workspace, work, pieces, **more)
 
     monkeypatch.setattr("tierra.steps.held_out.spread", looking)
-    trained, _ = train_directly("rides")
+    searching = {"model": "logistic", "search": {"trials": 2, "space": {"C": [0.1, 0.3]}}}
+    write_project(rides, spec() | {"candidates": [{"rule": "base_rate"}, searching]}, features=CODE)
+    trained, journal = train_directly("rides")
     assert trained.outcome == "Promoted"
-    assert {name for name, _ in seen} == {"rule", "logistic", "hist_gradient_boosting"}
+    searched = journal.facts(ParametersSearched)[0].searches[0]
+    assert (searched.engine, len(searched.trials)) == ("ray-optuna", 2)
+    assert {name for name, _ in seen} == {"rule", "logistic"}
     assert not [found for _, found in seen if found]
+    left = {each.name() for each in psutil.Process().children(recursive=True)}
+    assert not left & {"raylet", "gcs_server"}
+    assert not list(Path(tempfile.gettempdir()).glob(f"tierra-{os.getpid()}-*"))

@@ -26,13 +26,18 @@ QUIET: Final = {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_SIGINT_HANDLER": "1"}
 
 def run_on_ray(
     plan: Plan, points: list[dict[str, Any]], left: int, processes: int, address: str, tell: Callable[[TrialDone], None]
-) -> None:
-    """Try as many sets of parameters as are left, `points` first; each that ends is kept and told."""
+) -> int:
+    """Try as many sets of parameters as are left, `points` first; each that ends is kept and told.
+
+    By so many processes at once, on a cluster as many as it has processors; which that was.
+    """
     os.environ.update(QUIET)
     whole = [point for point in points if point.keys() == plan.space.keys()]
-    with ray_session(address), tempfile.TemporaryDirectory(prefix=prefix()) as folder:
+    with ray_session(address) as ray, tempfile.TemporaryDirectory(prefix=prefix()) as folder:
         from ray import tune
 
+        if address:
+            processes = min(left, int(ray.cluster_resources().get("CPU", processes)))
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(_trial, problem=plan.problem), {"cpu": 1}),
             param_space=_tune_space(plan),
@@ -44,6 +49,7 @@ def run_on_ray(
             run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[_keeper(plan, tell)]),
         )  # fmt: skip
         tuner.fit()
+    return processes
 
 
 def _trial(config: Mapping[str, Any], problem: Problem) -> None:

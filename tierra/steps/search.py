@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from tierra.engine import is_on_ray
 from tierra.facts import ParametersSearched
 from tierra.journal import advance, note
 from tierra.model.balanced_candidates import names_by_way
@@ -84,6 +85,8 @@ def _run(learning: Learning, candidate: Model, search: Search, study: str) -> Se
 
 def _plan(learning: Learning, candidate: Model, search: Search, space: Space, journal: Path) -> Plan:
     project = learning.project
+    if search.engine == "optuna" and is_on_ray(learning.workspace):
+        search = search.model_copy(update={"engine": "ray-optuna"})  # the same suggestions, tried by all nodes
     problem = Problem(
         candidate=candidate.model_copy(update={"search": None}), rows=learning.rows, folds=learning.folds,
         metric=search.metric or project.gate.metric_name, preprocessing=project.preprocessing, folder=project.folder,
@@ -98,7 +101,7 @@ def _go_on(plan: Plan, address: str) -> SearchDone:
     left, name = max(plan.search.trials - len(start.before), 0), plan.problem.candidate.name
     processes = min(_processors(), left)
     if left:
-        _try_left(plan, start, left, processes, address)
+        processes = _try_left(plan, start, left, processes, address)
     trials = finished(plan.open())
     best = best_of(trials, name)
     return SearchDone(
@@ -109,8 +112,8 @@ def _go_on(plan: Plan, address: str) -> SearchDone:
     )  # fmt: skip
 
 
-def _try_left(plan: Plan, start: Start, left: int, processes: int, address: str) -> None:
-    """Try what is left, and say how far it is."""
+def _try_left(plan: Plan, start: Start, left: int, processes: int, address: str) -> int:
+    """Try what is left, and say how far it is; by how many processes at once."""
     counted = count(len(start.before) + 1)
 
     def tell(_: TrialDone) -> None:
@@ -120,10 +123,10 @@ def _try_left(plan: Plan, start: Start, left: int, processes: int, address: str)
         tickets = SERVER.Semaphore(left)
         for each in run_apart(run_trials, list(range(processes)), plan, tickets, preload=PRELOAD):
             tell(each)
-    else:
-        from tierra.model.search_ray import run_on_ray  # an extra
+        return processes
+    from tierra.model.search_ray import run_on_ray  # an extra
 
-        run_on_ray(plan, start.points, left, processes, address, tell)
+    return run_on_ray(plan, start.points, left, processes, address, tell)
 
 
 def _processors() -> int:
