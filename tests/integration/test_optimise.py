@@ -15,11 +15,13 @@ from tests.direct import score_directly, train_directly, without_prefect
 from tierra.errors import DataRejected, InvalidCall, Misconfigured
 from tierra.journal import open_journal
 from tierra.model.artifact import predict
+from tierra.model.gate import Verdict
 from tierra.model.variant_measured import VariantMeasured
 from tierra.outcomes.optimise import Optimised, describe_variants
 from tierra.reading import read_predictions
 from tierra.report.flows import optimise as report
 from tierra.steps.champion import champion_model, current_champion
+from tierra.steps.shadow_gate import with_own_gate
 from tierra.workspace import open_workspace
 
 BOOSTING = {"model": "hist_gradient_boosting", "params": {"max_iter": 80, "learning_rate": 0.3, "min_samples_leaf": 5}}
@@ -133,6 +135,16 @@ def test_a_variant_waits_for_a_persons_word_where_the_gate_asks_for_it(home: Pat
     assert ended.outcome == "KeptChampion"
     assert "approval is needed" in ended.reason
     assert optimise(promote="rounded", approved=True).outcome == "Promoted"
+
+
+def test_a_variant_in_shadow_is_judged_by_the_question_that_let_it_in(home: Path) -> None:
+    state(home, gate={"shadow": 3}, optimise={"variants": ["compressed"]})
+    ended = optimise(promote="compressed")
+    assert (ended.outcome, ended.trained.champion.version) == ("InShadow", "1")
+    project = open_workspace().project("rides").for_task("binary")
+    asked = with_own_gate(project, ended.trained.verdict).gate
+    assert (asked.challenger, asked.margin) == ("noninferior", ended.margin)
+    assert with_own_gate(project, Verdict(passed=True, winner="x", promote=True, reasons=("first",))) == project
 
 
 def test_a_guardrail_holds_for_variants_too(home: Path) -> None:

@@ -23,8 +23,8 @@ class Times(BaseModel):
 class VariantMeasured(BaseModel):
     """A variant: how it was made, or why not, and what it saves and costs.
 
-    `better` is the difference of the gate's metric as an advantage, with the interval that its verdict looks at;
-    `changed` the share of the decisions that are other ones, None of numbers.
+    `metric` and `champion` are the gate's metric of both, `better` their difference as an advantage, with the interval
+    that its verdict looks at; `changed` is the share of the decisions that are other ones, None of numbers.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +37,7 @@ class VariantMeasured(BaseModel):
     one: Times | None = None
     many: Times | None = None
     metric: float | None = None
+    champion: float | None = None
     better: float | None = None
     interval: tuple[float, float] | None = None
     changed: float | None = None

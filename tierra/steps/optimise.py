@@ -127,7 +127,8 @@ def _judged(scores: Scores, judged: Gate, use: int, version: str) -> dict[str, A
     differs = {"better": apart.value, "interval": apart.interval(level_of(judged.alpha, use))} if apart else {}
     # No row was learnt from: else no variant would have been made.
     verdict = gate.judge(scores.model_copy(update={"champion_version": version}), judged, use)
-    return {"metric": metric, "verdict": verdict, **differs}
+    champion = (scores.champion_metrics or {}).get(judged.metric_name)
+    return {"metric": metric, "champion": champion, "verdict": verdict, **differs}
 
 
 def _changed(own: Predictions, before: Predictions, test: Examples) -> float | None:

@@ -10,7 +10,7 @@ import sys
 from tests.bench.measure import ROOT
 from tests.bench.quality.data import DATA
 from tests.bench.quality.judging import Score, judge
-from tests.bench.quality.running import ALL, HOME, lay_out, run
+from tests.bench.quality.running import ALL, HOME, lay_out, read_kept, run
 from tests.bench.quality.tables import as_markdown, as_text, write_into
 
 BUDGET = 60
@@ -24,7 +24,10 @@ def main() -> int:
     results: dict[str, dict[str, dict[str, float]]] = {}
     for name in names:
         folder = lay_out(name, DATA[name], options.budget)
-        results[name] = {peer: run(peer, name, folder, peer in options.again) for peer in options.peers or ALL}
+        results[name] = {
+            peer: read_kept(peer, name) if options.kept else run(peer, name, folder, peer in options.again)
+            for peer in options.peers or ALL
+        }
         files = {peer: HOME / "results" / name / peer / "predictions.csv" for peer in results[name]}
         tables[name] = judge(DATA[name], folder, {peer: file for peer, file in files.items() if file.is_file()})
         print(as_text(name, tables[name], results[name]), flush=True)
@@ -39,6 +42,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=BUDGET, help="seconds that FLAML and AutoGluon may take")
     parser.add_argument("--again", nargs="*", default=[], choices=ALL, help="peers that are run anew")
     parser.add_argument("--peers", nargs="*", default=[], choices=ALL, help="these alone")
+    parser.add_argument("--kept", action="store_true", help="run nothing: show what was measured before")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     return parser.parse_args()
 

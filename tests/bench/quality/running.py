@@ -1,6 +1,7 @@
 """Running a peer on a data set: in its own environment, once; what was measured is kept and read again."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,18 +27,20 @@ class Peer:
     title: str
     script: str
     requirements: tuple[str, ...] = ()
+    written: int = 3
 
     @property
     def lines(self) -> int:
         """The lines its user writes for a data set."""
         lines = [line.strip() for line in (PEERS / f"{self.script}.py").read_text().splitlines()]
         if "# to here" not in lines:
-            return 3
+            return self.written
         return sum(bool(line) for line in lines[lines.index("# what the user writes") + 1 : lines.index("# to here")])
 
 
 ALL = {
     "tierra": Peer("Tierra, three lines", "tierra_run"),
+    "tierra_all": Peer("the same, `refit: all`", "tierra_run", written=4),
     "boosting": Peer("hist gradient boosting", "boosting"),
     "linear": Peer("tuned logistic or ridge", "linear"),
     # The package named xgboost brings 469 MB for graphics cards; xgboost-cpu is the same without them.
@@ -77,12 +80,18 @@ def lay_out(name: str, data: Data, budget: int) -> Path:
     return folder
 
 
+def read_kept(peer: str, data: str) -> dict[str, Any]:
+    """What was measured before; that it was not, where it was not."""
+    file = HOME / "results" / data / peer / "result.json"
+    return dict(json.loads(file.read_text())) if file.is_file() else {"failed": "not run"}
+
+
 def run(peer: str, data: str, folder: Path, again: bool = False) -> dict[str, Any]:
     """What a peer took on a data set, kept beside its predictions; why not, where it failed."""
     out = HOME / "results" / data / peer
     kept = out / "result.json"
     if kept.is_file() and not again:
-        return dict(json.loads(kept.read_text()))
+        return read_kept(peer, data)
     python = install(peer)
     if python is None:
         return {"failed": "does not install"}
@@ -101,4 +110,4 @@ def _measured(peer: str, python: Path, folder: Path, out: Path) -> dict[str, Any
         )
     except AssertionError as failure:
         return {"failed": (str(failure).strip().splitlines() or ["no output"])[-1][:300], "at": time.time()}
-    return {"wall": cost.wall, "cpu": cost.cpu, "at": time.time(), **said}
+    return {"wall": cost.wall, "cpu": cost.cpu, "at": time.time(), "load": os.getloadavg()[1], **said}

@@ -1,6 +1,7 @@
 """The table of the peers, for a terminal and for docs/benchmarks.md."""
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench.quality.data import DATA
@@ -28,8 +29,9 @@ def as_text(name: str, scores: dict[str, Score], results: dict[str, dict[str, An
 
 
 def as_markdown(tables: Tables, results: Results) -> str:
-    """One line a data set: each peer's metric, Tierra's place and what it is behind by, and what a peer took."""
-    head = ["data", "rows, task", *(ALL[peer].title for peer in ALL), "Tierra behind the best by"]
+    """A line for each data set that Tierra was run on: the metrics, what Tierra is behind by, and what a peer took."""
+    tables = {name: scores for name, scores in tables.items() if "tierra" in scores}
+    head = ["data", "task, metric", *(ALL[peer].title for peer in ALL), "Tierra behind the best by"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     lines += [_line(name, scores) for name, scores in tables.items()]
     return "\n".join([*lines, "", _count(tables), "", *_costs(results)])
@@ -45,7 +47,7 @@ def _line(name: str, scores: dict[str, Score]) -> str:
 
 def _cell(score: Score | None) -> str:
     if score is None:
-        return "none"
+        return "not run"
     text = f"{_short(score.value)} ({_short(score.low)} to {_short(score.high)})"
     return text if score.behind else f"**{text}**"
 
@@ -56,7 +58,7 @@ def _behind(score: Score) -> str:
 
 
 def _count(tables: Tables) -> str:
-    ours = [scores["tierra"] for scores in tables.values() if "tierra" in scores]
+    ours = [scores["tierra"] for scores in tables.values()]
     first, behind = sum(not each.behind for each in ours), sum(each.is_behind for each in ours)
     return (f"Tierra is first on {first} of {len(tables)} data sets, and behind the best by more than chance"
             f" (the paired 95 % interval does not reach 0; bold in the last column) on {behind}.")  # fmt: skip
@@ -67,15 +69,11 @@ def _costs(results: Results) -> list[str]:
     for peer in ALL:
         done = [each[peer] for each in results.values() if "wall" in each.get(peer, {})]
         if done:
-            wall, cpu, size = (_median([each[key] for each in done]) for key in ("wall", "cpu", "bytes"))
+            wall, cpu, size = (median(each[key] for each in done) for key in ("wall", "cpu", "bytes"))
             lines.append(
                 f"| {ALL[peer].title} | {wall:.0f} s | {cpu:.0f} s | {size / 1e6:.1f} MB | {ALL[peer].lines} |"
             )
     return lines
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def _short(value: float) -> str:

@@ -13,9 +13,14 @@ COMMAND = "from tierra.cli.commands import main; main()"
 
 
 def project_file(has: Given) -> str:
-    """What the user writes: three lines, and a fourth where rows follow each other in time."""
+    """What the user writes: three lines, and one more for the date of rows that follow each other in time.
+
+    Under the name of `tierra_all` what serves is fitted on the rows of the verdict too.
+    """
     lines = [f"project: {has.folder.name}", "source: rows.csv", f"target: {has.target}"]
-    return "\n".join([*lines, *([f"split: {{column: {has.order}}}"] if has.order else [])]) + "\n"
+    lines += [f"split: {{column: {has.order}}}"] if has.order else []
+    lines += ["refit: all"] if has.out.name == "tierra_all" else []
+    return "\n".join(lines) + "\n"
 
 
 def tierra(has: Given, *arguments: str) -> None:
