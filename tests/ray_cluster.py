@@ -26,12 +26,22 @@ class Nodes:
 
     def kill_second(self) -> None:
         """SIGKILL to the second node and to every process of it."""
-        for each in self.second.all_processes["raylet"]:
-            node = psutil.Process(each.process.pid)
-            for process in [node, *node.children(recursive=True)]:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGKILL)
-                    self.killed.append(process.pid)
+        for process in self._of_second():
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+                self.killed.append(process.pid)
+
+    def is_second_working(self) -> bool:
+        """Whether the second node has a task in hand."""
+        for process in self._of_second():
+            with suppress(psutil.Error):  # processes come and go
+                if "do_piece" in " ".join(process.cmdline()):
+                    return True
+        return False
+
+    def _of_second(self) -> list[psutil.Process]:
+        node = psutil.Process(self.second.all_processes["raylet"][0].process.pid)
+        return [node, *node.children(recursive=True)]
 
     @contextmanager
     def killing_at(self, is_time: Callable[[Progress], bool]) -> Iterator[None]:

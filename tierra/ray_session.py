@@ -1,6 +1,7 @@
 """Ray: one that is started and stopped here and listens to this machine alone, or one at an address."""
 
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -14,6 +15,8 @@ from tierra.temporary import prefix
 
 # Ray gives its own processes 30 seconds, which a busy machine does not always keep.
 STARTS: Final = 3
+# Longest to wait for the head of a cluster.
+SECONDS: Final = 10.0
 # No telemetry; and processes without a GPU keep what the environment says of GPUs.
 QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 # Ray's own word for "this machine alone", on whatever system: all of its processes listen at 127.0.0.1.
@@ -34,6 +37,8 @@ def ray_session(address: str) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    if address:
+        _require_answer(address)
     usual = tempfile.gettempdir()
     short = usual if len(usual) <= LONGEST else "/tmp"  # noqa: S108  made for us alone
     with tempfile.TemporaryDirectory(prefix=prefix(), dir=short, ignore_cleanup_errors=True) as folder:
@@ -54,19 +59,29 @@ def _imported(address: str) -> Any:
     return ray
 
 
+def _require_answer(address: str) -> None:
+    """Raise Unavailable where nobody listens: Ray itself would try for minutes, and write of it on the terminal."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), SECONDS).close()
+    except OSError as error:
+        raise Unavailable("ray-unavailable", f"Ray at {address} does not answer: {first_line(error)}") from None
+
+
 def _local(folder: str) -> dict[str, Any]:
     return {"address": "local", "include_dashboard": False, "object_store_memory": MEMORY, "_temp_dir": folder}
 
 
 def _connect(ray: Any, stated: dict[str, Any], where: str) -> None:
-    for attempt in range(1, STARTS + 1):
+    starts = STARTS if stated["address"] == "local" else 1
+    for attempt in range(1, starts + 1):
         try:
             with _own_signals():
                 ray.init(**stated, log_to_driver=False, configure_logging=False)
             return
         except Exception as error:  # whatever its processes ended with
             ray.shutdown()
-            if attempt == STARTS:
+            if attempt == starts:
                 raise Unavailable("ray-unavailable", f"Ray {where} did not answer: {first_line(error)}") from error
             time.sleep(2 * attempt)
 

@@ -6,7 +6,6 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from sklearn.metrics import log_loss
 
@@ -57,8 +56,7 @@ class KillInTheMiddle(Watcher):
             Thread(target=self._kill, daemon=True).start()
 
     def _kill(self) -> None:
-        raylet = psutil.Process(self._nodes.second.all_processes["raylet"][0].process.pid)
-        while not any("do_piece" in " ".join(each.cmdline()) for each in raylet.children(recursive=True)):
+        while not self._nodes.is_second_working():
             time.sleep(0.02)
         time.sleep(0.5)
         self._nodes.kill_second()

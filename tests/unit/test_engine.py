@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.cases import each
+from tests.conftest import free_port
 from tierra import ray_tasks
 from tierra.engine import is_on_ray, spread
-from tierra.errors import DataRejected, Failed, Misconfigured, TierraError
+from tierra.errors import DataRejected, Failed, Misconfigured, TierraError, Unavailable
 from tierra.journal import Fact, at_station, note, note_made, note_request, open_journal, warn
 from tierra.settings import load_settings
 from tierra.store.objects import MemoryObjects
@@ -97,6 +98,12 @@ def test_without_ray_one_line_says_how_to_install_it(workspace: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(Misconfigured, match=r"not installed\. Install it with pip install 'tierra\[ray\]'"):
         list(spread(Workspace(load_settings(engine="ray")), square, [1]))
+
+
+def test_a_cluster_that_is_not_there_is_said_at_once(workspace: Path) -> None:
+    settings = load_settings(engine="ray", ray_address=f"127.0.0.1:{free_port()}")
+    with pytest.raises(Unavailable, match=r"Ray at 127\.0\.0\.1:\d+ does not answer: .*refused.*ray-unavailable"):
+        list(spread(Workspace(settings), square, [1]))
 
 
 def test_an_address_is_a_host_and_a_port(workspace: Path) -> None:

@@ -125,7 +125,7 @@ import xgboost
 text, draw = sys.stdin.read(), random.Random(0)
 rows = xgboost.DMatrix(np.random.default_rng(0).normal(size=(40, int(sys.argv[1]))))
 refused = read = 0
-for _ in range(600):
+for _ in range(250):
     tree = draw.choice((model := json.loads(text))["learner"]["gradient_booster"]["model"]["trees"])
     values = tree[draw.choice([name for name in tree if isinstance(tree[name], list) and tree[name]])]
     values[draw.randrange(len(values))] = draw.choice((0, -1, 1, 7, 10**6, -10**6, 1e30, -0.5, "x", None))
@@ -151,8 +151,8 @@ def test_whatever_stands_in_a_json_xgboost_is_never_led_out_of_its_memory() -> N
     done = subprocess.run([sys.executable, "-c", FUZZ, str(columns)], input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-800:]
     refused, read = map(int, done.stdout.split())
-    assert refused > 200
-    assert read > 50
+    assert refused > 80
+    assert read > 20
 
 
 def test_a_json_with_another_digest_is_refused_when_it_is_loaded() -> None:
