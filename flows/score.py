@@ -6,7 +6,7 @@ from functools import partial
 
 from prefect import flow
 
-from tasks.apart import get_ready, score_apart
+from tasks.apart import get_ready, is_apart, score_apart
 from tasks.run.form import Date, Jobs, Partition, ProjectName, Reason, RunRequest, check_request
 from tasks.run.page import one_page, run_name
 from tasks.scoring import (
@@ -70,7 +70,7 @@ def score(
         to_date=to_date, which=which, model=model, jobs=jobs, long_range=long_range,
     )  # fmt: skip
     days = check_request(workspace, request)
-    get_ready(request.jobs)
+    get_ready(workspace, request.jobs)
     today = open_project(workspace, request.project)
     found = find_work(workspace, today, request.partition, request.rescore, days)
     plans = [*plan_days(workspace, today, find_served(workspace, today, found.work, request.model), request)]
@@ -102,17 +102,17 @@ def plan_days(workspace: Workspace, today: Project, served: Sequence[Served], re
             continue
         from_source = [each for each in work if not each.then]
         reader = open_days(workspace, spec, from_source)
-        # Processes of their own read the days by themselves, later.
-        beside = reader if request.jobs == 1 else None
+        # Processes of their own, and tasks of Ray, read the days by themselves, later.
+        beside = None if is_apart(workspace, request.jobs) else reader
         sides = validate_tables(workspace, spec, pull_side_tables(workspace, spec, beside, bool(from_source)))
         yield Plan(Scoring(spec, champion, sides, reader, publish), find_changed(workspace, spec, sides, reader, work))
 
 
 def score_days(workspace: Workspace, plans: Sequence[Plan], jobs: int) -> list[PartitionScored]:
-    """How the days that are left to score end: one after the other, or in processes of their own."""
+    """How the days that are left to score end: one after the other, in processes of their own, or on Ray."""
     days = [(plan.scoring, work) for plan in plans for work in plan.left.to_score]
     score_one = partial(score_partition, workspace)
-    if jobs > 1 and len(days) > 1:
+    if is_apart(workspace, jobs) and len(days) > 1:
         return score_apart(workspace, days, jobs, score_one)
     return [score_one(scoring, work) for scoring, work in track(days, "partitions")]
 

@@ -13,6 +13,7 @@ from tasks.shadow import (
     waiting_for_labels,
     waiting_for_rows,
     watch_shadow,
+    with_own_gate,
     withdraw,
 )
 from tasks.training import open_project
@@ -44,7 +45,7 @@ def shadow(
     if end_shadow:
         return withdraw(workspace, spec, challenger, request)
     watched = watch_shadow(workspace, spec, challenger)
-    spec = spec.for_task(watched.model.release.labels.task)
+    spec = with_own_gate(spec.for_task(watched.model.release.labels.task), watched)
     if watched.is_waiting:
         return summarise_shadow(spec, watched, ("InShadow", waiting_for_rows(watched)))
     measured = measure_shadow(workspace, spec, watched)

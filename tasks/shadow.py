@@ -72,6 +72,11 @@ def judge_shadow(project: Project, scores: Scores, request: RunRequest) -> Decid
     return Decided(scores, verdict, who)
 
 
+def with_own_gate(project: Project, watched: "Watched") -> Project:
+    """The project with the gate that let the challenger into its shadow."""
+    return steps.shadow_gate.with_own_gate(project, watched.model.release.verdict)
+
+
 @station
 def settle(
     workspace: Workspace, project: Project, watched: "Watched", decided: Decided, request: RunRequest

@@ -7,12 +7,15 @@ from datetime import date
 from tierra.data.profile import Difference, Profile
 from tierra.data.quarantine import QuarantineReason
 from tierra.journal import Fact, Warned
+from tierra.model.balance_found import RowsChanged, WayCompared
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.documents import Document
 from tierra.model.evaluation import Evaluation, Histogram
+from tierra.model.growing_spec import Cost
 from tierra.model.leaks.finding import Leak
 from tierra.model.refit import Refit
 from tierra.model.release import Champion
+from tierra.model.search_found import SearchDone
 
 
 @dataclass(frozen=True)
@@ -126,14 +129,41 @@ class LeaksSearched(Fact):
 
 
 @dataclass(frozen=True)
+class TimeEstimated(Fact):
+    """How long trying the candidates was expected to take, before it began."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class CandidatesFitted(Fact):
-    """The metrics of each candidate on the rows held out, their intervals, and the weights of an ensemble's members."""
+    """The metrics of each candidate on the rows held out, their intervals, and the weights of an ensemble's members.
+
+    And what each costs, and why those that cost more were not tried.
+    """
 
     validation: Mapping[str, Mapping[str, float]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     rows: int = 0
     folds: int = 1
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class ParametersSearched(Fact):
+    """What searches for the parameters of candidates tried and found."""
+
+    searches: Sequence[SearchDone]
+
+
+@dataclass(frozen=True)
+class BalanceCompared(Fact):
+    """Each way to balance each model beside none, and what each does with the rows that are learnt from."""
+
+    ways: Sequence[WayCompared]
+    changes: Sequence[RowsChanged]
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,16 @@ def warn(text: str) -> None:
         note(Warned(text))
 
 
+def take_in(journal: Journal) -> None:
+    """Add what was noted in another process, for the station the caller works in, as if it had been noted here."""
+    if entry := _entry.get():
+        for other in journal.entries:
+            entry.facts += [fact for fact in other.facts if not (isinstance(fact, Warned) and fact in entry.facts)]
+            entry.found, entry.made = entry.found + other.found, entry.made + other.made
+        for retry in journal.retries:
+            note_retry(entry.station, retry.attempt, retry.reason)
+
+
 def note_found() -> None:
     """Say that a result was found in the memo by the station the caller works in."""
     if entry := _entry.get():

@@ -1,6 +1,7 @@
 """What a run needs more than once is made once."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -21,3 +22,14 @@ class Once:
                 self._made[key] = make()
             made: T = self._made[key]
         return made
+
+    @contextmanager
+    def lent(self, key: Hashable, value: Any) -> Iterator[None]:
+        """The value of a key for as long as the block lasts: it is forgotten with it."""
+        with self._lock:
+            self._made[key] = value
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._made.pop(key, None)

@@ -138,6 +138,14 @@ class Settings(BaseSettings):
     )
     mlflow_url: str | None = Field(None, description="Address of the MLflow pages, for links")
     receipts_url: str | None = Field(None, description="Address at which the folder of receipts is served, for links")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="Where candidates, folds and due partitions are worked on: by the run itself, or by Ray"
+    )
+    ray_address: str = Field(
+        "",
+        pattern=r"^([\w.\-]+:\d+)?$",
+        description="Address of a Ray cluster, such as 10.0.0.5:6379; a local one is started if empty",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level shown on the console"
     )

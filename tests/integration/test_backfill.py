@@ -308,7 +308,7 @@ def test_the_steps_of_a_process_of_its_own_publish_what_the_stations_do(
     def here(work: Any, slices: Any, *shared: Any, preload: Any) -> Iterator[Any]:
         return (each for days in slices for each in work(*shared, days))
 
-    monkeypatch.setattr("tasks.apart.run_apart", here)
+    monkeypatch.setattr("tierra.engine.run_apart", here)
     apart, journal = score_directly("rides", **RANGE, which="all", jobs=2)
     assert (apart.outcome, counts(apart), len(journal.entries)) == ("Published", (10, 10, 0, 0, 0), 19)
     first = {each.partition: each for each in by_stations.partitions}
@@ -321,7 +321,7 @@ def test_the_steps_of_a_process_of_its_own_publish_what_the_stations_do(
 def test_a_day_that_may_do_better_at_another_try_is_scored_by_the_run_itself(
     rides: Rides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.apart.run_apart", lambda work, slices, *shared, preload: (
+    monkeypatch.setattr("tierra.engine.run_apart", lambda work, slices, *shared, preload: (
         steps_of_days.DayDone(day.work.partition, None) for days in slices for day in days))  # fmt: skip
     assert counts(backfill(jobs=2)) == (10, 10, 0, 0, 0)
 

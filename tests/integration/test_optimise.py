@@ -1,5 +1,6 @@
 """Smaller variants of the champion: each judged by the gate, and what serves is what was judged, on every path."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ import pandas as pd
 import pytest
 
 from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra.errors import DataRejected, InvalidCall, Misconfigured
 from tierra.journal import open_journal
 from tierra.model.artifact import predict
+from tierra.model.gate import Verdict
 from tierra.model.variant_measured import VariantMeasured
 from tierra.outcomes.optimise import Optimised, describe_variants
 from tierra.reading import read_predictions
 from tierra.report.flows import optimise as report
 from tierra.steps.champion import champion_model, current_champion
+from tierra.steps.shadow_gate import with_own_gate
 from tierra.workspace import open_workspace
 
 BOOSTING = {"model": "hist_gradient_boosting", "params": {"max_iter": 80, "learning_rate": 0.3, "min_samples_leaf": 5}}
@@ -39,10 +43,10 @@ def state(folder: Path, **changes: Any) -> None:
     write_project(folder / "projects" / "rides", ride_spec(**spec), waves())
 
 
-def optimise(**more: Any) -> Optimised:
+def optimise(project: str = "rides", **more: Any) -> Optimised:
     """What `tierra optimise` does."""
     with without_prefect("optimise") as body, open_journal():
-        ended: Optimised = body(open_workspace(), "rides", **more)
+        ended: Optimised = body(open_workspace(), project, **more)
         return ended
 
 
@@ -133,6 +137,16 @@ def test_a_variant_waits_for_a_persons_word_where_the_gate_asks_for_it(home: Pat
     assert optimise(promote="rounded", approved=True).outcome == "Promoted"
 
 
+def test_a_variant_in_shadow_is_judged_by_the_question_that_let_it_in(home: Path) -> None:
+    state(home, gate={"shadow": 3}, optimise={"variants": ["compressed"]})
+    ended = optimise(promote="compressed")
+    assert (ended.outcome, ended.trained.champion.version) == ("InShadow", "1")
+    project = open_workspace().project("rides").for_task("binary")
+    asked = with_own_gate(project, ended.trained.verdict).gate
+    assert (asked.challenger, asked.margin) == ("noninferior", ended.margin)
+    assert with_own_gate(project, Verdict(passed=True, winner="x", promote=True, reasons=("first",))) == project
+
+
 def test_a_guardrail_holds_for_variants_too(home: Path) -> None:
     state(home, gate={"size_mb": 0.02}, optimise={"variants": ["compressed", "onnx"]})
     found = made(optimise())
@@ -147,3 +161,19 @@ def test_no_variant_is_made_where_none_can_be_judged(home: Path) -> None:
     state(home, split={"column": "day", "validation": "20d", "test": "60d"})
     with pytest.raises(DataRejected, match=r"learnt from [\d,]+ of today's [\d,]+ test rows.*champion-saw-test"):
         optimise()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["handwritten_digits", "house_prices"])
+def test_a_demo_has_a_variant_three_times_smaller_within_the_margin(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "projects" / name, tmp_path / "projects" / name)
+    stand_in(tmp_path, monkeypatch)
+    spec = importlib.util.spec_from_file_location("demo", tmp_path / "projects" / name / "demo.py")
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    demo.load(tmp_path / "var")
+    assert train_directly(name)[0].outcome == "Promoted"
+    found = made(optimise(project=name))
+    assert max(each.smaller for each in found.values() if each.may_serve) >= 3

@@ -225,7 +225,7 @@ def test_in_an_outlier_storm_only_what_is_clipped_stays_near(project: Callable[.
     """A ridge on km: clipped, no prediction leaves what it says of the fence; else it flies off with the storm."""
     said = {
         "target": "worth", "gate": None, "candidates": [{"model": "ridge"}],
-        "preprocessing": {"outliers": outliers},
+        "preprocessing": {"outliers": outliers, "scale": "standard", "target": "none"},
     }  # fmt: skip
     table = rides().assign(worth=lambda rows: rows["km"] * 2 + rows["rain"]).drop(columns="tipped")
     project(table, **said)

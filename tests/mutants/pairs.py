@@ -116,6 +116,7 @@ FITTING = Pair(
         "tests/unit/test_evaluation.py",
     )
 )
+PREPARATION = Pair(("tests/unit/test_preparation.py", "tests/unit/test_preprocessing.py", "tests/unit/test_reasons.py"))
 CHAMPIONS = Pair(("tests/integration/test_champions.py", "tests/integration/test_target_and_owners.py"))
 
 PAIRS: dict[str, Pair] = {
@@ -184,7 +185,15 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/ranks.py": PROFILE,
     "tierra/model/champions.py": CHAMPIONS,
     "tierra/model/artifact.py": Pair(("tests/unit/test_artifact.py", *FITTING.tests)),
-    "tierra/model/preprocessing.py": FITTING,
+    "tierra/model/preprocessing.py": PREPARATION,
+    "tierra/model/treatments.py": PREPARATION,
+    "tierra/model/encoders.py": PREPARATION,
+    "tierra/model/imputers.py": PREPARATION,
+    "tierra/model/outliers.py": PREPARATION,
+    "tierra/model/scalers.py": PREPARATION,
+    "tierra/model/admission.py": PREPARATION,
+    "tierra/model/log_target.py": PREPARATION,
+    "tierra/model/own.py": Pair(("tests/unit/test_own.py",)),
     "tierra/model/candidates.py": FITTING,
     "tierra/model/estimators.py": FITTING,
     "tierra/model/leaks/*.py": Pair(("tests/unit/test_leaks.py",)),

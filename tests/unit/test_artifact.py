@@ -42,7 +42,7 @@ def plain(table: pd.DataFrame) -> Any:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Makes the model that comes back from its bytes."""
-    monkeypatch.setattr(artifact, "dump_model", lambda _: b"bytes")
+    monkeypatch.setattr(artifact, "dump_model", lambda *_: b"bytes")
     return lambda model: monkeypatch.setattr(artifact, "load_model", lambda *_: model)
 
 

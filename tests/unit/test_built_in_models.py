@@ -22,6 +22,7 @@ FEW: dict[str, dict[str, Any]] = {
     "extra_trees": {"n_estimators": 8},
     "hist_gradient_boosting": {"max_iter": 8},
     "lightgbm": {"n_estimators": 8},
+    "xgboost": {"n_estimators": 8},
     "neural_network": {"max_iter": 60},
 }
 ONE_TASK: dict[str, tuple[Task, ...]] = {"logistic": ("binary", "multiclass"), "ridge": ("regression",)}

@@ -97,7 +97,7 @@ def add(**more: Any) -> Any:
 
 
 def test_files_that_reach_for_more_than_themselves_are_refused() -> None:
-    def refused(data: bytes, what: str) -> None:
+    def refused(data: Any, what: str) -> None:
         with pytest.raises(Broken, match=rf"^its ONNX {what}.*artifact-unsafe"):
             check_onnx(data)
         with pytest.raises(Broken):
@@ -127,6 +127,7 @@ def test_files_that_reach_for_more_than_themselves_are_refused() -> None:
             (with_metadata.SerializeToString(), "has metadata_props"),
             (a_file(add())[:-7], "cannot be read"),
             (b"no model", "cannot be read"),
+            (("no", "bytes"), "is no file but a tuple"),
         ],
         refused,
     )

@@ -93,10 +93,11 @@ def test_what_is_stated_comes_before_what_is_inferred() -> None:
 @pytest.mark.parametrize(
     ("stated", "classes"),
     [
-        ({}, [SimpleImputer, StandardScaler]),
+        ({}, [SimpleImputer, Fences, StandardScaler]),
+        ({"scale": "standard"}, [SimpleImputer, StandardScaler]),
         ({"scale": "robust"}, [SimpleImputer, RobustScaler]),
         ({"scale": "none"}, [SimpleImputer]),
-        ({"outliers": "clip"}, [Fences, SimpleImputer, StandardScaler]),
+        ({"outliers": "clip", "scale": "standard"}, [Fences, SimpleImputer, StandardScaler]),
         ({"outliers": "flag", "scale": "none"}, [Fences, SimpleImputer]),
         ({"impute": "none", "scale": "none"}, [str]),
     ],
@@ -200,10 +201,17 @@ def test_flags_stand_beside_the_numbers_as_they_were() -> None:
 @pytest.mark.parametrize("outliers", ["keep", "clip"])
 def test_an_outlier_storm_stays_near_only_where_it_is_clipped(outliers: str) -> None:
     table = a_table()[["km"]]
-    storm = encode(table, later=table * 1e6, outliers=outliers)
-    calm = encode(table, outliers=outliers)
+    storm = encode(table, later=table * 1e6, outliers=outliers, scale="standard")
+    calm = encode(table, outliers=outliers, scale="standard")
     assert np.isfinite(storm).all()
     assert (np.abs(storm).max() <= np.abs(calm).max() + 10) == (outliers == "clip")
+
+
+def test_scalings_side_by_side_end_where_training_ends() -> None:
+    table = a_table()[["km"]]
+    storm, ends = encode(table, later=table * 1e6 + 1e6), encode(table)
+    assert storm.shape[1] == 2
+    assert (storm == ends[[table["km"].argmax()]]).all()
 
 
 def test_a_treatment_is_said_in_a_few_words_and_why_a_feature_is_left_out() -> None:

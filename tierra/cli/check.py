@@ -34,7 +34,7 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     """Check a project, and its data unless that is to be left alone. Raises the first mistake."""
     workspace = open_workspace()
     project = workspace.project(name)
-    check_functions(project.folder, project.functions)
+    check_functions(project.folder, project.every_function)
     for source_name, source in project.sources.items():
         match source:
             case SqlSource():

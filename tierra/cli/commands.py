@@ -8,6 +8,7 @@ from tierra import __version__
 from tierra.cli import STARTED
 from tierra.cli.calling import find_function, finish, one_line_errors, run_flow, show_tracebacks
 from tierra.cli.card import card
+from tierra.cli.labels import compare, relabel, suspects
 from tierra.cli.optimise import optimise
 from tierra.cli.options import JSON, PARTITION, PROJECT
 from tierra.cli.rows import predict, predictions
@@ -187,7 +188,9 @@ def status(
     raise typer.Exit(seen.exit_code)
 
 
-for command in (card, gc, champions, promote, rollback, shadow, optimise, predictions, why, diff, predict):
+OF_MODELS = (card, gc, champions, promote, rollback, shadow, optimise)
+OF_DATA = (suspects, relabel, compare, predictions, why, diff, predict)
+for command in (*OF_MODELS, *OF_DATA):
     app.command()(command)
 
 

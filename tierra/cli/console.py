@@ -121,6 +121,7 @@ def show_traceback(error: BaseException) -> None:
 
 def show_trial(trial: "Trial") -> None:
     """What a trial found: features and how they are prepared, metrics, decisions, verdict."""
+    from tierra.report.balance import balance_table
     from tierra.report.decisions import describe_decision
 
     classes = f" of {', '.join(trial.classes)}" if trial.classes else ""
@@ -137,6 +138,10 @@ def show_trial(trial: "Trial") -> None:
     for candidate in trial.candidates:
         out.print(f"[dim]candidate[/] {printable(describe_candidate(candidate))}")
     out.print(metrics_table(trial.validation, f"on {trial.held_out:,} rows held out"))
+    for line in trial.searches:
+        out.print(f"[dim]search[/] {printable(line)}", soft_wrap=True)
+    if trial.balance:
+        out.print(balance_table(trial.balance))
     for line in describe_decision(trial.decision, trial.decided) if trial.decision else ():
         out.print(f"[dim]decisions[/] {printable(line)}", soft_wrap=True)
     scores = trial.scores

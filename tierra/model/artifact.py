@@ -67,6 +67,8 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.rules.RateRule",
         "tierra.model.stacking.Stacked",
         "tierra.model.stacking.StackedValue",
+        "tierra.model.xgboost_model.XGBoostClassifier",
+        "tierra.model.xgboost_model.XGBoostRegressor",
     }
 )
 ROWS_ALONE = 40

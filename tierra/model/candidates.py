@@ -13,6 +13,7 @@ from tierra.data.features import RULE
 from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, first_line
 from tierra.model.admission import Admission, build_admission, with_admission
 from tierra.model.artifact import dump_model, inner_model
+from tierra.model.balance import Changed, Functions, change_rows, fit_balanced, split_removed
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision
 from tierra.model.estimators import build_model, needs_of
@@ -26,6 +27,8 @@ from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Model, RateBy, Rule
 from tierra.model.treatments import infer_treatments
 
+NO_FUNCTIONS: Functions = {}
+
 
 def fit_candidate(
     candidate: Rule | Model,
@@ -33,14 +36,21 @@ def fit_candidate(
     preprocessing: Preprocessing | None = None,
     treatments: Mapping[str, Treatment] | None = None,
     own: OwnClasses = NONE,
+    functions: Functions = NO_FUNCTIONS,
 ) -> BaseEstimator:
-    """Fit a rule or a model on these rows. Raises Misconfigured."""
+    """Fit a rule or a model on these rows, balanced as it states. Raises Misconfigured.
+
+    `functions` are those of the project that balance, by name.
+    """
     if isinstance(candidate, Rule):
         return _fit_rule(candidate, examples)
     preprocessing = preprocessing or Preprocessing()
+    examples, _ = split_removed(candidate.balance, examples, functions)
     known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
     admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
-    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows)
+    features = [name for name, each in known.items() if each.kind != "left_out"]
+    changed = change_rows(candidate.balance, rows, functions, features)
+    fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows, changed)
     return with_admission(fitted, admission) if admission else fitted
 
 
@@ -90,7 +100,8 @@ def check_types(
     """
     if not isinstance(candidate, Model):
         return
-    model = fit_candidate(candidate, examples.smoke_sample(), preprocessing, own=own)
+    as_it_is = candidate.model_copy(update={"balance": None})  # nothing of a balance is in the artifact
+    model = fit_candidate(as_it_is, examples.smoke_sample(), preprocessing, own=own)
     dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
@@ -132,24 +143,27 @@ def _fit_rule(candidate: Rule, examples: Examples) -> BaseEstimator:
     return (ColumnValue() if number else ColumnRule(function=candidate.function)).fit(examples.table, examples.target)
 
 
-def _fit(candidate: Model, pipeline: Pipeline, examples: Examples) -> Pipeline:
+def _fit(candidate: Model, pipeline: Pipeline, examples: Examples, changed: Changed) -> Pipeline:
+    weight = _weighted(candidate, pipeline, changed.weight)
     try:
-        return pipeline.fit(examples.table, _codes(examples), **_weighted(candidate, pipeline, examples))
+        if candidate.balance:
+            return fit_balanced(pipeline, examples, changed)
+        return pipeline.fit(examples.table, _codes(examples), **weight)
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take
         raise Misconfigured("fit-failed", f"candidate {candidate.name}: {first_line(error)}") from error
 
 
-def _weighted(candidate: Model, pipeline: Pipeline, examples: Examples) -> dict[str, Any]:
-    if examples.weight is None:
+def _weighted(candidate: Model, pipeline: Pipeline, weight: np.ndarray | None) -> dict[str, Any]:
+    if weight is None:
         return {}
     model = pipeline.named_steps["model"]
     if not has_fit_parameter(model.model if isinstance(model, LogTarget) else model, "sample_weight"):
         raise Misconfigured(
             "weights-unsupported", f"candidate {candidate.name}: {candidate.model} takes no row weights"
         )
-    return {"model__sample_weight": examples.weight}
+    return {"model__sample_weight": weight}
 
 
 def _codes(examples: Examples) -> np.ndarray:

@@ -50,20 +50,22 @@ def decide(
     costs: Costs | None = None,
     calibrate: bool = True,
     in_time: bool = False,
+    balanced: bool = False,
 ) -> Decided:
     """The model ready to serve, by labelled rows that it was not fitted on. Raises DataRejected.
 
     Rows that come later `in_time` have the rate of their season: what `auto` finds there need not pay in the next one.
+    A `balanced` model learnt from rows of another rate than that of the source, and is corrected even so.
     """
     if later.labels.task == "regression":
         return _with_interval(model, later, decision)
     chosen = DecisionChosen(rows=len(later.target), costs=costs)
     given = np.asarray(model.predict_proba(later.table))
     served, honest = model, given
-    if calibrate and in_time and decision.calibration == "auto":
+    if calibrate and in_time and not balanced and decision.calibration == "auto":
         chosen = chosen.model_copy(update={"why_not": IN_TIME})
     elif calibrate and decision.calibration != "none":
-        served, honest, chosen = _calibrated(model, given, later, decision.calibration, chosen)
+        served, honest, chosen = _calibrated(model, given, later, decision.calibration, chosen, balanced)
     # As they will be served, where `honest` are those of corrections that have not seen the row.
     made = served.corrected(given) if isinstance(served, Calibrated) else given
     if later.labels.task == "binary":
@@ -92,13 +94,18 @@ def put_inside(served: Any, model: Any) -> Any:
 
 
 def _calibrated(
-    model: Any, probabilities: np.ndarray, later: Examples, wanted: Calibration, chosen: DecisionChosen
+    model: Any,
+    probabilities: np.ndarray,
+    later: Examples,
+    wanted: Calibration,
+    chosen: DecisionChosen,
+    balanced: bool,
 ) -> tuple[Any, np.ndarray, DecisionChosen]:
     """The model with the best correction that pays, or the declared one, and cross-fitted probabilities."""
     known = np.flatnonzero(np.isin(later.target, model.classes_))
     codes = np.searchsorted(model.classes_, later.target[known])
     weight = None if later.weight is None else later.weight[known]
-    if wanted == "auto" and len(codes) < LEAST_ROWS:
+    if wanted == "auto" and not balanced and len(codes) < LEAST_ROWS:
         return model, probabilities, chosen.model_copy(update={"why_not": f"fewer than {LEAST_ROWS} rows held out"})
     if not can_cross_fit(codes, len(model.classes_)):
         why = "a class has fewer rows held out than there are folds"
@@ -107,7 +114,7 @@ def _calibrated(
     tried = compare(methods, probabilities[known], codes, weight)
     told = tuple(MethodTried(method=each.method, loss=each.loss, better=each.better) for each in tried)
     best = min(tried[1:], key=lambda each: each.loss)
-    if wanted == "auto" and not best.pays:
+    if wanted == "auto" and not (best.loss < tried[0].loss if balanced else best.pays):
         return model, probabilities, chosen.model_copy(update={"tried": told, "why_not": "none is shown to be better"})
     parameters = fit_correction(best.method, probabilities[known], codes, weight)
     chosen = chosen.model_copy(update={"tried": told, "calibration": best.method})

@@ -11,8 +11,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 
-from tierra.model.candidates import build_pipeline
+from tierra.model.admission import build_admission, with_admission
+from tierra.model.candidates import admit, build_pipeline
 from tierra.model.examples import Examples
+from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Model
 from tierra.model.treatments import infer_treatments
@@ -50,17 +52,21 @@ def _boosting(trees: int, leaves: int) -> Model:
     return Model(model="hist_gradient_boosting", name="distilled_boosting", params=params)
 
 
-def distil(teacher: Any, student: Model, rows: Examples, preprocessing: Preprocessing) -> Pipeline:
+def distil(
+    teacher: Any, student: Model, rows: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
+) -> Pipeline:
     """The student fitted on what the teacher predicts of these rows, or of as many of them as are enough."""
     few = rows.sample(MOST_ROWS, SEED)
-    pipeline = build_pipeline(student, few, preprocessing, infer_treatments(few.features, preprocessing))
+    treatments = infer_treatments(few.features, preprocessing)
+    admission, few = admit(few, build_admission(treatments, preprocessing.fence_share))
+    pipeline = build_pipeline(student, few, preprocessing, treatments, own)
     is_number = few.labels.task == "regression"
     # Encodings of the target are those of the labels: their folds must not see a row once for each class.
     codes = few.target if is_number else few.target.astype(int)
     prepared = pipeline.named_steps["prepare"].fit_transform(few.table, codes)
     fit = _fit_number if is_number else _fit_classes
     fit(pipeline.named_steps["model"], prepared, teacher, few)
-    return pipeline
+    return with_admission(pipeline, admission) if admission else pipeline
 
 
 def _fit_number(model: Any, prepared: Any, teacher: Any, rows: Examples) -> None:

@@ -24,6 +24,7 @@ from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
 from tierra.model.network import NetworkRegressor
 from tierra.model.preprocessing import Needs
 from tierra.model.spec import Model
+from tierra.model.xgboost_model import XGBoostClassifier, XGBoostRegressor, xgboost
 
 SEED = 0
 FEW_IN_A_CLASS = 10
@@ -42,13 +43,15 @@ CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
     ("neural_network", True): NetworkRegressor,
     ("lightgbm", False): LightGBMClassifier,
     ("lightgbm", True): LightGBMRegressor,
+    ("xgboost", False): XGBoostClassifier,
+    ("xgboost", True): XGBoostRegressor,
     ("hist_gradient_boosting", False): HistGradientBoostingClassifier,
     ("hist_gradient_boosting", True): HistGradientBoostingRegressor,
     ("random_forest", False): RandomForestClassifier,
     ("random_forest", True): RandomForestRegressor,
 }
 # Trees that take numbers with gaps, and trees that take ordinals but no gaps; all others are given scaled numbers.
-WITH_GAPS = ("HistGradientBoosting", "LightGBM", "RandomForest", "ExtraTrees", "DecisionTree")
+WITH_GAPS = ("HistGradientBoosting", "LightGBM", "XGBoost", "RandomForest", "ExtraTrees", "DecisionTree")
 TREES = ("GradientBoosting", "AdaBoost", "Bagging", "ExtraTree")
 
 
@@ -74,6 +77,8 @@ def needs_of(model: BaseEstimator) -> Needs:
 def _class(candidate: Model, labels: Labels) -> type[BaseEstimator]:
     if candidate.model == "lightgbm":
         lightgbm()  # said before anything is fitted
+    if candidate.model == "xgboost":
+        xgboost()
     number = labels.task == "regression"
     found = CLASSES.get((candidate.model, number)) or _imported(candidate)
     fits = is_regressor if number else is_classifier
@@ -134,6 +139,9 @@ def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: L
             shape = _shape(rows)
             return {"n_estimators": shape.trees, "learning_rate": shape.rate, "num_leaves": 31, "colsample_bytree": 0.5,
                     "min_child_samples": shape.least}  # fmt: skip
+        case "xgboost":
+            shape = _shape(rows)
+            return {"n_estimators": shape.trees, "learning_rate": shape.rate, "colsample_bytree": 0.5}
         case "hist_gradient_boosting":
             shape = _shape(rows)
             # Stopping early keeps a tenth of the rows back, and stopped too early wherever it was measured.

@@ -18,7 +18,7 @@ SINGLE_TREES: Final = frozenset(
 LIGHTGBM: Final = frozenset({"LightGBMClassifier", "LightGBMRegressor"})
 EXPLAINED: Final = LINEAR | BOOSTED | FORESTS | SINGLE_TREES
 # Of Tierra's own, by the name of the project file.
-WITHOUT_REASONS: Final = frozenset({"nearest_neighbours", "neural_network"})
+WITHOUT_REASONS: Final = frozenset({"nearest_neighbours", "neural_network", "xgboost"})
 
 
 def has_reasons(model: str) -> bool:

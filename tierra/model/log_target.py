@@ -11,6 +11,8 @@ from tierra.errors import Misconfigured
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.spec import Task
 
+# The target among the features, where it is said how each is prepared.
+OF_TARGET = "(the target)"
 SKEWED = 1.0
 LESS = 0.5
 # An estimator with a loss of its own, such as that of counts, is made for the target as it is.

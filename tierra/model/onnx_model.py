@@ -109,6 +109,8 @@ def open_session(data: bytes) -> Any:
 
 def check_onnx(data: bytes) -> None:
     """Raise Broken unless the bytes are an ONNX file of known operators that needs nothing but itself."""
+    if not isinstance(data, bytes):  # whoever writes an artifact can put anything there
+        raise Broken("artifact-unsafe", f"its ONNX is no file but a {type(data).__name__}")
     if len(data) > LARGEST:
         raise Broken("artifact-unsafe", f"its ONNX has {len(data):,} bytes")
     onnx = import_extra("onnx")

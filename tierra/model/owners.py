@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
 from tierra.model.preprocessing import APART, PAIR
@@ -48,6 +48,8 @@ def _made_of(step: Any, owner: np.ndarray) -> np.ndarray:
             for _, each in step.steps:
                 owner = _made_of(each, owner)
             return owner
+        case FeatureUnion():
+            return np.concatenate([_made_of(each, owner) for _, each in step.transformer_list])
         case OneHotEncoder():
             rare = step.infrequent_categories_ if step.min_frequency or step.max_categories else [None] * len(owner)
             counts = [len(known) - (0 if few is None else len(few) - 1)

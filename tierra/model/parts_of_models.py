@@ -4,20 +4,21 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
+
+from tierra.model.log_target import LogTarget
 
 
 def change_models(model: Any, change: Callable[[Any], Any]) -> Any:
     """A copy of a fitted model with other estimators at the ends of its pipelines; all else as it is."""
+    changed = copy.copy(model)
     if isinstance(model, Pipeline):
         *before, (name, last) = model.steps
-        return Pipeline([*before, (name, change_models(last, change))])
-    inside = {name: getattr(model, name) for name in ("models", "regressor_") if hasattr(model, name)}
-    if not inside or (not isinstance(model, TransformedTargetRegressor) and "regressor_" in inside):
+        changed.steps = [*before, (name, change_models(last, change))]
+    elif isinstance(model, LogTarget):
+        changed.model = change_models(model.model, change)
+    elif hasattr(model, "models"):
+        changed.models = [change_models(each, change) for each in model.models]
+    else:
         return change(model)
-    changed = copy.copy(model)
-    for name, value in inside.items():
-        made = [change_models(each, change) for each in value] if name == "models" else change_models(value, change)
-        setattr(changed, name, made)
     return changed

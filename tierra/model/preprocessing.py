@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
     OneHotEncoder,
@@ -102,18 +102,21 @@ def _number_steps(
 ) -> Iterator[Step]:
     joint = each.impute in ("knn", "iterative") and requirements.needs != "numbers"
     read = [*columns, *(other for other in numbers if other not in columns)] if joint else columns
-    scalings = each.scale or ("none",)
-    for scaling in scalings if requirements.needs == "scaled" and not each.bins else scalings[:1]:
-        is_first = scaling == scalings[0]
-        step = _number(each, requirements, scaling, len(columns), is_first)
-        yield (name if is_first else f"{name}-{scaling}"), step, read
+    scalings = (each.scale or ("none",)) if requirements.needs == "scaled" and not each.bins else ("none",)
+    ends = len(scalings) > 1
+    # What fills gaps by all columns costs more than any scaling: it is done once, and the scalings are made of it.
+    for number, some in enumerate([scalings] if joint else [(scaling,) for scaling in scalings]):
+        step = _number(each, requirements, some, len(columns), not number, ends)
+        yield (f"{name}-{some[0]}" if number else name), step, read
     if each.kind == "cyclic" and requirements.needs == "scaled":
         yield f"{name}-circle", Circle(each.period or 1.0), columns
     if each.outliers == "flag" and each.fence == "isolation_forest":
         yield f"{APART}-{name}", Forest(requirements.preprocessing.fence_share), columns
 
 
-def _number(each: Treatment, requirements: Requirements, scaling: Scaling, columns: int, is_first: bool) -> Any:
+def _number(
+    each: Treatment, requirements: Requirements, scalings: Sequence[Scaling], columns: int, is_first: bool, ends: bool
+) -> Any:
     """Gaps filled, outliers clipped, numbers scaled, as far as the model needs it; flags stand in the first alone."""
     needs, fences = requirements.needs, _fences(each, requirements, is_first)
     steps = [*fences] if each.impute not in ("knn", "iterative") else []
@@ -124,7 +127,9 @@ def _number(each: Treatment, requirements: Requirements, scaling: Scaling, colum
     if each.bins:
         steps.append(("bins", Bins(each.bins, apart=needs == "scaled")))
     elif needs == "scaled":
-        steps += _scalers(scaling)
+        # Columns made of one number have weights against each other, which mean nothing beyond what was learnt from.
+        steps += [("range", Fences(by="range"))] if ends or scalings == ("power",) else []
+        steps += _scalers(scalings[0]) if len(scalings) == 1 else [("scalings", _side_by_side(scalings))]
     return Pipeline(steps) if steps else "passthrough"
 
 
@@ -143,6 +148,11 @@ def _imputer(each: Treatment, columns: int, indicator: bool) -> BaseEstimator:
     return SimpleImputer(strategy=each.impute, fill_value=fill, add_indicator=indicator, keep_empty_features=True)
 
 
+def _side_by_side(scalings: Sequence[Scaling]) -> FeatureUnion:
+    made = {scaling: _scalers(scaling) for scaling in scalings}
+    return FeatureUnion([(scaling, Pipeline(steps) if steps else "passthrough") for scaling, steps in made.items()])
+
+
 def _scalers(scaling: Scaling) -> list[tuple[str, Any]]:
     match scaling:
         case "standard":
@@ -151,8 +161,8 @@ def _scalers(scaling: Scaling) -> list[tuple[str, Any]]:
             return [("scale", RobustScaler())]
         case "min_max":
             return [("scale", MinMaxScaler())]
-        case "power":  # beyond training a power can grow without end
-            return [("range", Fences(by="range")), ("scale", StandardScaler()), ("power", Power())]
+        case "power":
+            return [("scale", StandardScaler()), ("power", Power())]
         case "quantile_normal":  # scaled again: of zeros and ones the ranks are the two ends
             return [("normal", NormalQuantiles()), ("scale", StandardScaler())]
         case "none":

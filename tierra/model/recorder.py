@@ -3,7 +3,8 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -12,20 +13,24 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities import Metric, Param
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tierra.errors import Broken, Misconfigured
 from tierra.journal import warn
 from tierra.model.artifact import ALLOWED_TYPES
+from tierra.model.difference import signed
 from tierra.model.gate_checks import HEADS
 from tierra.model.own import types_of
 from tierra.model.release import Release, Version
+from tierra.model.search_found import SearchDone, TrialDone
 from tierra.model.tracking import RELEASE, MlflowClient, answering, find_aliased, open_client
 from tierra.model.view import ALIAS, is_server
 from tierra.temporary import prefix
 
 SIGNATURE_ROWS = 1000
+PARENT = "mlflow.parentRunId"
 GATE_TABLE = "gate.json"
 SHOWN_AS_TABLE = json.dumps([{"path": GATE_TABLE, "type": "table"}])  # as `mlflow.log_table` says it
 OLD_RUNS = 5000  # at a time; the next collection takes the others
@@ -82,6 +87,26 @@ class Recorder:
             version = self._version(release) or self._create(release, model, sample, files)
             run = self._client.get_run(version.run_id).info
             return Version(version=str(version.version), run_id=run.run_id, experiment_id=str(run.experiment_id))
+
+    def record_trials(self, project: str, run_id: str, searches: Sequence[SearchDone]) -> None:
+        """Keep every trial of the searches as a run nested in a run, once; what is said of a trial in one batch."""
+        with answering():
+            experiment, inside = self._experiment(project), f"tags.`{PARENT}` = '{run_id}'"
+            known = {each.info.run_name for each in self._client.search_runs([experiment], inside, max_results=50_000)}
+            for search in searches:
+                for each in search.trials:
+                    if (name := f"{search.candidate}-{each.number}") not in known:
+                        self._record_trial(experiment, run_id, name, search, each)
+
+    def _record_trial(self, experiment: str, run_id: str, name: str, search: SearchDone, trial: TrialDone) -> None:
+        tags = {PARENT: run_id, "candidate": search.candidate, "engine": search.engine, "state": trial.state}
+        run = self._client.create_run(experiment, run_name=name, tags=tags)
+        params = [Param(key, str(value)) for key, value in trial.params.items()]
+        sign = signed(search.metric, 1.0)  # values are better when higher, metrics as they are written
+        measured = {"seconds": trial.seconds, **({} if trial.value is None else {search.metric: sign * trial.value})}
+        now = int(time.time() * 1000)
+        self._client.log_batch(run.info.run_id, [Metric(key, value, now, 0) for key, value in measured.items()], params)
+        self._client.set_terminated(run.info.run_id, "FAILED" if trial.state == "failed" else "FINISHED")
 
     def shown(self, project: str) -> dict[str, str]:
         """The version that the alias names, by the project; nothing when it names none."""

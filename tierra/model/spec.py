@@ -3,11 +3,14 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema, field_validator
 
+from tierra.model.balance_spec import Balance
+from tierra.model.distributed_spec import Distributed
 from tierra.model.ensemble_spec import Average, Selection, Stack
 from tierra.model.gate_spec import Challenge, Guardrails
 from tierra.model.scorers import SCORERS
+from tierra.model.search_spec import Searched
 from tierra.spec import AS_CLASS, AS_FUNCTION, CLASS, FUNCTION, Duration, Name, SomeColumns, Spec, Task
 
 # The metrics of each task, the gate's default first, and the name of each in tables that people read.
@@ -36,7 +39,7 @@ REQUESTED = {POISSON: "Poisson deviance", **{name: f"pinball loss, {share:.0%}" 
 EVERY_METRIC = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "median_error", "mape", *REQUESTED})
 BUILT_IN_MODELS = ("logistic", "ridge", "elastic_net", "random_forest", "extra_trees", "hist_gradient_boosting",
-                   "lightgbm", "nearest_neighbours", "neural_network")  # fmt: skip
+                   "lightgbm", "nearest_neighbours", "neural_network", "xgboost")  # fmt: skip
 
 
 def heading(metric: str) -> str:
@@ -132,6 +135,20 @@ class Model(Spec):
     class_weight: Annotated[
         Literal["balanced"] | dict[str, float] | None, BeforeValidator(_by_class), WithJsonSchema(AS_WEIGHTS)
     ] = Field(None, description="`balanced`, or a weight by class; over `params`")
+    search: Searched | None = Field(
+        None, description="A number of trials, or how its parameters are searched for; over `params`"
+    )
+    balance: Balance | None = Field(None, description="How the rows it learns from are balanced, whatever it gains")
+    distributed: Distributed | None = Field(
+        None, description="Trained on parts of its rows at once, on the nodes of Ray; of `xgboost` alone"
+    )
+
+    @field_validator("distributed")
+    @classmethod
+    def _of_xgboost(cls, value: Distributed | None, info: ValidationInfo) -> Distributed | None:
+        if value and info.data.get("model") != "xgboost":
+            raise ValueError("only `model: xgboost` is trained so")
+        return value
 
 
 KINDS = ("rule", "model", "average", "selection", "stack")

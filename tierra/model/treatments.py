@@ -58,7 +58,10 @@ def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessi
     circle = ""
     if treatment.kind == "cyclic":
         circle = f", on a circle of {treatment.period:g}" + ("" if stated.kind else " (by its name and its values)")
-    return f"number: {_describe_number(treatment)}{circle}"
+    different = values.nunique()
+    is_inferred = not (stated.scale or preprocessing.scale or treatment.bins)
+    few = f" ({different} different values)" if is_inferred and different <= FEW_NUMBERS else ""
+    return f"number: {_describe_number(treatment)}{few}{circle}"
 
 
 def _describe_category(treatment: Treatment) -> str:

@@ -23,8 +23,8 @@ class Times(BaseModel):
 class VariantMeasured(BaseModel):
     """A variant: how it was made, or why not, and what it saves and costs.
 
-    `better` is the difference of the gate's metric as an advantage, with the interval that its verdict looks at;
-    `changed` the share of the decisions that are other ones, None of numbers.
+    `metric` and `champion` are the gate's metric of both, `better` their difference as an advantage, with the interval
+    that its verdict looks at; `changed` is the share of the decisions that are other ones, None of numbers.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +37,7 @@ class VariantMeasured(BaseModel):
     one: Times | None = None
     many: Times | None = None
     metric: float | None = None
+    champion: float | None = None
     better: float | None = None
     interval: tuple[float, float] | None = None
     changed: float | None = None
@@ -46,6 +47,13 @@ class VariantMeasured(BaseModel):
     def may_serve(self) -> bool:
         """Whether it passed the gate: the rule, which may win a verdict, is no variant."""
         return self.verdict is not None and self.verdict.promote and self.verdict.winner == self.name
+
+    @property
+    def reason(self) -> str:
+        """Why it may not serve: of one that is not shown to beat the rule, that."""
+        if self.verdict is None or self.may_serve:
+            return self.why_not
+        return self.verdict.reasons[-1 if self.verdict.winner == self.name else 0]
 
     @property
     def gain(self) -> float:

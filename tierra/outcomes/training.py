@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.model.balance_found import WayCompared
 from tierra.model.gate import Verdict
 from tierra.model.gate_checks import format_metric
 from tierra.model.spec import heading
@@ -49,6 +50,8 @@ class Trained(Ended):
     rows: dict[str, int]
     model_sha256: str = ""
     datasets: dict[str, str] = {}
+    searches: tuple[str, ...] = ()
+    balance: tuple[WayCompared, ...] = ()
     receipt: str = ""
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from tierra.data.expectations import ROW_EXPECTATIONS, TABLE_EXPECTATIONS, required_arguments
 from tierra.data.row_numbers import published_key
+from tierra.model.balance_spec import NONE, Balance, why_not
 from tierra.model.decision_spec import Decision
 from tierra.model.ensemble_spec import Ensemble, Stack
 from tierra.model.explained import has_reasons
@@ -34,6 +35,8 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
         _check_expectation(each, project, _below(refuse, "contract", "expectations", index))
     _check_features(project, refuse)
     _check_candidates(project, refuse)
+    _check_balance(project, refuse)
+    _check_searches(project, refuse)
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
     _check_kept(project, refuse)
@@ -59,6 +62,9 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
     for index, each in enumerate(project.candidates or ()):
         for what in _find_mismatches(each, task):
             mismatch(what, "candidates", index)
+    for way, path in _find_balances(project):
+        if what := why_not(way, task):
+            mismatch(what, *path)
     _check_published(project, task, refuse, mismatch)
     _check_guardrails(project, task, mismatch)
     if project.card.cost and task != "binary":
@@ -72,8 +78,13 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
 def _check_metrics(project: ProjectFile, task: Task, mismatch: Refuse) -> None:
     number = task == "regression"
     of_other_tasks = {name for kind in METRICS if (kind == "regression") != number for name in METRICS[kind]}
-    places = [(project.gate.metric, ("gate", "metric")), *((name, ("metrics",)) for name in project.metrics)]
+    places: list[tuple[str | None, tuple[int | str, ...]]] = [
+        (project.gate.metric, ("gate", "metric")),
+        *((name, ("metrics",)) for name in project.metrics),
+    ]
     places += [(each.metric, ("card", "goals")) for each in project.card.goals]
+    searching = [(index, each) for index, each in enumerate(project.candidates or ()) if isinstance(each, Model)]
+    places += [(each.search.metric, ("candidates", index, "search")) for index, each in searching if each.search]
     for name, path in places:
         known = {*METRICS[task], *(REQUESTED if number else ()), *(SCORERS - of_other_tasks)}
         if name and name not in known:
@@ -187,6 +198,36 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")
+
+
+def _check_searches(project: ProjectFile, refuse: Refuse) -> None:
+    for index, each in enumerate(project.candidates or ()):
+        if isinstance(each, Model) and each.search and each.search.space_of(each.model) is None:
+            what = f"{each.model} has no built-in space: state `space`"
+            refuse("key-missing", what, "candidates", index, "search")
+
+
+def _check_balance(project: ProjectFile, refuse: Refuse) -> None:
+    names = [each.name for each in project.balance]
+    if twice := sorted({name for name in names if names.count(name) > 1 or name == NONE}):
+        refuse("value-invalid", f"more than one way is called {twice[0]}; give each a `name`", "balance")
+    taken = {each.name for each in project.candidates or ()}
+    for each in project.candidates or ():
+        if both := [f"{each.name}_{name}" for name in names if f"{each.name}_{name}" in taken]:
+            refuse("value-invalid", f"a candidate is called {both[0]}, as {each.name} balanced so is", "balance")
+    is_number = project.task == "regression"
+    if project.decision.calibration == NONE and not is_number and any(_find_balances(project)):
+        what = "a model that learnt from balanced rows has another rate than the source; leave `calibration` out"
+        refuse("value-invalid", what, "decision", "calibration")
+
+
+def _find_balances(project: ProjectFile) -> Iterator[tuple[Balance, tuple[int | str, ...]]]:
+    """Each way to balance, and where it stands in the file."""
+    for index, way in enumerate(project.balance):
+        yield way, ("balance", index)
+    for index, each in enumerate(project.candidates or ()):
+        if isinstance(each, Model) and each.balance:
+            yield each.balance, ("candidates", index, "balance")
 
 
 def _check_reasons(project: ProjectFile, refuse: Refuse) -> None:

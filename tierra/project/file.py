@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from tierra.data.spec import Contract, Effort, Join, Source, Split
+from tierra.model.balance_spec import Balances
 from tierra.model.card_spec import Card
 from tierra.model.decision_spec import Decision
+from tierra.model.growing_spec import Complexity
 from tierra.model.leaks.finding import Leaks
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Candidate, Gate, Metric, Rule
@@ -47,6 +49,9 @@ class ProjectFile(Spec):
     weight: Column | None = Field(None, description="A column of row weights, or a function of the rows as file:name")
     split: Split = Field(Split(), description="Training, validation and test")
     preprocessing: Preprocessing = Field(Preprocessing(), description="How features become numbers")
+    balance: Balances = Field(
+        (), description="Ways to balance what each model learns from: each is tried, and taken where it is shown to pay"
+    )
     candidates: Annotated[tuple[Candidate, ...], BeforeValidator(tuple), Field(min_length=1)] | None = Field(
         None, description="Models to fit; by the task when not stated"
     )
@@ -55,6 +60,9 @@ class ProjectFile(Spec):
     )
     refit: Literal["none", "all"] = Field(
         "none", description="`all`: what passed the gate is fitted once more, on the test rows too, and serves so"
+    )
+    complexity: Complexity | None = Field(
+        None, description="When costlier candidates are not tried any more; all are tried when not stated"
     )
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(tuple)] = Field(
         (),

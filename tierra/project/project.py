@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from tierra.data.recipe import Recipe
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import InvalidCall, Misconfigured
+from tierra.model.balanced_candidates import add_balanced
 from tierra.model.defaults import default_candidates
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.spec import Model, RateBy, Rule
@@ -51,7 +52,8 @@ class Project(ProjectFile):
         models = [each for each in self.candidates or default if not isinstance(each, Rule)]
         # Ensembles last: their members must be fitted before them.
         ordered = (self.rule, *sorted(models, key=lambda each: isinstance(each, Ensemble)))
-        return self.model_copy(update={"task": task, "gate": self.gate.of(task), "candidates": ordered})
+        candidates = tuple(add_balanced(ordered, self.balance))
+        return self.model_copy(update={"task": task, "gate": self.gate.of(task), "candidates": candidates})
 
     @property
     def functions(self) -> dict[str, str]:
@@ -68,6 +70,17 @@ class Project(ProjectFile):
         models = [each.model for each in self.candidates or () if isinstance(each, Model) and ":" in each.model]
         transformers = [each.transformer for each in self.preprocessing.columns.values() if each.transformer]
         return tuple(dict.fromkeys((*transformers, *models)))
+
+    @property
+    def balance_functions(self) -> dict[str, str]:
+        """The project's own functions that balance what is learnt from; none of them is served."""
+        own = [each.balance for each in self.candidates or () if isinstance(each, Model) and each.balance]
+        return {name: name for way in (*self.balance, *own) for name in way.functions}
+
+    @property
+    def every_function(self) -> dict[str, str]:
+        """All of the project's own functions."""
+        return self.functions | self.balance_functions
 
     @property
     def recipe(self) -> Recipe:

@@ -26,7 +26,7 @@ def variant_heads(ended: Optimised) -> tuple[str, ...]:
     many = next((each.many.rows for each in ended.variants if each.many), 0)
     metric = heading(ended.metric)
     times = ("one row, ms", "faster", f"{many:,} rows, ms", "faster")
-    return ("size, kB", "smaller", *times, metric, f"better in {metric}", "other decisions")
+    return ("size, kB", "smaller", metric, "better by", *times, "other decisions")
 
 
 def variant_lines(ended: Optimised) -> list[VariantLine]:
@@ -34,21 +34,21 @@ def variant_lines(ended: Optimised) -> list[VariantLine]:
     first = next((each for each in ended.variants if each.one and each.many), None)
     times = ("",) * 4 if first is None or not first.one or not first.many else (
         _milliseconds(first.one.champion), "", _milliseconds(first.many.champion), "")  # fmt: skip
-    metric = ended.champion.served.metrics.get(ended.metric)
-    cells = (_kilobytes(ended.champion.bytes), "", *times, "" if metric is None else format_metric(metric), "", "")
+    metric = next((each.champion for each in ended.variants if each.champion is not None), None)
+    cells = (_kilobytes(ended.champion.bytes), "", _metric(metric), "", *times, "")
     champion = VariantLine("champion", ended.champion.served.label, cells, "serves")
     return [champion, *map(_line, ended.variants)]
 
 
 def _line(each: VariantMeasured) -> VariantLine:
     if each.verdict is None:
-        return VariantLine(each.name, each.how, ("",) * 9, NOT_MADE, each.why_not)
+        return VariantLine(each.name, each.how, ("",) * 9, NOT_MADE, each.reason)
     outcome = "may serve" if each.may_serve else "may not serve"
-    apart = "" if each.interval is None else " to ".join(f"{end:+.2g}" for end in each.interval)
+    apart = "" if each.interval is None else " to ".join(_signed(end) for end in each.interval)
     changed = "" if each.changed is None else f"{100 * each.changed:.2g} %"
-    cells = (_kilobytes(each.bytes), f"{each.smaller:,.1f} x", *_times(each.one), *_times(each.many),
-             "" if each.metric is None else format_metric(each.metric), apart, changed)  # fmt: skip
-    return VariantLine(each.name, each.how, cells, outcome, "" if each.may_serve else each.verdict.reasons[-1])
+    cells = (_kilobytes(each.bytes), f"{each.smaller:,.1f} x", _metric(each.metric), apart, *_times(each.one),
+             *_times(each.many), changed)  # fmt: skip
+    return VariantLine(each.name, each.how, cells, outcome, each.reason)
 
 
 def _times(times: Times | None) -> tuple[str, str]:
@@ -56,6 +56,14 @@ def _times(times: Times | None) -> tuple[str, str]:
         return "", ""
     low, high = times.interval
     return _milliseconds(times.own), f"{times.faster:,.2g} x ({low:,.2g} to {high:,.2g})"
+
+
+def _metric(value: float | None) -> str:
+    return "" if value is None else format_metric(value)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.2g}"
 
 
 def _kilobytes(count: int) -> str:

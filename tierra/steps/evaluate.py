@@ -25,6 +25,7 @@ from tierra.model.training import scorers_of
 from tierra.project.project import Project
 from tierra.steps.champion import champion_features, current_champion, has_same_features, judged_model
 from tierra.steps.fit import Choice, load_fitted
+from tierra.steps.learning import Learning
 from tierra.steps.learnt import learnt_from, units_of
 from tierra.steps.parts import read_part, rows_of
 from tierra.steps.release import is_same_training, training_inputs
@@ -171,7 +172,7 @@ def _measure(
     scores = compared.scores.model_copy(update=learnt_facts(test, learnt, kept))
     evaluations = compared.evaluations
     if explain:
-        train, keys = read_part(workspace, parts, "train"), _keys_of_test(workspace, project, choice).iloc[kept]
+        train, keys = Learning(workspace, project, parts).rows, _keys_of_test(workspace, project, choice).iloc[kept]
         material = Material(train, keys.reset_index(drop=True), project.card.cost, tuple(scorers),
                             compared.predictions)  # fmt: skip
         evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}

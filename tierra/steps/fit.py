@@ -10,20 +10,28 @@ from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
 from tierra.journal import note
 from tierra.model import training
 from tierra.model.artifact import dump_model, load_model
+from tierra.model.balance_found import Balanced
 from tierra.model.candidates import fit_candidate
 from tierra.model.deciding import put_inside
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
+from tierra.model.growing_spec import Cost
 from tierra.model.leaks.finding import Leak
+from tierra.model.log_target import OF_TARGET, describe_target
+from tierra.model.search_found import SearchDone
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
-from tierra.steps.held_out import Candidate, Tried, blend_of, decide_by, decided_by, inputs_of, try_candidates
+from tierra.steps.balance import compare_balance, without_unfit
+from tierra.steps.growing import grow
+from tierra.steps.held_out import Candidate, Tried, blend_of, costs_of, decide_by, decided_by, inputs_of, try_candidates
+from tierra.steps.large import in_parts
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
+from tierra.steps.search import with_found
 from tierra.store.memo import remember
 from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace
@@ -37,14 +45,24 @@ class FittedCandidates(BaseModel):
     parts: Parts
     fitted: dict[str, Tried]
     treatments: dict[str, str]
+    target: str = ""
     leaks: tuple[Leak, ...]
     rows: int
     folds: int
+    balance: Balanced = Balanced()
+    searches: tuple[SearchDone, ...] = ()
+    costs: dict[str, Cost] = {}
+    stopped: str = ""
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
         """Metrics on the rows held out by candidate."""
         return {name: each.validation for name, each in self.fitted.items()}
+
+    @property
+    def compared(self) -> dict[str, dict[str, float]]:
+        """The same of those that are chosen among: without ways to balance that are not shown to pay."""
+        return {name: each for name, each in self.validation.items() if name not in self.balance.left_out}
 
 
 class Fitted(ObjectRef):
@@ -64,6 +82,8 @@ class Choice(BaseModel):
     rule: Fitted
     tried: dict[str, Tried] = {}
     leaks: tuple[Leak, ...] = ()
+    balance: Balanced = Balanced()
+    searches: tuple[SearchDone, ...] = ()
 
 
 def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> FittedCandidates:
@@ -74,23 +94,29 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     _refuse_class(project, parts)
     train = read_part(workspace, parts, "train")
     treatments = describe_features(train.features, project.preprocessing)
-    note(FeaturesExamined(treatments))
+    target = describe_target(train.target, project.preprocessing) if parts.labels.task == "regression" else ""
+    note(FeaturesExamined(treatments | ({OF_TARGET: target} if target else {})))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
-    learning = Learning(workspace, project, parts)
+    learning = Learning(workspace, without_unfit(project, train), parts)
+    learning, searches, stopped = grow(learning)
     tried = try_candidates(learning)
-    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, leaks=leaks,
-                            rows=len(learning.held_out.target), folds=len(learning.folds))  # fmt: skip
+    balance = compare_balance(learning, tried)
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, target=target, leaks=leaks,
+                            rows=len(learning.held_out.target), folds=len(learning.folds), balance=balance,
+                            searches=searches, stopped=stopped, costs=costs_of(learning, tried))  # fmt: skip
     _note(done)
     return done
 
 
 def choose_candidate(workspace: Workspace, project: Project, candidates: FittedCandidates, best: str = "") -> Choice:
     """The model that is best on the rows held out, or the one named, and the rule, both fitted on all learning rows."""
-    learning, tried = Learning(workspace, project, candidates.parts), candidates.fitted
-    best = best or training.choose_candidate(candidates.validation, project.gate)
+    project, tried = with_found(project, candidates.searches), candidates.fitted
+    learning = Learning(workspace, project, candidates.parts)
+    best = best or training.choose_candidate(candidates.compared, project.gate)
     fitted = {name: _fit_whole(learning, tried, name) for name in dict.fromkeys((best, "rule"))}
-    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks)
+    return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks,
+                  balance=candidates.balance, searches=candidates.searches)  # fmt: skip
 
 
 def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:
@@ -118,7 +144,7 @@ def _note(done: FittedCandidates) -> None:
     tried = done.fitted.items()
     weights = {name: each.weights for name, each in tried if each.weights}
     intervals = {name: each.intervals for name, each in tried}
-    note(CandidatesFitted(done.validation, intervals, weights, done.rows, done.folds))
+    note(CandidatesFitted(done.compared, intervals, weights, done.rows, done.folds, done.costs, done.stopped))
     note(DecisionsChosen({name: each.chosen for name, each in tried}))
 
 
@@ -137,8 +163,9 @@ def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fit
 
 def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], rows: Examples) -> Any:
     if not isinstance(candidate, Ensemble):
-        project = learning.project
-        return fit_candidate(candidate, rows, project.preprocessing, own=own_classes(project))
+        project, own, functions = learning.project, own_classes(learning.project), learning.code.functions
+        with in_parts(learning.workspace, candidate):
+            return fit_candidate(candidate, rows, project.preprocessing, own=own, functions=functions)
     blend = blend_of(learning, candidate, tried)
     members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
     models = [_fit(learning, each, tried, rows) for each in members]

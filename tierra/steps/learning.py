@@ -6,12 +6,14 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from tierra.data.code import ProjectCode, load_code
 from tierra.data.folds import Fold, make_folds
 from tierra.data.frames import to_frame
 from tierra.data.recipe import TARGET, UNIT
 from tierra.model.examples import Examples
 from tierra.project.project import Project
 from tierra.steps.parts import Parts, examples_of
+from tierra.store.memo import digest
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
 
@@ -23,6 +25,17 @@ class Learning:
     workspace: Workspace
     project: Project
     parts: Parts
+
+    def of(self, project: Project) -> "Learning":
+        """The same rows, for the project with other candidates."""
+        other = Learning(self.workspace, project, self.parts)
+        vars(other).update({name: value for name, value in vars(self).items() if name != "project"})
+        return other
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What decides the rows and their folds."""
+        return "learning", digest([self.parts, self.project.split, self.project.effort])
 
     @cached_property
     def rows(self) -> Examples:
@@ -41,6 +54,11 @@ class Learning:
         """The rows that are held out, fold by fold; their index counts from 0."""
         found = self.rows.take(np.concatenate([fold.held_out for fold in self.folds]))
         return found.renumbered()
+
+    @cached_property
+    def code(self) -> ProjectCode:
+        """The project's functions that balance, by name."""
+        return load_code(self.project.folder, self.project.balance_functions)
 
     @cached_property
     def _frame(self) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from tierra.model.timing import compare_times
 from tierra.model.training import scorers_of
 from tierra.model.variant_measured import VariantMeasured
 from tierra.project.project import Project
-from tierra.steps.champion import champion_model
+from tierra.steps.champion import judged_model
 from tierra.steps.evaluate import Judged, groups_of, judge, measure_models
 from tierra.steps.fit import Choice, Fitted, load_fitted
 from tierra.steps.learnt import units_of
@@ -38,7 +38,7 @@ def measure_variants(
     second chance. Nothing is counted as a use of the test part before one is to serve.
     """
     test = read_part(workspace, variants.parts, "test")
-    served = champion_model(workspace, champion)
+    served = judged_model(workspace, champion)
     models = {each.name: load_fitted(workspace, project, _fitted(each)) for each in variants.made}
     sizes = {each.name: len(workspace.objects.read(_fitted(each).name)) for each in variants.made}
     found, predicted = _compare(workspace, project, variants, models | {"champion": served}, sizes, test)
@@ -63,8 +63,8 @@ def judge_variant(
 ) -> tuple[Project, Judged]:
     """The gate's verdict on one variant, as on any challenger, and the project with the gate it was judged by."""
     variant = find_variant(project, variants, name)
-    judged_by = project.model_copy(update={"gate": variant_gate(project, variants)})
-    choice = Choice(parts=variants.parts, best=_fitted(variant), rule=variants.rule)
+    judged_by = _judged_by(project, variants)
+    choice = Choice(parts=variants.parts, best=_fitted(variant), rule=variants.rule, tried={})
     evaluated = measure_models(workspace, judged_by, choice, champion).model_copy(
         update={"champion_number": champion.number, "variant": name, "family": family_of(variants)}
     )
@@ -93,6 +93,11 @@ def variant_gate(project: Project, variants: Variants) -> Gate:
     return project.gate.model_copy(update=noninferior)
 
 
+def _judged_by(project: Project, variants: Variants) -> Project:
+    """The project with the gate for its variants; what is judged is not fitted once more: a student has no teacher."""
+    return project.model_copy(update={"gate": variant_gate(project, variants), "refit": "none"})
+
+
 def family_of(variants: Variants) -> str:
     """A digest of all variants that are judged together."""
     return digest([variants.margin, *(each.fitted.sha256 for each in variants.made if each.fitted)])
@@ -107,7 +112,7 @@ def _compare(
     workspace: Workspace, project: Project, variants: Variants, models: dict[str, Any], sizes: dict[str, int],
     test: Examples,
 ) -> tuple[dict[str, Scores], dict[str, Predictions]]:  # fmt: skip
-    choice = Choice(parts=variants.parts, best=variants.rule, rule=variants.rule)
+    choice = Choice(parts=variants.parts, best=variants.rule, rule=variants.rule, tried={})
     groups = groups_of(workspace, project, choice, np.arange(len(test.target)))
     every = {name: (model, test) for name, model in models.items()}
     every["rule"] = (load_fitted(workspace, project, variants.rule), test)
@@ -122,7 +127,8 @@ def _judged(scores: Scores, judged: Gate, use: int, version: str) -> dict[str, A
     differs = {"better": apart.value, "interval": apart.interval(level_of(judged.alpha, use))} if apart else {}
     # No row was learnt from: else no variant would have been made.
     verdict = gate.judge(scores.model_copy(update={"champion_version": version}), judged, use)
-    return {"metric": metric, "verdict": verdict, **differs}
+    champion = (scores.champion_metrics or {}).get(judged.metric_name)
+    return {"metric": metric, "champion": champion, "verdict": verdict, **differs}
 
 
 def _changed(own: Predictions, before: Predictions, test: Examples) -> float | None:
@@ -131,7 +137,7 @@ def _changed(own: Predictions, before: Predictions, test: Examples) -> float | N
 
 def _next_use(workspace: Workspace, project: Project, champion: Champion, variants: Variants) -> int:
     """Which use of the test part it would be to let one of them serve."""
-    judged_by = project.model_copy(update={"gate": variant_gate(project, variants)})
+    judged_by = _judged_by(project, variants)
     datasets = variants.parts.table.snapshots.digests
     key = digest([training_inputs(judged_by, datasets, family_of(variants)), champion.number])
     return next_use(workspace.objects, project.name, key, sketch_units(units_of(workspace, variants.parts.test)))

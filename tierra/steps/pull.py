@@ -48,7 +48,7 @@ class PartitionRows(BaseModel):
 def open_project(workspace: Workspace, name: str) -> Project:
     """Read the project file and import its functions, so that mistakes show first."""
     project = workspace.project(name)
-    load_code(project.folder, project.functions)
+    load_code(project.folder, project.every_function)
     return project
 
 

@@ -15,6 +15,7 @@ from tierra.steps.evaluate import Judged
 from tierra.steps.fit import Fitted, fit_on, load_fitted
 from tierra.steps.learning import Learning
 from tierra.steps.parts import read_part
+from tierra.steps.search import with_found
 from tierra.store.refs import ObjectRef
 from tierra.workspace import Workspace
 
@@ -28,7 +29,7 @@ def refit_winner(workspace: Workspace, project: Project, judged: Judged, winner:
     if project.refit != "all" or winner.candidate not in judged.choice.tried:
         return winner, None
     choice, test = judged.choice, read_part(workspace, judged.choice.parts, "test")
-    learning = Learning(workspace, project, choice.parts)
+    learning = Learning(workspace, with_found(project, choice.searches), choice.parts)
     every = _both(learning.rows, test)
     found = fit_on(learning, choice.tried, winner.candidate, every)
     refit = _compare(workspace, project, judged, winner, found, test, len(every.target))

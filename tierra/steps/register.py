@@ -46,7 +46,9 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
         show_champion(workspace, champion)
         return _trained(project, judged, champion, "KeptChampion", taken_back)
     if not judged.verdict.promote:
-        note(TrainingRecorded(workspace.recorder().record(release)))
+        run_id = workspace.recorder().record(release)
+        _record_trials(workspace, project, judged, run_id)
+        note(TrainingRecorded(run_id))
         show_champion(workspace, champion)
         kept: Ending = "Refused" if judged.verdict.is_refused else "KeptChampion"
         return _trained(project, judged, champion, kept, judged.verdict.reasons[-1])
@@ -144,7 +146,9 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
     code = {name: (project.folder / name).read_bytes() for name in release.code}
     files = stored_files(workspace.objects.read(served.name), code)
-    shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
+    with own_classes(project).in_place():  # MLflow reads back what it has written
+        shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
+    _record_trials(workspace, project, judged, shown.run_id)
     is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
     reason = judged.verdict.reasons[-1] if is_for_shadow else promoted_because(project, judged.verdict)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
@@ -184,6 +188,16 @@ def show_champion(workspace: Workspace, champion: Champion | None, is_new: bool 
                 warn(f"{difference}; it was set back")
     except TierraError as error:
         warn(f"MLflow does not show version {champion.version} as champion: {error.what}")
+
+
+def _record_trials(workspace: Workspace, project: Project, judged: Judged, run_id: str) -> None:
+    """Show the trials of searches in MLflow; what it does not take stands in the study, and stops no training."""
+    if not judged.choice.searches:
+        return
+    try:
+        workspace.recorder().record_trials(project.name, run_id, judged.choice.searches)
+    except TierraError as error:
+        warn(f"MLflow does not show every trial: {error.what}")
 
 
 def _reference_data(
@@ -227,6 +241,8 @@ def _trained(
         rows=parts.rows,
         model_sha256=release.model_sha256 if release else "",
         datasets=judged.datasets,
+        searches=tuple(each.line for each in judged.choice.searches),
+        balance=judged.choice.balance.ways,
     )
 
 

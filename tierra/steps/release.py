@@ -10,8 +10,8 @@ from tierra.store.memo import code_version, digest
 
 # All of a project file that decides a training's result.
 JUDGED = {"sources", "joins", "contract", "prepare", "features", "target", "task", "positive", "weight", "split",
-          "preprocessing", "candidates", "gate", "decision", "card",
-          "effort", "refit"}  # fmt: skip
+          "preprocessing", "balance", "candidates", "gate", "decision", "card",
+          "effort", "refit", "complexity"}  # fmt: skip
 # The last step of a training: what it imports are all the steps.
 LAST_STEP: Final = "tierra.steps.register"
 
@@ -22,7 +22,7 @@ def training_inputs(project: Project, datasets: Mapping[str, str], variant: str 
     `variant` says of a smaller variant of a champion which it is.
     """
     judged = project.model_dump(mode="json", include=JUDGED, exclude={"gate": {"approval"}})
-    code = load_code(project.folder, project.functions).files
+    code = load_code(project.folder, project.every_function).files
     return digest([dict(datasets), judged, dict(code), code_version(LAST_STEP), *([variant] if variant else [])])
 
 

@@ -62,6 +62,15 @@ def compare_in_production(workspace: Workspace, project: Project, watched: Watch
     return found.scores.model_copy(update={"champion_version": watched.champion.version})
 
 
+def with_own_gate(project: Project, verdict: Verdict) -> Project:
+    """The project with the gate that let a challenger in: a smaller variant of the champion need only not be worse."""
+    compared = next((each for each in verdict.checks if each.kind == "comparison" and (each.limit or 0) < 0), None)
+    if compared is None or compared.limit is None or project.gate.margin:
+        return project
+    noninferior = {"challenger": "noninferior", "margin": -compared.limit, "beat_champion_by": 0.0}
+    return project.model_copy(update={"gate": project.gate.model_copy(update=noninferior)})
+
+
 def judge_shadow(project: Project, scores: Scores) -> Verdict:
     """Whether the challenger passed the gate once more. The rule, which it beat in training, never serves by this."""
     verdict = gate.judge(scores, project.gate)

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 
 from tierra.data.file_source import TextsRead
 from tierra.journal import Warned, at_station
+from tierra.model.balance_found import WayCompared
 from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
 from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
+from tierra.model.log_target import OF_TARGET
 from tierra.project.project import Project
 from tierra.spec import Task
 from tierra.steps.evaluate import Evaluations, Judged, judge, measure_models
@@ -41,6 +43,8 @@ class Trial(BaseModel):
     warnings: list[str] = []
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
+    searches: list[str] = []
+    balance: list[WayCompared] = []
     held_out: int
     folds: int
     decision: DecisionChosen | None = None
@@ -99,10 +103,16 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         metric=project.gate.metric_name,
         rows=parts.rows,
         features=list(candidates.treatments),
-        treatments=candidates.treatments,
+        treatments=candidates.treatments | ({OF_TARGET: candidates.target} if candidates.target else {}),
         leaks=list(candidates.leaks),
-        candidates=[each.model_dump(mode="json", exclude_none=True) for each in project.candidates or ()],
-        validation=candidates.validation,
+        candidates=[
+            each.model_dump(mode="json", exclude_none=True)
+            for each in project.candidates or ()
+            if each.name in candidates.compared
+        ],
+        validation=candidates.compared,
+        searches=[each.line for each in candidates.searches],
+        balance=list(candidates.balance.ways),
         held_out=candidates.rows,
         folds=candidates.folds,
         scores=judged.scores,

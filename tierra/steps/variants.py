@@ -26,7 +26,7 @@ from tierra.model.rounding import rounded
 from tierra.model.spec import Model
 from tierra.model.variant_spec import VariantKind, margin_of
 from tierra.project.project import Project
-from tierra.steps.champion import champion_model, champion_project, has_same_features
+from tierra.steps.champion import champion_project, has_same_features, judged_model
 from tierra.steps.fit import Fitted, FittedCandidates, choose_candidate, fit_candidates, load_fitted
 from tierra.steps.learnt import learnt_from
 from tierra.steps.own import own_classes
@@ -78,8 +78,8 @@ class _Material:
 
     @cached_property
     def served(self) -> Any:
-        """The champion's model as it serves."""
-        return champion_model(self.workspace, self.champion)
+        """The champion's model as it was judged: what `refit` makes of it afterwards has seen the test rows."""
+        return judged_model(self.workspace, self.champion)
 
     @cached_property
     def train(self) -> Examples:
@@ -237,7 +237,7 @@ def _student(material: _Material, name: str) -> Any:
     in_time = project.split.by == "time"
     made = []
     for student in students_of(rows.labels.task)[name]:
-        model = distil(material.served, student, rows, project.preprocessing)
+        model = distil(material.served, student, rows, project.preprocessing, own_classes(project))
         made.append(decide(model, later, project.decision, project.card.cost, True, in_time).model)
     return smallest_within(made, partial(_score, material), material.margin / 2)
 

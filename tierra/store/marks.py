@@ -19,7 +19,7 @@ from tierra.store.objects import Draft, Entry, Objects
 
 # All that is collected: objects named by their content, in these folders of the store.
 KINDS: Final = ("snapshots", "features", "quarantine", "models", "code", "releases", "evaluations", "profiles", "drift",
-                "learnt", "cards", "shadow")  # fmt: skip
+                "learnt", "cards", "shadow", "balance")  # fmt: skip
 CONTENT: Final = re.compile(rf"(?:{'|'.join(KINDS)})/(?:\d+-)?[0-9a-f]{{64}}\.[a-z]+")
 FOLDER: Final = "gc/marks"
 _MARK: Final = re.compile(rf"{FOLDER}/(\d{{6}})")

@@ -18,7 +18,7 @@ from tierra.store.objects import Objects
 from tierra.store.refs import ObjectRef
 
 Made = TypeVar("Made", bound=BaseModel)
-LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "great-expectations", "imbalanced-learn")
 ROOT: Final = Path(__file__).parent.parent.parent
 PACKAGE: Final = "tierra"
 
@@ -44,9 +44,8 @@ def remember(
     default, while every object it refers to is in the store.
     """
     step = _step(module, kind)
-    # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
     of = digest([step, inputs, code_version(module)])
-    name = f"memo/{step}/{of[:40]}.json"
+    name = _name(step, of)
     is_useless = False
     try:
         found = _open(objects, name, of, kind)
@@ -64,6 +63,20 @@ def remember(
     return made
 
 
+def recall(objects: Objects, module: str, inputs: Any, kind: type[Made]) -> Made | None:
+    """What `remember` would find of the same inputs and code; None where it would have it made."""
+    step = _step(module, kind)
+    of = digest([step, inputs, code_version(module)])
+    try:
+        found = _open(objects, _name(step, of), of, kind)
+        if not has_its_objects(objects, found):
+            return None
+    except FileNotFoundError:
+        return None
+    note_found()
+    return found
+
+
 def find_remembered(objects: Objects, module: str, kind: type[Made]) -> Iterator[Made]:
     """Every value of a kind that a module's steps made, of whatever inputs and code; damaged ones are left out."""
     for name in objects.names(f"memo/{_step(module, kind)}"):
@@ -72,6 +85,11 @@ def find_remembered(objects: Objects, module: str, kind: type[Made]) -> Iterator
             yield _open(objects, name, of, kind)
         except (Broken, FileNotFoundError, ValueError, KeyError, TypeError):
             continue
+
+
+def _name(step: str, of: str) -> str:
+    # Shortened, because a name that ends in a whole SHA-256 is that of an object's bytes.
+    return f"memo/{step}/{of[:40]}.json"
 
 
 def _step(module: str, kind: type[BaseModel]) -> str:

@@ -18,9 +18,11 @@ from tierra.journal import Journal
 from tierra.model.evaluation import Evaluation
 from tierra.outcomes.training import Trained
 from tierra.report import facts
+from tierra.report.balance import balance_shown, balance_table
 from tierra.report.decisions import describe_decision, draw_coverage_risk
 from tierra.report.drawings import draw_effects, draw_evaluation, draw_importance, draw_slices, draw_thresholds
 from tierra.report.finished_run import FinishedRun
+from tierra.report.searches import searches_shown
 from tierra.report.sections import Section
 from tierra.report.terminal import checks_table, metrics_table, printable
 from tierra.report.wording import heading, shorten
@@ -50,6 +52,8 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     refits = [each.refit.line for each in journal.facts(WinnerRefitted)]
     shown = _candidates(tried, best)
     yield Section("candidates", title, "candidates", shown and {**shown, "refits": refits}, "Candidates")
+    yield Section("searches", "Searches for parameters", "searches", searches_shown(journal), "Searches")
+    yield Section("balance", "What balancing gains", "balance", balance_shown(journal), "Balance")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
     yield Section("parts", "Differences between the parts", "differences", moved, "Parts")
 
@@ -89,6 +93,8 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
         f"\n[bold]{outcome.project}: {outcome.outcome}[/], {printable(outcome.reason)}",
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
+        *(f"search    {printable(each)}" for each in outcome.searches),
+        *([balance_table(outcome.balance)] if outcome.balance else []),
         f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
         *([checks_table(outcome.verdict.checks)] if outcome.verdict.checks else []),
         f"receipt   {outcome.receipt}",
@@ -146,7 +152,7 @@ def _candidates(tried: CandidatesFitted, best: str) -> dict[str, Any] | None:
                                                          for member, share in each.items() if share)
                for name, each in tried.weights.items()]  # fmt: skip
     shown = {"models": tried.validation, "intervals": tried.intervals, "names": names, "best": best, "rows": tried.rows,
-             "folds": tried.folds, "weights": weights}  # fmt: skip
+             "folds": tried.folds, "weights": weights, "costs": tried.costs, "stopped": tried.stopped}  # fmt: skip
     return shown if tried.validation else None
 
 

@@ -1,0 +1,72 @@
+"""A project that balances: each way is compared on the rows held out, and what is served was not sampled."""
+
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from tests.builders import ride_spec, rides, write_project
+from tests.direct import train_directly
+from tierra.facts import BalanceCompared
+from tierra.report.flows.train import in_terminal
+from tierra.workspace import open_workspace
+
+MORE = """
+def noisy(rows):
+    return rows[rows["target"] == "yes"].assign(km=lambda few: few["km"] * 1.01)
+"""
+WAYS = ["under", {"remove": ["km < 1"]}, {"augment": "more:noisy"}]
+
+
+def imbalanced() -> pd.DataFrame:
+    """rides() of which few were tipped, a fifth of the others with a broken number."""
+    table, random = rides(), np.random.default_rng(0)
+    tipped = np.where((table["tipped"] == "yes") & (random.random(len(table)) < 0.2), "yes", "no")
+    return table.assign(tipped=tipped)
+
+
+def test_ways_to_balance_are_compared_and_listed_and_none_is_taken_that_does_not_pay(workspace: Path) -> None:
+    folder = write_project(workspace / "projects" / "rides", ride_spec(balance=WAYS), imbalanced(), more=MORE)
+    trained, journal = train_directly("rides")
+    assert [(each.candidate, each.way) for each in trained.balance] == [
+        ("logistic", way) for way in ("none", "under", "remove", "noisy")
+    ]
+    assert trained.best.candidate == "logistic"
+    none, under, *_ = trained.balance
+    assert none.chosen
+    assert under.loss_before > 1.5 * under.loss  # its rate was wrong, and is not any more: in a split by time too
+    assert under.bounds[0] < 0 < under.bounds[1]
+    (fact,) = journal.facts(BalanceCompared)
+    changes = {each.name: each for each in fact.changes}
+    learnt = trained.rows["train"] + trained.rows["validation"]
+    assert sum(changes["remove"].before.values()) == learnt
+    removed = pq.read_table(changes["remove"].locations["removed"]).to_pandas()
+    table = imbalanced().set_index("ride_id")
+    assert (table.loc[removed["ride_id"], "km"] < 1).all()
+    assert len(removed) == learnt - sum(changes["remove"].after.values())
+    assert changes["remove"].listed[0].keys() == {"ride_id", "class", "reason"}
+    console = Console(width=200, record=True, file=StringIO())
+    for line in in_terminal(trained):
+        console.print(line)
+    assert "not shown to be better than none" in console.export_text()
+    (folder / "more.py").write_text(MORE.replace("1.01", "1.5"))
+    again, _ = train_directly("rides")
+    assert [each.value for each in again.balance[:3]] == [each.value for each in trained.balance[:3]]
+    assert again.balance[3].value != trained.balance[3].value  # what a function does is known by its file
+
+
+def test_a_stated_balance_is_taken_whatever_it_gains_and_served_without_a_sampler(workspace: Path) -> None:
+    candidates = [{"rule": "base_rate"}, {"model": "logistic", "balance": "smote"}]
+    write_project(workspace / "projects" / "rides", ride_spec(candidates=candidates), imbalanced())
+    trained, journal = train_directly("rides")
+    assert trained.champion.candidate == "logistic"
+    assert trained.balance == ()
+    assert [each.name for each in journal.facts(BalanceCompared)[0].changes] == ["smote"]
+    model = open_workspace().champions
+    champion = model.current("rides")
+    assert champion is not None
+    served = model.load(champion)
+    assert "imblearn" not in repr(served)

@@ -1,0 +1,141 @@
+"""Preparation through the flows: rows that a model does not take, and a project's own classes, on the night."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.builders import CLOCK, ride_spec, rides, write_project
+from tests.direct import score_directly, train_directly
+from tests.integration.test_planted import DAY, on_the_day, published
+from tests.servers import put_registry
+from tests.unit.test_own import CODE
+from tierra.errors import Broken, Misconfigured, TierraError
+from tierra.facts import RowsQuarantined
+from tierra.model import served_files
+from tierra.steps.champion import find_champion
+from tierra.steps.predict import predict_file
+from tierra.steps.replay import replay_partition
+from tierra.store.manifest import Manifest
+from tierra.store.predictions import read_manifest
+from tierra.store.tables import read_table
+from tierra.workspace import open_workspace
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def project(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write the project rides, with changes to its file, its table and its code."""
+    monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
+    monkeypatch.setenv("TIERRA_RUN_REGISTERED_CODE", "true")
+    put_registry(workspace / "var")
+
+    def write(table: pd.DataFrame | None = None, code: str = "", **changes: Any) -> Path:
+        folder = workspace / "projects" / "rides"
+        write_project(folder, ride_spec(**changes), table, **({"mine": code} if code else {}))
+        return folder
+
+    return write
+
+
+def manifest() -> Manifest:
+    here = open_workspace()
+    found = read_manifest(here.sink(here.project("rides")), DAY)
+    assert found
+    return found
+
+
+@pytest.mark.long
+def test_rows_with_a_gap_are_set_aside_at_night_with_the_reason_and_count_against_the_budget(project: Write) -> None:
+    said = {"preprocessing": {"columns": {"km": {"gaps": "drop"}, "rain": {"outliers": "quarantine"}}},
+            "contract": {"quarantine_budget": "20%"}}  # fmt: skip
+    project(rides().assign(km=lambda rows: rows["km"].where(rows.index % 29 > 0)), **said)
+    train_directly("rides")
+
+    def with_gaps(count: int) -> pd.DataFrame:
+        night = on_the_day(lambda rows: rows.assign(km=[np.nan] * count + rows["km"].tolist()[count:]))
+        return night.assign(rain=night["rain"].where(night.index != len(night) - 1, 1e6))
+
+    project(with_gaps(10), **said)
+    (only,) = score_directly("rides", DAY)[0].partitions
+    assert (only.outcome, only.code) == ("Rejected", "budget-exceeded")
+    assert "km has no value" in only.reason
+    folder = project(with_gaps(2), **said)
+    scored, journal = score_directly("rides", DAY)
+    (only,) = scored.partitions
+    assert (only.outcome, only.rows_in, only.rows_scored, only.rows_quarantined) == (
+        "Published",
+        20,
+        17,
+        3,
+    ), only.reason
+    (noted,) = journal.facts(RowsQuarantined)
+    assert {each.reason.partition(" is not")[0]: each.rows for each in noted.reasons} == {
+        "km has no value": 2,
+        "rain": 1,
+    }
+    (kept,) = manifest().quarantine
+    aside = read_table(open_workspace().objects, kept).to_pandas()
+    assert set(aside["ride_id"]).isdisjoint(published()["ride_id"])
+    assert len(aside) + len(published()) == 20
+    here = open_workspace()
+    assert replay_partition(here, here.project("rides"), DAY).equal
+    table = pd.read_csv(folder / "rides.csv")
+    (folder / "day.csv").write_text(table[table["day"] == DAY].to_csv(index=False))
+    found = predict_file(here, here.project("rides"), folder / "day.csv")
+    assert (found.rows, found.predictions.num_rows, found.quarantined["km has no value"]) == (20, 17, 2)
+
+
+OWN = {
+    "preprocessing": {"columns": {"km": {"transformer": "mine:Doubled"}}},
+    "candidates": [{"rule": "base_rate"}, {"model": "mine:Careful", "params": {"shrink": 0.2}}],
+}
+
+
+@pytest.mark.long
+def test_a_project_s_own_classes_serve_as_they_were_registered(
+    project: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = project(code=CODE, **OWN)
+    trained, _ = train_directly("rides")
+    assert trained.champion.candidate == "careful", trained.reason
+    here = open_workspace()
+    champion = find_champion(here, here.project("rides"))
+    assert champion.release.own == ("mine:Doubled", "mine:Careful")
+    assert list(champion.release.code) == ["mine.py"]
+    score_directly("rides", DAY)
+    before = published()
+    edited = CODE.replace("return (1 - self.shrink)", "raise ValueError('edited')\n        return (1 - self.shrink)")
+    assert edited != CODE
+    (folder / "mine.py").write_text(edited)
+    score_directly("rides", DAY, rescore=True)
+    pd.testing.assert_frame_equal(published(), before)
+    monkeypatch.setenv("TIERRA_RUN_REGISTERED_CODE", "false")
+    with pytest.raises(Misconfigured, match="code-differs"):
+        score_directly("rides", DAY, rescore=True)
+    (folder / "mine.py").write_text(CODE)
+    score_directly("rides", DAY, rescore=True)
+    pd.testing.assert_frame_equal(published(), before)
+    monkeypatch.setenv("TIERRA_RUN_REGISTERED_CODE", "true")
+    _write_over(champion.code["mine.py"].name, b"open('ran', 'w')\n" + CODE.encode())
+    # Another process reads the files anew.
+    monkeypatch.setattr(served_files, "_files_of_process", lambda: str(tmp_path))
+    with pytest.raises(Broken, match="code-mismatch"):
+        score_directly("rides", DAY, rescore=True)
+
+
+def _write_over(name: str, data: bytes) -> None:
+    place = Path(open_workspace().objects.location(name).removeprefix("file://"))
+    assert place.is_file()
+    place.chmod(0o644)
+    place.write_bytes(data)
+
+
+def test_an_own_class_that_cannot_be_stored_is_refused_before_it_is_fitted(project: Write) -> None:
+    project(code=CODE, **{**OWN, "preprocessing": {"columns": {"km": {"transformer": "mine:Function"}}}})
+    with pytest.raises(TierraError, match="types-not-allowed"):
+        train_directly("rides")

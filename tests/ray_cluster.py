@@ -1,0 +1,70 @@
+"""Two real nodes of Ray on this machine; one of them can be killed with all its processes, as a machine that dies."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT
+from tierra.environment import set_defaults
+from tierra.journal import Entry, Progress, Watcher, watching
+from tierra.ray_session import LOOPBACK, QUIET
+
+
+@dataclass
+class Nodes:
+    """A head and one more node; the run's own process is at the head."""
+
+    cluster: Any
+    second: Any
+    killed: list[int] = field(default_factory=list)
+
+    def kill_second(self) -> None:
+        """SIGKILL to the second node and to every process of it."""
+        for each in self.second.all_processes["raylet"]:
+            node = psutil.Process(each.process.pid)
+            for process in [node, *node.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGKILL)
+                    self.killed.append(process.pid)
+
+    @contextmanager
+    def killing_at(self, is_time: Callable[[Progress], bool]) -> Iterator[None]:
+        """Kill the second node once the run says that it is so far."""
+        nodes = self
+
+        class Killer(Watcher):
+            def advance(self, entry: Entry | None, progress: Progress) -> None:
+                if not nodes.killed and is_time(progress):
+                    nodes.kill_second()
+
+        with watching(Killer()):
+            yield
+
+
+@contextmanager
+def two_nodes(processors: int = 1) -> Iterator[Nodes]:
+    """Both with the settings of this process, which works with them as long as the block lasts."""
+    set_defaults(QUIET | LOOPBACK)
+    import ray
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        stated = {"num_cpus": processors, "include_dashboard": False, "object_store_memory": 100 * 1024 * 1024}
+        cluster = Cluster(initialize_head=True, head_node_args=stated)
+        try:
+            second = cluster.add_node(num_cpus=processors, object_store_memory=stated["object_store_memory"])
+            patch.setenv("TIERRA_ENGINE", "ray")
+            patch.setenv("TIERRA_RAY_ADDRESS", cluster.address)
+            yield Nodes(cluster, second)
+        finally:
+            ray.shutdown()
+            with suppress(Exception):  # of a node that is dead already
+                cluster.shutdown()
+            os.environ.pop("RAY_ADDRESS", None)

@@ -1,0 +1,77 @@
+"""What a search makes better: a candidate's metric on the folds, by its parameters. It is handed to processes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.code import load_code
+from tierra.data.folds import Fold
+from tierra.model.balance import Functions
+from tierra.model.candidates import fit_candidate
+from tierra.model.difference import signed
+from tierra.model.estimators import build_model
+from tierra.model.examples import Examples
+from tierra.model.own import NONE, OwnClasses
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.recorded import Recorded, score_columns, scores_of
+from tierra.model.spec import Model
+from tierra.model.training import measure
+from tierra.spec import CLASS
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A candidate, the folds it is tried on, and the metric. `folder` holds the project's functions that balance."""
+
+    candidate: Model
+    rows: Examples
+    folds: list[Fold]
+    metric: str
+    preprocessing: Preprocessing
+    folder: Path
+    functions: Mapping[str, str] = field(default_factory=dict)
+    own: OwnClasses = NONE
+
+    def value(self, params: Mapping[str, Any], goes_on: Callable[[int, float], bool]) -> tuple[float, bool]:
+        """The metric of all rows held out, better when higher, and whether every fold was tried.
+
+        After each fold but the last `goes_on` is given its number and the metric of the folds so far.
+        """
+        scores: list[np.ndarray] = []
+        value = float("nan")
+        for number, fold in enumerate(self.folds):
+            scores.append(self._scores(params, fold))
+            value = self._measure(np.concatenate(scores), number + 1)
+            if number + 1 < len(self.folds) and not goes_on(number, value):
+                return value, False
+        return value, True
+
+    def defaults(self, names: list[str]) -> dict[str, Any]:
+        """The parameters that the candidate has without a search."""
+        if CLASS.match(self.candidate.model):  # one of the project's own: it tells its defaults where it is
+            return {name: value for name, value in self.candidate.params.items() if name in names}
+        known = build_model(self.candidate, self.rows.labels, self.rows.target).get_params()
+        return {name: known[name] for name in names if name in known}
+
+    def _scores(self, params: Mapping[str, Any], fold: Fold) -> np.ndarray:
+        candidate = self.candidate.model_copy(update={"params": {**self.candidate.params, **params}})
+        model = fit_candidate(
+            candidate, self.rows.take(fold.fitted), self.preprocessing, own=self.own, functions=self._functions
+        )
+        return scores_of(model, self.rows.table.iloc[fold.held_out], self.rows.labels)
+
+    def _measure(self, scores: np.ndarray, folds: int) -> float:
+        labels = self.rows.labels
+        held_out = self.rows.take(np.concatenate([fold.held_out for fold in self.folds[:folds]])).renumbered()
+        columns = score_columns(labels)
+        model = Recorded(pd.DataFrame(scores.reshape(len(scores), -1), columns=columns), labels, 0.5)
+        return signed(self.metric, measure(model, held_out, [self.metric])[self.metric])
+
+    @cached_property
+    def _functions(self) -> Functions:
+        return load_code(self.folder, self.functions).functions
