@@ -115,9 +115,9 @@ def a_session_a_request(folder: Path) -> str:
     workspace, loads = open_workspace(), []
     whole = Champions.load
 
-    def counted(self: Champions, champion: Any) -> Any:
+    def counted(self: Champions, champion: Any, *own: Any) -> Any:
         loads.append(champion.version)
-        return whole(self, champion)
+        return whole(self, champion, *own)
 
     Champions.load = counted  # type: ignore[method-assign]
     try:

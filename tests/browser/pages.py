@@ -249,7 +249,9 @@ def train_facts(best: Evaluation, rule: Evaluation) -> list[Fact]:
             *(
                 dict.fromkeys(("rule", "logistic", "hist_gradient_boosting", "average"), each)
                 for each in (best.metrics, best.intervals)
-            )
+            ),
+            rows=3000,
+            folds=5,
         ),
         FeaturesExamined(TREATMENTS),
         LeaksSearched(LEAKS),

@@ -5,10 +5,11 @@ from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
 from tests.fitting import fit_any
 from tierra.data.labels import Labels
-from tierra.model.artifact import check_agreement
+from tierra.model.artifact import Predictions, check_agreement
 from tierra.model.ensemble_spec import Average, Selection, Stack
 from tierra.model.ensembles import cross_mix, learn_blend, select_greedily
 from tierra.model.examples import Examples
+from tierra.model.preference import is_shown_better
 from tierra.model.recorded import scores_of
 from tierra.model.rules import Averaged
 from tierra.model.spec import Model
@@ -105,3 +106,18 @@ def test_an_average_of_before_has_no_weights() -> None:
     old = Averaged([])
     del old.__dict__["weights"]
     assert old.weights is None
+
+
+def test_a_member_is_shown_better_where_it_is_and_not_where_it_is_luck() -> None:
+    for task in LABELS:
+        rows, (first, second, noise) = predicted(task)
+        ours, theirs, luck = (as_predictions(task, each) for each in (first, noise, (first + second) / 2))
+        assert is_shown_better(METRIC[task], ours, theirs, rows)
+        assert not is_shown_better(METRIC[task], theirs, ours, rows)
+        assert not is_shown_better(METRIC[task], ours, luck, rows)
+
+
+def as_predictions(task: Task, scores: np.ndarray) -> Predictions:
+    if task == "regression":
+        return Predictions(scores, scores)
+    return Predictions(scores, scores >= 0.5 if task == "binary" else scores.argmax(axis=1))

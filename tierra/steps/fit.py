@@ -15,11 +15,12 @@ from tierra.model.candidates import fit_candidate
 from tierra.model.deciding import put_inside
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.decision_spec import REVIEW
-from tierra.model.ensemble_spec import Ensemble
+from tierra.model.ensemble_spec import Ensemble, Selection
 from tierra.model.examples import Examples
 from tierra.model.growing_spec import Cost
 from tierra.model.leaks.finding import Leak
 from tierra.model.log_target import OF_TARGET, describe_target
+from tierra.model.preference import is_shown_better
 from tierra.model.search_found import SearchDone
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
@@ -113,7 +114,7 @@ def choose_candidate(workspace: Workspace, project: Project, candidates: FittedC
     """The model that is best on the rows held out, or the one named, and the rule, both fitted on all learning rows."""
     project, tried = with_found(project, candidates.searches), candidates.fitted
     learning = Learning(workspace, project, candidates.parts)
-    best = best or training.choose_candidate(candidates.compared, project.gate)
+    best = best or _prefer_selection(learning, tried, training.choose_candidate(candidates.compared, project.gate))
     fitted = {name: _fit_whole(learning, tried, name) for name in dict.fromkeys((best, "rule"))}
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks,
                   balance=candidates.balance, searches=candidates.searches)  # fmt: skip
@@ -138,6 +139,18 @@ def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Exam
 def candidate_of(project: Project, name: str) -> Candidate:
     """The candidate of this name."""
     return next(each for each in project.candidates or () if each.name == name)
+
+
+def _prefer_selection(learning: Learning, tried: Mapping[str, Tried], best: str) -> str:
+    """The selection over the best candidate, unless that is shown to be better: the best of several is so by chance."""
+    project, rows = learning.project, learning.held_out
+    selections = [each for each in project.candidates or () if isinstance(each, Selection) and best in each.members]
+    for each in selections:
+        ours, theirs = (decide_by(learning, candidate_of(project, name), tried[name].scores).predictions
+                        for name in (best, each.name))  # fmt: skip
+        if not is_shown_better(project.gate.metric_name, ours, theirs, rows, project.measured):
+            return each.name
+    return best
 
 
 def _note(done: FittedCandidates) -> None:
