@@ -8,7 +8,7 @@ from tierra.spec import Spec
 
 # From models that cost little to those that cost much; what is not named comes last, in the order of the file.
 ORDER: Final = ("logistic", "ridge", "elastic_net", "nearest_neighbours", "hist_gradient_boosting", "lightgbm",
-                "random_forest", "extra_trees", "neural_network")  # fmt: skip
+                "xgboost", "random_forest", "extra_trees", "neural_network")  # fmt: skip
 
 
 class Complexity(Spec):

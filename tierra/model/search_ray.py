@@ -7,6 +7,7 @@ of Tune itself is thrown away. HyperOpt begins anew with what is left; Optuna is
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -48,7 +49,10 @@ def run_on_ray(
             ),
             run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[_keeper(plan, tell)]),
         )  # fmt: skip
-        tuner.fit()
+        with warnings.catch_warnings():
+            # Tune tells its Optuna the last value of a trial twice.
+            warnings.filterwarnings("ignore", "The reported value is ignored")
+            tuner.fit()
     return processes
 
 

@@ -74,6 +74,14 @@ SPACES: dict[str, Space] = {
         "reg_lambda": Range(low=0.000001, high=10.0, log=True),
         "colsample_bytree": Range(low=0.3, high=1.0),
     },
+    "xgboost": {
+        "learning_rate": Range(low=0.01, high=0.3, log=True),
+        "n_estimators": Range(low=50, high=600, log=True),
+        "max_depth": Range(low=2, high=10),
+        "min_child_weight": Range(low=0.5, high=50.0, log=True),
+        "reg_lambda": Range(low=0.001, high=10.0, log=True),
+        "colsample_bytree": Range(low=0.3, high=1.0),
+    },
     "nearest_neighbours": {"n_neighbors": Range(low=1, high=200, log=True)},
     "neural_network": {
         "alpha": Range(low=0.00001, high=1.0, log=True),

@@ -146,11 +146,21 @@ def _quantities(
                      f" ({error.what}).")  # fmt: skip
         yield from _published(one, other)
         return
+    if any(_are_set_aside(each, tables) for each, tables in zip((one, other), scored, strict=True)):
+        notes.append("What moved the predictions cannot be told apart: a model does not take some of the rows.")
+        yield from _published(one, other)
+        return
     crossed = list(_crossed(workspace, one.champion, other.champion, scored, matched))
     for name, each in crossed:
         quantity = _quantity(name, each)
         _check(quantity, one.side, other.side, notes)
         yield quantity
+
+
+def _are_set_aside(compared: Compared, tables: tuple[pa.Table, pa.Table]) -> bool:
+    """Whether rows of one side have no prediction by one of the models, which sets them aside."""
+    rows = {each.num_rows for each in tables} | ({compared.table.num_rows} if compared.table is not None else set())
+    return len(rows) > 1
 
 
 def _score_by_both(compared: Compared, before: Champion, after: Champion) -> tuple[pa.Table, pa.Table]:
