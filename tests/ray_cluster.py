@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -14,6 +15,7 @@ from tests.conftest import ROOT
 from tierra.environment import set_defaults
 from tierra.journal import Entry, Progress, Watcher, watching
 from tierra.ray_session import LOOPBACK, QUIET
+from tierra.temporary import prefix
 
 
 @dataclass
@@ -64,9 +66,11 @@ def two_nodes(processors: int = 1) -> Iterator[Nodes]:
     import ray
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as patch:
+    short = TemporaryDirectory(prefix=prefix(), dir="/tmp", ignore_cleanup_errors=True)  # for names of sockets
+    with short as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
-        stated = {"num_cpus": processors, "include_dashboard": False, "object_store_memory": 100 * 1024 * 1024}
+        stated = {"num_cpus": processors, "include_dashboard": False, "object_store_memory": 100 * 1024 * 1024,
+                  "temp_dir": folder}  # fmt: skip
         cluster = Cluster(initialize_head=True, head_node_args=stated)
         try:
             second = cluster.add_node(num_cpus=processors, object_store_memory=stated["object_store_memory"])
