@@ -43,11 +43,13 @@ def digests(outcome: Optimised) -> Mapping[str, str]:
 
 
 def in_terminal(outcome: Optimised) -> Sequence[RenderableType]:
-    """How it ended, and a row a variant."""
-    table = plain_table("variant", *variant_heads(outcome), "", right=1)
-    lines = variant_lines(outcome)
+    """How it ended, and a row a variant: what fits a line of a terminal; times themselves are on the receipt."""
+    _, smaller, metric, apart, one, _, many, _, _ = variant_heads(outcome)
+    heads = (smaller, metric, apart, one.partition(",")[0], many.rpartition(",")[0], "changed")
+    table, lines = plain_table("variant", *heads, "", right=1), variant_lines(outcome)
     for each in lines:
-        table.add_row(*map(printable, (each.name, *each.cells, each.outcome)))
+        times = (each.cells[place].partition(" (")[0] for place in (5, 7))
+        table.add_row(*map(printable, (each.name, *each.cells[1:4], *times, each.cells[8], each.outcome)))
     why = [f"{each.name}: {printable(each.reason)}" for each in lines if each.reason]
     head = f"\n[bold]{outcome.project}: {outcome.outcome}[/], {printable(outcome.reason)}"
     return [head, table, printable(_judged(outcome)), *why, f"receipt   {outcome.receipt}"]
