@@ -13,7 +13,7 @@ from tierra.outcomes.training import Trained
 from tierra.store import memo
 
 STATIONS = {"validate-tables": "validate", "build-features": "features", "split-table": "parts",
-            "fit-candidates": "fit", "evaluate-models": "evaluate"}  # fmt: skip
+            "fit-candidates": "held_out", "choose-candidate": "fit", "evaluate-models": "evaluate"}  # fmt: skip
 NOT_NULL = {"type": "expect_column_values_to_not_be_null", "column": "km"}
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -83,7 +84,7 @@ def test_other_rows_may_lack_key_day_and_target_and_repeat_themselves(trained: P
     assert history.startswith("78 rows are predicted without history")
     assert orphans.startswith("2 of 78 rows have no match in zones")
     first, second = (written.iloc[start : start + 40]["probability"].to_list() for start in (0, 40))
-    assert pd.Series(first).equals(pd.Series(second))
+    np.testing.assert_allclose(first, second, rtol=1e-12)  # as far as how many rows stand beside a row may move it
 
 
 def test_parquet_keeps_its_types_and_days_their_history(trained: Path) -> None:

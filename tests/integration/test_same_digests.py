@@ -31,15 +31,16 @@ FILE = ride_source(history="7d", known_later=["rain"])
 DATABASE = ride_source(history="7d", known_later=["rain"], kind="sql", connection="warehouse", path=None,
                        table="rides", types={"day": "date"})  # fmt: skip
 # Of each day what was read and what was published, from a file and a database alike, before days were read together
-# and before a release kept its schema.
+# and before a release kept its schema; what the rule predicts is of before, too, but learnt from validation as well since
+# version 0.1.0 fits what serves on all rows that are not test.
 BEFORE = {
     "2024-04-28": (
         "bcd74962977aa453fee8cb4b82541e667a540c61c96ca49ee8822dc3af05d0ad",
-        "cb47b8d756f22252496df169917c9687b346888ff32c235093a9016a50b734d1",
+        "109e5fab3c971a23a4aa718f54c2acc786cfdeee2a507b148a111e9f5a3800d8",
     ),
     "2024-04-29": (
         "5882b62a7d98145b855a69996f1d432772b53a121aafaadf88e4335d4279ff56",
-        "b58af6f167e6c447131a59cc2665b0e723ff2dd98a3132581659dedbd84a1f36",
+        "899ca4e2f0733114ac16a5d2b48c92e6d32dc9058ebdd0bae4e8f1bf7c4aa346",
     ),
 }
 
