@@ -31,8 +31,7 @@ FILE = ride_source(history="7d", known_later=["rain"])
 DATABASE = ride_source(history="7d", known_later=["rain"], kind="sql", connection="warehouse", path=None,
                        table="rides", types={"day": "date"})  # fmt: skip
 # Of each day what was read and what was published, from a file and a database alike, before days were read together
-# and before a release kept its schema; what the rule predicts is of before, too, but learnt from validation as well since
-# version 0.1.0 fits what serves on all rows that are not test.
+# and before a release kept its schema. The rule's rates, in what is published, are those of all rows that are not test.
 BEFORE = {
     "2024-04-28": (
         "bcd74962977aa453fee8cb4b82541e667a540c61c96ca49ee8822dc3af05d0ad",
