@@ -131,6 +131,7 @@ def _used(night: Night, random: np.random.Generator) -> Night:
     spec = {
         **night.spec,
         "split": {"validation": "8d", "test": "10d"},
+        "effort": "quick",
         "candidates": [{"rule": {"rate_by": [str(random.choice(features))]}}, {"model": "logistic"}],
         "score": {"lookback": "400d"},
     }

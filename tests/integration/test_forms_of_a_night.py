@@ -51,7 +51,8 @@ class Orchard:
         source |= spec.pop("source", {})
         said = {
             "project": "orchard", "sources": {"trees": source}, "target": "ripe", "features": ["row", "code", "sun"],
-            "split": {"validation": "10d", "test": "15d"}, "candidates": [{"rule": "base_rate"}, {"model": "logistic"}],
+            "split": {"validation": "10d", "test": "15d"}, "effort": "quick",
+            "candidates": [{"rule": "base_rate"}, {"model": "logistic"}],
             "score": {"lookback": "3d"},
         }  # fmt: skip
         (self.folder / "project.yaml").write_text(yaml.safe_dump({**said, **spec}, sort_keys=False))

@@ -120,6 +120,7 @@ def project_of(target: str = "late", **source: Any) -> dict[str, Any]:
         "sources": {"ships": {"kind": "file", "key": "ship", "partition_by": "day", **source}},
         "target": target,
         "split": {"validation": "20d", "test": "30d"},
+        "effort": "quick",
         "candidates": [{"rule": "base_rate"}, {"model": "logistic"}],
         "score": {"lookback": "9d"},
     }
