@@ -129,6 +129,7 @@ def test_a_variant_that_fails_the_gate_or_is_none_does_not_serve(home: Path) -> 
         optimise(promote="tiny")
 
 
+@pytest.mark.long
 def test_a_variant_waits_for_a_persons_word_where_the_gate_asks_for_it(home: Path) -> None:
     state(home, gate={"approval": "1h"}, optimise={"variants": ["rounded"]})
     ended = optimise(promote="rounded")
@@ -137,6 +138,7 @@ def test_a_variant_waits_for_a_persons_word_where_the_gate_asks_for_it(home: Pat
     assert optimise(promote="rounded", approved=True).outcome == "Promoted"
 
 
+@pytest.mark.long
 def test_a_variant_in_shadow_is_judged_by_the_question_that_let_it_in(home: Path) -> None:
     state(home, gate={"shadow": 3}, optimise={"variants": ["compressed"]})
     ended = optimise(promote="compressed")
@@ -147,6 +149,7 @@ def test_a_variant_in_shadow_is_judged_by_the_question_that_let_it_in(home: Path
     assert with_own_gate(project, Verdict(passed=True, winner="x", promote=True, reasons=("first",))) == project
 
 
+@pytest.mark.long
 def test_a_guardrail_holds_for_variants_too(home: Path) -> None:
     state(home, gate={"size_mb": 0.02}, optimise={"variants": ["compressed", "onnx"]})
     found = made(optimise())

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,7 +94,8 @@ def test_a_served_ensemble_predicts_as_its_blend_mixes_and_goes_through_the_one_
     for task in LABELS:
         rows, _ = predicted(task)
         kinds = ("ridge" if task == "regression" else "logistic", "random_forest")
-        models = [fit_any(Model(model=kind), rows, {}) for kind in kinds]
+        few: dict[str, dict[str, Any]] = {"random_forest": {"n_estimators": 8}}
+        models = [fit_any(Model(model=kind, params=few.get(kind, {})), rows, {}) for kind in kinds]
         scores = [scores_of(model, rows.table, rows.labels) for model in models]
         for ensemble in (Selection(selection=kinds), Stack(stack=kinds)):
             blend = learn_blend(ensemble, scores, rows, METRIC[task])

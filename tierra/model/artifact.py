@@ -71,7 +71,7 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.xgboost_model.XGBoostRegressor",
     }
 )
-ROWS_ALONE = 40
+ROWS_ALONE = 20
 TOLERANCE = 1e-12
 DIGITS = 12
 
