@@ -44,10 +44,10 @@ def balance_shown(journal: Journal) -> dict[str, Any] | None:
 
 
 def balance_table(ways: Iterable[WayCompared]) -> Table:
-    """A way a row: metric and difference with their intervals, log loss before and after calibration."""
+    """A way a row: metric, the interval of its difference, log loss before and after calibration."""
     every = list(ways)
-    table = plain_table("model", "balanced by", heading(every[0].metric), "", "better by", "", "log loss", "calibrated",
-                        "", right=2)  # fmt: skip
+    table = plain_table("model", "balanced by", heading(every[0].metric), "better by", "log loss", "calibrated", "",
+                        right=2)  # fmt: skip
     table.title, table.title_justify, table.title_style = "balance, on the rows held out", "left", "dim"
     for each in every:
         table.add_row(*map(printable, _cells(each)))
@@ -63,12 +63,10 @@ def _words(name: str) -> str:
 
 
 def _cells(each: WayCompared) -> Iterator[str]:
-    yield from (each.candidate, each.way, format_metric(each.value), _range(each.interval))
-    yield "" if each.difference is None else f"{each.difference:+.4f}"
-    yield _range(each.bounds)
+    yield from (each.candidate, each.way, format_metric(each.value), _range(each.bounds))
     yield "" if each.loss_before is None else format_metric(each.loss_before)
     yield "" if each.loss is None else f"{format_metric(each.loss)} ({each.calibration})"
-    yield "chosen" if each.chosen else each.why_not
+    yield "chosen" if each.chosen else each.why_not.partition(" than ")[0]
 
 
 def _range(bounds: tuple[float, float] | None) -> str:
