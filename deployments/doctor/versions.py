@@ -40,6 +40,7 @@ MATRIX: Final = {
     "scikit-learn": ">=1.9.1,<1.10",
     "skops": ">=0.16,<0.17",
     "sqlalchemy": ">=2.0.40,<2.1",
+    "threadpoolctl": ">=3.5,<4",
     "typer": ">=0.16",
 }
 

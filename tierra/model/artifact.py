@@ -22,6 +22,7 @@ from tierra.model.calibration import Calibrated
 from tierra.model.conformal import Ranged
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.review import Reviewed
+from tierra.model.threads import threads_for
 
 ALLOWED_TYPES = frozenset(
     {
@@ -144,7 +145,8 @@ class Predictions:
 
 def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
     """The predictions of a served model for these rows."""
-    predictions = _predict(model, table, labels)
+    with threads_for(len(table)):
+        predictions = _predict(model, table, labels)
     if isinstance(model, Reviewed):
         return replace(predictions, review=model.is_uncertain(predictions.scores))
     if isinstance(model, Ranged):

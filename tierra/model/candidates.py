@@ -25,6 +25,7 @@ from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
 from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Model, RateBy, Rule
+from tierra.model.threads import threads_for
 from tierra.model.treatments import infer_treatments
 
 NO_FUNCTIONS: Functions = {}
@@ -146,9 +147,10 @@ def _fit_rule(candidate: Rule, examples: Examples) -> BaseEstimator:
 def _fit(candidate: Model, pipeline: Pipeline, examples: Examples, changed: Changed) -> Pipeline:
     weight = _weighted(candidate, pipeline, changed.weight)
     try:
-        if candidate.balance:
-            return fit_balanced(pipeline, examples, changed)
-        return pipeline.fit(examples.table, _codes(examples), **weight)
+        with threads_for(len(examples.target)):
+            if candidate.balance:
+                return fit_balanced(pipeline, examples, changed)
+            return pipeline.fit(examples.table, _codes(examples), **weight)
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take

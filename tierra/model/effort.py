@@ -14,6 +14,7 @@ from tierra.model.examples import Examples
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Model, Rule
+from tierra.model.threads import threads_for
 from tierra.model.treatments import infer_treatments
 
 MOST_TIMED: Final = 1000
@@ -75,7 +76,8 @@ def _timed(make: Callable[[], Any], examples: Examples, rows: int) -> float:
     codes = sample.target if sample.labels.task == "regression" else sample.target.astype(int)
     begun = time.perf_counter()
     try:
-        pipeline.fit(sample.table, codes)
+        with threads_for(len(codes)):
+            pipeline.fit(sample.table, codes)
     except Exception:  # noqa: BLE001 - what is wrong with a candidate is said when it is tried
         return time.perf_counter() - begun
     return time.perf_counter() - begun

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from tierra.data.labels import Labels
 from tierra.model.artifact import from_probabilities
+from tierra.model.threads import threads_for
 
 
 def score_columns(labels: Labels) -> list[str]:
@@ -22,9 +23,10 @@ def scores_of(model: Any, table: pd.DataFrame, labels: Labels) -> np.ndarray:
 
     Of several classes the probability of each, shape (rows, classes); 0 of one that it never saw.
     """
-    if labels.task == "regression":
-        return np.asarray(model.predict(table), float)
-    given = np.asarray(model.predict_proba(table))
+    with threads_for(len(table)):
+        if labels.task == "regression":
+            return np.asarray(model.predict(table), float)
+        given = np.asarray(model.predict_proba(table))
     if labels.task == "binary":
         return given[:, 1]
     every = np.zeros((len(given), len(labels.classes)))
