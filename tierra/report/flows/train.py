@@ -22,6 +22,7 @@ from tierra.report.balance import balance_shown, balance_table
 from tierra.report.decisions import describe_decision, draw_coverage_risk
 from tierra.report.drawings import draw_effects, draw_evaluation, draw_importance, draw_slices, draw_thresholds
 from tierra.report.finished_run import FinishedRun
+from tierra.report.gains import describe_gains
 from tierra.report.searches import searches_shown
 from tierra.report.sections import Section
 from tierra.report.terminal import checks_table, metrics_table, printable
@@ -52,6 +53,7 @@ def sections(run: FinishedRun) -> Iterator[Section]:
     refits = [each.refit.line for each in journal.facts(WinnerRefitted)]
     shown = _candidates(tried, best)
     yield Section("candidates", title, "candidates", shown and {**shown, "refits": refits}, "Candidates")
+    yield Section("gains", "What each step gained", "lines", describe_gains(journal, best, metric), "Gains")
     yield Section("searches", "Searches for parameters", "searches", searches_shown(journal), "Searches")
     yield Section("balance", "What balancing gains", "balance", balance_shown(journal), "Balance")
     moved = [line for each in journal.facts(PartsCompared) for line in facts.in_lines("part", each.differences)]
