@@ -82,7 +82,8 @@ def test_the_answer_comes_first_then_figures_then_the_rest(rides: Path) -> None:
     assert headings(page) == [
         "Gate", "Leaks", "On the same 5,000 test rows", "What a threshold finds and costs", "How it errs",
         "What it looks at", "Where it is better and worse", "Where it errs most",
-        "All candidates, on 3,000 rows held out", "What each step gained", "Differences between the parts", "The data: rides",
+        "All candidates, on 3,000 rows held out", "What each step gained",
+        "Differences between the parts", "The data: rides",
         "Quarantined rows", "Noticed", "Stations", "Data and digests",
     ]  # fmt: skip
     assert "0.6980 to 0.7230" in page
