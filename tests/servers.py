@@ -212,6 +212,7 @@ def a_receiver() -> Iterator[Receiver]:
             refused = dead.is_set() or (REFUSE_ONCE in message.get("reason", "") and message not in refusals)
             (refusals if refused else received).append(message)
             self.send_response(500 if refused else 200)
+            self.send_header("content-length", "0")  # else the end of the connection is that of the answer
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
