@@ -9,6 +9,7 @@ import pytest
 from tests.cases import each
 from tests.unit.test_estimators import LABELS, TASKS, better_than_nothing, examples, fit
 from tierra.errors import Misconfigured
+from tierra.data.labels import Labels
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.examples import Examples
 from tierra.model.explained import has_reasons
@@ -65,10 +66,14 @@ def test_a_network_learns_a_number_in_any_unit() -> None:
         assert np.sqrt(np.mean((said - rows.target) ** 2)) < 0.2 * unit
 
 
-def test_boosting_has_more_trees_of_more_rows() -> None:
+def test_boosted_trees_count_for_more_where_rows_or_classes_are_many() -> None:
     from tierra.model.estimators import build_model
 
-    few, many = (build_model(Model(model="hist_gradient_boosting"), LABELS["binary"], np.resize([0, 1], rows))
-                 for rows in (10_000, 10_001))  # fmt: skip
-    assert (few.max_iter, few.min_samples_leaf, few.learning_rate) == (400, 20, 0.03)
-    assert (many.max_iter, many.min_samples_leaf, many.learning_rate) == (600, 20, 0.05)
+    def rate(rows: int, labels: Labels = LABELS["binary"]) -> float:
+        model = build_model(Model(model="hist_gradient_boosting"), labels, np.resize([0, 1], rows))
+        assert model.min_samples_leaf == max(3, min(20, rows // 200))
+        return float(model.learning_rate)
+
+    assert [rate(rows) for rows in (400, 10_000, 10_001, 100_001)] == [0.03, 0.03, 0.05, 0.1]
+    ten = Labels(task="multiclass", classes=tuple("abcdefghij"))
+    assert [rate(1000, LABELS["multiclass"]), rate(1000, ten)] == [0.03, 0.1]

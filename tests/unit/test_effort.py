@@ -12,7 +12,7 @@ from tierra.model.spec import Model, Rule
 
 
 def test_the_estimate_is_the_line_through_two_fits_at_every_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effort, "_timed", lambda make, examples, rows: 0.5 + rows / 1000)
+    monkeypatch.setattr(effort, "_timed", lambda fit, sample: 0.5 + len(sample.target) / 1000)
     candidates = (Rule(rule="base_rate"), Model(model="logistic"), Selection(selection=("a", "b")))
     estimate = estimate_seconds(candidates, examples("binary", 6000), [4000, 4000, 6000])
     assert estimate.seconds == {"logistic": pytest.approx(3 * 0.5 + 14)}

@@ -23,6 +23,7 @@ from tierra.model.own import NONE, OwnClasses, build_own, own_needs
 from tierra.model.preprocessing import Requirements, build_encoder, known_categories
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
+from tierra.model.rounds import set_rounds
 from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Model, RateBy, Rule
 from tierra.model.threads import threads_for
@@ -148,6 +149,7 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples, changed: Chan
     weight = _weighted(candidate, pipeline, changed.weight)
     try:
         with threads_for(len(examples.target)):
+            set_rounds(candidate, pipeline, examples)
             if candidate.balance:
                 return fit_balanced(pipeline, examples, changed)
             return pipeline.fit(examples.table, _codes(examples), **weight)

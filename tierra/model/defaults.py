@@ -11,7 +11,7 @@ from tierra.model.spec import Model, Rule
 from tierra.spec import Task
 
 # Many small trees beside the large ones of `hist_gradient_boosting`: better where rows are few and noisy.
-SHALLOW: Final[dict[str, Any]] = {"max_iter": 400, "max_leaf_nodes": 6, "learning_rate": 0.05}
+SHALLOW: Final[dict[str, Any]] = {"max_leaf_nodes": 6, "learning_rate": 0.05}
 
 
 def default_candidates(

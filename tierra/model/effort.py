@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +13,7 @@ from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.rounds import set_rounds
 from tierra.model.spec import Model, Rule
 from tierra.model.threads import threads_for
 from tierra.model.treatments import infer_treatments
@@ -55,29 +56,29 @@ def estimate_seconds(
     models = [each for each in candidates if isinstance(each, Model)]
     treatments = infer_treatments(examples.features, preprocessing or Preprocessing())
 
-    def pipeline(candidate: Model) -> Any:
-        return build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments, own)
+    def fit(candidate: Model, sample: Examples) -> None:
+        pipeline = build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments, own)
+        set_rounds(candidate, pipeline, sample)
+        pipeline.fit(sample.table, sample.target if sample.labels.task == "regression" else sample.target.astype(int))
 
-    seconds = {each.name: _seconds(partial(pipeline, each), examples, fits) for each in models}
+    seconds = {each.name: _seconds(partial(fit, each), examples, fits) for each in models}
     return Estimate(rows=max(fits, default=0), fits=len(fits), seconds=seconds)
 
 
-def _seconds(make: Callable[[], Any], examples: Examples, fits: Sequence[int]) -> float:
+def _seconds(fit: Callable[[Examples], None], examples: Examples, fits: Sequence[int]) -> float:
     more = min(MOST_TIMED, max(len(examples.target) // 3, 1))
     few = max(more // 4, 1)
-    short, long = (_timed(make, examples, rows) for rows in (few, more))
+    short, long = (_timed(fit, _of_every_class(examples, rows)) for rows in (few, more))
     by_row = max(long - short, 0.0) / max(more - few, 1)
     return sum(max(short, long + by_row * (rows - more)) for rows in fits)
 
 
-def _timed(make: Callable[[], Any], examples: Examples, rows: int) -> float:
-    """The seconds of one fit on so many rows of every class; of one that fails as long as that took."""
-    sample, pipeline = _of_every_class(examples, rows), make()
-    codes = sample.target if sample.labels.task == "regression" else sample.target.astype(int)
+def _timed(fit: Callable[[Examples], None], sample: Examples) -> float:
+    """The seconds of one fit on these rows; of one that fails as long as that took."""
     begun = time.perf_counter()
     try:
-        with threads_for(len(codes)):
-            pipeline.fit(sample.table, codes)
+        with threads_for(len(sample.target)):
+            fit(sample)
     except Exception:  # noqa: BLE001 - what is wrong with a candidate is said when it is tried
         return time.perf_counter() - begun
     return time.perf_counter() - begun

@@ -28,8 +28,8 @@ from tierra.model.xgboost_model import XGBoostClassifier, XGBoostRegressor, xgbo
 
 SEED = 0
 FEW_IN_A_CLASS = 10
-# Rows from which boosting has more and larger trees.
-MANY = 10_000
+# Rows from which boosted trees count for more.
+MANY, VERY_MANY = 10_000, 100_000
 CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
     ("logistic", False): LogisticRegression,
     ("ridge", True): Ridge,
@@ -142,11 +142,10 @@ def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: L
         case "xgboost":
             shape = _shape(rows)
             return {"n_estimators": shape.trees, "learning_rate": shape.rate, "colsample_bytree": 0.5}
-        case "hist_gradient_boosting":
-            shape = _shape(rows)
-            # Stopping early keeps a tenth of the rows back, and stopped too early wherever it was measured.
-            return {"learning_rate": shape.rate, "max_iter": shape.trees, "max_leaf_nodes": 31, "max_features": 0.4,
-                    "min_samples_leaf": shape.least, "early_stopping": False, "random_state": SEED}  # fmt: skip
+        case "hist_gradient_boosting":  # tierra.model.rounds finds how many trees, where they are not stated
+            classes = 1 if number else len(labels.classes)
+            return {"learning_rate": _rate(rows, classes), "max_leaf_nodes": 31, "max_features": 0.4,
+                    "min_samples_leaf": _least(rows), "early_stopping": False, "random_state": SEED}  # fmt: skip
         case _:
             return {key: value for key, value in (("random_state", SEED), ("probability", True)) if _takes(cls, key)}
 
@@ -161,8 +160,17 @@ class _Shape:
 
 
 def _shape(rows: int) -> _Shape:
-    least = max(3, min(20, rows // 200))
-    return _Shape(400, 0.03, least) if rows <= MANY else _Shape(600, 0.05, least)
+    return _Shape(400, 0.03, _least(rows)) if rows <= MANY else _Shape(600, 0.05, _least(rows))
+
+
+def _rate(rows: int, classes: int) -> float:
+    """Small steps are better by little, and cost as many more trees; of each step there is a tree a class."""
+    by_rows = 0.03 if rows <= MANY else 0.05 if rows <= VERY_MANY else 0.1
+    return max(by_rows, min(0.1, 0.01 * classes))
+
+
+def _least(rows: int) -> int:
+    return max(3, min(20, rows // 200))
 
 
 def _smallest(target: np.ndarray) -> int:

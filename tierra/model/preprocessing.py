@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -90,6 +90,9 @@ def _steps(
             yield name, requirements.own.classes[each.transformer](), columns
         case "category":
             yield name, _category(each, requirements, len(columns)), columns
+            if each.encode == "by_model" and requirements.needs == "numbers":
+                beside = each.model_copy(update={"encode": "target"})
+                yield f"{name}-target", _category(beside, requirements, len(columns)), columns
         case "text":
             wide = requirements.preprocessing.words if each.encode == "tfidf" else requirements.preprocessing.buckets
             yield name, Words(each.encode or "tfidf", wide), columns
@@ -188,9 +191,8 @@ def _encoder(each: Treatment, requirements: Requirements, columns: int) -> Any:
         return Buckets(requirements.preprocessing.buckets)
     if each.encode == "target":
         kinds = {"regression": "continuous"}
-        folds = KFold if requirements.task == "regression" else StratifiedKFold
-        folded = folds(FOLDS, shuffle=True, random_state=SEED)
-        return TargetEncoder(target_type=kinds.get(requirements.task, requirements.task), cv=folded)
+        folds = KFold(FOLDS, shuffle=True, random_state=SEED)
+        return TargetEncoder(target_type=kinds.get(requirements.task, requirements.task), cv=folds)
     if each.encode == "ordinal" or requirements.needs != "scaled":
         return OrdinalEncoder(**unknown, encoded_missing_value=-2, **grouped)
     return OneHotEncoder(handle_unknown="infrequent_if_exist", **grouped)

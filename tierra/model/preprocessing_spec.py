@@ -10,7 +10,7 @@ Kind = Literal["number", "cyclic", "category", "text", "left_out"]
 Gaps = Literal["fill", "drop", "forbid"]
 Impute = Literal["mean", "median", "most_frequent", "constant", "knn", "iterative", "none"]
 Scaling = Literal["standard", "robust", "min_max", "power", "quantile_normal", "none"]
-Encode = Literal["one_hot", "ordinal", "target", "hash", "tfidf"]
+Encode = Literal["by_model", "one_hot", "ordinal", "target", "hash", "tfidf"]
 Outliers = Literal["keep", "clip", "flag", "quarantine"]
 Fence = Literal["iqr", "quantile", "isolation_forest"]
 # Each scaling named makes a column of its own.
@@ -19,7 +19,7 @@ OfTarget = Literal["auto", "log", "none"]
 Bins = Annotated[int, Field(ge=2, le=100)]
 Pair = Annotated[tuple[Column, ...], BeforeValidator(tuple), Field(min_length=2, max_length=2)]
 TEXT_ENCODINGS = ("tfidf", "hash")
-CATEGORY_ENCODINGS = ("one_hot", "ordinal", "target", "hash")
+CATEGORY_ENCODINGS = ("by_model", "one_hot", "ordinal", "target", "hash")
 
 
 def _refuse_clipping(outliers: str | None, fence: str | None) -> None:

@@ -2,9 +2,12 @@
 
 from typing import Any, Final
 
-from tierra.model.estimators import build_model
+from tierra.model.candidates import build_pipeline
 from tierra.model.examples import Examples
+from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.rounds import model_of, set_rounds
 from tierra.model.spec import Model
+from tierra.model.treatments import infer_treatments
 
 SHARES: Final = (1 / 8, 1 / 4, 1 / 2)  # of the trees
 LEAST_TREES: Final = 10
@@ -14,12 +17,16 @@ FASTEST: Final = 0.3
 COMPLEXITY: Final = 2.5e-4  # of the target's spread; cost-complexity pruning (Breiman et al., 1984)
 
 
-def pruned(candidate: Model, examples: Examples, share: float) -> Model | None:
-    """A candidate with about this share of its trees; None of one that has none."""
+def pruned(
+    candidate: Model, examples: Examples, share: float, preprocessing: Preprocessing | None = None
+) -> Model | None:
+    """A candidate with about this share of the trees that it has on these rows; None of one that has none."""
     if ":" in candidate.model:  # a class of the project's own: nobody knows what its parameters are
         return None
-    full = build_model(candidate, examples.labels, examples.target).get_params()
-    given = _params(full, examples, share)
+    treatments = infer_treatments(examples.features, preprocessing or Preprocessing())
+    pipeline = build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments)
+    set_rounds(candidate, pipeline, examples)
+    given = _params(model_of(pipeline).get_params(), examples, share)
     return candidate.model_copy(update={"params": candidate.params | given}) if given else None
 
 

@@ -15,6 +15,8 @@ FEW_NUMBERS = 12
 LEFT_OUT: Final = "left out"
 # Scalings that pay beside the plain one, from so many rows on (docs/decisions/0044-preparation.md).
 ROWS_OF_A_FEATURE, ROWS_OF_QUANTILES = 10, 1000
+# From so many rows for each value of a category on, trees are given the target's means beside its places.
+ROWS_OF_A_VALUE = 20
 WORDS, ROWS_READ = 3, 1000
 # The parts of dates by the end of their name: the lowest and highest value, and the length of the circle.
 CIRCLES: Final = {
@@ -67,7 +69,8 @@ def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessi
 def _describe_category(treatment: Treatment) -> str:
     order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
     fill = f", gaps {_fill(treatment)}" if treatment.impute else ""
-    return f"category: {(treatment.encode or '').replace('_', ' ')}{order}{fill}{_describe_gaps(treatment)}"
+    encode = "one hot, for trees ordinal and target" if treatment.encode == "by_model" else treatment.encode or ""
+    return f"category: {encode.replace('_', ' ')}{order}{fill}{_describe_gaps(treatment)}"
 
 
 def _describe_number(treatment: Treatment) -> str:
@@ -107,7 +110,7 @@ def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preproces
         case "left_out":
             return Treatment(kind=kind)
         case "category":
-            return _category(stated)
+            return _category(values, stated)
         case "text":
             return Treatment(kind=kind, encode=stated.encode or "tfidf", gaps=stated.gaps or "fill")
     return _number(values, stated, known, kind, is_scale_inferred=preprocessing.scale is None)
@@ -121,14 +124,19 @@ def _kind_of_encoding(stated: Treatment) -> Kind | None:
     return "category" if stated.encode or stated.order else None
 
 
-def _category(stated: Treatment) -> Treatment:
+def _category(values: pd.Series, stated: Treatment) -> Treatment:
     fill = ("missing" if stated.fill is None else stated.fill) if stated.impute == "constant" else None
-    encode = stated.encode or ("ordinal" if stated.order else "one_hot")
+    encode = stated.encode or ("ordinal" if stated.order else "by_model" if _has_means(values) else "one_hot")
     if stated.impute in ("mean", "median", "knn", "iterative"):
         raise Misconfigured("features-kind", f"preprocessing: a category has no {stated.impute} to impute")
     return Treatment(
         kind="category", encode=encode, order=stated.order, impute=stated.impute, fill=fill, gaps=stated.gaps or "fill"
     )
+
+
+def _has_means(values: pd.Series) -> bool:
+    """Whether the target's mean of each value says more than its place: there are some, with rows enough."""
+    return 2 < values.nunique() <= len(values) / ROWS_OF_A_VALUE
 
 
 def _number(

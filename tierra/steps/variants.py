@@ -217,7 +217,7 @@ def _smaller_project(material: _Material, share: float) -> Project:
     names = {own.name, *getattr(own, "members", ())}
     kept, smaller = [each for each in project.candidates or () if each.name in names], False
     for place, each in enumerate(kept):
-        made = pruned(each, material.train, share) if isinstance(each, Model) else None
+        made = pruned(each, material.train, share, project.preprocessing) if isinstance(each, Model) else None
         smaller, kept[place] = smaller or made is not None, made or each
     if not smaller:
         raise Misconfigured("variant-needless", "it has no trees to prune")
