@@ -46,6 +46,7 @@ def rdata(package: str, name: str, rows: int) -> Callable[[], pd.DataFrame]:
 
 
 PLAIN, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
+THREE_VALUES = f"{CATEGORY}, for trees ordinal and target"
 NUMBER = f"{PLAIN} and power"
 LEFT_OUT = "left out: numbers the rows"
 DATA = {
@@ -54,7 +55,7 @@ DATA = {
     "breast_cancer": Data(sklearn_data("breast_cancer"), "target", "binary", "roc_auc", {"mean radius": NUMBER}),
     "diabetes": Data(sklearn_data("diabetes"), "target", "regression", "rmse", {"bmi": NUMBER}),
     "penguins": Data(rdata("modeldata", "penguins", 400), "species", "multiclass", "log_loss",
-                     {"island": CATEGORY, "sex": CATEGORY, "body_mass_g": NUMBER, "rownames": LEFT_OUT}),
+                     {"island": THREE_VALUES, "sex": CATEGORY, "body_mass_g": NUMBER, "rownames": LEFT_OUT}),
 }  # fmt: skip
 
 

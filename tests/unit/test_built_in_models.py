@@ -8,8 +8,8 @@ import pytest
 
 from tests.cases import each
 from tests.unit.test_estimators import LABELS, TASKS, better_than_nothing, examples, fit
-from tierra.errors import Misconfigured
 from tierra.data.labels import Labels
+from tierra.errors import Misconfigured
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.examples import Examples
 from tierra.model.explained import has_reasons

@@ -93,13 +93,13 @@ def test_a_function_cannot_change_the_callers_frames() -> None:
 
 
 def test_without_a_function_every_column_but_keys_dates_and_the_withheld_is_a_feature() -> None:
-    assert list(build_features(recipe(), code(), rows(), rows(0))) == ["km", "zone"]
+    assert list(build_features(recipe(), code(), rows(), rows(0))) == ["km", "zone", "day_weekday"]
 
 
 def test_what_the_rule_needs_stands_beside_the_features() -> None:
     built = build_features(recipe(rate_by=("zone",)), code(), rows(), rows(0))
-    assert list(built) == ["km", "zone", "rule__zone"]
-    assert feature_names(list(built)) == ["km", "zone"]
+    assert list(built) == ["km", "zone", "day_weekday", "rule__zone"]
+    assert feature_names(list(built)) == ["km", "zone", "day_weekday"]
 
 
 def test_every_feature_is_a_float_or_text() -> None:
@@ -165,3 +165,18 @@ def test_a_target_is_one_zero_or_unknown() -> None:
 @pytest.mark.parametrize("values", [[True, False], [1, 0], [1.0, 0.0], ["Y", "n"], ["TRUE", "FALSE"], ["1", "0"]])
 def test_the_usual_ways_to_write_yes_need_no_positive(values: list[Any]) -> None:
     assert make_target(recipe(), code(), pd.DataFrame({"tipped": values}))[0].tolist() == [1.0, 0.0]
+
+
+def test_of_the_date_left_out_the_weekday_stays_in_training_and_at_night() -> None:
+    table, last = rows(), pd.Timestamp("2024-04-29")
+    for dates in ({}, {"dates": None}, {"dates": None, "partition_by": None, "unit": "day"}):
+        trained = build_training_features(recipe(**dates), code(), table)
+        names = set(feature_names(trained.columns))
+        assert "day" not in names
+        assert ("day_weekday" in names) == (dates.get("partition_by", "day") == "day")
+    trained = build_training_features(recipe(), code(), table)
+    assert trained["day_weekday"].tolist() == table["day"].dt.day_of_week.tolist()
+    night = build_features(recipe(), code(), table[table["day"] == last], table.iloc[:0])
+    assert set(night["day_weekday"]) == {0.0}
+    own = table.assign(day_weekday=9.0)
+    assert set(build_training_features(recipe(), code(), own)["day_weekday"]) == {9.0}

@@ -234,3 +234,16 @@ def test_a_treatment_is_said_in_a_few_words_and_why_a_feature_is_left_out() -> N
         "number": "left out: numbers the rows",
         "empty": "left out: no value in training",
     }
+
+
+def test_trees_see_the_means_of_a_category_beside_its_places_where_rows_say_them() -> None:
+    few = infer(a_table(grade=np.resize(["a", "b"], ROWS), town=[f"t{row % 25}" for row in range(ROWS)]))
+    assert [few[name].encode for name in ("zone", "grade", "town")] == ["by_model", "one_hot", "one_hot"]
+    said = describe_features(a_table(), Preprocessing())["zone"]
+    assert said == "category: one hot, for trees ordinal and target"
+    means = encode(a_table()[["zone"]], "numbers")
+    assert means.shape == (ROWS, 2)
+    assert len(np.unique(means, axis=0)) == len(np.unique(means[:, 1])) == 4
+    for needs, columns in (("scaled", 4), ("ordinal", 1)):
+        assert encode(a_table()[["zone"]], needs).shape == (ROWS, columns)
+    assert encode(a_table()[["zone"]], "numbers", columns={"zone": {"encode": "one_hot"}}).shape == (ROWS, 1)

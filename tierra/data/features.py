@@ -153,7 +153,17 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
         require_columns("features", recipe.columns, prepared)
         return prepared[list(recipe.columns)]
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit}
-    return prepared.drop(columns=[name for name in prepared.columns if name in left_out])
+    return prepared.drop(columns=[name for name in prepared.columns if name in left_out]).assign(
+        **_weekday(prepared, recipe.dates or recipe.partition_by)
+    )
+
+
+def _weekday(prepared: pd.DataFrame, day: str | None) -> dict[str, pd.Series]:
+    """Of the date that features leave out because none of it comes again, the part that does every week."""
+    name = f"{day}_weekday"
+    if day not in prepared or name in prepared or not pd.api.types.is_datetime64_any_dtype(prepared[day].dtype):
+        return {}
+    return {name: prepared[day].dt.day_of_week.astype("float64")}
 
 
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 They are counted anew from whatever rows a model is fitted on, so what is held out elsewhere plays no part in it.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from sklearn.base import clone
@@ -24,8 +24,8 @@ FEW: Final = 5_000
 FEWEST: Final = 60
 SEED: Final = 0
 STATED: Final = ("max_iter", "early_stopping")
-Boosting = HistGradientBoostingClassifier | HistGradientBoostingRegressor
-Split = tuple[np.ndarray, np.ndarray]
+Boosting: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+Split: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 def set_rounds(candidate: Model, pipeline: Pipeline, examples: Examples) -> None:

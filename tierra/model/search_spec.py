@@ -60,7 +60,6 @@ SPACES: dict[str, Space] = {
     },
     "hist_gradient_boosting": {
         "learning_rate": Range(low=0.01, high=0.3, log=True),
-        "max_iter": Range(low=50, high=600, log=True),
         "max_leaf_nodes": Range(low=4, high=127, log=True),
         "min_samples_leaf": Range(low=2, high=200, log=True),
         "l2_regularization": Range(low=0.000001, high=10.0, log=True),
