@@ -45,6 +45,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget() -> None:
     code_version.cache_clear()
     memo._imports.cache_clear()
+    memo._sha256.cache_clear()
 
 
 def versions() -> dict[str, str]:
@@ -81,6 +82,25 @@ def test_all_that_a_remembering_module_imports_is_covered(module: str) -> None:
     assert len(loaded) > 10
     assert loaded <= imported_by(module)
     assert {"tierra.store.tables", "tierra.store.memo"} <= imported_by(module)
+
+
+def named_by(node: ast.AST) -> set[str]:
+    """What the import statements of a parsed module name, but for the type checker's."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return set()
+    found = {each for child in ast.iter_child_nodes(node) for each in named_by(child)}
+    if isinstance(node, ast.Import):
+        found |= {each.name for each in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+    return found
+
+
+def test_imports_read_as_text_are_those_that_python_sees() -> None:
+    for file in (ROOT / "tierra").rglob("*.py"):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        seen = {name for name in named_by(ast.parse(file.read_text())) if name.startswith("tierra.")}
+        assert set(memo._imports(module)) == {name for name in seen if memo._file(name).is_file()}, module
 
 
 def test_every_caller_gives_its_own_name() -> None:

@@ -16,7 +16,7 @@ THREE = Labels(task="multiclass", classes=("a", "b", "c"))
 BOOSTING = Model(model="hist_gradient_boosting", params={"max_leaf_nodes": 6})
 
 
-def examples(target: str, rows: int = 600, noise: float = 1.0, units: int = 0) -> Examples:
+def examples(target: str, rows: int = 300, noise: float = 1.0, units: int = 0) -> Examples:
     """Two numbers, one of which says something of the target."""
     random = np.random.default_rng(0)
     table = pd.DataFrame({"a": random.normal(size=rows), "b": random.normal(size=rows)})
@@ -40,6 +40,7 @@ def test_noise_is_given_few_trees_and_a_shape_many() -> None:
         few, many = (trees(examples(target, noise=noise)) for noise in (5.0, 0.01))
         assert 1 <= few < 60 < many, (target, few, many)
     assert trees(examples("skewed", noise=1.0)) < MOST
+    assert trees(examples("number", 1500, noise=0.01)) > 150
 
 
 def test_stated_trees_are_kept() -> None:

@@ -59,7 +59,7 @@ def _losses(
 ) -> np.ndarray:
     """The loss on the rows held out before each tree and after the last, until it has not fallen for a while."""
     fitted, held_out = split
-    stated = {"early_stopping": True, "n_iter_no_change": PATIENCE, "tol": 0.0, "scoring": "loss"}
+    stated = {"max_iter": MOST, "early_stopping": True, "n_iter_no_change": PATIENCE, "tol": 0.0, "scoring": "loss"}
     weights = {} if weight is None else {"sample_weight": weight[fitted], "sample_weight_val": weight[held_out]}
     stopped = clone(model).set_params(**stated)
     stopped.fit(rows[fitted], target[fitted], X_val=rows[held_out], y_val=target[held_out], **weights)
