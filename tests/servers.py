@@ -38,11 +38,12 @@ REFUSE_ONCE = "refuse me once"
 OWNER = "nobody"  # the server refuses to run as root
 
 
-def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.2) -> Any:
-    """What `ready` returns once it is true."""
+def until(what: str, seconds: float, ready: Callable[[], Any], every: float = 0.2, log: Path | None = None) -> Any:
+    """What `ready` returns once it is true. Where it does not come true the end of the log is shown."""
     end = time.monotonic() + seconds
     while not (found := ready()):
-        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        said = f"\n{log.read_text()[-4000:]}" if log else ""
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}{said}"
         time.sleep(every)
     return found
 

@@ -39,7 +39,7 @@ def test_a_run_outlives_its_killed_worker_and_still_writes_its_log(here: WarmChe
         os.kill(worker.find("worker")[0], signal.SIGKILL)
         assert worker.process.wait(20) == 1
     assert here.ops.ended(run)["name"] == "Published"
-    until("its last line", 20, lambda: "Finished in state Published" in worker.log.read_text())
+    until("its last line", 20, lambda: "Finished in state Published" in worker.log.read_text(), log=worker.log)
 
 
 def recent(here: WarmCheckout) -> list[str]:

@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 IMPORT: Final = re.compile(
     r"^[ \t]*(?:from|import)[ ]+(?P<module>tierra[\w.]*)(?:[ ]+import[ ]+(?P<names>\([^)]*\)|[^\n#]*))?", re.MULTILINE
 )
-NAME: Final = re.compile(r"\w+")
+NAME: Final = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
 TYPE_CHECKING: Final = re.compile(
     r"^(?P<indent>[ \t]*)if TYPE_CHECKING:\n(?:(?P=indent)[ \t]+[^\n]*\n|[ \t]*\n)+", re.MULTILINE
 )
