@@ -66,6 +66,13 @@ def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | 
     return fitted, examples.take(np.flatnonzero(kept))
 
 
+def build_estimator(candidate: Model, examples: Examples, own: OwnClasses = NONE) -> BaseEstimator:
+    """A candidate's estimator, not yet fitted: Tierra's, scikit-learn's or the project's own. Raises Misconfigured."""
+    if candidate.is_own:
+        return build_own(candidate, examples.labels, own)
+    return build_model(candidate, examples.labels, examples.target)
+
+
 def build_pipeline(
     candidate: Model,
     examples: Examples,
@@ -74,14 +81,9 @@ def build_pipeline(
     own: OwnClasses = NONE,
 ) -> Pipeline:
     """Preprocessing and model for a training part."""
-    is_own = ":" in candidate.model
-    model = (
-        build_own(candidate, examples.labels, own)
-        if is_own
-        else build_model(candidate, examples.labels, examples.target)
-    )
+    model = build_estimator(candidate, examples, own)
     linear = candidate.model in ("logistic", "ridge")
-    needs = own_needs(model) if is_own else needs_of(model)
+    needs = own_needs(model) if candidate.is_own else needs_of(model)
     requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
     if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
         model = LogTarget(model)

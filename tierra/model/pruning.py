@@ -16,7 +16,7 @@ COMPLEXITY: Final = 2.5e-4  # of the target's spread; cost-complexity pruning (B
 
 def pruned(candidate: Model, examples: Examples, share: float) -> Model | None:
     """A candidate with about this share of its trees; None of one that has none."""
-    if ":" in candidate.model:  # a class of the project's own: nobody knows what its parameters are
+    if candidate.is_own:  # nobody knows what its parameters are
         return None
     full = build_model(candidate, examples.labels, examples.target).get_params()
     given = _params(full, examples, share)
