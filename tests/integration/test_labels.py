@@ -1,7 +1,6 @@
 """Working on the data with the model held fixed: suspicious labels, corrected ones, and other data."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.builders import copy_home, new_home, ride_spec, rides, stand_in, write_project
 from tests.cases import each
 from tests.direct import train_directly
 from tierra.cli.commands import app
@@ -40,9 +39,7 @@ def flipped_rides(rows: int = 2000) -> tuple[pd.DataFrame, pd.Series]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion learnt from labels of which one in twenty is wrong; to be copied."""
-    home = tmp_path_factory.mktemp("labels")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(home, patch)
+    with new_home(tmp_path_factory, "labels") as home:
         write_project(home / "projects" / "rides", ride_spec(**SPEC), flipped_rides()[0])
         assert train_directly("rides")[0].outcome == "Promoted"
     return home
@@ -51,9 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that home."""
-    shutil.copytree(trained, tmp_path / "home")
-    stand_in(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
+    return copy_home(trained, tmp_path, monkeypatch)
 
 
 def run(*words: str) -> dict[str, Any]:

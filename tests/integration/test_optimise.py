@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.builders import copy_home, new_home, ride_spec, rides, stand_in, write_project
 from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra.errors import DataRejected, InvalidCall, Misconfigured
@@ -53,9 +53,7 @@ def optimise(project: str = "rides", **more: Any) -> Optimised:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion is the mean of a linear model and boosting, with its variants; to be copied."""
-    home = tmp_path_factory.mktemp("optimise")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(home, patch)
+    with new_home(tmp_path_factory, "optimise") as home:
         state(home)
         trained, _ = train_directly("rides")
         assert (trained.outcome, trained.champion.candidate) == ("Promoted", "average")
@@ -65,9 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that home."""
-    shutil.copytree(trained, tmp_path / "home")
-    stand_in(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
+    return copy_home(trained, tmp_path, monkeypatch)
 
 
 def made(ended: Optimised) -> dict[str, VariantMeasured]:
