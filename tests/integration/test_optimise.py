@@ -176,3 +176,15 @@ def test_a_demo_has_a_variant_three_times_smaller_within_the_margin(
     assert train_directly(name)[0].outcome == "Promoted"
     found = made(optimise(project=name))
     assert max(each.smaller for each in found.values() if each.may_serve) >= 3
+
+
+def test_a_champion_that_was_searched_for_is_pruned_from_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    searched = {"model": "hist_gradient_boosting", "search": {"trials": 2, "space": {"max_iter": [80, 96]}}}
+    state(tmp_path, candidates=[{"rule": "base_rate"}, searched], optimise={"variants": ["pruned"], "margin": 1.0})
+    assert train_directly("rides")[0].champion.candidate == "hist_gradient_boosting"
+    (pruned,) = optimise().variants
+    assert pruned.smaller > 4
+    assert len(list((tmp_path / "var" / "searches").glob("*.log"))) == 1

@@ -10,8 +10,7 @@ from tierra.data.contract import enforce_budget
 from tierra.data.quarantine import REASON, QuarantineReason
 from tierra.facts import RowsQuarantined
 from tierra.journal import note
-from tierra.model.admission import build_admission
-from tierra.model.preprocessing_spec import Preprocessing, Treatment
+from tierra.model.admission import build_admission, sets_aside
 from tierra.model.treatments import infer_treatments
 from tierra.project.project import Project
 from tierra.steps.learning import Learning
@@ -37,7 +36,7 @@ def check_set_aside(workspace: Workspace, project: Project, parts: Parts) -> Non
 
     A night of such rows would be refused for the same reason.
     """
-    if not _sets_aside(project.preprocessing):
+    if not sets_aside(project.preprocessing):
         return
     inputs = [parts, project.preprocessing]
     found = remember(workspace.objects, __name__, inputs, SetAside, partial(_find, workspace, project, parts))
@@ -46,11 +45,6 @@ def check_set_aside(workspace: Workspace, project: Project, parts: Parts) -> Non
         note(RowsQuarantined(aside, workspace.objects.location(found.quarantine.name), found.reasons))
         why = f"preprocessing of the rows to learn from: {'; '.join(each.reason for each in found.reasons)}"
         enforce_budget(project.main, aside, rows, project.contract.quarantine_budget, why)
-
-
-def _sets_aside(preprocessing: Preprocessing) -> bool:
-    every: tuple[Preprocessing | Treatment, ...] = (preprocessing, *preprocessing.columns.values())
-    return any(each.gaps in ("drop", "forbid") or each.outliers == "quarantine" for each in every)
 
 
 def _find(workspace: Workspace, project: Project, parts: Parts) -> SetAside:

@@ -31,6 +31,7 @@ from tierra.steps.fit import Fitted, FittedCandidates, choose_candidate, fit_can
 from tierra.steps.learnt import learnt_from
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
+from tierra.steps.search import with_found
 from tierra.store.memo import remember
 from tierra.workspace import Workspace
 
@@ -100,7 +101,8 @@ def make_variants(workspace: Workspace, project: Project, champion: Champion, ca
     _check_champion(workspace, project, champion, candidates.parts)
     release, metric = champion.release, project.gate.metric_name
     margin = margin_of(project.optimise.margin, project.gate, metric, release.metrics, release.rule_metrics)
-    material = _Material(workspace, project, champion, candidates, margin)
+    fixed = with_found(project, candidates.searches).model_copy(update={"complexity": None})
+    material = _Material(workspace, fixed, champion, candidates, margin)
     inputs = [champion.model, candidates, project.optimise, project.decision, project.preprocessing, margin,
               project.card.cost, bool(project.score.reasons), project.candidates]  # fmt: skip
     return remember(workspace.objects, __name__, inputs, Variants, partial(_make_all, material))
