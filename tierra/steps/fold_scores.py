@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
 from tierra.engine import spread
+from tierra.errors import Misconfigured
 from tierra.facts import TimeEstimated
 from tierra.journal import note, track
 from tierra.model.artifact import dump_model
@@ -29,7 +30,7 @@ from tierra.steps.large import in_parts, is_large
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts
-from tierra.store.memo import recall, remember
+from tierra.store.memo import digest, recall, remember
 from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
 from tierra.workspace import Workspace
@@ -56,12 +57,16 @@ class FoldScored(HeldOut):
 
 @dataclass(frozen=True)
 class Piece:
-    """A candidate to be fitted and asked on one fold, wherever: with references alone."""
+    """A candidate to be fitted and asked on one fold, wherever: with references alone.
+
+    `inputs` is the digest of all that decides what comes of it, the project's own files too.
+    """
 
     project: Project
     parts: Parts
     candidate: Rule | Model
     number: int
+    inputs: str
 
 
 def hold_out(learning: Learning, candidates: Sequence[Rule | Model]) -> dict[str, HeldOut]:
@@ -79,11 +84,24 @@ def hold_out(learning: Learning, candidates: Sequence[Rule | Model]) -> dict[str
     return {name: held for name, held in known.items() if held}
 
 
+def pieces_of(learning: Learning, candidate: Rule | Model) -> list[Piece]:
+    """A piece of work for each fold."""
+    inputs = digest(inputs_of(learning, candidate))
+    return [Piece(learning.project, learning.parts, candidate, number, inputs) for number in range(len(learning.folds))]
+
+
 def predict_fold(workspace: Workspace, piece: Piece) -> Iterator[FoldScored]:
-    """What a candidate predicts of the rows of one fold, fitted on the fold's others."""
+    """What a candidate predicts of the rows of one fold, fitted on the fold's others.
+
+    Raises Misconfigured on a machine whose files of the project are not those of the run.
+    """
     stated = Learning(workspace, piece.project, piece.parts)
     learning = workspace.once.get(stated.key, lambda: stated)
-    inputs = [*inputs_of(stated, piece.candidate), piece.number]
+    every = inputs_of(stated, piece.candidate)
+    if digest(every) != piece.inputs:
+        what = f"a worker of Ray has other files in {piece.project.folder} than the run"
+        raise Misconfigured("ray-differs", what)
+    inputs = [*every, piece.number]
     yield remember(
         workspace.objects, __name__, inputs, FoldScored, lambda: _predict_fold(learning, piece.project, piece)
     )
@@ -124,8 +142,7 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
     project, workspace, own = learning.project, learning.workspace, own_classes(learning.project)
     for each in candidates:  # what cannot be fitted, or kept, is refused before the others take their time
         check_types(each, learning.rows, project.preprocessing, bool(project.score.reasons), own)
-    pieces = [Piece(project, learning.parts, each, number)
-              for each in candidates for number in range(len(learning.folds))]  # fmt: skip
+    pieces = [piece for each in candidates for piece in pieces_of(learning, each)]
     _say_how_long(learning, candidates)
     large = [piece for piece in pieces if is_large(piece.candidate)]  # itself many pieces of work
     small = [piece for piece in pieces if piece not in large]
