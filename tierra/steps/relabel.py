@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,8 @@ def _code(text: str, labels: Labels, where: str) -> float:
         known = ", ".join(labels.classes)
         raise InvalidCall("corrections-invalid", f"{where}: '{text}' is no class ({known})")
     try:
-        return float(text)
+        if isfinite(number := float(text)):
+            return number
+        raise ValueError
     except ValueError:
         raise InvalidCall("corrections-invalid", f"{where}: '{text}' is no number") from None
