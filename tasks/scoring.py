@@ -77,7 +77,7 @@ def find_champions_then(workspace: Workspace, project: Project, work: Sequence[W
 @station
 def with_champion_recipe(workspace: Workspace, project: Project, champion: Champion) -> Project:
     """Today's sources, contract, sink and schedule with the champion's features and joins."""
-    return steps.champion.with_champion_recipe(workspace, project, champion)
+    return steps.nightly_project.with_champion_recipe(workspace, project, champion)
 
 
 @station

@@ -1,6 +1,9 @@
 """Builders of small projects and tables, so that a test says only what matters to it."""
 
+import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +93,19 @@ def stand_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.chdir(folder)
     for name, value in {"HOME": folder / "var", "PROJECTS": folder / "projects", "CLOCK": CLOCK}.items():
         patch.setenv(f"TIERRA_{name}", str(value))
+
+
+@contextmanager
+def new_home(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """Stand in a new installation while it is filled, once for a module; each test gets a copy of it."""
+    home = factory.mktemp(name)
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in(home, patch)
+        yield home
+
+
+def copy_home(home: Path, folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Stand in a copy of an installation."""
+    copy = Path(shutil.copytree(home, folder / "home"))
+    stand_in(copy, patch)
+    return copy

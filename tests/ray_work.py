@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from tierra.steps.held_out import Piece, predict_fold
+from tierra.steps.fold_scores import Piece, predict_fold
 from tierra.workspace import Workspace
 
 

@@ -147,6 +147,7 @@ REMEDIES: Final[dict[str, str]] = {
     "balance-empty": "Remove fewer rows: correct `remove`",
     "leak-found": "Do so, or add to `leaks.acknowledged` in the project file: {leak: NAME, reason: WHY IT IS NONE}",
     "target-one-class": "Widen the data so that every part sees more than one value",
+    "test-few": "Give the test part more rows in `split`, or widen the data",
     "split-empty": "Move the cuts so that every part has rows",
     "date-far": "Correct the date at the source; leave it empty where there is no end",
     "split-column": "Split by a column of dates",

@@ -84,6 +84,12 @@ class RowsQuarantined(Fact):
     location: str
     reasons: Sequence[QuarantineReason] = ()
 
+    @property
+    def line(self) -> str:
+        """How many, and why."""
+        why = ", ".join(f"{each.reason} ({each.rows:,})" for each in self.reasons)
+        return f"{self.rows:,} rows are set aside: {why}"
+
 
 @dataclass(frozen=True)
 class TablesJoined(Fact):

@@ -66,10 +66,10 @@ def grow_old(home: Path, days: float) -> None:
 
 def rescore(workspace: Workspace, times: int) -> None:
     project = workspace.project("rides")
-    from tierra.steps import champion, features, publish, pull, validate, work
+    from tierra.steps import champion, features, nightly_project, publish, pull, validate, work
 
     for _ in range(times):
-        spec = champion.with_champion_recipe(workspace, project, champion.find_champion(workspace, project))
+        spec = nightly_project.with_champion_recipe(workspace, project, champion.find_champion(workspace, project))
         found = work.find_work(workspace, project, DAY, rescore=True).work
         reader = pull.open_days(workspace, spec, found)
         sides = validate.validate_tables(workspace, spec, pull.pull_side_tables(workspace, spec, reader))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.builders import new_home, ride_spec, rides, stand_in, write_project
 from tests.cases import each
 from tests.champions import Fitted, an_appointment, fit_project, keep_model
 from tests.direct import without_prefect
@@ -39,9 +39,7 @@ TYPES = {
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fitted]:
     """A folder with a champion, version 1, that has scored two days."""
-    folder = tmp_path_factory.mktemp("diff")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(folder, patch)
+    with new_home(tmp_path_factory, "diff") as folder:
         made = fit_project(folder / "projects" / "rides")
         made.appoint(open_workspace().objects, version="1")
         change(lambda rows: rows)

@@ -1,11 +1,18 @@
 """Candidates in growing order of cost: those that cost more are not tried where the one before did not pay."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from tests.builders import ride_spec, rides, write_project
 from tests.direct import train_directly
+from tests.unit.test_project import load
+from tierra.errors import DataRejected
 from tierra.facts import CandidatesFitted
+from tierra.steps import growing
+from tierra.steps.learning import Learning
 
 CANDIDATES = [
     {"rule": "base_rate"},
@@ -35,3 +42,14 @@ def test_a_model_that_does_not_pay_is_the_last_that_is_tried_and_it_says_so(work
     assert set(every.validation) == {*enough.validation, "random_forest", "both"}
     assert every.stopped == ""
     assert every.costs["random_forest"].bytes > every.costs["logistic"].bytes
+
+
+def test_a_metric_that_is_no_number_on_the_rows_held_out_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = load(tmp_path, ride_spec(complexity={"margin": 0.1}, task="binary")).for_task("binary")
+    nothing: Any = SimpleNamespace(validation={"accuracy": 1.0})
+    monkeypatch.setattr(growing, "try_candidates", lambda _: dict.fromkeys(("rule", "logistic"), nothing))
+    learning: Any = Learning(None, project, None)  # type: ignore[arg-type]
+    with pytest.raises(DataRejected, match=r"ROC AUC is no number on these rows.*metric-failed"):
+        growing.grow(learning)

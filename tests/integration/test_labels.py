@@ -1,7 +1,6 @@
 """Working on the data with the model held fixed: suspicious labels, corrected ones, and other data."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.builders import copy_home, new_home, ride_spec, rides, stand_in, write_project
 from tests.cases import each
 from tests.direct import train_directly
 from tierra.cli.commands import app
 from tierra.errors import InvalidCall
 from tierra.steps.compared_data import compare_data
-from tierra.steps.relabel import relabel
+from tierra.steps.learning_rows import read_learning_rows
+from tierra.steps.relabel import read_corrections, relabel
 from tierra.steps.suspects import find_suspects
 from tierra.workspace import open_workspace
 
@@ -40,9 +40,7 @@ def flipped_rides(rows: int = 2000) -> tuple[pd.DataFrame, pd.Series]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion learnt from labels of which one in twenty is wrong; to be copied."""
-    home = tmp_path_factory.mktemp("labels")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(home, patch)
+    with new_home(tmp_path_factory, "labels") as home:
         write_project(home / "projects" / "rides", ride_spec(**SPEC), flipped_rides()[0])
         assert train_directly("rides")[0].outcome == "Promoted"
     return home
@@ -51,9 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that home."""
-    shutil.copytree(trained, tmp_path / "home")
-    stand_in(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
+    return copy_home(trained, tmp_path, monkeypatch)
 
 
 def run(*words: str) -> dict[str, Any]:
@@ -102,11 +98,35 @@ def test_corrections_that_cannot_be_meant_are_one_line(home: Path) -> None:
             ("ride_id,corrected\nr000001,maybe\n", r"c.csv, row r000001: 'maybe' is no class \(no, yes\)"),
             ("ride_id,corrected\nr9,yes\n", "there is no row r9"),
             ("ride_id,corrected\nr000001,\n", "c.csv corrects nothing"),
+            ("ride_id,corrected\n" + "".join(f"r{row:06d},no\n" for row in range(2000)), "they leave one class"),
             ("ride_id,label\nr000001,yes\n", "c.csv has no column 'corrected'"),
             ("", "c.csv: No columns"),
         ],
         refused,
     )
+
+
+def test_a_class_may_be_written_as_a_spreadsheet_does(home: Path) -> None:
+    Path("c.csv").write_text("ride_id,corrected\nr000001,YES\n")
+    here = open_workspace()
+    assert read_corrections(read_learning_rows(here, here.project("rides")), Path("c.csv")) == {1: 1}
+
+
+def test_the_parameters_that_were_found_stay_while_the_data_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    searched = {"model": "logistic", "search": {"trials": 2, "space": {"C": [0.03, 0.3]}}}
+    spec = ride_spec(**{**SPEC, "candidates": [{"rule": "base_rate"}, searched], "complexity": {"margin": 0.1}})
+    write_project(tmp_path / "projects" / "rides", spec, flipped_rides(1200)[0])
+    train_directly("rides")
+    review = pd.read_csv(run("suspects", "rides")["output"], dtype=str, keep_default_na=False)
+    review.assign(corrected=review["model_says"]).to_csv("c.csv", index=False)
+    assert run("relabel", "rides", "c.csv")["changed"] > 0
+    run("compare", "rides", "--data", "project.yaml", "project.yaml")
+    assert len(list((tmp_path / "var" / "searches").glob("*.log"))) == 1  # the training's own study
+    rows = read_learning_rows(open_workspace(), open_workspace().project("rides"))
+    assert rows.project.complexity is None  # the champion's members are never left out
 
 
 def test_texts_that_a_spreadsheet_would_run_are_disarmed_and_found_again(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.builders import copy_home, new_home, ride_spec, rides, stand_in, write_project
 from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra.errors import DataRejected, InvalidCall, Misconfigured
@@ -53,9 +53,7 @@ def optimise(project: str = "rides", **more: Any) -> Optimised:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion is the mean of a linear model and boosting, with its variants; to be copied."""
-    home = tmp_path_factory.mktemp("optimise")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(home, patch)
+    with new_home(tmp_path_factory, "optimise") as home:
         state(home)
         trained, _ = train_directly("rides")
         assert (trained.outcome, trained.champion.candidate) == ("Promoted", "average")
@@ -65,9 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that home."""
-    shutil.copytree(trained, tmp_path / "home")
-    stand_in(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
+    return copy_home(trained, tmp_path, monkeypatch)
 
 
 def made(ended: Optimised) -> dict[str, VariantMeasured]:
@@ -180,3 +176,15 @@ def test_a_demo_has_a_variant_three_times_smaller_within_the_margin(
     assert train_directly(name)[0].outcome == "Promoted"
     found = made(optimise(project=name))
     assert max(each.smaller for each in found.values() if each.may_serve) >= 3
+
+
+def test_a_champion_that_was_searched_for_is_pruned_from_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    searched = {"model": "hist_gradient_boosting", "search": {"trials": 2, "space": {"max_iter": [80, 96]}}}
+    state(tmp_path, candidates=[{"rule": "base_rate"}, searched], optimise={"variants": ["pruned"], "margin": 1.0})
+    assert train_directly("rides")[0].champion.candidate == "hist_gradient_boosting"
+    (pruned,) = optimise().variants
+    assert pruned.smaller > 4
+    assert len(list((tmp_path / "var" / "searches").glob("*.log"))) == 1

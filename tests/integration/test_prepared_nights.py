@@ -13,12 +13,13 @@ from tests.direct import score_directly, train_directly
 from tests.integration.test_planted import DAY, on_the_day, published
 from tests.servers import put_registry
 from tests.unit.test_own import CODE
-from tierra.errors import Broken, Misconfigured, TierraError
+from tierra.errors import Broken, DataRejected, Misconfigured, TierraError
 from tierra.facts import RowsQuarantined
 from tierra.model import served_files
 from tierra.steps.champion import find_champion
 from tierra.steps.predict import predict_file
 from tierra.steps.replay import replay_partition
+from tierra.steps.trial import try_project
 from tierra.store.manifest import Manifest
 from tierra.store.predictions import read_manifest
 from tierra.store.tables import read_table
@@ -88,6 +89,23 @@ def test_rows_with_a_gap_are_set_aside_at_night_with_the_reason_and_count_agains
     (folder / "day.csv").write_text(table[table["day"] == DAY].to_csv(index=False))
     found = predict_file(here, here.project("rides"), folder / "day.csv")
     assert (found.rows, found.predictions.num_rows, found.quarantined["km has no value"]) == (20, 17, 2)
+
+
+def test_rows_that_a_training_sets_aside_are_shown_and_held_to_the_budget(project: Write) -> None:
+    table, said = rides(600), {"preprocessing": {"columns": {"km": {"gaps": "drop"}}}}
+    project(table.assign(km=table["km"].where(table.index % 3 > 0)), **said)
+    with pytest.raises(DataRejected, match=r"150 of 450 rows quarantined, 33.33%, budget 1.00%.*to learn from"):
+        train_directly("rides")
+    here = open_workspace()
+    with pytest.raises(DataRejected, match="budget-exceeded"):
+        try_project(here, here.project("rides"), None)
+    project(table.assign(km=table["km"].where(table.index % 150 > 0)), **said)
+    _, journal = train_directly("rides")
+    (noted,) = journal.facts(RowsQuarantined)
+    assert noted.line == "3 rows are set aside: km has no value (3)"
+    aside = pd.read_parquet(noted.location.removeprefix("file://"))
+    assert list(aside["ride_id"]) == ["r000000", "r000150", "r000300"]  # and not that of the test part
+    assert try_project(here, here.project("rides"), None).warnings[0] == noted.line
 
 
 OWN = {

@@ -92,7 +92,7 @@ def test_a_ray_of_our_own_has_nothing_of_prefect_on_a_worker_and_leaves_nothing(
         seen.extend(spread(workspace, fit_and_look, pieces))
         return spread(workspace, work, pieces, **more)
 
-    monkeypatch.setattr("tierra.steps.held_out.spread", looking)
+    monkeypatch.setattr("tierra.steps.fold_scores.spread", looking)
     searching = {"model": "logistic", "search": {"trials": 2, "space": {"C": [0.1, 0.3]}}}
     write_project(rides, spec() | {"candidates": [{"rule": "base_rate"}, searching]}, features=CODE)
     trained, journal = train_directly("rides")

@@ -1,13 +1,12 @@
 """A challenger in shadow: it scores what the champion publishes, and nobody reads it but the gate."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sklearn.metrics import matthews_corrcoef
 
-from tests.builders import ride_spec, rides, stand_in, write_project
+from tests.builders import copy_home, new_home, ride_spec, rides, stand_in, write_project
 from tests.direct import score_directly, train_directly, without_prefect
 from tierra import steps
 from tierra.errors import DataRejected, Failed
@@ -51,9 +50,7 @@ def judge(**more: Any) -> Shadowed:
 @pytest.fixture(scope="module")
 def entered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion looks at the rain alone, with a model in shadow that sees more; to be copied."""
-    home = tmp_path_factory.mktemp("shadow")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(home, patch)
+    with new_home(tmp_path_factory, "shadow") as home:
         state(home, features=["rain"])
         assert train_directly("rides")[0].outcome == "Promoted"
         state(home)
@@ -65,9 +62,7 @@ def entered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(entered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that home."""
-    shutil.copytree(entered, tmp_path / "home")
-    stand_in(tmp_path / "home", monkeypatch)
-    return tmp_path / "home"
+    return copy_home(entered, tmp_path, monkeypatch)
 
 
 def in_shadow() -> Challenger:

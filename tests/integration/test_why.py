@@ -10,7 +10,17 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.builders import ride_source, ride_spec, rides, stand_in, write_project, write_warehouse, zones
+from tests.builders import (
+    copy_home,
+    new_home,
+    ride_source,
+    ride_spec,
+    rides,
+    stand_in,
+    write_project,
+    write_warehouse,
+    zones,
+)
 from tests.cases import ALL, each
 from tests.direct import score_directly, train_directly
 from tierra.cli.commands import app
@@ -60,9 +70,7 @@ def spec(**sink: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a project that joins, prepares and sets aside, trained and scored for two days."""
-    folder = tmp_path_factory.mktemp("why")
-    with pytest.MonkeyPatch.context() as patch:
-        stand_in(folder, patch)
+    with new_home(tmp_path_factory, "why") as folder:
         project = write_project(folder / "projects" / "rides", spec(), table(), features=CODE)
         zones().iloc[:3].to_csv(project / "zones.csv", index=False)  # zone D has no match
         train_directly("rides")
@@ -73,10 +81,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it that a test may damage."""
-    made = tmp_path / "copy"
-    shutil.copytree(trained, made)
-    stand_in(made, monkeypatch)
-    return made
+    return copy_home(trained, tmp_path, monkeypatch)
 
 
 def wipe(folder: Path) -> None:

@@ -183,6 +183,7 @@ PAIRS: dict[str, Pair] = {
     "tierra/data/differences.py": PROFILE,
     "tierra/data/correlations.py": PROFILE,
     "tierra/data/ranks.py": PROFILE,
+    "tierra/model/champion_entries.py": CHAMPIONS,
     "tierra/model/champions.py": CHAMPIONS,
     "tierra/model/artifact.py": Pair(("tests/unit/test_artifact.py", *FITTING.tests)),
     "tierra/model/preprocessing.py": PREPARATION,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,3 +125,18 @@ def as_predictions(task: Task, scores: np.ndarray) -> Predictions:
     if task == "regression":
         return Predictions(scores, scores)
     return Predictions(scores, scores >= 0.5 if task == "binary" else scores.argmax(axis=1))
+
+
+def test_a_class_of_a_single_row_is_mixed_as_the_others_are_and_ranks_nothing_where_it_is_not() -> None:
+    """In a fifth of the rows nothing is learnt of it: there the members' mean stands in."""
+    for task in ("binary", "multiclass"):
+        rows, scores = predicted(task)
+        last = rows.target.max()
+        rare = np.where(rows.target == last, 0.0, rows.target)
+        rare[7] = last
+        for ensemble in (Stack(stack=NAMES), Selection(selection=NAMES)):
+            mixed = cross_mix(ensemble, scores, replace(rows, target=rare), METRIC[task])
+            assert mixed.shape == scores[0].shape
+            assert np.isfinite(mixed).all()
+        without = replace(rows, target=np.where(rows.target == last, 0.0, rows.target))
+        assert learn_blend(Stack(stack=NAMES), scores, without, METRIC[task]).weights == (1 / 3,) * 3

@@ -9,7 +9,7 @@ from tests.unit.test_evaluation import yes_or_no
 from tierra.data.units import as_numbers
 from tierra.model.comparison_checks import check_use
 from tierra.model.evaluation import Evaluation
-from tierra.steps.evaluate import judged_on, learnt_facts
+from tierra.steps.champion_beside import judged_on, learnt_facts
 
 ROWS = 900
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from tests.cases import each
 from tests.unit.test_preparation import examples
 from tierra.errors import Broken, Misconfigured
 from tierra.model.artifact import check_agreement, dump_model, load_model
-from tierra.model.candidates import check_types, fit_candidate
+from tierra.model.candidates import build_estimator, check_types, fit_candidate
 from tierra.model.contributions import contribute
 from tierra.model.own import OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
+from tierra.model.search_problem import Problem
 from tierra.model.spec import Model
 from tierra.model.training import tune_threshold
 
@@ -60,6 +63,10 @@ class Line(LinearRegression):
     pass
 
 
+class Logit(LogisticRegression):
+    pass
+
+
 class Function(TransformerMixin, BaseEstimator):
     def fit(self, table, target=None):
         self.function_ = lambda values: values
@@ -80,7 +87,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
 class NoEstimator:
     pass
 """
-OWN = ("mine:Doubled", "mine:Careful", "mine:Line")
+OWN = ("mine:Doubled", "mine:Careful", "mine:Line", "mine:Logit")
 
 
 def classes(folder: Path, *names: str, code: str = CODE, file: str = "mine.py") -> OwnClasses:
@@ -104,6 +111,21 @@ def test_a_project_s_own_classes_serve_and_agree_with_themselves(tmp_path: Path)
         check_agreement(served, rows.table.head(3), rows.labels, own)
 
     each([("multiclass", "mine:Careful"), ("regression", "mine:Line")], agrees)
+
+
+def test_an_own_estimator_is_given_what_a_built_in_one_is(tmp_path: Path) -> None:
+    own, rows = classes(tmp_path), examples("binary")
+    weighed = Model(model="mine:Logit", class_weight={"yes": 3.0, "no": 1.0})
+    assert build_estimator(weighed, rows, own).class_weight == {0: 1.0, 1: 3.0}
+    with pytest.raises(Misconfigured, match="'maybe' is no class"):
+        build_estimator(Model(model="mine:Logit", class_weight={"maybe": 1.0}), rows, own)
+    careful = Model(model="mine:Careful", params={"shrink": 0.1})
+    problem = Problem(careful, rows, [], "roc_auc", Preprocessing(), tmp_path, own=own)
+    assert problem.defaults(["shrink"]) == {"shrink": 0.1}
+    assert replace(problem, candidate=Model(model="mine:Careful")).defaults(["shrink"]) == {"shrink": 0.5}
+    again = pickle.loads(pickle.dumps(problem))  # what a process is handed, after its classes were loaded here
+    assert again.own == own
+    assert again.own.classes["mine:Careful"] is not own.classes["mine:Careful"]
 
 
 def test_what_an_own_transformer_makes_is_of_its_feature(tmp_path: Path) -> None:

@@ -261,6 +261,17 @@ def test_rows_that_a_model_does_not_take_are_left_out_of_its_training_and_named(
     assert (find_set_aside(loaded, wild) == reasons).all()
 
 
+def test_what_is_left_to_learn_from_has_two_classes_and_is_what_a_candidate_is_tried_on() -> None:
+    random, rows = np.random.default_rng(0), 1000
+    table = pd.DataFrame({"km": random.random(rows), "temp": random.random(rows)})
+    table.loc[:599, "km"] = np.nan  # as of a column that came later
+    target, dropped = random.integers(0, 2, rows).astype(float), Preprocessing(gaps="drop")
+    check_types(Model(model="logistic"), Examples(table, target, LABELS["binary"]), dropped)
+    target[600:] = 0
+    with pytest.raises(DataRejected, match=r"all 400 rows left to learn from are of one class, 'no'.*target-one-class"):
+        fit_candidate(Model(model="hist_gradient_boosting"), Examples(table, target, LABELS["binary"]), dropped)
+
+
 def test_a_forbidden_gap_stops_training_and_scoring_and_says_where() -> None:
     rows = examples("binary")
     said = Preprocessing.model_validate(on("km", gaps="forbid"))

@@ -1,11 +1,18 @@
 """Labels that a model which has not seen them finds unlikely, and rows that contradict each other."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.cases import each
 from tierra.data.labels import Labels
+from tierra.errors import InvalidCall
 from tierra.model.suspicion import contradictions, says, suspicion_of
+from tierra.steps.relabel import read_corrections
 
 NUMBER = Labels(task="regression", classes=())
 THREE = Labels(task="multiclass", classes=("a", "b", "c"))
@@ -40,3 +47,14 @@ def test_rows_with_the_same_features_and_other_labels_name_each_other() -> None:
     assert contradictions(features, np.array([0, 1, 1, 1, 0, 0]), 0.0) == {0: [1], 1: [0, 5], 5: [1]}
     # Numbers always differ a little: only what is more than usual contradicts.
     assert contradictions(features, np.array([5.0, 5.2, 7.0, 9.0, 1.0, 5.1]), 0.5) == {2: [3], 3: [2]}
+
+
+def test_a_corrected_number_is_a_finite_one(tmp_path: Path) -> None:
+    rows: Any = SimpleNamespace(key_names=["id"], keys=np.array(["a"]), parts=SimpleNamespace(labels=NUMBER))
+    file = tmp_path / "c.csv"
+    file.write_text("id,corrected\na,1.5\n")
+    assert read_corrections(rows, file) == {0: 1.5}
+    for text in ("nan", "inf", "many"):
+        file.write_text(f"id,corrected\na,{text}\n")
+        with pytest.raises(InvalidCall, match=f"row a: '{text}' is no number"):
+            read_corrections(rows, file)

@@ -101,13 +101,17 @@ def enforce_contract(findings: Findings, contract: Contract) -> None:
     """Raise DataRejected when an expectation that stops is broken or the budget exceeded."""
     if stopped := findings.failures("stop"):
         raise DataRejected("expectation-failed", f"{findings.table}: {'; '.join(stopped)}")
-    share = findings.quarantined / max(findings.rows, 1)
-    if share > contract.quarantine_budget:
-        why = "; ".join(findings.failures("quarantine"))
+    why = "; ".join(findings.failures("quarantine"))
+    enforce_budget(findings.table, findings.quarantined, findings.rows, contract.quarantine_budget, why)
+
+
+def enforce_budget(table: str, aside: int, rows: int, budget: float, why: str) -> None:
+    """Raise DataRejected when more rows are set aside than the budget allows."""
+    share = aside / max(rows, 1)
+    if share > budget:
         raise DataRejected(
             "budget-exceeded",
-            f"{findings.table}: {findings.quarantined:,} of {findings.rows:,} rows quarantined, {share:.2%},"
-            f" budget {contract.quarantine_budget:.2%} ({why})",
+            f"{table}: {aside:,} of {rows:,} rows quarantined, {share:.2%}, budget {budget:.2%} ({why})",
         )
 
 

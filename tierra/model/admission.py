@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from tierra.errors import DataRejected
 from tierra.model.outliers import Forest, find_fences
-from tierra.model.preprocessing_spec import Treatment
+from tierra.model.preprocessing_spec import Preprocessing, Treatment
 
 ADMIT = "admit"
 
@@ -74,6 +74,12 @@ def build_admission(treatments: Mapping[str, Treatment], share: float) -> Admiss
     forbidden = [name for name, each in used.items() if each.gaps == "forbid"]
     fences: dict[str, str] = {name: each.fence or "iqr" for name, each in used.items() if each.outliers == "quarantine"}
     return Admission(gaps, forbidden, fences, share) if gaps or forbidden or fences else None
+
+
+def sets_aside(preprocessing: Preprocessing) -> bool:
+    """Whether any row may be set aside, or refused."""
+    every: tuple[Preprocessing | Treatment, ...] = (preprocessing, *preprocessing.columns.values())
+    return any(each.gaps in ("drop", "forbid") or each.outliers == "quarantine" for each in every)
 
 
 def with_admission(pipeline: Pipeline, fitted: Admission) -> Pipeline:

@@ -9,11 +9,10 @@ from tierra.model.balance_found import WayCompared
 from tierra.model.balance_spec import NONE
 from tierra.model.bootstrap import draw_metrics
 from tierra.model.decision_chosen import DecisionChosen
-from tierra.model.difference import Difference, signed
+from tierra.model.difference import signed
 from tierra.model.examples import Examples
 from tierra.model.metrics import Metrics
-from tierra.model.paired import difference_of_draws, effective_rows, too_few
-from tierra.model.spec import METRICS
+from tierra.model.paired import difference_on, drawn_metric, too_few
 
 ALPHA: Final = 0.05  # one-sided, shared by the ways that are compared
 
@@ -34,8 +33,7 @@ def compare_ways(
     """Each way beside `none`, the first. The best of those that are shown to pay is chosen; none where none is."""
     draws = {name: draw_metrics(rows.target, each.predictions, rows.labels, rows.weight, units=rows.units, more=more)
              for name, each in ways.items()}  # fmt: skip
-    # A scorer of scikit-learn has no draws: there the task's own metric decides.
-    judged = metric if metric in draws[NONE] else next(iter(METRICS[rows.labels.task]))
+    judged = drawn_metric(metric, draws[NONE], rows.labels)
     few = too_few(rows.target, rows.labels).replace("test rows", "rows held out")
     compared = [_compare(candidate, name, ways, draws, rows, judged, few) for name in ways]
     paying = [each for each in compared if each.pays]
@@ -62,14 +60,9 @@ def _compare(
     if way == NONE:
         return found
     value = signed(metric, tried.metrics[metric] - ways[NONE].metrics[metric])
-    apart = _difference(metric, draws[way], draws[NONE], value, rows)
+    apart = difference_on(rows, metric, draws[way], draws[NONE], value)
     bounds = None if apart is None or few else apart.interval(ALPHA / max(len(ways) - 1, 1))
     return found.model_copy(update={"difference": value, "bounds": bounds})
-
-
-def _difference(metric: str, ours: Metrics, theirs: Metrics, value: float, rows: Examples) -> Difference | None:
-    counts = [effective_rows(metric, rows.target, rows.labels, each) for each in (None, rows.units)]
-    return difference_of_draws(metric, ours[metric], theirs[metric], value, *counts)
 
 
 def _loss_before(tried: WayTried) -> float | None:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.features import RULE
 from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, first_line
-from tierra.model.admission import Admission, build_admission, with_admission
+from tierra.model.admission import Admission, build_admission, sets_aside, with_admission
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.balance import Changed, Functions, change_rows, fit_balanced, split_removed
 from tierra.model.deciding import decide
@@ -50,10 +50,18 @@ def fit_candidate(
     examples, _ = split_removed(candidate.balance, examples, functions)
     known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
     admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
+    _require_classes(candidate, rows)
     features = [name for name, each in known.items() if each.kind != "left_out"]
     changed = change_rows(candidate.balance, rows, functions, features)
     fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows, changed)
     return with_admission(fitted, admission) if admission else fitted
+
+
+def _require_classes(candidate: Model, rows: Examples) -> None:
+    """Raise DataRejected where rows of one class alone are left to learn from."""
+    if rows.labels.task != "regression" and len(left := np.unique(rows.target)) == 1:
+        what = f"candidate {candidate.name}: all {len(rows.target):,} rows left to learn from are of one class,"
+        raise DataRejected("target-one-class", f"{what} '{rows.labels.classes[int(left[0])]}'")
 
 
 def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | None, Examples]:
@@ -67,6 +75,13 @@ def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | 
     return fitted, examples.take(np.flatnonzero(kept))
 
 
+def build_estimator(candidate: Model, examples: Examples, own: OwnClasses = NONE) -> BaseEstimator:
+    """A candidate's estimator, not yet fitted: Tierra's, scikit-learn's or the project's own. Raises Misconfigured."""
+    if candidate.is_own:
+        return build_own(candidate, examples.labels, own)
+    return build_model(candidate, examples.labels, examples.target)
+
+
 def build_pipeline(
     candidate: Model,
     examples: Examples,
@@ -75,14 +90,9 @@ def build_pipeline(
     own: OwnClasses = NONE,
 ) -> Pipeline:
     """Preprocessing and model for a training part."""
-    is_own = ":" in candidate.model
-    model = (
-        build_own(candidate, examples.labels, own)
-        if is_own
-        else build_model(candidate, examples.labels, examples.target)
-    )
+    model = build_estimator(candidate, examples, own)
     linear = candidate.model in ("logistic", "ridge")
-    needs = own_needs(model) if is_own else needs_of(model)
+    needs = own_needs(model) if candidate.is_own else needs_of(model)
     requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
     if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
         model = LogTarget(model)
@@ -103,12 +113,20 @@ def check_types(
     if not isinstance(candidate, Model):
         return
     as_it_is = candidate.model_copy(update={"balance": None})  # nothing of a balance is in the artifact
-    model = fit_candidate(as_it_is, examples.smoke_sample(), preprocessing, own=own)
+    model = fit_candidate(as_it_is, _admitted(examples, preprocessing).smoke_sample(), preprocessing, own=own)
     dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
     if reasons:
         check_reasons(candidate.name, model, examples)
+
+
+def _admitted(examples: Examples, preprocessing: Preprocessing | None) -> Examples:
+    """The rows that preparation does not set aside, so that a few of them tell of all."""
+    if preprocessing is None or not sets_aside(preprocessing):
+        return examples
+    known = infer_treatments(examples.features, preprocessing)
+    return admit(examples, build_admission(known, preprocessing.fence_share))[1]
 
 
 def check_reasons(name: str, model: Any, examples: Examples) -> None:

@@ -6,15 +6,13 @@ which only shows what serves.
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tierra.errors import Broken, TierraError
-from tierra.model.pointers import Appointment, Pointer, digest_of, find_breaks, seal_name
+from tierra.errors import Broken
+from tierra.model.champion_entries import Entries, read_bytes
+from tierra.model.pointers import Appointment, Pointer, digest_of
 from tierra.model.release import Champion, Release
 from tierra.model.served_files import folder_of
 from tierra.store.objects import Objects
@@ -23,8 +21,6 @@ from tierra.store.refs import ObjectRef
 if TYPE_CHECKING:
     from tierra.model.own import OwnClasses
 
-FILE = re.compile(r"(\d{6})\.json")
-SEAL = re.compile(r"seals/([0-9a-f]{64})-(\d{6})")
 MODEL_FILE = "model.skops"
 
 
@@ -32,7 +28,7 @@ class Champions:
     """The champions of all projects in one store."""
 
     def __init__(self, objects: Objects) -> None:
-        self._objects = objects
+        self._objects, self._entries = objects, Entries(objects)
 
     def current(self, project: str) -> Champion | None:
         """The champion that serves, its release verified; None before the first. Raises Broken."""
@@ -41,20 +37,20 @@ class Champions:
 
     def latest(self, project: str) -> Pointer | None:
         """The pointer that counts: the one with the highest number."""
-        numbers = self._numbers(project)
-        return self._read(project, numbers[-1]) if numbers else None
+        numbers = self._entries.numbers(project)
+        return self._entries.read(project, numbers[-1]) if numbers else None
 
     def history(self, project: str) -> tuple[Pointer, ...]:
         """Every champion the project had, oldest first. Raises Broken."""
-        return tuple(self._read(project, number) for number in self._numbers(project))
+        return tuple(self._entries.read(project, number) for number in self._entries.numbers(project))
 
     def taken_back(self, project: str, model: str, scoring: str) -> Pointer | None:
         """The entry that took back the version of this model, code and recipe; None where it may serve. Raises Broken.
 
         Where it serves, or did last of all that is kept, one entry is read.
         """
-        for number in reversed(self._numbers(project)):
-            entry = self._read(project, number)
+        for number in reversed(self._entries.numbers(project)):
+            entry = self._entries.read(project, number)
             if any(each.published(model, scoring) for each in entry.taken_back):
                 return entry
             if entry.model.sha256 == model:
@@ -63,17 +59,13 @@ class Champions:
 
     def check_history(self, project: str) -> None:
         """Raise Broken where an entry of the history is gone or is not what was written, naming each."""
-        texts = {number: self._bytes(_name(project, number)) for number in self._numbers(project)}
-        entries = {number: (_before(text), text) for number, text in texts.items()}
-        if breaks := list(find_breaks(entries, self._seals(project))):
-            place = self._objects.location(f"champions/{project}")
-            raise Broken("history-tampered", f"the history of champions in {place}: {'; '.join(breaks)}")
+        self._entries.check(project)
 
     def of(self, pointer: Pointer) -> Champion:
         """The champion of an entry, its release, code and model all there and verified. Raises Broken."""
         champion = self._open(pointer)
         self._files(champion)
-        data, place = self._bytes(champion.model.name), self._objects.location(champion.model.name)
+        data, place = read_bytes(self._objects, champion.model.name), self._objects.location(champion.model.name)
         if digest_of(data) != champion.release.model_sha256:
             raise Broken("artifact-tampered", f"{place} is not the model of champion {pointer.number}")
         return champion
@@ -96,7 +88,7 @@ class Champions:
 
         place = self._objects.location(champion.model.name)
         own = self._own(champion, folder)
-        return load_model(self._bytes(champion.model.name), champion.release.model_sha256, place, own)
+        return load_model(read_bytes(self._objects, champion.model.name), champion.release.model_sha256, place, own)
 
     def _own(self, champion: Champion, folder: Path | None) -> "OwnClasses":
         from tierra.model.own import OwnClasses
@@ -113,7 +105,7 @@ class Champions:
             return self.load(champion, folder)
         name = refit.judged.name
         own = self._own(champion, folder)
-        return load_model(self._bytes(name), refit.judged.sha256, self._objects.location(name), own)
+        return load_model(read_bytes(self._objects, name), refit.judged.sha256, self._objects.location(name), own)
 
     def folder(self, champion: Champion) -> Path:
         """The champion's code files and its project.yaml, checked, in a folder of this process. Raises Broken."""
@@ -126,7 +118,7 @@ class Champions:
 
         Appointing the same release again returns the champion that is there.
         """
-        pointer = self._put(self.keep(release, model, code, by, after + 1))
+        pointer = self._entries.put(self.keep(release, model, code, by, after + 1))
         return _champion(pointer, release) if pointer else None
 
     def appoint_again(self, former: Pointer, by: Appointment, after: int) -> Champion | None:
@@ -136,27 +128,8 @@ class Champions:
         """
         release = self.of(former).release
         kept = former.model_dump(include={"project", "verdict", "candidate", "release", "model", "code"})
-        pointer = self._put(Pointer(**{**kept, **dict(by)}, number=after + 1))
+        pointer = self._entries.put(Pointer(**{**kept, **dict(by)}, number=after + 1))
         return _champion(pointer, release) if pointer else None
-
-    def _put(self, pointer: Pointer) -> Pointer | None:
-        """Create the entry and its seal unless the number is taken; what stands there, None where that is another's."""
-        project, number = pointer.project, pointer.number
-        earlier = self._bytes(_name(project, number - 1)) if number - 1 in self._numbers(project) else b""
-        pointer = pointer.model_copy(update={"before": digest_of(earlier) if earlier else ""})
-        text = pointer.model_dump_json(indent=1).encode()
-        try:
-            created = self._objects.put_if_absent(_name(project, number), text)
-        except TierraError:  # the answer may be lost or the disk fail later, and the pointer stand
-            if number not in self._numbers(project):
-                raise
-            created = False
-        standing = pointer if created else self._read(project, number)
-        if not standing.is_same_work(pointer):
-            return None
-        with suppress(TierraError):  # whoever serves does so without it
-            self._objects.put_if_absent(seal_name(project, number, self._bytes(_name(project, number))), b"")
-        return standing
 
     def keep(
         self, release: Release, model: ObjectRef, code: Mapping[str, bytes], by: Appointment, number: int
@@ -185,51 +158,21 @@ class Champions:
         return ObjectRef(name=draft.name, sha256=draft.sha256)
 
     def _open(self, pointer: Pointer) -> Champion:
-        text, place = self._bytes(pointer.release.name), self._objects.location(pointer.release.name)
+        text, place = read_bytes(self._objects, pointer.release.name), self._objects.location(pointer.release.name)
         if hashlib.sha256(text).hexdigest() != pointer.release.sha256:
             raise Broken("artifact-tampered", f"{place} is not what champion {pointer.number} was appointed with")
         release = Release.model_validate_json(text)
         _check(pointer, release)
         return _champion(pointer, release)
 
-    def _read(self, project: str, number: int) -> Pointer:
-        name = _name(project, number)
-        try:
-            pointer = Pointer.model_validate_json(self._bytes(name))
-        except ValueError as error:
-            raise Broken("artifact-tampered", f"{self._objects.location(name)}: {str(error).splitlines()[0]}") from None
-        if (pointer.project, pointer.number) != (project, number):
-            raise Broken("artifact-tampered", f"{self._objects.location(name)} is the pointer of something else")
-        return pointer
-
-    def _numbers(self, project: str) -> list[int]:
-        folder = f"champions/{project}"
-        found = [FILE.fullmatch(name.removeprefix(f"{folder}/")) for name in self._objects.names(folder)]
-        return [int(each[1]) for each in found if each]
-
-    def _seals(self, project: str) -> dict[int, set[str]]:
-        """The digests that were noted of each entry."""
-        folder, seals = f"champions/{project}", dict[int, set[str]]()
-        for name in self._objects.names(folder):
-            if found := SEAL.fullmatch(name.removeprefix(f"{folder}/")):
-                seals.setdefault(int(found[2]), set()).add(found[1])
-        return seals
-
     def _files(self, champion: Champion) -> dict[str, bytes]:
         """The champion's files by relative name. The project file is in the release, which is verified."""
-        files = {name: self._bytes(ref.name) for name, ref in champion.code.items()}
+        files = {name: read_bytes(self._objects, ref.name) for name, ref in champion.code.items()}
         for name, data in files.items():
             if hashlib.sha256(data).hexdigest() != champion.release.code[name]:
                 place = self._objects.location(champion.code[name].name)
                 raise Broken("code-mismatch", f"{place} is not the {name} of champion {champion.number}")
         return files | {"project.yaml": champion.release.project_file.encode()}
-
-    def _bytes(self, name: str) -> bytes:
-        try:
-            return self._objects.read(name)
-        except OSError as error:
-            place = self._objects.location(name)
-            raise Broken("artifact-missing", f"{place}: {error.strerror or 'no such object'}") from None
 
 
 def stored_files(model: bytes, code: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -240,18 +183,6 @@ def stored_files(model: bytes, code: Mapping[str, bytes]) -> dict[str, bytes]:
 def _champion(pointer: Pointer, release: Release) -> Champion:
     given = {name: getattr(pointer, name) for name in Champion.model_fields if name in Pointer.model_fields}
     return Champion(**given | {"release": release, "registered": pointer.when})
-
-
-def _before(text: bytes) -> str:
-    """The digest that an entry holds of the one before; empty where it holds none."""
-    try:
-        return str(json.loads(text).get("before", ""))
-    except (ValueError, AttributeError):
-        return ""
-
-
-def _name(project: str, number: int) -> str:
-    return f"champions/{project}/{number:06d}.json"
 
 
 def _check(pointer: Pointer, release: Release) -> None:

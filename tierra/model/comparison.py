@@ -20,12 +20,7 @@ from tierra.model.guarded import Guarded
 from tierra.model.guardrails import measure_guardrails
 from tierra.model.importance import find_importance
 from tierra.model.metrics import Metrics
-from tierra.model.paired import (
-    difference_of_draws,
-    difference_of_groups,
-    effective_rows,
-    too_few,
-)
+from tierra.model.paired import difference_of_groups, difference_on, too_few
 from tierra.model.training import score_by
 
 RULE, CHAMPION = "rule", "champion"
@@ -107,7 +102,6 @@ def _scores(
     best: str, models: Models, found: Mapping[str, Evaluation], metric: str, draws: Mapping[str, Metrics]
 ) -> Scores:
     rows = models[best][1]
-    counts = [effective_rows(metric, rows.target, rows.labels, each) for each in (None, rows.units)]
     measured = {name: each.metrics[metric] for name, each in found.items() if metric in each.metrics}
     # A scorer of scikit-learn has no draws.
     on_groups = {} if metric in draws[best] else {name: _on_groups(*models[name], metric) for name in measured}
@@ -122,7 +116,7 @@ def _scores(
         value = signed(metric, measured[one] - measured[other])
         if on_groups:
             return difference_of_groups(on_groups[one], on_groups[other], value)
-        return difference_of_draws(metric, draws[one][metric], draws[other][metric], value, *counts)
+        return difference_on(rows, metric, draws[one], draws[other], value)
 
     return Scores(
         rows=found[best].rows,

@@ -20,6 +20,7 @@ from tierra.model.stacking import CLIP, Stacked, StackedValue, as_features, as_l
 ROUNDS: Final = 30
 ROWS: Final = 20_000
 GROUPS: Final = 5
+STEPS: Final = 1000
 SEED: Final = 0
 Loss = Callable[[np.ndarray], float]
 
@@ -62,7 +63,7 @@ def learn_blend(ensemble: Ensemble, scores: Sequence[np.ndarray], rows: Examples
         case Selection():
             return Blend(select_greedily(scores, rows, metric))
         case Stack():
-            return Blend(final=_fit_final(scores, rows))
+            return _stack(scores, rows)
         case _:
             assert_never(ensemble)
 
@@ -121,11 +122,17 @@ def _area(chances: np.ndarray, is_positive: np.ndarray) -> float:
     """The area under the ROC curve, by ranks."""
     positives = int(is_positive.sum())
     negatives = len(is_positive) - positives
+    if not positives * negatives:  # nothing is ranked before anything: all chances are alike
+        return 0.5
     ranks = float(rankdata(chances)[is_positive].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-def _fit_final(scores: Sequence[np.ndarray], rows: Examples) -> Any:
+def _stack(scores: Sequence[np.ndarray], rows: Examples) -> Blend:
+    """A linear model of the scores; their mean where a class is in none of the rows, of which it would know nothing."""
     if rows.labels.task == "regression":
-        return LinearRegression(positive=True).fit(as_features(scores), rows.target, rows.weight)
-    return LogisticRegression().fit(as_logits(scores), rows.target.astype(int), rows.weight)
+        return Blend(final=LinearRegression(positive=True).fit(as_features(scores), rows.target, rows.weight))
+    codes = rows.target.astype(int)
+    if len(np.unique(codes)) < len(rows.labels.classes):
+        return Blend((1 / len(scores),) * len(scores))
+    return Blend(final=LogisticRegression(max_iter=STEPS).fit(as_logits(scores), codes, rows.weight))

@@ -4,6 +4,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tierra.errors import DataRejected
 from tierra.model.comparison import Models, compare_models
+from tierra.model.examples import Examples
+from tierra.model.paired import too_few
 
 LEVEL = 0.025  # on each side
 
@@ -29,11 +31,17 @@ class Lift(BaseModel):
         return "worse, surely" if high < 0 else "no difference is shown"
 
 
+def require_enough(rows: Examples) -> None:
+    """Raise DataRejected where these test rows are too few to tell anything; better before models are fitted."""
+    if few := too_few(rows.target, rows.labels):
+        raise DataRejected("test-few", few)
+
+
 def measure_lift(models: Models, metric: str, scorers: list[str]) -> Lift:
     """By how much "after" is better than "champion", the model before; "rule" stands beside them."""
     scores = compare_models("after", models, metric, scorers, explain=False).scores
     apart, before = scores.over_champion, scores.champion_metrics or {}
-    if apart is None or scores.too_few:
-        raise DataRejected("metric-failed", scores.too_few or f"these rows give no interval of {metric}")
+    if apart is None:
+        raise DataRejected("metric-failed", f"these rows give no interval of {metric}")
     return Lift(rows=scores.rows, metric=metric, before=before[metric], after=scores.best_metrics[metric],
                 better=apart.value, interval=apart.interval(LEVEL))  # fmt: skip

@@ -1,14 +1,12 @@
 """LightGBM as a candidate: an estimator whose whole state is LightGBM's own text and the text's digest."""
 
-import hashlib
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.class_weight import compute_sample_weight
 
 from tierra.errors import Misconfigured
-from tierra.model.lightgbm_text import BadText, check_text, trimmed
+from tierra.model.boosters import Booster, BoosterOfClasses, BoosterOfNumbers
+from tierra.model.lightgbm_text import check_text, trimmed
 
 # LightGBM's own names of what scikit-learn calls otherwise.
 NAMES = {"min_child_samples": "min_data_in_leaf", "subsample": "bagging_fraction", "subsample_freq": "bagging_freq",
@@ -29,8 +27,10 @@ def lightgbm() -> Any:
     return lightgbm
 
 
-class _LightGBM(BaseEstimator):
+class _LightGBM(Booster):
     """What both kinds share. Parameters are called as in LightGBM's own interface of scikit-learn."""
+
+    kept_in = "text_"
 
     def __init__(
         self,
@@ -77,13 +77,15 @@ class _LightGBM(BaseEstimator):
             trained = library.train({**stated, **objective, **REPEATABLE}, data, self.n_estimators)
         except library.basic.LightGBMError as error:
             raise ValueError(str(error)) from None
-        self.text_ = trimmed(trained.model_to_string())
-        self.sha256_ = hashlib.sha256(self.text_.encode()).hexdigest()
-        self.n_features_in_ = values.shape[1]
-        self._booster = _booster_of(self.text_, self.sha256_)
-        return self
+        return self.keep(trimmed(trained.model_to_string()), values.shape[1])
 
-    def _scores(self, rows: Any, **how: Any) -> np.ndarray:
+    def booster_of(self, text: str) -> Any:
+        """LightGBM's model of a text. Raises BadText."""
+        check_text(text)
+        return lightgbm().Booster(model_str=text)
+
+    def scores(self, rows: Any, **how: Any) -> np.ndarray:
+        """What LightGBM predicts of rows."""
         values: np.ndarray = self._booster.predict(np.asarray(rows, float), **how)
         return values
 
@@ -92,51 +94,22 @@ class _LightGBM(BaseEstimator):
 
         Shape (rows, columns + 1, outputs).
         """
-        values = self._scores(rows, pred_contrib=True)
+        values = self.scores(rows, pred_contrib=True)
         return values.reshape(len(values), -1, self.n_features_in_ + 1).transpose(0, 2, 1)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_booster"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if "text_" in state:
-            self._booster = _booster_of(state["text_"], state.get("sha256_"))
-
-
-def _booster_of(text: Any, sha256: Any) -> Any:
-    """LightGBM's model of a text that was read strictly before. Raises BadText."""
-    if not isinstance(text, str) or hashlib.sha256(text.encode()).hexdigest() != sha256:
-        raise BadText("its text is not the one whose digest it holds")
-    check_text(text)
-    return lightgbm().Booster(model_str=text)
-
-
-class LightGBMClassifier(ClassifierMixin, _LightGBM):
+class LightGBMClassifier(BoosterOfClasses, _LightGBM):
     """LightGBM for classes."""
 
     def fit(self, rows: Any, target: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Train on numbers, gaps allowed. Raises ValueError for parameters that LightGBM does not take."""
-        self.classes_, codes = np.unique(target, return_inverse=True)
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, target)
-            sample_weight = by_class if sample_weight is None else by_class * sample_weight
+        codes, weight = self.codes_of(target, sample_weight)
         two = len(self.classes_) == 2
         objective = {"objective": "binary"} if two else {"objective": "multiclass", "num_class": len(self.classes_)}
-        return self._train(rows, codes, sample_weight, objective)
-
-    def predict_proba(self, rows: Any) -> np.ndarray:
-        """Probabilities of the classes, shape (rows, classes)."""
-        scores = self._scores(rows)
-        return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-
-    def predict(self, rows: Any) -> np.ndarray:
-        """The likeliest class."""
-        chosen: np.ndarray = self.classes_[self.predict_proba(rows).argmax(axis=1)]
-        return chosen
+        return self._train(rows, codes, weight, objective)
 
 
-class LightGBMRegressor(RegressorMixin, _LightGBM):
+class LightGBMRegressor(BoosterOfNumbers, _LightGBM):
     """LightGBM for numbers."""
 
     def fit(self, rows: Any, target: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
@@ -144,7 +117,3 @@ class LightGBMRegressor(RegressorMixin, _LightGBM):
         return self._train(
             rows, np.asarray(target, float), sample_weight, {"objective": self.objective or "regression"}
         )
-
-    def predict(self, rows: Any) -> np.ndarray:
-        """The predicted numbers."""
-        return self._scores(rows)

@@ -8,6 +8,8 @@ import math
 import re
 from typing import Final
 
+from tierra.model.boosters import BadText
+
 END: Final = "end of trees\n"
 HEADER: Final = ("version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective",
                  "feature_names", "feature_infos", "tree_sizes")  # fmt: skip
@@ -22,10 +24,6 @@ TREE: Final = ("Tree", "num_leaves", "num_cat", *OF_SPLITS[:6], *OF_LEAVES, *OF_
 CATEGORY: Final = 1
 WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
 MOST_LEAVES: Final = 131_072
-
-
-class BadText(ValueError):
-    """A text that is not what our models write."""
 
 
 def trimmed(text: str) -> str:

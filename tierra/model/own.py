@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from tierra.data.code import load_classes, standing_in
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
+from tierra.model.class_weights import class_weights
 from tierra.model.spec import Model
 
 SEED = 0
@@ -30,6 +31,10 @@ class OwnClasses:
 
     folder: Path = Path()
     names: tuple[str, ...] = ()
+
+    def __reduce__(self) -> tuple[type["OwnClasses"], tuple[Path, tuple[str, ...]]]:
+        """Another process is handed the names, and loads the classes itself."""
+        return OwnClasses, (self.folder, self.names)
 
     @property
     def types(self) -> frozenset[str]:
@@ -62,10 +67,9 @@ def types_of(names: Sequence[str]) -> Iterator[str]:
 def build_own(candidate: Model, labels: Labels, own: OwnClasses) -> BaseEstimator:
     """An estimator of the project's own, with the candidate's parameters. Raises Misconfigured."""
     cls = own.classes[candidate.model]
-    stated = {"class_weight": candidate.class_weight} if candidate.class_weight else {}
     seed = {"random_state": SEED} if "random_state" in cls._get_param_names() else {}
     try:
-        model = cls(**{**seed, **stated, **candidate.params})
+        model = cls(**{**seed, **class_weights(candidate, labels), **candidate.params})
     except TypeError as error:
         raise Misconfigured("fit-failed", f"candidate {candidate.name}: {error}") from None
     if not (is_regressor if labels.task == "regression" else is_classifier)(model):

@@ -15,10 +15,24 @@ from tierra.data.labels import Labels
 from tierra.model.bootstrap import degrees_of
 from tierra.model.comparison_checks import LEAST_OF_A_CLASS, LEAST_ROWS
 from tierra.model.difference import Difference
+from tierra.model.examples import Examples
+from tierra.model.metrics import Metrics
+from tierra.model.spec import METRICS
 
 # Metrics of single rows. The others rank rows, or take the mean of classes, and hang on how many there are of each.
 OF_ROWS = frozenset({"accuracy", "brier", "log_loss", "rmse", "mae", "median_error", "mape", "r2"})
 BOUNDED = frozenset({"roc_auc", "average_precision", "accuracy", "balanced_accuracy", "f1", "brier"})
+
+
+def drawn_metric(metric: str, draws: Metrics, labels: Labels) -> str:
+    """The metric, or the task's own where there are no draws of it, as of a scorer of scikit-learn."""
+    return metric if metric in draws else next(iter(METRICS[labels.task]))
+
+
+def difference_on(rows: Examples, metric: str, ours: Metrics, theirs: Metrics, value: float) -> Difference | None:
+    """The difference of two models on these rows, whose value is known, of the draws of both."""
+    counts = [effective_rows(metric, rows.target, rows.labels, units) for units in (None, rows.units)]
+    return difference_of_draws(metric, ours[metric], theirs[metric], value, *counts)
 
 
 def difference_of_draws(

@@ -8,8 +8,7 @@ from tierra.model.bootstrap import draw_metrics
 from tierra.model.difference import signed
 from tierra.model.examples import Examples
 from tierra.model.metrics import compute_metrics
-from tierra.model.paired import difference_of_draws, effective_rows
-from tierra.model.spec import METRICS
+from tierra.model.paired import difference_on, drawn_metric
 
 ALPHA: Final = 0.05  # one-sided
 
@@ -23,9 +22,7 @@ def is_shown_better(
     """
     draws = [draw_metrics(rows.target, each, rows.labels, rows.weight, units=rows.units, more=more)
              for each in (ours, theirs)]  # fmt: skip
-    judged = metric if metric in draws[0] else next(iter(METRICS[rows.labels.task]))
+    judged = drawn_metric(metric, draws[0], rows.labels)
     values = [compute_metrics(rows.target, each, rows.labels, rows.weight, more)[judged] for each in (ours, theirs)]
-    counts = [effective_rows(judged, rows.target, rows.labels, units) for units in (None, rows.units)]
-    apart = difference_of_draws(judged, draws[0][judged], draws[1][judged], signed(judged, values[0] - values[1]),
-                                *counts)  # fmt: skip
+    apart = difference_on(rows, judged, draws[0], draws[1], signed(judged, values[0] - values[1]))
     return apart is not None and apart.interval(ALPHA)[0] > 0

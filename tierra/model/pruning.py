@@ -21,7 +21,7 @@ def pruned(
     candidate: Model, examples: Examples, share: float, preprocessing: Preprocessing | None = None
 ) -> Model | None:
     """A candidate with about this share of the trees that it has on these rows; None of one that has none."""
-    if ":" in candidate.model:  # a class of the project's own: nobody knows what its parameters are
+    if candidate.is_own:  # nobody knows what its parameters are
         return None
     treatments = infer_treatments(examples.features, preprocessing or Preprocessing())
     pipeline = build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments)

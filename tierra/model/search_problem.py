@@ -12,16 +12,14 @@ import pandas as pd
 from tierra.data.code import load_code
 from tierra.data.folds import Fold
 from tierra.model.balance import Functions
-from tierra.model.candidates import fit_candidate
+from tierra.model.candidates import build_estimator, fit_candidate
 from tierra.model.difference import signed
-from tierra.model.estimators import build_model
 from tierra.model.examples import Examples
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.recorded import Recorded, score_columns, scores_of
 from tierra.model.spec import Model
 from tierra.model.training import measure
-from tierra.spec import CLASS
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,7 @@ class Problem:
 
     def defaults(self, names: list[str]) -> dict[str, Any]:
         """The parameters that the candidate has without a search."""
-        if CLASS.match(self.candidate.model):  # one of the project's own: it tells its defaults where it is
-            return {name: value for name, value in self.candidate.params.items() if name in names}
-        known = build_model(self.candidate, self.rows.labels, self.rows.target).get_params()
+        known = build_estimator(self.candidate, self.rows, self.own).get_params()
         return {name: known[name] for name in names if name in known}
 
     def _scores(self, params: Mapping[str, Any], fold: Fold) -> np.ndarray:

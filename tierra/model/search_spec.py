@@ -45,46 +45,50 @@ def _distribution(value: Any) -> Any:
 Distribution = Annotated[Range | tuple[Choice, ...], BeforeValidator(_distribution)]
 Space = dict[str, Distribution]
 
+
+def _by_factors(low: Number, high: Number) -> Range:
+    return Range(low=low, high=high, log=True)
+
+
+def _evenly(low: Number, high: Number) -> Range:
+    return Range(low=low, high=high)
+
+
+_FOREST: Space = {"min_samples_leaf": _by_factors(1, 100), "max_features": _evenly(0.1, 1.0)}
 # The spaces of Tierra's own models.
 SPACES: dict[str, Space] = {
-    "logistic": {"C": Range(low=0.001, high=100.0, log=True)},
-    "ridge": {"alpha": Range(low=0.001, high=1000.0, log=True)},
-    "elastic_net": {"l1_ratio": Range(low=0.05, high=1.0)},
-    "random_forest": {
-        "min_samples_leaf": Range(low=1, high=100, log=True),
-        "max_features": Range(low=0.1, high=1.0),
-    },
-    "extra_trees": {
-        "min_samples_leaf": Range(low=1, high=100, log=True),
-        "max_features": Range(low=0.1, high=1.0),
-    },
+    "logistic": {"C": _by_factors(0.001, 100.0)},
+    "ridge": {"alpha": _by_factors(0.001, 1000.0)},
+    "elastic_net": {"l1_ratio": _evenly(0.05, 1.0)},
+    "random_forest": _FOREST,
+    "extra_trees": _FOREST,
     "hist_gradient_boosting": {
-        "learning_rate": Range(low=0.01, high=0.3, log=True),
-        "max_leaf_nodes": Range(low=4, high=127, log=True),
-        "min_samples_leaf": Range(low=2, high=200, log=True),
-        "l2_regularization": Range(low=0.000001, high=10.0, log=True),
-        "max_features": Range(low=0.3, high=1.0),
+        "learning_rate": _by_factors(0.01, 0.3),
+        "max_leaf_nodes": _by_factors(4, 127),
+        "min_samples_leaf": _by_factors(2, 200),
+        "l2_regularization": _by_factors(0.000001, 10.0),
+        "max_features": _evenly(0.3, 1.0),
     },
     "lightgbm": {
-        "learning_rate": Range(low=0.01, high=0.3, log=True),
-        "n_estimators": Range(low=50, high=600, log=True),
-        "num_leaves": Range(low=4, high=127, log=True),
-        "min_child_samples": Range(low=2, high=200, log=True),
-        "reg_lambda": Range(low=0.000001, high=10.0, log=True),
-        "colsample_bytree": Range(low=0.3, high=1.0),
+        "learning_rate": _by_factors(0.01, 0.3),
+        "n_estimators": _by_factors(50, 600),
+        "num_leaves": _by_factors(4, 127),
+        "min_child_samples": _by_factors(2, 200),
+        "reg_lambda": _by_factors(0.000001, 10.0),
+        "colsample_bytree": _evenly(0.3, 1.0),
     },
     "xgboost": {
-        "learning_rate": Range(low=0.01, high=0.3, log=True),
-        "n_estimators": Range(low=50, high=600, log=True),
-        "max_depth": Range(low=2, high=10),
-        "min_child_weight": Range(low=0.5, high=50.0, log=True),
-        "reg_lambda": Range(low=0.001, high=10.0, log=True),
-        "colsample_bytree": Range(low=0.3, high=1.0),
+        "learning_rate": _by_factors(0.01, 0.3),
+        "n_estimators": _by_factors(50, 600),
+        "max_depth": _evenly(2, 10),
+        "min_child_weight": _by_factors(0.5, 50.0),
+        "reg_lambda": _by_factors(0.001, 10.0),
+        "colsample_bytree": _evenly(0.3, 1.0),
     },
-    "nearest_neighbours": {"n_neighbors": Range(low=1, high=200, log=True)},
+    "nearest_neighbours": {"n_neighbors": _by_factors(1, 200)},
     "neural_network": {
-        "alpha": Range(low=0.00001, high=1.0, log=True),
-        "learning_rate_init": Range(low=0.0001, high=0.03, log=True),
+        "alpha": _by_factors(0.00001, 1.0),
+        "learning_rate_init": _by_factors(0.0001, 0.03),
     },
 }
 

@@ -143,6 +143,11 @@ class Model(Spec):
         None, description="Trained on parts of its rows at once, on the nodes of Ray; of `xgboost` alone"
     )
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a class of the project's own."""
+        return ":" in self.model
+
     @field_validator("distributed")
     @classmethod
     def _of_xgboost(cls, value: Distributed | None, info: ValidationInfo) -> Distributed | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from tierra.model.lightgbm_text import BadText
+from tierra.model.boosters import BadText
 
 OBJECTIVES: Final = {"binary:logistic": "reg_loss_param", "reg:squarederror": "reg_loss_param",
                      "multi:softprob": "softmax_multiclass_param"}  # fmt: skip

@@ -1,17 +1,14 @@
 """XGBoost as a candidate: an estimator whose whole state is XGBoost's own JSON and its digest."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.class_weight import compute_sample_weight
 
 from tierra.errors import Misconfigured
-from tierra.model.lightgbm_text import BadText
+from tierra.model.boosters import BadText, Booster, BoosterOfClasses, BoosterOfNumbers
 from tierra.model.xgboost_json import checked
 
 # What is drawn hangs on the number of the round: no two pieces of a training draw the same rows and columns.
@@ -52,8 +49,10 @@ def xgboost() -> Any:
     return xgboost
 
 
-class _XGBoost(BaseEstimator):
+class _XGBoost(Booster):
     """What both kinds share. Parameters are called as in XGBoost's own interface of scikit-learn."""
+
+    kept_in = "json_"
 
     def __init__(
         self,
@@ -104,26 +103,18 @@ class _XGBoost(BaseEstimator):
         values = np.asarray(rows, float)
         learnt = Rows(values, *self.prepare(target, sample_weight))
         trained = (_trainer.get() or train_here)(self.training, self.n_estimators, learnt)
-        return self.take(trained, values.shape[1])
+        return self.keep(trained.decode(), values.shape[1])
 
-    def take(self, trained: bytes, columns: int) -> Self:
-        """Become the model of this JSON, of so many columns."""
-        self.json_, self.n_features_in_ = trained.decode(), columns
-        self.sha256_ = hashlib.sha256(trained).hexdigest()
-        self._booster = _booster_of(self.json_, self.sha256_, columns)
-        return self
+    def booster_of(self, text: str) -> Any:
+        """XGBoost's model of a JSON. Raises BadText."""
+        if type(columns := getattr(self, "n_features_in_", None)) is not int:
+            raise BadText("it does not say how many columns it has")
+        return booster_of(text.encode(), columns)
 
-    def _scores(self, rows: Any) -> np.ndarray:
+    def scores(self, rows: Any) -> np.ndarray:
+        """What XGBoost predicts of rows."""
         data = xgboost().DMatrix(np.asarray(rows, float), nthread=1)
         return np.asarray(self._booster.predict(data), float)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_booster"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if "json_" in state:
-            self._booster = _booster_of(state["json_"], state.get("sha256_"), state.get("n_features_in_"))
 
 
 def train_here(training: dict[str, Any], rounds: int, rows: Rows) -> bytes:
@@ -157,15 +148,7 @@ def booster_of(trained: bytes, columns: int) -> Any:
     return booster
 
 
-def _booster_of(text: Any, sha256: Any, columns: Any) -> Any:
-    if not isinstance(text, str) or hashlib.sha256(text.encode()).hexdigest() != sha256:
-        raise BadText("its text is not the one whose digest it holds")
-    if type(columns) is not int:
-        raise BadText("it does not say how many columns it has")
-    return booster_of(text.encode(), columns)
-
-
-class XGBoostClassifier(ClassifierMixin, _XGBoost):
+class XGBoostClassifier(BoosterOfClasses, _XGBoost):
     """XGBoost for classes."""
 
     @property
@@ -176,31 +159,13 @@ class XGBoostClassifier(ClassifierMixin, _XGBoost):
 
     def prepare(self, target: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         """Codes of the classes from 0, and the weights with those of the classes in them."""
-        self.classes_, codes = np.unique(target, return_inverse=True)
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, target)
-            weight = by_class if weight is None else by_class * weight
-        return codes, weight
-
-    def predict_proba(self, rows: Any) -> np.ndarray:
-        """Probabilities of the classes, shape (rows, classes)."""
-        scores = self._scores(rows)
-        return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-
-    def predict(self, rows: Any) -> np.ndarray:
-        """The likeliest class."""
-        chosen: np.ndarray = self.classes_[self.predict_proba(rows).argmax(axis=1)]
-        return chosen
+        return self.codes_of(target, weight)
 
 
-class XGBoostRegressor(RegressorMixin, _XGBoost):
+class XGBoostRegressor(BoosterOfNumbers, _XGBoost):
     """XGBoost for numbers."""
 
     @property
     def objective(self) -> dict[str, Any]:
         """The squared error."""
         return {"objective": "reg:squarederror"}
-
-    def predict(self, rows: Any) -> np.ndarray:
-        """The predicted numbers."""
-        return self._scores(rows)

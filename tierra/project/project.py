@@ -67,7 +67,7 @@ class Project(ProjectFile):
     @property
     def own_names(self) -> tuple[str, ...]:
         """The project's own transformers and estimators, as file:Class."""
-        models = [each.model for each in self.candidates or () if isinstance(each, Model) and ":" in each.model]
+        models = [each.model for each in self.candidates or () if isinstance(each, Model) and each.is_own]
         transformers = [each.transformer for each in self.preprocessing.columns.values() if each.transformer]
         return tuple(dict.fromkeys((*transformers, *models)))
 

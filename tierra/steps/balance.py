@@ -13,14 +13,15 @@ from tierra.model.balance_compared import WayTried, compare_ways
 from tierra.model.balance_effect import Effect, effect_of
 from tierra.model.balance_found import LISTED, Balanced, RowsChanged
 from tierra.model.balanced_candidates import names_by_way
+from tierra.model.candidates import build_estimator
 from tierra.model.ensemble_spec import Ensemble
-from tierra.model.estimators import build_model
 from tierra.model.examples import Examples
 from tierra.model.spec import Model, Rule
 from tierra.model.treatments import infer_treatments
 from tierra.project.project import Project
 from tierra.steps.held_out import Tried, decide_by, decided_by
 from tierra.steps.learning import Learning
+from tierra.steps.own import own_classes
 from tierra.steps.parts import rows_of
 from tierra.store.memo import remember
 from tierra.store.tables import read_table, write_table
@@ -34,11 +35,11 @@ def without_unfit(project: Project, rows: Examples) -> Project:
     ways = {
         name for names in names_by_way(project.candidates or (), project.balance).values() for name in names.values()
     }
-    left: list[Rule | Model | Ensemble] = []
+    left, own = list[Rule | Model | Ensemble](), own_classes(project)
     for each in project.candidates or ():
         why = ""
         if isinstance(each, Model) and each.balance and each.name in ways:
-            why = why_not_for(each.balance, build_model(each, rows.labels, rows.target))
+            why = why_not_for(each.balance, build_estimator(each, rows, own))
         if why:
             warn(f"{each.name} is not tried: {why}")
         else:

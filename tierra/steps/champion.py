@@ -4,19 +4,17 @@ import getpass
 import hashlib
 import os
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tierra.data.code import ProjectCode, load_code
 from tierra.data.labels import Labels
 from tierra.data.recipe import Recipe
-from tierra.data.spec import FileSource, Source
 from tierra.data.spellings import is_positive
 from tierra.errors import Misconfigured, NoChampion
 from tierra.facts import ChampionFound
-from tierra.journal import current_run, note, warn
-from tierra.model.release import Champion, Release
+from tierra.journal import current_run, note
+from tierra.model.release import Champion
 from tierra.model.view import alias_of, is_server
 from tierra.project.project import Project, load_project
 from tierra.workspace import Workspace
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tierra.model.scoring import Scorer
-
-# What a source's declaration says of its columns, apart from where it lies.
-MAKES_FEATURES = ("key", "columns", "types", "partition_by", "history", "known_later")
-CHAMPION_RECIPE = ("joins", "prepare", "features", "target", "weight", "split", "candidates")
 
 
 def find_champion(workspace: Workspace, project: Project) -> Champion:
@@ -111,12 +105,12 @@ def champion_labels(workspace: Workspace, project: Project) -> Labels | None:
     champion = current_champion(workspace, project)
     if champion is None:
         return None
-    if edited := _describe_edit(champion_project(workspace, champion), project, champion):
+    if edited := describe_edit(champion_project(workspace, champion), project, champion):
         raise Misconfigured("target-edited", f"{project.file}: {edited}")
     return champion.release.labels
 
 
-def _describe_edit(before: Project, now: Project, champion: Champion) -> str:
+def describe_edit(before: Project, now: Project, champion: Champion) -> str:
     """What of the project file says today that something else is predicted than by the champion; empty for nothing."""
     labels = champion.release.labels
     edited = {
@@ -174,52 +168,6 @@ def champion_project(workspace: Workspace, champion: Champion) -> Project:
 def champion_recipe(workspace: Workspace, champion: Champion) -> Recipe:
     """How the champion's features are made."""
     return champion_project(workspace, champion).recipe
-
-
-def with_champion_recipe(workspace: Workspace, project: Project, champion: Champion) -> Project:
-    """Today's sources, contract, sink and schedule with the champion's features and joins.
-
-    Raises Misconfigured when a source the champion needs is not declared any more.
-    """
-    before = champion_project(workspace, champion)
-    if missing := [name for name in before.sources if name not in project.sources]:
-        raise Misconfigured("features-changed", f"the champion needs source '{missing[0]}', which is not declared")
-    if edited := _describe_edit(before, project, champion):
-        warn(f"{edited}; it does so until `tierra train {project.name} --replace-champion`")
-    if before.decision != project.decision:
-        edited = f"decision was edited: champion version {champion.version} decides as it was trained to"
-        warn(f"{edited}, until `tierra train {project.name}` promotes another")
-    kept = {before.main: project.score.keep}
-    sources = {
-        name: project.sources[name].model_copy(
-            update={
-                **{key: getattr(source, key) for key in MAKES_FEATURES},
-                **_schema_of(champion.release, name, source, project.sources[name], kept.get(name, ())),
-            }
-        )
-        for name, source in before.sources.items()
-    }
-    return project.model_copy(update={"sources": sources, **{name: getattr(before, name) for name in CHAMPION_RECIPE}})
-
-
-def _schema_of(release: Release, name: str, before: Source, now: Source, beside: Sequence[str] = ()) -> dict[str, Any]:
-    """The columns that the model was trained on, others to keep beside its predictions, and their types.
-
-    Nothing of a release that kept none.
-
-    In a file now, cells such as NA are gaps in the columns in which they were gaps in training.
-    """
-    schema = release.schemas.get(name)
-    if not schema:
-        return {}
-    others = [column for column in beside if column not in schema]
-    types = {column: kind for column, kind in now.types.items() if column in others}
-    kept: dict[str, Any] = {"columns": (*schema, *others), "types": schema | types}
-    if isinstance(now, FileSource):
-        kept["as_written"] = tuple(column for column, kind in schema.items() if kind == "text")
-        if isinstance(before, FileSource) and not before.is_parquet:
-            kept["as_written"] = before.literal_columns
-    return kept
 
 
 def serving_code(workspace: Workspace, project: Project, champion: Champion) -> ProjectCode:

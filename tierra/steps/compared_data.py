@@ -1,5 +1,6 @@
 """What another source, more rows or other features are worth: one candidate on the data of two project files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from pydantic import BaseModel
 from tierra.data.features import feature_names
 from tierra.data.row_changes import shown_key
 from tierra.errors import InvalidCall
-from tierra.model.lift import Lift, measure_lift
+from tierra.model.lift import Lift, measure_lift, require_enough
 from tierra.model.training import scorers_of
 from tierra.project.project import Project, load_project
 from tierra.steps.champion import current_champion
 from tierra.steps.fit import choose_candidate, fit_candidates, load_fitted
-from tierra.steps.learning_rows import LearningRows, read_learning_rows
+from tierra.steps.learning_rows import LearningRows, hold_parameters, read_learning_rows
 from tierra.steps.parts import read_part, rows_of
 from tierra.workspace import Workspace
 
@@ -45,12 +46,15 @@ def compare_data(workspace: Workspace, project: Project, before: str, after: str
     """
     champion = current_champion(workspace, project)
     name = champion.candidate if champion else ""
-    one = read_learning_rows(workspace, _data_of(workspace, project, before), name)
+    one = hold_parameters(read_learning_rows(workspace, _data_of(workspace, project, before), name))
     other = read_learning_rows(workspace, _data_of(workspace, project, after), one.candidate, one.parts.labels,
                                one.parts.table.content)  # fmt: skip
+    other = replace(other, project=other.project.model_copy(update={"candidates": one.project.candidates}))
     places, others = _shared(one, other)
-    models = {"champion": (_fit(one), _test(one, places)), "after": (_fit(other), _test(other, others)),
-              "rule": (_fit(one, "rule"), _test(one, places))}  # fmt: skip
+    test = _test(one, places)
+    require_enough(test)
+    models = {"champion": (_fit(one), test), "after": (_fit(other), _test(other, others)),
+              "rule": (_fit(one, "rule"), test)}  # fmt: skip
     _check_labels(one, models)
     metric = one.project.gate.metric_name
     lift = measure_lift(models, metric, scorers_of(one.parts.labels, one.project.gate, ()))

@@ -1,8 +1,5 @@
 """Measuring the best, the rule and the champion on the same rows, and judging."""
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -10,20 +7,18 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.code import load_code
 from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
-from tierra.errors import DataRejected, Misconfigured
 from tierra.facts import ModelsEvaluated
 from tierra.journal import note, warn
 from tierra.model import gate
 from tierra.model.comparison import compare_models
 from tierra.model.evaluation import Evaluation
-from tierra.model.examples import Examples
 from tierra.model.gate import Scores, Verdict
-from tierra.model.paired import too_few
 from tierra.model.release import Champion
 from tierra.model.study import Material, study_model
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
-from tierra.steps.champion import champion_features, current_champion, has_same_features, judged_model
+from tierra.steps.champion import current_champion
+from tierra.steps.champion_beside import champion_beside, judged_on, learnt_facts
 from tierra.steps.fit import Choice, load_fitted
 from tierra.steps.learning import Learning
 from tierra.steps.learnt import learnt_from, units_of
@@ -157,7 +152,7 @@ def _measure(
     test = read_part(workspace, parts, "test")
     best_model, rule = (load_fitted(workspace, project, each) for each in (choice.best, choice.rule))
     models = {best: (best_model, test), "rule": (rule, test)}
-    known, warning = _champion_beside(workspace, project, choice, champion, replace, test)
+    known, warning = champion_beside(workspace, project, parts, champion, replace, test)
     nothing = np.zeros(len(test.target), bool)
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
     kept = judged_on(test, learnt)
@@ -179,60 +174,6 @@ def _measure(
     kept_as = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
     sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()
     return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warning=warning)
-
-
-def _champion_beside(
-    workspace: Workspace, project: Project, choice: Choice, champion: Champion | None, replace: bool, test: Examples
-) -> tuple[dict[str, tuple[Any, Examples]], str]:
-    """The champion with the test rows in its features; nothing, and why, where it may be replaced unread."""
-    if champion is None:
-        return {}, ""
-    try:
-        rows = _as_champion_sees(workspace, project, choice, champion, test)
-        return {"champion": (judged_model(workspace, champion), rows)}, ""
-    except (DataRejected, Misconfigured) as error:
-        if error.code == "code-differs":
-            raise
-        warning = f"champion version {champion.version} cannot read today's tables: {error.what}"
-        if not replace:
-            raise type(error)("champion-unread", warning) from None
-        return {}, f"{warning}; it is replaced without being compared, as this run was asked to"
-
-
-def judged_on(test: Examples, learnt: np.ndarray | None) -> np.ndarray:
-    """The places of the rows that neither model learnt from; of all where too few are left to judge on."""
-    every = np.arange(len(test.target))
-    if learnt is None:
-        return every
-    left = np.flatnonzero(~learnt)
-    return every if too_few(test.target[left], test.labels) else left
-
-
-def learnt_facts(test: Examples, learnt: np.ndarray | None, kept: np.ndarray) -> dict[str, Any]:
-    """What the gate has to know of the rows that the champion learnt from."""
-    if learnt is None:
-        return {"learnt": None}
-    count, rows = int(learnt.sum()), len(learnt)
-    if not count or len(kept) < rows:
-        return {"learnt": count}
-    few = too_few(test.target[~learnt], test.labels)
-    most = f"the champion learnt from {count:,} of {rows:,} test rows"
-    return {"learnt": count, "too_few": f"{most}, and of the others {few}"}
-
-
-def _as_champion_sees(
-    workspace: Workspace, project: Project, choice: Choice, champion: Champion, test: Examples
-) -> Examples:
-    """The test rows in the champion's features. Raises when it cannot read today's tables any more."""
-    parts = choice.parts
-    labels = champion.release.labels
-    if labels != parts.labels:
-        raise DataRejected("champion-unread", f"it predicts {labels.task}, {', '.join(labels.classes)}")
-    if has_same_features(workspace, project, champion):
-        return test
-    joined = read_table(workspace.objects, parts.table.joined)
-    built = champion_features(workspace, project, champion, joined).iloc[rows_of(workspace, parts.test)]
-    return dataclasses.replace(test, table=built.reset_index(drop=True))
 
 
 def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.DataFrame:

@@ -25,8 +25,9 @@ from tierra.model.search_found import SearchDone
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
+from tierra.steps.fold_scores import Candidate, costs_of, inputs_of
 from tierra.steps.growing import grow
-from tierra.steps.held_out import Candidate, Tried, blend_of, costs_of, decide_by, decided_by, inputs_of, try_candidates
+from tierra.steps.held_out import Tried, blend_of, decide_by, decided_by, try_candidates
 from tierra.steps.large import in_parts
 from tierra.steps.leaks import find_leaks
 from tierra.steps.learning import Learning

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from tierra.model.balanced_candidates import names_by_way
-from tierra.model.difference import signed
 from tierra.model.ensemble_spec import Ensemble
+from tierra.model.gate import advantage
 from tierra.model.growing_spec import rank_of
 from tierra.model.search_found import SearchDone
 from tierra.model.spec import Model, Rule, heading
@@ -46,12 +46,15 @@ def _until_enough(learning: Learning, margin: float) -> tuple[list[str], tuple[S
 
 
 def _measure(learning: Learning, model: Model) -> tuple[float, tuple[SearchDone, ...]]:
-    """The gate's metric of a model on the rows held out, better when higher, with the parameters found for it."""
+    """The gate's metric of a model on the rows held out, better when higher, with the parameters found for it.
+
+    Raises DataRejected where it is no number.
+    """
     project, metric = learning.project, learning.project.gate.metric_name
     alone = learning.of(project.model_copy(update={"candidates": (project.rule, model)}))
     done = search_parameters(alone)
     tried = try_candidates(alone.of(with_found(alone.project, done)))
-    return signed(metric, tried[model.name].validation[metric]), done
+    return advantage(metric, tried[model.name].validation, {metric: 0.0}), done
 
 
 def _models(project: Project) -> list[Model]:

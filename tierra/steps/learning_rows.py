@@ -1,6 +1,6 @@
 """The rows a model learns from, as a training of today would read them, with the champion's own candidate alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,10 @@ from tierra.model.release import Champion
 from tierra.project.project import Project
 from tierra.steps.champion import champion_content, champion_labels, champion_project, current_champion
 from tierra.steps.features import build_features
+from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts, rows_of, split_table
 from tierra.steps.pull import pull_sources
+from tierra.steps.search import search_parameters, with_found
 from tierra.steps.validate import validate_tables
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
@@ -73,8 +75,14 @@ def read_learning_rows(
     table = build_features(workspace, project, clean, known, content or champion_content(workspace, project))
     project = project.for_task(table.labels.task)
     name = candidate or (champion.candidate if champion else "")
-    fixed = _with_candidate(workspace, project, champion, name)
+    fixed = _with_candidate(workspace, project, champion, name).model_copy(update={"complexity": None})
     return LearningRows(workspace, fixed, name or _first_model(fixed), split_table(workspace, fixed, table))
+
+
+def hold_parameters(rows: LearningRows) -> LearningRows:
+    """The same with the parameters that searches find on these rows, so that data may change and the model does not."""
+    found = search_parameters(Learning(rows.workspace, rows.project, rows.parts))
+    return replace(rows, project=with_found(rows.project, found))
 
 
 def _with_candidate(workspace: Workspace, project: Project, champion: Champion | None, name: str) -> Project:

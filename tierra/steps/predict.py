@@ -26,8 +26,9 @@ from tierra.errors import DataRejected
 from tierra.journal import at_station, track, warn
 from tierra.model.release import Champion
 from tierra.project.project import Project
-from tierra.steps.champion import find_champion, open_scorer, with_champion_recipe
+from tierra.steps.champion import find_champion, open_scorer
 from tierra.steps.features import join_partition
+from tierra.steps.nightly_project import with_champion_recipe
 from tierra.steps.publish import score_rows
 from tierra.steps.pull import PartitionRows, open_table, pull_side_tables
 from tierra.steps.validate import Checked, CleanTables, validate_partition, validate_tables

@@ -8,10 +8,11 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.columns import require_columns
+from tierra.data.contract import enforce_budget
 from tierra.data.partitions import Work
 from tierra.data.quarantine import QuarantineReason
 from tierra.data.row_numbers import published_key
-from tierra.errors import Broken, DataRejected, TierraError
+from tierra.errors import Broken, TierraError
 from tierra.facts import PartitionPredicted, PartitionPublished, RowsQuarantined
 from tierra.journal import advance, note, warn
 from tierra.model.evaluation import Histogram
@@ -203,13 +204,10 @@ def _enforce_budget(workspace: Workspace, project: Project, joined: JoinedPartit
     """Show the rows that the model does not take. Raises DataRejected where they exceed the contract's budget."""
     if predicted.quarantine is None:
         return
-    rows, budget = joined.clean.rows, project.contract.quarantine_budget
-    aside = rows.quarantined + predicted.set_aside
     note(RowsQuarantined(predicted.set_aside, workspace.objects.location(predicted.quarantine.name), predicted.reasons))
-    if aside > budget * rows.rows_in:
-        why = "; ".join(each.reason for each in predicted.reasons)
-        what = f"{aside:,} of {rows.rows_in:,} rows quarantined, budget {budget:.2%} (preprocessing: {why})"
-        raise DataRejected("budget-exceeded", f"{project.main}: {what}")
+    rows, why = joined.clean.rows, "; ".join(each.reason for each in predicted.reasons)
+    aside = rows.quarantined + predicted.set_aside
+    enforce_budget(project.main, aside, rows.rows_in, project.contract.quarantine_budget, f"preprocessing: {why}")
 
 
 def score_rows(workspace: Workspace, scorer: "Scorer", joined: Joined, beside: Mapping[str, str]) -> Iterator[pa.Table]:

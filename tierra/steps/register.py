@@ -4,9 +4,8 @@ from importlib.metadata import version
 from typing import Any
 
 from tierra.data.code import load_code
-from tierra.errors import TierraError
 from tierra.facts import CardsMade, ChampionFound, TrainingRecorded
-from tierra.journal import note, note_made, warn
+from tierra.journal import note, note_made
 from tierra.model.artifact import check_agreement, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
@@ -14,7 +13,6 @@ from tierra.model.documents import Document
 from tierra.model.gate import Scores, Verdict
 from tierra.model.pointers import Appointment, find_taken_back
 from tierra.model.release import Champion, Release
-from tierra.model.view import alias_of, describe_move, is_server
 from tierra.outcomes.training import NOTHING_SERVES, Ending, Served, Trained
 from tierra.project.project import Project
 from tierra.steps import shadow
@@ -29,6 +27,7 @@ from tierra.steps.profile import keep_profile, profile_of
 from tierra.steps.refit import refit_winner
 from tierra.steps.release import is_same_training, training_inputs
 from tierra.steps.schemas import schemas_of
+from tierra.steps.shown import record_trials, show_champion
 from tierra.store.memo import LIBRARIES, digest
 from tierra.store.values import read_value
 from tierra.workspace import Workspace
@@ -47,7 +46,7 @@ def register_model(workspace: Workspace, project: Project, judged: Judged, reaso
         return _trained(project, judged, champion, "KeptChampion", taken_back)
     if not judged.verdict.promote:
         run_id = workspace.recorder().record(release)
-        _record_trials(workspace, project, judged, run_id)
+        record_trials(workspace, project, judged, run_id)
         note(TrainingRecorded(run_id))
         show_champion(workspace, champion)
         kept: Ending = "Refused" if judged.verdict.is_refused else "KeptChampion"
@@ -148,7 +147,7 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     files = stored_files(workspace.objects.read(served.name), code)
     with own_classes(project).in_place():  # MLflow reads back what it has written
         shown = workspace.recorder().register(release, model, features, {**files, **card_files(cards)})
-    _record_trials(workspace, project, judged, shown.run_id)
+    record_trials(workspace, project, judged, shown.run_id)
     is_for_shadow = shadow.needs_shadow(project, judged.scores, judged.verdict)
     reason = judged.verdict.reasons[-1] if is_for_shadow else promoted_because(project, judged.verdict)
     by = Appointment(**_by_whom(judged), why=release.reason or reason, **dict(shown))
@@ -169,35 +168,6 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
 
 def _by_whom(judged: Judged) -> dict[str, str]:
     return who_and_where() | ({"who": judged.approved_by} if judged.approved_by else {})
-
-
-def show_champion(workspace: Workspace, champion: Champion | None, is_new: bool = False) -> None:
-    """Let MLflow's alias name what serves now, and warn where it was moved. MLflow only shows: no run ends by it."""
-    if champion is None:
-        return
-    name, address = champion.release.project, workspace.mlflow_address
-    try:
-        latest = workspace.champions.latest(name)
-        if latest is None or not latest.version:
-            return
-        aliases = workspace.recorder().shown(name) if is_server(address) else alias_of(address, [name])
-        if difference := describe_move(name, latest.version, aliases):
-            workspace.recorder().show(name, latest.version)
-            # Another training may have promoted meanwhile: that is no hand that moved the alias.
-            if not is_new and latest.number == champion.number:
-                warn(f"{difference}; it was set back")
-    except TierraError as error:
-        warn(f"MLflow does not show version {champion.version} as champion: {error.what}")
-
-
-def _record_trials(workspace: Workspace, project: Project, judged: Judged, run_id: str) -> None:
-    """Show the trials of searches in MLflow; what it does not take stands in the study, and stops no training."""
-    if not judged.choice.searches:
-        return
-    try:
-        workspace.recorder().record_trials(project.name, run_id, judged.choice.searches)
-    except TierraError as error:
-        warn(f"MLflow does not show every trial: {error.what}")
 
 
 def _reference_data(

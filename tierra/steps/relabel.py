@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from tierra.data.recipe import ROW, TARGET
 from tierra.data.row_changes import SEPARATOR, shown_key
 from tierra.errors import InvalidCall
 from tierra.model.examples import Examples
-from tierra.model.lift import Lift, measure_lift
+from tierra.model.lift import Lift, measure_lift, require_enough
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
 from tierra.steps.fit import choose_candidate, fit_candidates, load_fitted
-from tierra.steps.learning_rows import LearningRows, read_learning_rows
+from tierra.steps.learning_rows import LearningRows, hold_parameters, read_learning_rows
 from tierra.steps.parts import Parts, read_part, rows_of
 from tierra.steps.suspects import CORRECTED
 from tierra.store.exports import FORMULA
@@ -48,11 +49,12 @@ def relabel(workspace: Workspace, project: Project, file: Path) -> Relabelled:
 
     Nothing is promoted: labels are corrected at the source, then a training makes the model. Raises InvalidCall.
     """
-    rows = read_learning_rows(workspace, project)
+    rows = hold_parameters(read_learning_rows(workspace, project))
     corrections = read_corrections(rows, file)
     parts = correct_parts(rows, corrections)
-    both = {name: _fit(rows, each) for name, each in (("champion", rows.parts), ("after", parts))}
     test = read_part(workspace, rows.parts, "test")
+    require_enough(test)
+    both = {name: _fit(rows, each) for name, each in (("champion", rows.parts), ("after", parts))}
     places = rows_of(workspace, rows.parts.test)
     is_corrected = np.array([place in corrections for place in places])
     metric = rows.project.gate.metric_name
@@ -100,6 +102,9 @@ def _correct(rows: LearningRows, part: TableRef, corrections: Corrections) -> Ta
     table = read_table(rows.workspace.objects, part)
     target, places = table.column(TARGET).to_numpy(), table.column(ROW).to_numpy()
     made = np.array([corrections.get(int(place), own) for place, own in zip(places, target, strict=True)])
+    if rows.parts.labels.task != "regression" and len(left := np.unique(made)) == 1:
+        only = rows.parts.labels.classes[int(left[0])]
+        raise InvalidCall("corrections-invalid", f"they leave one class in a part that is learnt from, '{only}'")
     column = pa.chunked_array([pa.array(made.astype(target.dtype))]).cast(table.column(TARGET).type)
     table = table.set_column(table.column_names.index(TARGET), table.schema.field(TARGET), column)
     return write_table(rows.workspace.objects, "features/", table.schema, [table])
@@ -130,11 +135,17 @@ def _armed(text: str) -> str:
 
 def _code(text: str, labels: Labels, where: str) -> float:
     if labels.task != "regression":
-        if text in labels.classes:
-            return labels.classes.index(text)
+        # A spreadsheet writes True as TRUE.
+        alike = [each for each in labels.classes if each == text] or [
+            each for each in labels.classes if each.casefold() == text.strip().casefold()
+        ]
+        if len(alike) == 1:
+            return labels.classes.index(alike[0])
         known = ", ".join(labels.classes)
         raise InvalidCall("corrections-invalid", f"{where}: '{text}' is no class ({known})")
     try:
-        return float(text)
+        if isfinite(number := float(text)):
+            return number
+        raise ValueError
     except ValueError:
         raise InvalidCall("corrections-invalid", f"{where}: '{text}' is no number") from None

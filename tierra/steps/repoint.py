@@ -11,9 +11,10 @@ from tierra.journal import note, warn
 from tierra.model.pointers import Appointment, Deed, Pointer, TakenBack
 from tierra.model.release import Champion
 from tierra.project.project import Project
-from tierra.steps.champion import who_and_where, with_champion_recipe
+from tierra.steps.champion import who_and_where
+from tierra.steps.nightly_project import with_champion_recipe
 from tierra.steps.pull import open_table, scoring_source
-from tierra.steps.register import show_champion
+from tierra.steps.shown import show_champion
 from tierra.workspace import Workspace
 
 

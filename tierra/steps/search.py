@@ -19,7 +19,7 @@ from tierra.model.search_spec import Search, Space
 from tierra.model.spec import Model
 from tierra.processes import SERVER, run_apart
 from tierra.project.project import Project
-from tierra.steps.held_out import inputs_of
+from tierra.steps.fold_scores import inputs_of
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
 from tierra.store.memo import code_version, digest, remember

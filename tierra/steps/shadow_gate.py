@@ -20,8 +20,9 @@ from tierra.outcomes.shadow import PartitionShadowed
 from tierra.project.project import Project
 from tierra.steps.cards import CARDS, read_card
 from tierra.steps.champion import champion_model, who_and_where
-from tierra.steps.register import promoted_because, show_champion
+from tierra.steps.register import promoted_because
 from tierra.steps.shadowed import Labelled, Watched, collect_labels
+from tierra.steps.shown import show_champion
 from tierra.workspace import Workspace
 
 OUTCOMES = {"promoted": "Promoted", "kept": "KeptChampion", "withdrawn": "Withdrawn"}

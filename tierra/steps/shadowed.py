@@ -16,8 +16,8 @@ from tierra.model.examples import Examples
 from tierra.model.release import Champion
 from tierra.outcomes.shadow import PartitionShadowed
 from tierra.project.project import Project
-from tierra.steps.champion import with_champion_recipe
 from tierra.steps.features import FeatureTable, build_features
+from tierra.steps.nightly_project import with_champion_recipe
 from tierra.steps.pull import pull_sources
 from tierra.steps.validate import validate_tables
 from tierra.store.tables import read_table

@@ -13,7 +13,7 @@ from tierra.model.suspicion import contradictions, says, spread_of, suspicion_of
 from tierra.project.project import Project
 from tierra.steps.fit import fit_candidates
 from tierra.steps.learning import Learning
-from tierra.steps.learning_rows import LearningRows, read_learning_rows, split_key
+from tierra.steps.learning_rows import LearningRows, hold_parameters, read_learning_rows, split_key
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
 
@@ -59,7 +59,7 @@ def find_suspects(workspace: Workspace, project: Project, most: int | None = Non
     The champion's candidate is fitted on folds of these rows; `most` are written, a tenth when not given, and beside
     them all with the same features as a row of another label.
     """
-    rows = read_learning_rows(workspace, project)
+    rows = hold_parameters(read_learning_rows(workspace, project))
     learning = Learning(workspace, _in_any_order(rows.project), rows.parts)
     tried = fit_candidates(workspace, learning.project, rows.parts).fitted[rows.candidate]
     scores = read_table(workspace.objects, tried.scores).to_pandas().to_numpy(float)

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from tierra.data.file_source import TextsRead
+from tierra.facts import RowsQuarantined
 from tierra.journal import Warned, at_station
 from tierra.model.balance_found import WayCompared
 from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
@@ -20,6 +21,7 @@ from tierra.steps.features import build_features
 from tierra.steps.fit import FittedCandidates, choose_candidate, fit_candidates
 from tierra.steps.parts import split_table
 from tierra.steps.pull import Snapshots, pull_sources
+from tierra.steps.set_aside import check_set_aside
 from tierra.steps.validate import validate_tables
 from tierra.store.tables import read_table, write_table
 from tierra.store.values import read_value
@@ -68,17 +70,20 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
         table = build_features(trial, project, clean)
         project = project.for_task(table.labels.task)
         parts = split_table(trial, project, table)
-    with at_station("fit"):
+    with at_station("fit") as fit:
+        check_set_aside(trial, project, parts)
         candidates = fit_candidates(trial, project, parts)
     with at_station("judge"):
         choice = choose_candidate(trial, project, candidates)
         judged = judge(trial, project, measure_models(trial, project, choice, champion=None, explain=False))
-    facts = [fact for entry in (pull, validate, features) for fact in entry.facts]
+    facts = [fact for entry in (pull, validate, features, fit) for fact in entry.facts]
     measured = read_value(trial.objects, judged.evaluations, Evaluations).models[judged.scores.best]
+    aside = [fact.line for fact in facts if isinstance(fact, RowsQuarantined)]
+    warned = [fact.text for fact in facts if isinstance(fact, Warned)]
     return _describe(project, candidates, judged).model_copy(update={
         "decision": candidates.fitted[judged.scores.best].chosen, "decided": measured.decisions,
         "texts": list(dict.fromkeys(str(fact) for fact in facts if isinstance(fact, TextsRead))),
-        "warnings": list(dict.fromkeys(fact.text for fact in facts if isinstance(fact, Warned))),
+        "warnings": list(dict.fromkeys([*aside, *warned])),
     })  # fmt: skip
 
 
