@@ -23,7 +23,7 @@ from tierra.model.own import NONE, OwnClasses, build_own, own_needs
 from tierra.model.preprocessing import Requirements, build_encoder, known_categories
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
-from tierra.model.rounds import set_rounds
+from tierra.model.rounds import model_of, set_rounds
 from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Model, RateBy, Rule
 from tierra.model.threads import threads_for
@@ -55,6 +55,28 @@ def fit_candidate(
     changed = change_rows(candidate.balance, rows, functions, features)
     fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows, changed)
     return with_admission(fitted, admission) if admission else fitted
+
+
+def count_trees_of(
+    candidate: Model, examples: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
+) -> int | None:
+    """How many boosted trees are best for a candidate on these rows; None where that cannot be said of them."""
+    try:
+        return int(model_of(build_counted(candidate, examples, preprocessing, own)).max_iter)
+    except Exception:  # noqa: BLE001 - what is wrong with a candidate is said when it is fitted
+        return None
+
+
+def build_counted(
+    candidate: Model, examples: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
+) -> Pipeline:
+    """Preprocessing and model for these rows, not fitted, with the number of trees that is best on some held out."""
+    known = infer_treatments(examples.features, preprocessing)
+    _, rows = admit(examples, build_admission(known, preprocessing.fence_share))
+    pipeline = build_pipeline(candidate, rows, preprocessing, known, own)
+    with threads_for(len(rows.target)):
+        set_rounds(candidate, pipeline, rows)
+    return pipeline
 
 
 def _require_classes(candidate: Model, rows: Examples) -> None:

@@ -13,12 +13,15 @@ from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
-from tierra.model.rounds import set_rounds
+from tierra.model.rounds import is_counted, model_of
 from tierra.model.spec import Model, Rule
 from tierra.model.threads import threads_for
 from tierra.model.treatments import infer_treatments
 
 MOST_TIMED: Final = 1000
+# Trees of boosting, and fits for counting them, before both are known.
+TREES: Final = 300
+COUNTED: Final = 2
 SEED: Final = 0
 
 
@@ -58,10 +61,13 @@ def estimate_seconds(
 
     def fit(candidate: Model, sample: Examples) -> None:
         pipeline = build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments, own)
-        set_rounds(candidate, pipeline, sample)
+        if is_counted(candidate):  # as many as it may come to, for all rows have not been looked at
+            model_of(pipeline).set_params(max_iter=TREES)
         pipeline.fit(sample.table, sample.target if sample.labels.task == "regression" else sample.target.astype(int))
 
-    seconds = {each.name: _seconds(partial(fit, each), examples, fits) for each in models}
+    counting = [len(examples.target)] * COUNTED
+    seconds = {each.name: _seconds(partial(fit, each), examples, [*fits, *(counting if is_counted(each) else ())])
+               for each in models}  # fmt: skip
     return Estimate(rows=max(fits, default=0), fits=len(fits), seconds=seconds)
 
 

@@ -19,6 +19,7 @@ from sklearn.neural_network import MLPClassifier
 
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
+from tierra.model.class_weights import class_weights
 from tierra.model.lightgbm_model import LightGBMClassifier, LightGBMRegressor, lightgbm
 from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
 from tierra.model.network import NetworkRegressor
@@ -61,7 +62,7 @@ def build_model(candidate: Model, labels: Labels, target: np.ndarray) -> BaseEst
     The defaults of trees follow the training part's size.
     """
     cls = _class(candidate, labels)
-    stated = {**_weights(candidate, labels), **candidate.params}
+    stated = {**class_weights(candidate, labels), **candidate.params}
     try:
         return cls(**{**_defaults(candidate.model, cls, target, labels), **stated})
     except TypeError as error:
@@ -102,18 +103,6 @@ def _imported(candidate: Model) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError):
         raise Misconfigured("model-unknown", f"candidate {candidate.name}: there is no {candidate.model}") from None
-
-
-def _weights(candidate: Model, labels: Labels) -> dict[str, Any]:
-    """`class_weight` by code. Raises Misconfigured when a class is not one of the target's."""
-    if not isinstance(candidate.class_weight, dict):
-        return {"class_weight": candidate.class_weight} if candidate.class_weight else {}
-    if strange := [name for name in candidate.class_weight if name not in labels.classes]:
-        known = ", ".join(labels.classes)
-        raise Misconfigured(
-            "value-invalid", f"candidate {candidate.name}: class_weight: '{strange[0]}' is no class ({known})"
-        )
-    return {"class_weight": {labels.classes.index(name): weight for name, weight in candidate.class_weight.items()}}
 
 
 def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: Labels) -> dict[str, Any]:

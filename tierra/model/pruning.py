@@ -2,12 +2,11 @@
 
 from typing import Any, Final
 
-from tierra.model.candidates import build_pipeline
+from tierra.model.candidates import build_counted
 from tierra.model.examples import Examples
 from tierra.model.preprocessing_spec import Preprocessing
-from tierra.model.rounds import model_of, set_rounds
+from tierra.model.rounds import model_of
 from tierra.model.spec import Model
-from tierra.model.treatments import infer_treatments
 
 SHARES: Final = (1 / 8, 1 / 4, 1 / 2)  # of the trees
 LEAST_TREES: Final = 10
@@ -23,11 +22,9 @@ def pruned(
     """A candidate with about this share of the trees that it has on these rows; None of one that has none."""
     if candidate.is_own:  # nobody knows what its parameters are
         return None
-    treatments = infer_treatments(examples.features, preprocessing or Preprocessing())
-    pipeline = build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments)
-    set_rounds(candidate, pipeline, examples)
+    pipeline = build_counted(candidate, examples, preprocessing or Preprocessing())
     given = _params(model_of(pipeline).get_params(), examples, share)
-    return candidate.model_copy(update={"params": candidate.params | given}) if given else None
+    return candidate.with_params(given) if given else None
 
 
 def _params(full: dict[str, Any], examples: Examples, share: float) -> dict[str, Any]:

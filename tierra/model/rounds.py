@@ -31,12 +31,15 @@ Split: TypeAlias = tuple[np.ndarray, np.ndarray]
 def set_rounds(candidate: Model, pipeline: Pipeline, examples: Examples) -> None:
     """Give the pipeline's boosted trees the number that is best on folds of these rows, where none is stated."""
     model = model_of(pipeline)
-    if not isinstance(model, Boosting) or any(name in candidate.params for name in STATED):
-        return
-    if splits := _splits(examples):
+    if is_counted(candidate) and isinstance(model, Boosting) and (splits := _splits(examples)):
         target = np.log(examples.target) if isinstance(pipeline[-1], LogTarget) else examples.target
         rows = np.asarray(pipeline[:-1].fit_transform(examples.table, examples.target), float)
         model.set_params(max_iter=count_rounds(model, rows, target, splits, examples.weight))
+
+
+def is_counted(candidate: Model) -> bool:
+    """Whether a candidate is boosted trees whose number is not stated."""
+    return candidate.model == "hist_gradient_boosting" and not any(name in candidate.params for name in STATED)
 
 
 def model_of(pipeline: Pipeline) -> Any:

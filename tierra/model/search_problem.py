@@ -12,12 +12,13 @@ import pandas as pd
 from tierra.data.code import load_code
 from tierra.data.folds import Fold
 from tierra.model.balance import Functions
-from tierra.model.candidates import build_estimator, fit_candidate
+from tierra.model.candidates import build_estimator, count_trees_of, fit_candidate
 from tierra.model.difference import signed
 from tierra.model.examples import Examples
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.recorded import Recorded, score_columns, scores_of
+from tierra.model.rounds import is_counted
 from tierra.model.spec import Model
 from tierra.model.training import measure
 
@@ -41,9 +42,9 @@ class Problem:
         After each fold but the last `goes_on` is given its number and the metric of the folds so far.
         """
         scores: list[np.ndarray] = []
-        value = float("nan")
+        value, candidate = float("nan"), self._with(params)
         for number, fold in enumerate(self.folds):
-            scores.append(self._scores(params, fold))
+            scores.append(self._scores(candidate, fold))
             value = self._measure(np.concatenate(scores), number + 1)
             if number + 1 < len(self.folds) and not goes_on(number, value):
                 return value, False
@@ -54,8 +55,14 @@ class Problem:
         known = build_estimator(self.candidate, self.rows, self.own).get_params()
         return {name: known[name] for name in names if name in known}
 
-    def _scores(self, params: Mapping[str, Any], fold: Fold) -> np.ndarray:
-        candidate = self.candidate.model_copy(update={"params": {**self.candidate.params, **params}})
+    def _with(self, params: Mapping[str, Any]) -> Model:
+        candidate = self.candidate.with_params(params)
+        if not is_counted(candidate):
+            return candidate
+        trees = count_trees_of(candidate, self.rows, self.preprocessing, self.own)
+        return candidate.with_params({} if trees is None else {"max_iter": trees})
+
+    def _scores(self, candidate: Model, fold: Fold) -> np.ndarray:
         model = fit_candidate(
             candidate, self.rows.take(fold.fitted), self.preprocessing, own=self.own, functions=self._functions
         )

@@ -1,6 +1,7 @@
 """The model in a project file: candidates and the gate."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema, field_validator
@@ -147,6 +148,10 @@ class Model(Spec):
     def is_own(self) -> bool:
         """Whether it is a class of the project's own."""
         return ":" in self.model
+
+    def with_params(self, params: Mapping[str, Any]) -> "Model":
+        """The same with these parameters beside and in place of its own."""
+        return self.model_copy(update={"params": {**self.params, **params}})
 
     @field_validator("distributed")
     @classmethod

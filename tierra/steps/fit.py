@@ -25,12 +25,13 @@ from tierra.model.search_found import SearchDone
 from tierra.model.treatments import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
-from tierra.steps.fold_scores import Candidate, costs_of, inputs_of
+from tierra.steps.counted import with_trees
+from tierra.steps.fold_scores import costs_of
 from tierra.steps.growing import grow
 from tierra.steps.held_out import Tried, blend_of, decide_by, decided_by, try_candidates
 from tierra.steps.large import in_parts
 from tierra.steps.leaks import find_leaks
-from tierra.steps.learning import Learning
+from tierra.steps.learning import Candidate, Learning, inputs_of
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts, read_part
 from tierra.steps.search import with_found
@@ -179,7 +180,9 @@ def _fit(learning: Learning, candidate: Candidate, tried: Mapping[str, Tried], r
     if not isinstance(candidate, Ensemble):
         project, own, functions = learning.project, own_classes(learning.project), learning.code.functions
         with in_parts(learning.workspace, candidate):
-            return fit_candidate(candidate, rows, project.preprocessing, own=own, functions=functions)
+            return fit_candidate(
+                with_trees(learning, candidate), rows, project.preprocessing, own=own, functions=functions
+            )
     blend = blend_of(learning, candidate, tried)
     members = [candidate_of(learning.project, name) for name in blend.needed(candidate.members)]
     models = [_fit(learning, each, tried, rows) for each in members]

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,10 +23,12 @@ from tierra.model.effort import estimate_seconds
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.growing_spec import Cost
 from tierra.model.recorded import score_columns, scores_of
+from tierra.model.rounds import is_counted
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
+from tierra.steps.counted import count_trees, with_trees
 from tierra.steps.large import in_parts, is_large
-from tierra.steps.learning import Learning
+from tierra.steps.learning import Learning, inputs_of
 from tierra.steps.own import own_classes
 from tierra.steps.parts import Parts
 from tierra.store.memo import digest, recall, remember
@@ -35,7 +36,6 @@ from tierra.store.refs import TableRef
 from tierra.store.tables import read_table, write_table
 from tierra.workspace import Workspace
 
-Candidate = Rule | Model | Ensemble
 MANY_FITTED = 100_000  # rows of all fits
 
 
@@ -115,17 +115,6 @@ def costs_of(learning: Learning, names: Collection[str]) -> dict[str, Cost]:
     return {name: cost for name, cost in known.items() if cost}
 
 
-def inputs_of(learning: Learning, candidate: Candidate) -> list[Any]:
-    """All that decides what a candidate predicts of the rows held out."""
-    parts, project = learning.parts, learning.project
-    data = [parts.train.sha256, parts.validation.sha256, parts.labels]
-    # What functions return is in the data; what a class does is in its code alone.
-    own = load_code(project.folder, project.functions).files if project.own_names else {}
-    balancing = dict(learning.code.files) if isinstance(candidate, Model) and candidate.balance else {}
-    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own,
-            balancing]  # fmt: skip
-
-
 def read_scores(learning: Learning, scores: TableRef) -> pd.DataFrame:
     """Scores that were kept."""
     return read_table(learning.workspace.objects, scores).to_pandas()
@@ -146,7 +135,10 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
     _say_how_long(learning, candidates)
     large = [piece for piece in pieces if is_large(piece.candidate)]  # itself many pieces of work
     small = [piece for piece in pieces if piece not in large]
+    counted = [piece for piece in pieces if not piece.number and isinstance(piece.candidate, Model)
+               and is_counted(piece.candidate)]  # fmt: skip
     with workspace.once.lent(learning.key, learning):  # in this process the rows that are here are used
+        all(track(spread(workspace, count_trees, counted), "counts of trees", len(counted)))
         here = (each for piece in large for each in predict_fold(workspace, piece))
         yield from track(chain(spread(workspace, predict_fold, small), here), "fits", len(pieces))
 
@@ -165,8 +157,8 @@ def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldSco
     fold, rows, own, began = learning.folds[piece.number], learning.rows, own_classes(project), time.perf_counter()
     functions = load_code(project.folder, project.balance_functions).functions
     with in_parts(learning.workspace, piece.candidate):
-        model = fit_candidate(piece.candidate, rows.take(fold.fitted), project.preprocessing, own=own,
-                              functions=functions)  # fmt: skip
+        model = fit_candidate(with_trees(learning, piece.candidate), rows.take(fold.fitted), project.preprocessing,
+                              own=own, functions=functions)  # fmt: skip
     fitted = time.perf_counter()
     found = scores_of(model, rows.table.iloc[fold.held_out], learning.parts.labels)
     apart = (fitted - began, (time.perf_counter() - fitted) / max(len(found), 1) * 1e6)

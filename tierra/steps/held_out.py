@@ -13,8 +13,8 @@ from tierra.model.ensemble_spec import Ensemble
 from tierra.model.ensembles import Blend, cross_mix, learn_blend
 from tierra.model.recorded import Recorded
 from tierra.model.spec import Model, Rule
-from tierra.steps.fold_scores import Candidate, HeldOut, hold_out, inputs_of, read_scores, write_scores
-from tierra.steps.learning import Learning
+from tierra.steps.fold_scores import HeldOut, hold_out, read_scores, write_scores
+from tierra.steps.learning import Candidate, Learning, inputs_of
 from tierra.store.memo import remember
 from tierra.store.refs import TableRef
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,16 @@ from tierra.data.code import ProjectCode, load_code
 from tierra.data.folds import Fold, make_folds
 from tierra.data.frames import to_frame
 from tierra.data.recipe import TARGET, UNIT
+from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
+from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
 from tierra.steps.parts import Parts, examples_of
 from tierra.store.memo import digest
 from tierra.store.tables import read_table
 from tierra.workspace import Workspace
+
+Candidate = Rule | Model | Ensemble
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,14 @@ class Learning:
     def _frame(self) -> pd.DataFrame:
         both = [read_table(self.workspace.objects, part) for part in (self.parts.train, self.parts.validation)]
         return pd.concat([to_frame(each) for each in both], ignore_index=True)
+
+
+def inputs_of(learning: Learning, candidate: Candidate) -> list[Any]:
+    """All that decides what a candidate predicts of the rows held out."""
+    parts, project = learning.parts, learning.project
+    data = [parts.train.sha256, parts.validation.sha256, parts.labels]
+    # What functions return is in the data; what a class does is in its code alone.
+    own = load_code(project.folder, project.functions).files if project.own_names else {}
+    balancing = dict(learning.code.files) if isinstance(candidate, Model) and candidate.balance else {}
+    return [*data, candidate, project.preprocessing, project.split, project.effort, bool(project.score.reasons), own,
+            balancing]  # fmt: skip

@@ -19,8 +19,7 @@ from tierra.model.search_spec import Search, Space
 from tierra.model.spec import Model
 from tierra.processes import SERVER, run_apart
 from tierra.project.project import Project
-from tierra.steps.fold_scores import inputs_of
-from tierra.steps.learning import Learning
+from tierra.steps.learning import Learning, inputs_of
 from tierra.steps.own import own_classes
 from tierra.store.memo import code_version, digest, remember
 from tierra.store.objects import MemoryObjects
