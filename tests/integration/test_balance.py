@@ -87,7 +87,8 @@ def test_a_class_of_the_project_s_own_is_searched_for_and_balanced_as_any_model(
 
 def test_a_stated_balance_is_taken_whatever_it_gains_and_served_without_a_sampler(workspace: Path) -> None:
     candidates = [{"rule": "base_rate"}, {"model": "logistic", "balance": "smote"}]
-    write_project(workspace / "projects" / "rides", ride_spec(candidates=candidates), imbalanced())
+    spec = ride_spec(candidates=candidates, features=["km", "zone", "rain"])
+    write_project(workspace / "projects" / "rides", spec, imbalanced())
     trained, journal = train_directly("rides")
     assert trained.champion.candidate == "logistic"
     assert trained.balance == ()

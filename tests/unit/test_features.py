@@ -178,5 +178,7 @@ def test_of_the_date_left_out_the_weekday_stays_in_training_and_at_night() -> No
     assert trained["day_weekday"].tolist() == table["day"].dt.day_of_week.tolist()
     night = build_features(recipe(), code(), table[table["day"] == last], table.iloc[:0])
     assert set(night["day_weekday"]) == {0.0}
+    undated = build_features(recipe(partition_by=None), code(), table.drop(columns="day"), table.iloc[:0])
+    assert undated["day_weekday"].isna().all()
     own = table.assign(day_weekday=9.0)
     assert set(build_training_features(recipe(), code(), own)["day_weekday"]) == {9.0}

@@ -153,17 +153,23 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
         require_columns("features", recipe.columns, prepared)
         return prepared[list(recipe.columns)]
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit}
-    return prepared.drop(columns=[name for name in prepared.columns if name in left_out]).assign(
-        **_weekday(prepared, recipe.dates or recipe.partition_by)
-    )
+    day = None if "prepare" in recipe.functions else recipe.dates or recipe.partition_by
+    kept = prepared.drop(columns=[name for name in prepared.columns if name in left_out])
+    return kept.assign(**_weekday(prepared, day))
 
 
-def _weekday(prepared: pd.DataFrame, day: str | None) -> dict[str, pd.Series]:
-    """Of the date that features leave out because none of it comes again, the part that does every week."""
+def _weekday(prepared: pd.DataFrame, day: str | None) -> dict[str, Any]:
+    """Of the date that features leave out because none of it comes again, the part that does every week.
+
+    Of rows that have no date it is a gap.
+    """
     name = f"{day}_weekday"
-    if day not in prepared or name in prepared or not pd.api.types.is_datetime64_any_dtype(prepared[day].dtype):
+    if not day or name in prepared:
         return {}
-    return {name: prepared[day].dt.day_of_week.astype("float64")}
+    if day not in prepared:
+        return {name: np.nan}
+    is_date = pd.api.types.is_datetime64_any_dtype(prepared[day].dtype)
+    return {name: prepared[day].dt.day_of_week.astype("float64")} if is_date else {}
 
 
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:

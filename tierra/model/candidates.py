@@ -16,7 +16,7 @@ from tierra.model.artifact import dump_model, inner_model
 from tierra.model.balance import Changed, Functions, change_rows, fit_balanced, split_removed
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision
-from tierra.model.estimators import build_model, needs_of
+from tierra.model.estimators import build_model, needs_of, solver_for
 from tierra.model.examples import Examples
 from tierra.model.log_target import LogTarget, needs_log
 from tierra.model.own import NONE, OwnClasses, build_own, own_needs
@@ -116,6 +116,8 @@ def build_pipeline(
     linear = candidate.model in ("logistic", "ridge")
     needs = own_needs(model) if candidate.is_own else needs_of(model)
     requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
+    if solver := solver_for(candidate, examples.labels, len(examples.target), treatments):
+        model.set_params(solver=solver)
     if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
         model = LogTarget(model)
     return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])

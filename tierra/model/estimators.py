@@ -1,6 +1,7 @@
 """Estimators: from a name in the project file to a scikit-learn object."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from tierra.model.lightgbm_model import LightGBMClassifier, LightGBMRegressor, l
 from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
 from tierra.model.network import NetworkRegressor
 from tierra.model.preprocessing import Needs
+from tierra.model.preprocessing_spec import Treatment
 from tierra.model.spec import Model
 from tierra.model.xgboost_model import XGBoostClassifier, XGBoostRegressor, xgboost
 
@@ -31,6 +33,8 @@ SEED = 0
 FEW_IN_A_CLASS = 10
 # Rows from which boosted trees count for more.
 MANY, VERY_MANY = 10_000, 100_000
+# Features up to which the second derivatives of a linear model are few.
+NARROW = 50
 CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
     ("logistic", False): LogisticRegression,
     ("ridge", True): Ridge,
@@ -73,6 +77,15 @@ def needs_of(model: BaseEstimator) -> Needs:
     """What a model needs from its preprocessing."""
     name = type(model).__name__
     return "numbers" if name.startswith(WITH_GAPS) else "ordinal" if name.startswith(TREES) else "scaled"
+
+
+def solver_for(candidate: Model, labels: Labels, rows: int, treatments: Mapping[str, Treatment]) -> str:
+    """A solver that takes few passes over many rows of few columns, for two classes; empty where the default is it."""
+    if candidate.model != "logistic" or labels.task != "binary" or rows < MANY or len(treatments) > NARROW:
+        return ""
+    stated = any(name in candidate.params for name in ("solver", "penalty", "l1_ratio"))
+    has_words = any(each.kind == "text" for each in treatments.values())
+    return "" if stated or has_words else "newton-cholesky"
 
 
 def _class(candidate: Model, labels: Labels) -> type[BaseEstimator]:

@@ -30,6 +30,8 @@ from tierra.model.treatments import numbers_of
 from tierra.spec import Task
 
 RARE_SHARE = 0.01
+# Below this share of values that are not 0, a table for a linear model holds these alone, in half of the memory.
+SPARSE = 0.5
 SEED = 0
 FOLDS = 5
 # Steps that read several features are named so; what they make belongs to all of these together.
@@ -64,7 +66,7 @@ def build_encoder(treatments: Mapping[str, Treatment], requirements: Requirement
         step for number, group in enumerate(groups.values()) for step in _steps(number, *group, requirements, numbers)
     ]
     pairs = [_pair(number, pair, numbers, requirements) for number, pair in enumerate(interactions)]
-    sparse = 0.3 if requirements.needs == "scaled" and requirements.sparse else 0.0
+    sparse = SPARSE if requirements.needs == "scaled" and requirements.sparse else 0.0
     return ColumnTransformer([*steps, *pairs], verbose_feature_names_out=False, sparse_threshold=sparse)
 
 
