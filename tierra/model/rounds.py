@@ -1,7 +1,4 @@
-"""How many boosted trees a model has: as many as help on rows that they were not fitted on.
-
-They are counted anew from whatever rows a model is fitted on, so what is held out elsewhere plays no part in it.
-"""
+"""How many boosted trees a model has: as many as help on rows that they were not fitted on."""
 
 from typing import Any, Final, TypeAlias
 
