@@ -20,6 +20,8 @@ MOST_FOLDS: dict[Effort, tuple[tuple[int, int], ...]] = {
     "normal": ((20_000, 5), (60_000, 3)),
     "high": ((60_000, 5), (200_000, 3)),
 }
+# With more classes than these boosting has a tree for each of them in every step, and fewer folds.
+FEW_CLASSES, MANY_CLASSES_FOLDS = 4, 3
 # Blocks of days go back as long as this share of the rows lies before them.
 LEAST_BEFORE = 0.5
 MOST_BLOCKS = 4
@@ -41,6 +43,8 @@ def make_folds(
     """
     alone = [Fold(np.flatnonzero(~validation), np.flatnonzero(validation))]
     most = next((folds for rows, folds in MOST_FOLDS[effort] if len(target) <= rows), 1)
+    if len(labels.classes) > FEW_CLASSES and labels.task == "multiclass":
+        most = min(most, MANY_CLASSES_FOLDS)
     if most == 1:
         return alone
     if split.by == "time":

@@ -16,6 +16,8 @@ from tierra.model.spec import Model
 MOST: Final = 1000
 # Trees that may come without making the loss smaller.
 PATIENCE: Final = 30
+# A loss that is larger by this share is as good, and often of half the trees.
+CLOSE: Final = 0.002
 # Of few rows each third is held out once, because the count varies with the rows; of more a fifth alone.
 FEW: Final = 5_000
 FEWEST: Final = 60
@@ -47,11 +49,12 @@ def model_of(pipeline: Pipeline) -> Any:
 def count_rounds(
     model: Boosting, rows: np.ndarray, target: np.ndarray, splits: list[Split], weight: np.ndarray | None = None
 ) -> int:
-    """The number of trees whose loss is least in the mean over the rows held out by each split."""
+    """The fewest trees whose loss is as good as least, in the mean over the rows held out by each split."""
     losses = [_losses(model, rows, target, split, weight) for split in splits]
     longest = max(map(len, losses))
     mean = np.mean([np.pad(each, (0, longest - len(each)), mode="edge") for each in losses], axis=0)
-    return max(1, int(mean.argmin()))  # the first loss is that of no tree
+    close = mean <= mean.min() + CLOSE * abs(mean.min())
+    return max(1, int(close.argmax()))  # the first loss is that of no tree
 
 
 def _losses(
