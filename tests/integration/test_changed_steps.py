@@ -34,6 +34,7 @@ def library(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def forget() -> None:
     memo.code_version.cache_clear()
     memo._imports.cache_clear()
+    memo._sha256.cache_clear()
 
 
 def train_again() -> tuple[Trained, set[str]]:
