@@ -30,6 +30,9 @@ from tierra.model.threads import threads_for
 from tierra.model.treatments import infer_treatments
 
 NO_FUNCTIONS: Functions = {}
+FEW_TREES: Mapping[str, Mapping[str, Any]] = {
+    "hist_gradient_boosting": {"max_iter": 2}, "random_forest": {"n_estimators": 2}, "extra_trees": {"n_estimators": 2},
+}  # fmt: skip
 
 
 def fit_candidate(
@@ -136,7 +139,8 @@ def check_types(
     """
     if not isinstance(candidate, Model):
         return
-    as_it_is = candidate.model_copy(update={"balance": None})  # nothing of a balance is in the artifact
+    # Two trees have the types of a thousand, and nothing of a balance is in the artifact.
+    as_it_is = candidate.model_copy(update={"balance": None}).with_params(FEW_TREES.get(candidate.model, {}))
     model = fit_candidate(as_it_is, _admitted(examples, preprocessing).smoke_sample(), preprocessing, own=own)
     dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
