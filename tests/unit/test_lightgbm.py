@@ -39,14 +39,15 @@ def test_a_text_that_is_no_whole_model_is_refused_before_lightgbm_reads_it() -> 
             # The sizes are made to fit, so that it is what was changed that is refused.
             check_text(resized(damaged))
 
-    feature, kind = (str(re.findall(rf"{name}=\d+", text)[0]) for name in ("split_feature", "decision_type"))
+    names = ("split_feature", "decision_type", "left_child")
+    feature, kind, child = (str(re.findall(rf"{name}=-?\d+", text)[0]) for name in names)
     each(
         [
             ((feature, "split_feature=9"), "a feature that is none"),
             ((feature, "split_feature=-1"), "a feature that is none"),
             (("num_leaves=6", "num_leaves=7"), "not as many"),
             (("num_leaves=6", "num_leaves=999999999"), "leaves"),
-            (("left_child=1", "left_child=0"), "circle|form a tree"),
+            ((child, "left_child=0"), "circle|form a tree"),
             (("right_child=", "right_child=77 "), "not as many"),
             (("num_cat=0", "num_cat=1"), "categories"),
             ((kind, "decision_type=1"), "categories"),
