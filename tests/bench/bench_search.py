@@ -9,7 +9,7 @@ import pytest
 from tests.bench.measure import Cost, hold, interleaved, python, show
 from tests.builders import CLOCK, ride_spec, rides, write_project
 
-ROWS, TRIALS, ROUNDS = 8_000, 16, 3
+ROWS, TRIALS, ROUNDS = 8_000, 64, 3
 FASTER, HELD = 1.7, 1.4
 
 

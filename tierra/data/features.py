@@ -10,12 +10,12 @@ import pandas as pd
 from tierra.data.code import ProjectCode, call_function
 from tierra.data.columns import require_columns
 from tierra.data.frames import text_of
+from tierra.data.plain_columns import plain_columns, weekday_of
 from tierra.data.recipe import EXTRA_COLUMNS, Recipe
 from tierra.errors import DataRejected, Misconfigured
 from tierra.journal import track
 
 RULE = "rule__"
-CALENDAR = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
 ROWS_CHECKED = 64
 
 
@@ -135,7 +135,7 @@ def _features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.D
             raise Misconfigured("features-forbidden", f"features: '{column}' is {forbidden[column]}")
     if not len(chosen.columns):
         raise DataRejected("features-none", "no features are left")
-    made = [each for name in chosen for each in _plain(str(name), chosen[name])]
+    made = [each for name in chosen for each in plain_columns(str(name), chosen[name])]
     _check_names([name for name, _ in made])
     return pd.DataFrame(dict(made))
 
@@ -155,21 +155,7 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit}
     day = None if "prepare" in recipe.functions else recipe.dates or recipe.partition_by
     kept = prepared.drop(columns=[name for name in prepared.columns if name in left_out])
-    return kept.assign(**_weekday(prepared, day))
-
-
-def _weekday(prepared: pd.DataFrame, day: str | None) -> dict[str, Any]:
-    """Of the date that features leave out because none of it comes again, the part that does every week.
-
-    Of rows that have no date it is a gap.
-    """
-    name = f"{day}_weekday"
-    if not day or name in prepared:
-        return {}
-    if day not in prepared:
-        return {name: np.nan}
-    is_date = pd.api.types.is_datetime64_any_dtype(prepared[day].dtype)
-    return {name: prepared[day].dt.day_of_week.astype("float64")} if is_date else {}
+    return kept.assign(**weekday_of(prepared, day))
 
 
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
@@ -204,24 +190,6 @@ def _frame(name: str, result: Any, rows: pd.DataFrame) -> pd.DataFrame:
             "features-rows", f"{name}: {len(rows):,} rows went in, {len(result):,} came out, or their order changed"
         )
     return result
-
-
-def _plain(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
-    """A feature as float64 or text; dates as their calendar parts, lengths of time as seconds."""
-    kind = values.dtype
-    if pd.api.types.is_timedelta64_dtype(kind):
-        return [(name, values.dt.total_seconds())]
-    if pd.api.types.is_datetime64_any_dtype(kind):
-        return [(f"{name}_{part}", getattr(values.dt, kind).astype("float64")) for part, kind in CALENDAR.items()]
-    if pd.api.types.is_complex_dtype(kind):
-        raise DataRejected("features-type", f"feature '{name}' is {kind}")
-    if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
-        numbers = values.astype("float64")
-        finite = np.isfinite(numbers)
-        return [(name, numbers if finite.all() else numbers.where(finite))]
-    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
-        return [(name, text_of(values))]  # missing values stay missing
-    raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 
 def first_difference(left: pd.DataFrame, right: pd.DataFrame, tolerance: float = 1e-12) -> str | None:

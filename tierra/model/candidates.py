@@ -1,6 +1,7 @@
 """Candidates: from a line of the project file to a fitted estimator, preprocessing included."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tierra.model.own import NONE, OwnClasses, build_own, own_needs
 from tierra.model.preprocessing import Requirements, build_encoder, known_categories
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.reasons import reasons_of
-from tierra.model.rounds import model_of, set_rounds
+from tierra.model.rounds import set_rounds
 from tierra.model.rules import ColumnRule, ColumnValue, MeanRule, RateRule
 from tierra.model.spec import Model, RateBy, Rule
 from tierra.model.threads import threads_for
@@ -58,28 +59,6 @@ def fit_candidate(
     changed = change_rows(candidate.balance, rows, functions, features)
     fitted = _fit(candidate, build_pipeline(candidate, rows, preprocessing, known, own), rows, changed)
     return with_admission(fitted, admission) if admission else fitted
-
-
-def count_trees_of(
-    candidate: Model, examples: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
-) -> int | None:
-    """How many boosted trees are best for a candidate on these rows; None where that cannot be said of them."""
-    try:
-        return int(model_of(build_counted(candidate, examples, preprocessing, own)).max_iter)
-    except Exception:  # noqa: BLE001 - what is wrong with a candidate is said when it is fitted
-        return None
-
-
-def build_counted(
-    candidate: Model, examples: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
-) -> Pipeline:
-    """Preprocessing and model for these rows, not fitted, with the number of trees that is best on some held out."""
-    known = infer_treatments(examples.features, preprocessing)
-    _, rows = admit(examples, build_admission(known, preprocessing.fence_share))
-    pipeline = build_pipeline(candidate, rows, preprocessing, known, own)
-    with threads_for(len(rows.target)):
-        set_rounds(candidate, pipeline, rows)
-    return pipeline
 
 
 def _require_classes(candidate: Model, rows: Examples) -> None:
@@ -193,12 +172,18 @@ def _fit_rule(candidate: Rule, examples: Examples) -> BaseEstimator:
 
 def _fit(candidate: Model, pipeline: Pipeline, examples: Examples, changed: Changed) -> Pipeline:
     weight = _weighted(candidate, pipeline, changed.weight)
+    with threads_for(len(examples.target)), said_of(candidate):
+        set_rounds(candidate, pipeline, examples)
+        if candidate.balance:
+            return fit_balanced(pipeline, examples, changed)
+        return pipeline.fit(examples.table, _codes(examples), **weight)
+
+
+@contextmanager
+def said_of(candidate: Model) -> Iterator[None]:
+    """Raise Misconfigured in the candidate's name for whatever an estimator raises inside the block."""
     try:
-        with threads_for(len(examples.target)):
-            set_rounds(candidate, pipeline, examples)
-            if candidate.balance:
-                return fit_balanced(pipeline, examples, changed)
-            return pipeline.fit(examples.table, _codes(examples), **weight)
+        yield
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take

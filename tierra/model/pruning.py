@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tierra.model.candidates import build_counted
+from tierra.model.counting import build_counted
 from tierra.model.examples import Examples
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.rounds import model_of

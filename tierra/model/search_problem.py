@@ -12,13 +12,13 @@ import pandas as pd
 from tierra.data.code import load_code
 from tierra.data.folds import Fold
 from tierra.model.balance import Functions
-from tierra.model.candidates import build_estimator, count_trees_of, fit_candidate
+from tierra.model.candidates import build_estimator, fit_candidate
+from tierra.model.counting import with_counted
 from tierra.model.difference import signed
 from tierra.model.examples import Examples
 from tierra.model.own import NONE, OwnClasses
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.recorded import Recorded, score_columns, scores_of
-from tierra.model.rounds import is_counted
 from tierra.model.spec import Model
 from tierra.model.training import measure
 
@@ -56,11 +56,7 @@ class Problem:
         return {name: known[name] for name in names if name in known}
 
     def _with(self, params: Mapping[str, Any]) -> Model:
-        candidate = self.candidate.with_params(params)
-        if not is_counted(candidate):
-            return candidate
-        trees = count_trees_of(candidate, self.rows, self.preprocessing, self.own)
-        return candidate.with_params({} if trees is None else {"max_iter": trees})
+        return with_counted(self.candidate.with_params(params), self.rows, self.preprocessing, self.own)
 
     def _scores(self, candidate: Model, fold: Fold) -> np.ndarray:
         model = fit_candidate(

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.model.candidates import count_trees_of
+from tierra.model.counting import count_trees
 from tierra.model.rounds import is_counted
 from tierra.model.spec import Model, Rule
 from tierra.steps.learning import Learning, inputs_of
@@ -15,22 +15,21 @@ from tierra.workspace import Workspace
 
 
 class Counted(BaseModel):
-    """How many trees are best on rows held out; None where that cannot be said."""
+    """How many trees are best on rows held out."""
 
     model_config = ConfigDict(frozen=True)
 
-    trees: int | None
+    trees: int
 
 
 def with_trees(learning: Learning, candidate: Rule | Model) -> Rule | Model:
     """The candidate with the number of trees that is best on folds of the learning rows, where it states none."""
     if isinstance(candidate, Rule) or not is_counted(candidate):
         return candidate
-    trees = _count(learning, candidate).trees
-    return candidate if trees is None else candidate.with_params({"max_iter": trees})
+    return candidate.with_params({"max_iter": _count(learning, candidate).trees})
 
 
-def count_trees(workspace: Workspace, piece: Any) -> Iterator[Counted]:
+def count_for(workspace: Workspace, piece: Any) -> Iterator[Counted]:
     """The count for the candidate of a piece of work, wherever that is done."""
     stated = Learning(workspace, piece.project, piece.parts)
     yield _count(workspace.once.get(stated.key, lambda: stated), piece.candidate)
@@ -38,5 +37,8 @@ def count_trees(workspace: Workspace, piece: Any) -> Iterator[Counted]:
 
 def _count(learning: Learning, candidate: Model) -> Counted:
     preprocessing, own = learning.project.preprocessing, own_classes(learning.project)
-    return remember(learning.workspace.objects, __name__, inputs_of(learning, candidate), Counted,
-                    lambda: Counted(trees=count_trees_of(candidate, learning.rows, preprocessing, own)))  # fmt: skip
+
+    def make() -> Counted:
+        return Counted(trees=count_trees(candidate, learning.rows, preprocessing, own))
+
+    return remember(learning.workspace.objects, __name__, inputs_of(learning, candidate), Counted, make)

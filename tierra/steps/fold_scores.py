@@ -26,7 +26,7 @@ from tierra.model.recorded import score_columns, scores_of
 from tierra.model.rounds import is_counted
 from tierra.model.spec import Model, Rule
 from tierra.project.project import Project
-from tierra.steps.counted import count_trees, with_trees
+from tierra.steps.counted import count_for, with_trees
 from tierra.steps.large import in_parts, is_large
 from tierra.steps.learning import Learning, inputs_of
 from tierra.steps.own import own_classes
@@ -138,7 +138,8 @@ def _predict_new(learning: Learning, candidates: Sequence[Rule | Model]) -> Iter
     counted = [piece for piece in pieces if not piece.number and isinstance(piece.candidate, Model)
                and is_counted(piece.candidate)]  # fmt: skip
     with workspace.once.lent(learning.key, learning):  # in this process the rows that are here are used
-        all(track(spread(workspace, count_trees, counted), "counts of trees", len(counted)))
+        for _ in track(spread(workspace, count_for, counted), "counts of trees", len(counted)):
+            pass  # remembered, and found again by each fold
         here = (each for piece in large for each in predict_fold(workspace, piece))
         yield from track(chain(spread(workspace, predict_fold, small), here), "fits", len(pieces))
 

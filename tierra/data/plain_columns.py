@@ -1,0 +1,43 @@
+"""Columns as models take them: numbers and text; of dates what comes again."""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from tierra.data.frames import text_of
+from tierra.errors import DataRejected
+
+CALENDAR: Final = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
+
+
+def plain_columns(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
+    """A feature as float64 or text; dates as their calendar parts, lengths of time as seconds."""
+    kind = values.dtype
+    if pd.api.types.is_timedelta64_dtype(kind):
+        return [(name, values.dt.total_seconds())]
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        return [(f"{name}_{part}", getattr(values.dt, kind).astype("float64")) for part, kind in CALENDAR.items()]
+    if pd.api.types.is_complex_dtype(kind):
+        raise DataRejected("features-type", f"feature '{name}' is {kind}")
+    if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
+        numbers = values.astype("float64")
+        finite = np.isfinite(numbers)
+        return [(name, numbers if finite.all() else numbers.where(finite))]
+    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
+        return [(name, text_of(values))]  # missing values stay missing
+    raise DataRejected("features-type", f"feature '{name}' is {kind}")
+
+
+def weekday_of(prepared: pd.DataFrame, day: str | None) -> dict[str, Any]:
+    """Of the date that features leave out because none of it comes again, the part that does every week.
+
+    Of rows that have no date it is a gap.
+    """
+    name = f"{day}_weekday"
+    if not day or name in prepared:
+        return {}
+    if day not in prepared:
+        return {name: np.nan}
+    is_date = pd.api.types.is_datetime64_any_dtype(prepared[day].dtype)
+    return {name: prepared[day].dt.day_of_week.astype("float64")} if is_date else {}
