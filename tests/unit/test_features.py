@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders import rides
 from tierra.data.code import ProjectCode
-from tierra.data.features import build_features, build_training_features, check_row_wise, feature_names
+from tierra.data.features import build_features, build_training_features, check_row_wise, feature_names, learn_features
 from tierra.data.recipe import Recipe
 from tierra.data.target import make_target
 from tierra.errors import DataRejected, Misconfigured
@@ -93,13 +93,13 @@ def test_a_function_cannot_change_the_callers_frames() -> None:
 
 
 def test_without_a_function_every_column_but_keys_dates_and_the_withheld_is_a_feature() -> None:
-    assert list(build_features(recipe(), code(), rows(), rows(0))) == ["km", "zone", "day_weekday"]
+    assert list(build_features(recipe(), code(), rows(), rows(0))) == ["km", "zone", "day_weekday", "day_dayofyear"]
 
 
 def test_what_the_rule_needs_stands_beside_the_features() -> None:
     built = build_features(recipe(rate_by=("zone",)), code(), rows(), rows(0))
-    assert list(built) == ["km", "zone", "day_weekday", "rule__zone"]
-    assert feature_names(list(built)) == ["km", "zone", "day_weekday"]
+    assert list(built) == ["km", "zone", "day_weekday", "day_dayofyear", "rule__zone"]
+    assert feature_names(list(built)) == ["km", "zone", "day_weekday", "day_dayofyear"]
 
 
 def test_every_feature_is_a_float_or_text() -> None:
@@ -182,3 +182,14 @@ def test_of_the_date_left_out_the_weekday_stays_in_training_and_at_night() -> No
     assert undated["day_weekday"].isna().all()
     own = table.assign(day_weekday=9.0)
     assert set(build_training_features(recipe(), code(), own)["day_weekday"]) == {9.0}
+
+
+def test_the_day_of_the_year_is_learnt_of_two_years_and_more() -> None:
+    for days, is_learnt in ((700, False), (730, True)):
+        span = pd.date_range("2022-01-01", periods=2, freq=f"{days}D")
+        table = rows(len(span)).drop(columns=["tipped", "rain"]).assign(day=span)
+        assert ("day_dayofyear" in learn_features(recipe(), code(), table)) == is_learnt
+        night = build_features(recipe(), code(), table[:1], table.iloc[:0])
+        assert night["day_dayofyear"].tolist() == [1.0]  # whatever a champion was trained on finds it
+    own = table.assign(day_dayofyear=9.0)[:1]
+    assert learn_features(recipe(), code(), own)["day_dayofyear"].tolist() == [9.0]

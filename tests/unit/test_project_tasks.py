@@ -47,9 +47,9 @@ def test_a_source_is_one_file_or_tables_by_name_and_one_of_them(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("task", "names"),
-    [("binary", ["rule", "logistic", "shallow_boosting", "hist_gradient_boosting", "selection"]),
-     ("multiclass", ["rule", "logistic", "shallow_boosting", "hist_gradient_boosting", "selection"]),
-     ("regression", ["rule", "ridge", "shallow_boosting", "hist_gradient_boosting", "selection"])],
+    [("binary", ["rule", "logistic", "shallow_boosting", "hist_gradient_boosting", "neural_network", "selection"]),
+     ("multiclass", ["rule", "logistic", "shallow_boosting", "hist_gradient_boosting", "neural_network", "selection"]),
+     ("regression", ["rule", "ridge", "shallow_boosting", "hist_gradient_boosting", "neural_network", "selection"])],
 )  # fmt: skip
 def test_each_task_has_its_candidates_and_its_metric(tmp_path: Path, task: Any, names: list[str]) -> None:
     settled = load(tmp_path, effort="normal").for_task(task)
@@ -64,7 +64,7 @@ def test_effort_decides_which_candidates_there_are_and_reasons_leave_out_what_ha
 
     assert named(effort="quick") == ["rule", "logistic", "shallow_boosting", "selection"]
     most = named(effort="high")
-    assert most[-3:] == ["extra_trees", "neural_network", "selection"]
+    assert most[-3:] == ["neural_network", "extra_trees", "selection"]
     assert named(effort="high", score={"reasons": 2}) == [name for name in most if name != "neural_network"]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from tierra.data.code import ProjectCode, call_function
 from tierra.data.columns import require_columns
 from tierra.data.frames import text_of
-from tierra.data.plain_columns import plain_columns, weekday_of
+from tierra.data.plain_columns import calendar_of, plain_columns, unknown_season
 from tierra.data.recipe import EXTRA_COLUMNS, Recipe
 from tierra.errors import DataRejected, Misconfigured
 from tierra.journal import track
@@ -69,6 +69,12 @@ def _known(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
 def finish_features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
     """The features of prepared rows, and what the rule sees of them."""
     return pd.concat([_features(recipe, code, prepared), _rule_columns(recipe, code, prepared)], axis="columns")
+
+
+def learn_features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
+    """The features of prepared rows that something can be learnt of, and what the rule sees of them."""
+    unknown = [] if code["features"] else unknown_season(prepared, _day_left_out(recipe))
+    return finish_features(recipe, code, prepared).drop(columns=unknown)
 
 
 def check_row_wise(recipe: Recipe, code: ProjectCode, rows: pd.DataFrame) -> None:
@@ -153,9 +159,13 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
         require_columns("features", recipe.columns, prepared)
         return prepared[list(recipe.columns)]
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit}
-    day = None if "prepare" in recipe.functions else recipe.dates or recipe.partition_by
     kept = prepared.drop(columns=[name for name in prepared.columns if name in left_out])
-    return kept.assign(**weekday_of(prepared, day))
+    return kept.assign(**calendar_of(prepared, _day_left_out(recipe)))
+
+
+def _day_left_out(recipe: Recipe) -> str | None:
+    """The date whose parts that come again are features; where `prepare` is stated, it makes those that it wants."""
+    return None if recipe.columns or "prepare" in recipe.functions else recipe.dates or recipe.partition_by
 
 
 def _rule_columns(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,10 @@ from tierra.data.frames import text_of
 from tierra.errors import DataRejected
 
 CALENDAR: Final = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
+SEASON: Final = "dayofyear"
+# Parts of dates to come that were seen before.
+AGAIN: Final = {"weekday": "day_of_week", SEASON: "day_of_year"}
+TWO_YEARS: Final = pd.Timedelta(days=730)
 
 
 def plain_columns(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
@@ -29,15 +33,22 @@ def plain_columns(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 
-def weekday_of(prepared: pd.DataFrame, day: str | None) -> dict[str, Any]:
-    """Of the date that features leave out because none of it comes again, the part that does every week.
+def calendar_of(prepared: pd.DataFrame, day: str | None) -> dict[str, Any]:
+    """Of the date that features leave out because none of it comes again, the parts that do: every week, every year.
 
-    Of rows that have no date it is a gap.
+    Of rows that have no date they are gaps.
     """
-    name = f"{day}_weekday"
-    if not day or name in prepared:
-        return {}
+    names = {part: f"{day}_{part}" for part in AGAIN if day and f"{day}_{part}" not in prepared}
     if day not in prepared:
-        return {name: np.nan}
-    is_date = pd.api.types.is_datetime64_any_dtype(prepared[day].dtype)
-    return {name: prepared[day].dt.day_of_week.astype("float64")} if is_date else {}
+        return dict.fromkeys(names.values(), np.nan)
+    if not pd.api.types.is_datetime64_any_dtype(prepared[day].dtype):
+        return {}
+    return {name: getattr(prepared[day].dt, AGAIN[part]).astype("float64") for part, name in names.items()}
+
+
+def unknown_season(rows: pd.DataFrame, day: str | None) -> list[str]:
+    """The part that comes every year, of rows of less than two years: nothing can be learnt of it."""
+    name = f"{day}_{SEASON}"
+    if not day or day not in rows or name in rows or not pd.api.types.is_datetime64_any_dtype(rows[day].dtype):
+        return []
+    return [name] if rows[day].max() - rows[day].min() < TWO_YEARS else []

@@ -40,6 +40,7 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.lightgbm_model.LightGBMRegressor",
         "tierra.model.neighbours.NeighboursClassifier",
         "tierra.model.neighbours.NeighboursRegressor",
+        "tierra.model.network.NetworkClassifier",
         "tierra.model.network.NetworkRegressor",
         "sklearn.impute._iterative.IterativeImputer",
         "sklearn.impute._iterative._ImputerTriplet",

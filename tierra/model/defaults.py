@@ -17,15 +17,14 @@ SHALLOW: Final[dict[str, Any]] = {"max_leaf_nodes": 6, "learning_rate": 0.05}
 def default_candidates(
     task: Task, effort: Effort = "normal", explained: bool = False
 ) -> tuple[Rule | Model | Ensemble, ...]:
-    """The rule, a linear model, boosted trees of two shapes, and the selection over them.
+    """The rule, a linear model, boosted trees of two shapes, a neural network, and the selection over them.
 
-    `quick` has one shape. `high` has extra trees and, unless predictions must be explained, a neural network too.
+    `quick` has one shape and no network; `high` extra trees too. A network's predictions cannot be explained.
     """
     linear = Model(model="ridge" if task == "regression" else "logistic")
     shallow = Model(model="hist_gradient_boosting", name="shallow_boosting", params=SHALLOW)
     deep = Model(model="hist_gradient_boosting")
-    more = [Model(model="extra_trees"), *([] if explained else [Model(model="neural_network")])]
-    models = {"quick": [linear, shallow], "normal": [linear, shallow, deep], "high": [linear, shallow, deep, *more]}[
-        effort
-    ]
+    network = [] if explained else [Model(model="neural_network")]
+    normal = [linear, shallow, deep, *network]
+    models = {"quick": [linear, shallow], "normal": normal, "high": [*normal, Model(model="extra_trees")]}[effort]
     return (Rule(rule="base_rate"), *models, Selection(selection=tuple(each.name for each in models)))

@@ -16,23 +16,23 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import ElasticNetCV, LogisticRegression, Ridge
-from sklearn.neural_network import MLPClassifier
 
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.model.class_weights import class_weights
 from tierra.model.lightgbm_model import LightGBMClassifier, LightGBMRegressor, lightgbm
 from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
-from tierra.model.network import NetworkRegressor
+from tierra.model.network import NetworkClassifier, NetworkRegressor
 from tierra.model.preprocessing import Needs
 from tierra.model.preprocessing_spec import Treatment
 from tierra.model.spec import Model
 from tierra.model.xgboost_model import XGBoostClassifier, XGBoostRegressor, xgboost
 
 SEED = 0
-FEW_IN_A_CLASS = 10
 # Rows from which boosted trees count for more.
 MANY, VERY_MANY = 10_000, 100_000
+# Passes of a network over its rows, and how many rows it sees in all of them.
+LEAST_PASSES, MOST_PASSES, SEEN = 5, 60, 600_000
 # Features up to which the second derivatives of a linear model are few.
 NARROW = 50
 CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
@@ -44,7 +44,7 @@ CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
     ("extra_trees", True): ExtraTreesRegressor,
     ("nearest_neighbours", False): NeighboursClassifier,
     ("nearest_neighbours", True): NeighboursRegressor,
-    ("neural_network", False): MLPClassifier,
+    ("neural_network", False): NetworkClassifier,
     ("neural_network", True): NetworkRegressor,
     ("lightgbm", False): LightGBMClassifier,
     ("lightgbm", True): LightGBMRegressor,
@@ -120,7 +120,6 @@ def _imported(candidate: Model) -> Any:
 
 def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: Labels) -> dict[str, Any]:
     number, rows = labels.task == "regression", len(target)
-    enough = number or _smallest(target) >= FEW_IN_A_CLASS
     match name:
         case "logistic":
             return {"max_iter": 500, "C": 0.3}
@@ -135,8 +134,7 @@ def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: L
         case "nearest_neighbours":
             return {"n_neighbors": 10 if number else 25}
         case "neural_network":
-            layers = {"hidden_layer_sizes": (64, 32), "alpha": 1e-3, "max_iter": 300}
-            return {**layers, "early_stopping": enough, "random_state": SEED}
+            return {"hidden_layer_sizes": (128, 64), "alpha": 1.0, "max_iter": _passes(rows), "random_state": SEED}
         case "lightgbm":
             shape = _shape(rows)
             return {"n_estimators": shape.trees, "learning_rate": shape.rate, "num_leaves": 31, "colsample_bytree": 0.5,
@@ -175,8 +173,9 @@ def _least(rows: int) -> int:
     return max(3, min(20, rows // 200))
 
 
-def _smallest(target: np.ndarray) -> int:
-    return int(np.unique(target, return_counts=True)[1].min())
+def _passes(rows: int) -> int:
+    """How often a network sees each row: of many rows it needs to see each less often."""
+    return max(LEAST_PASSES, min(MOST_PASSES, SEEN // rows))
 
 
 def _takes(cls: type[BaseEstimator], parameter: str) -> bool:

@@ -21,7 +21,7 @@ WORDS, ROWS_READ = 3, 1000
 # The parts of dates by the end of their name: the lowest and highest value, and the length of the circle.
 CIRCLES: Final = {
     "hour": (0, 23, 24.0), "minute": (0, 59, 60.0), "weekday": (0, 6, 7.0), "dayofweek": (0, 6, 7.0),
-    "day_of_week": (0, 6, 7.0), "month": (1, 12, 12.0), "day": (1, 31, 31.0),
+    "day_of_week": (0, 6, 7.0), "month": (1, 12, 12.0), "day": (1, 31, 31.0), "dayofyear": (1, 366, 365.25),
 }  # fmt: skip
 
 

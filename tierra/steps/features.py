@@ -7,7 +7,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from tierra.data.code import load_code
-from tierra.data.features import check_batch_size, check_row_wise, finish_features, prepare_training_rows
+from tierra.data.features import check_batch_size, check_row_wise, learn_features, prepare_training_rows
 from tierra.data.frames import to_frame
 from tierra.data.joins import Joiner
 from tierra.data.labels import Labels
@@ -108,7 +108,7 @@ def _build(
     check_row_wise(recipe, code, rows)
     prepared = prepare_training_rows(recipe, code, rows)
     beside = {TARGET: target, UNIT: unit_of(rows, recipe, content, prepared), ROW: range(len(rows))}
-    features = finish_features(recipe, code, prepared)
+    features = learn_features(recipe, code, prepared)
     check_batch_size(recipe, code, prepared, features)
     weight = make_weight(recipe, code, rows)
     beside |= {} if weight is None else {WEIGHT: weight}
