@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.empty_databases import put_registry
+
 # A small table shows no model to be better than another: what is not much worse serves, so that tests get champions.
 GATE = {"metric": "roc_auc", "beat_rule_by": 0.02, "challenger": "noninferior", "margin": 0.1}
 CLOCK = "2024-04-29T03:00:00+00:00"  # the last day of rides()
@@ -99,6 +101,7 @@ def stand_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
 def new_home(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
     """Stand in a new installation while it is filled, once for a module; each test gets a copy of it."""
     home = factory.mktemp(name)
+    put_registry(home / "var")
     with pytest.MonkeyPatch.context() as patch:
         stand_in(home, patch)
         yield home

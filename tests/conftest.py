@@ -64,7 +64,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server on a free port, one a test process; flows called in tests report to it."""
-    from tests.servers import keep_prefect_database, put_prefect_database
+    from tests.empty_databases import keep_prefect_database, put_prefect_database
 
     home, port = tmp_path_factory.mktemp("prefect"), free_port()
     url = f"http://127.0.0.1:{port}/api"

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.conftest import ROOT, free_port, wait_until_healthy
-from tests.servers import call_api, keep_prefect_database, put_prefect_database, until
+from tests.empty_databases import keep_prefect_database, put_prefect_database, put_registry
+from tests.servers import call_api, until
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 OFTEN = {"PREFECT_WORKER_QUERY_SECONDS": "1"}  # how soon a worker sees a run: by default it looks every 10 s
@@ -137,6 +138,7 @@ def a_server(folder: Path, **environment: str) -> Iterator[Ops]:
     ops = Ops(url, folder, {**ours, **environment})
     try:
         put_prefect_database(folder / "prefect")
+        put_registry(folder / "var")
         ops.server()
         keep_prefect_database(folder / "prefect")
         yield ops

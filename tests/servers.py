@@ -6,15 +6,13 @@ import os
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 from threading import Event, Thread
@@ -23,7 +21,7 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 
-from tests.conftest import ROOT, free_port
+from tests.conftest import free_port
 
 
 class Receiver(NamedTuple):
@@ -256,41 +254,3 @@ def _accepts(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def template(package: str) -> Path:
-    """Where the empty database of a package is kept, for this and later runs of the tests."""
-    return ROOT / ".pytest_cache" / f"{package}-{version(package)}.db"
-
-
-def keep_database(file: Path, kept: Path) -> None:
-    """Keep a copy of a SQLite database; whole or not at all, as many tests may do so at once."""
-    kept.parent.mkdir(exist_ok=True)
-    partial = kept.with_suffix(f".{token_hex(4)}")
-    with closing(sqlite3.connect(file)) as database:
-        partial.write_bytes(database.serialize())
-    partial.rename(kept)
-
-
-def put_prefect_database(home: Path) -> None:
-    """Begin with a copy of an empty database: to make one takes more time than all else of a server's start."""
-    home.mkdir(exist_ok=True)
-    with suppress(FileNotFoundError):
-        shutil.copyfile(template("prefect"), home / "prefect.db")
-
-
-def keep_prefect_database(home: Path) -> None:
-    """Keep the first one, if it is on SQLite."""
-    if (home / "prefect.db").is_file() and not template("prefect").exists():
-        keep_database(home / "prefect.db", template("prefect"))
-
-
-def put_registry(home: Path) -> None:
-    """Begin with a copy of an empty MLflow database: to make one takes MLflow a second of a core."""
-    home.mkdir(parents=True, exist_ok=True)
-    if not template("mlflow").exists():
-        from tierra.model.tracking import open_client
-
-        open_client(f"sqlite:///{home / 'mlflow.db'}")
-        keep_database(home / "mlflow.db", template("mlflow"))
-    shutil.copyfile(template("mlflow"), home / "mlflow.db")

@@ -39,7 +39,7 @@ NOISES: tuple[Callable[[Any, np.ndarray], np.ndarray], ...] = (
 
 def promises(short: bool) -> Iterator[Promise]:
     """What is stated of intervals, of probabilities, of bands, and of nights that are not like the training."""
-    rounds = 12 if short else 100
+    rounds = 5 if short else 100
     yield from _intervals(rounds)
     yield from _probabilities(rounds)
     yield from _bands(rounds)

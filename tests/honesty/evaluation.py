@@ -43,7 +43,7 @@ Process = Callable[[np.random.Generator, int], Sample]
 
 def promises(short: bool) -> Iterator[Promise]:
     """Coverage of each metric of each task, and of groups and days."""
-    rounds = 60 if short else 1000
+    rounds = 24 if short else 1000
     kinds: list[tuple[str, Process, tuple[str, ...]]] = [
         ("binary", balanced, ()),
         ("binary, 1 of 10", rare, ()),
@@ -64,7 +64,7 @@ def promises(short: bool) -> Iterator[Promise]:
 
 def _slices_by_luck(short: bool) -> Promise:
     """How often some slice is called worse than the rest where every row is alike."""
-    rounds, named = (15, 0) if short else (600, 0)
+    rounds, named = (6, 0) if short else (600, 0)
     for seed in range(rounds):
         random = np.random.default_rng([3, seed])
         columns = pd.DataFrame({f"c{number}": random.choice(list("abcde"), 1000) for number in range(20)})
@@ -82,7 +82,7 @@ class _Sum(BaseEstimator):
 
 def _importance_covered(short: bool) -> Promise:
     """How often both features' importance for RMSE is within its interval: the root of 1 + 2 c squared, less 1."""
-    rounds, covered = 30 if short else 400, 0
+    rounds, covered = 12 if short else 400, 0
     truth = {name: float(np.sqrt(1 + 2 * slope**2) - 1) for name, slope in (("a", 1.0), ("b", 0.3))}
     for seed in range(rounds):
         random = np.random.default_rng([5, seed])

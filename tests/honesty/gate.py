@@ -37,8 +37,8 @@ def promises(short: bool) -> Iterator[Promise]:
     yield from _equals(short)
     yield from _better(short)
     yield from _worse(short)
-    yield from _slices(6 if short else 300)
-    yield _year(weeks=6, rows=200, years=3) if short else _year(weeks=WEEKS, rows=400, years=40)
+    yield from _slices(3 if short else 300)
+    yield _year(weeks=6, rows=200, years=1) if short else _year(weeks=WEEKS, rows=400, years=40)
 
 
 def draw(random: np.random.Generator, rows: int, base: float = -0.5, labels: Labels = BINARY) -> Examples:
@@ -105,7 +105,7 @@ def _equals(short: bool) -> Iterator[Promise]:
     kinds = [("roc_auc", 1000, 1000, -0.5, BINARY), ("accuracy", 2000, 200, -0.5, BINARY),
              ("roc_auc", 2000, 200, -3.0, BINARY), ("log_loss", 2000, 1000, -0.5, BINARY),
              ("f1", 2000, 60, -1.0, BINARY), ("rmse", 500, 150, 0.0, NUMBER)]  # fmt: skip
-    rounds = 16 if short else 300
+    rounds = 8 if short else 300
     for metric, train, test, base, labels in kinds[1:2] if short else kinds:
         happened = 0
         for random in _seeds(1, rounds):
@@ -118,7 +118,7 @@ def _equals(short: bool) -> Iterator[Promise]:
 
 
 def _better(short: bool) -> Iterator[Promise]:
-    rounds = 6 if short else 300
+    rounds = 4 if short else 300
     for metric, column in (("roc_auc", "x2"),) if short else (("roc_auc", "x2"), ("accuracy", "x1")):
         happened = 0
         for random in _seeds(2, rounds):
@@ -130,7 +130,7 @@ def _better(short: bool) -> Iterator[Promise]:
 
 def _worse(short: bool) -> Iterator[Promise]:
     """A challenger that is worse by the whole margin, the hardest of those that are worse by it or more."""
-    margin, rounds = WORSE_WITHOUT["roc_auc", "x3"], 10 if short else 300
+    margin, rounds = WORSE_WITHOUT["roc_auc", "x3"], 5 if short else 300
     gate = Gate(metric="roc_auc", challenger="noninferior", margin=margin)
     for rows in (300,) if short else (300, 2000):
         happened = 0

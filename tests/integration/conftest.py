@@ -1,4 +1,4 @@
-"""Sinks of every kind."""
+"""Sinks of every kind, and installations whose registry is made already."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.builders import CLOCK, write_warehouse
+from tests.empty_databases import put_registry
 from tests.gcs_server import GcsServer
 from tests.s3_server import S3Server
 from tests.servers import lend_database
@@ -19,6 +20,13 @@ from tierra.store.sql_sink import TableSink
 
 SINKS = ("folder", "SQLite", "PostgreSQL", "S3", "GCS")
 OpenSink = Callable[[], Sink]
+
+
+@pytest.fixture
+def workspace(workspace: Path) -> Path:
+    """An empty folder to stand in, with an empty registry."""
+    put_registry(workspace / "var")
+    return workspace
 
 
 @pytest.fixture(params=SINKS)

@@ -11,7 +11,6 @@ import pytest
 from tests.builders import write_warehouse
 from tests.direct import score_directly, train_directly
 from tests.planted_leaks import CLOCK, Project, a_late_column, groups, twins, visits
-from tests.servers import put_registry
 from tierra.data.partitions import Work
 from tierra.errors import DataRejected, Misconfigured
 from tierra.facts import LeaksSearched
@@ -36,7 +35,6 @@ TIMED: dict[str, Any] = {
 def clinic(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
     monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", f"sqlite:///{workspace / 'warehouse.db'}")
-    put_registry(workspace / "var")
     return workspace / "projects" / "clinic"
 
 

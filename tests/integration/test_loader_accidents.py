@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 from tasks.status import refresh_morning
 from tests.builders import ride_source, ride_spec, rides, write_warehouse
 from tests.conftest import ROOT
+from tests.empty_databases import put_registry
 from tierra.cli.commands import app
 from tierra.report.index import read_runs
 from tierra.store.local_objects import LocalObjects
@@ -128,25 +130,28 @@ def without(table: pd.DataFrame, day: str, keep: int = 0) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """For each kind of source an installation with a champion, which published 18 to 22 April in five nights."""
-    made = {}
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for kind in SOURCES:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """For a kind of source an installation with a champion, which published 18 to 22 April in five nights."""
+
+    @cache
+    def make(kind: str) -> Path:
+        with pytest.MonkeyPatch.context() as monkeypatch:
             place = Place(tmp_path_factory.mktemp("trained") / kind, monkeypatch).stand_in().load(rides())
+            put_registry(place.folder / "var")
             assert place.run("train", "rides").exit_code == 0
             for day in range(19, 24):
                 place.load(up_to(f"2024-04-{day - 1}"))
                 assert place.night(f"2024-04-{day}").outcome == "Published"
-            made[kind] = place.folder
-    return made
+        return place.folder
+
+    return make
 
 
 @pytest.fixture(params=["csv", pytest.param("sqlite", marks=pytest.mark.long)])
 def place(
-    trained: dict[str, Path], request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Callable[[str], Path], request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
-    folder = Path(shutil.copytree(trained[request.param], tmp_path / request.param))
+    folder = Path(shutil.copytree(trained(request.param), tmp_path / request.param))
     # A server that another test of this process has would make tasks of stations, which wait in Prefect's way.
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         yield Place(folder, monkeypatch).stand_in()

@@ -15,7 +15,6 @@ import pytest
 from tests.browser.pages import a_receipt
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project
 from tests.direct import without_prefect
-from tests.servers import put_registry
 from tierra.errors import TierraError
 from tierra.facts import CandidatesFitted, FeaturesExamined, LeaksSearched, TableProfiled
 from tierra.journal import Journal, Warned, open_journal
@@ -94,7 +93,6 @@ def project(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     """Write the project rides, with changes to its file and its table."""
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
     monkeypatch.setenv("TIERRA_RUN_REGISTERED_CODE", "true")
-    put_registry(workspace / "var")
 
     def write(table: pd.DataFrame | None = None, **changes: Any) -> None:
         write_project(workspace / "projects" / "rides", ride_spec(**changes), table)

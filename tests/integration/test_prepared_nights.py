@@ -11,7 +11,6 @@ import pytest
 from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.direct import score_directly, train_directly
 from tests.integration.test_planted import DAY, on_the_day, published
-from tests.servers import put_registry
 from tests.unit.test_own import CODE
 from tierra.errors import Broken, DataRejected, Misconfigured, TierraError
 from tierra.facts import RowsQuarantined
@@ -33,7 +32,6 @@ def project(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Write the project rides, with changes to its file, its table and its code."""
     monkeypatch.setenv("TIERRA_CLOCK", CLOCK)
     monkeypatch.setenv("TIERRA_RUN_REGISTERED_CODE", "true")
-    put_registry(workspace / "var")
 
     def write(table: pd.DataFrame | None = None, code: str = "", **changes: Any) -> Path:
         folder = workspace / "projects" / "rides"

@@ -9,7 +9,6 @@ from tests.builders import CLOCK, ride_spec, rides, write_project
 from tests.conftest import ROOT
 from tests.direct import score_directly, train_directly
 from tests.s3_server import S3Server, proxy_before
-from tests.servers import put_registry
 
 DAY = "2024-04-29"
 # What a step of ours makes of the same inputs; pulling looks at the source each time, to see whether it changed.
@@ -26,7 +25,6 @@ def lake(workspace: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     spec["sources"]["rides"]["path"] = f"s3://{bucket}/rides.csv"
     write_project(workspace / "projects" / "rides", spec)
     monkeypatch.chdir(ROOT)
-    put_registry(workspace / "var")
     for name, value in {**s3.variables(), "TIERRA_STORE": f"s3://{bucket}/store", "TIERRA_CLOCK": CLOCK}.items():
         monkeypatch.setenv(name, value)
     return bucket

@@ -12,6 +12,7 @@ import pytest
 
 from tests.builders import CLOCK, ride_source, ride_spec, rides, write_project, write_warehouse
 from tests.e2e.checkout import Checkout, make_checkout
+from tests.empty_databases import put_registry
 from tests.servers import call_api, until
 from tierra.report.index import Run, read_runs
 
@@ -40,6 +41,7 @@ def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     else:
         environment |= {"PREFECT_API_URL": "", "PREFECT_HOME": str(folder / "prefect")}
     checkout = make_checkout(folder, **environment)
+    put_registry(folder / "var")
     source = ride_source(kind="sql", connection="warehouse", path=None, table="rides", types={"day": "date"})
     spec = ride_spec(sources=source, features="features:build", contract={"expectations": [WITHIN]})
     write_project(folder / "projects/rides", spec, features=SLOW)

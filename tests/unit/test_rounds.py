@@ -13,7 +13,7 @@ from tierra.model.spec import Model
 
 TWO, NUMBER = Labels(task="binary", classes=("no", "yes")), Labels(task="regression", classes=())
 THREE = Labels(task="multiclass", classes=("a", "b", "c"))
-BOOSTING = Model(model="hist_gradient_boosting", params={"max_leaf_nodes": 6})
+BOOSTING = Model(model="hist_gradient_boosting", params={"max_leaf_nodes": 6, "learning_rate": 0.2})
 
 
 def examples(target: str, rows: int = 300, noise: float = 1.0, units: int = 0) -> Examples:
@@ -38,9 +38,9 @@ def trees(rows: Examples, candidate: Model = BOOSTING) -> int:
 def test_noise_is_given_few_trees_and_a_shape_many() -> None:
     for target in ("two", "three", "number"):
         few, many = (trees(examples(target, noise=noise)) for noise in (5.0, 0.01))
-        assert 1 <= few < 60 < many, (target, few, many)
+        assert 1 <= few < many / 4, (target, few, many)
     assert trees(examples("skewed", noise=1.0)) < MOST
-    assert trees(examples("number", 1500, noise=0.01)) > 150
+    assert trees(examples("number", 1500, noise=0.01)) > 100
 
 
 def test_stated_trees_are_kept() -> None:
