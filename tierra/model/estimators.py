@@ -32,7 +32,7 @@ SEED = 0
 # Rows from which boosted trees count for more.
 MANY, VERY_MANY = 10_000, 100_000
 # Passes of a network over its rows, and how many rows it sees in all of them.
-LEAST_PASSES, MOST_PASSES, SEEN = 5, 60, 600_000
+LEAST_PASSES, PASSES, MOST_PASSES, SEEN = 5, 60, 100, 600_000
 # Features up to which the second derivatives of a linear model are few.
 NARROW = 50
 CLASSES: dict[tuple[str, bool], type[BaseEstimator]] = {
@@ -134,7 +134,7 @@ def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: L
         case "nearest_neighbours":
             return {"n_neighbors": 10 if number else 25}
         case "neural_network":
-            return {"hidden_layer_sizes": (128, 64), "alpha": 1.0, "max_iter": _passes(rows), "random_state": SEED}
+            return {**_network(rows, number), "random_state": SEED}
         case "lightgbm":
             shape = _shape(rows)
             return {"n_estimators": shape.trees, "learning_rate": shape.rate, "num_leaves": 31, "colsample_bytree": 0.5,
@@ -173,9 +173,17 @@ def _least(rows: int) -> int:
     return max(3, min(20, rows // 200))
 
 
-def _passes(rows: int) -> int:
-    """How often a network sees each row: of many rows it needs to see each less often."""
-    return max(LEAST_PASSES, min(MOST_PASSES, SEEN // rows))
+def _network(rows: int, number: bool) -> dict[str, Any]:
+    """How large a network is, how much its weights are shrunk, and how often it sees each row.
+
+    Its early stopping keeps a tenth of the rows back, and with classes looks at accuracy, which rests where one is rare.
+    """
+    layers = {"hidden_layer_sizes": (128, 64) if rows <= MANY else (64, 32)}
+    if not number:
+        return {**layers, "alpha": 1.0, "max_iter": max(LEAST_PASSES, min(PASSES, SEEN // rows))}
+    if rows <= MANY:
+        return {**layers, "alpha": 0.1, "max_iter": PASSES}
+    return {**layers, "alpha": 0.01, "max_iter": MOST_PASSES, "early_stopping": True}
 
 
 def _takes(cls: type[BaseEstimator], parameter: str) -> bool:
