@@ -123,9 +123,13 @@ def choose_candidate(workspace: Workspace, project: Project, candidates: FittedC
 
 
 def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:
-    """A fitted candidate from the store, checked before it is loaded."""
+    """A fitted candidate from the store, checked before it is loaded, once a run."""
     objects, own = workspace.objects, own_classes(project)
-    return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name), own)
+
+    def load() -> Any:
+        return load_model(objects.read(fitted.name), fitted.sha256, objects.location(fitted.name), own)
+
+    return workspace.once.get(("fitted", fitted.sha256), load)
 
 
 def fit_on(learning: Learning, tried: Mapping[str, Tried], name: str, rows: Examples) -> Fitted:
