@@ -241,6 +241,9 @@ def test_trees_see_the_means_of_a_category_beside_its_places_where_rows_say_them
     assert [few[name].encode for name in ("zone", "grade", "town")] == ["by_model", "one_hot", "one_hot"]
     said = describe_features(a_table(), Preprocessing())["zone"]
     assert said == "category: one hot, for trees ordinal and target"
+    assert describe_features(a_table(), Preprocessing(), grouped=True)["zone"] == "category: one hot"
+    stated = Preprocessing(columns={"zone": {"encode": "by_model"}})
+    assert infer_treatments(a_table(), stated, grouped=True)["zone"].encode == "by_model"
     means = encode(a_table()[["zone"]], "numbers")
     assert means.shape == (ROWS, 2)
     assert len(np.unique(means, axis=0)) == len(np.unique(means[:, 1])) == 4

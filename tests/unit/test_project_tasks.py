@@ -16,6 +16,7 @@ from tierra.model.spec import METRICS
 from tierra.project.project import Project, load_project
 
 TASKLESS = {"gate": None, "candidates": None}
+AT_RANDOM = {"by": "random", "validation": 0.2, "test": 0.2}
 
 
 def load(folder: Path, **changes: Any) -> Project:
@@ -52,7 +53,7 @@ def test_a_source_is_one_file_or_tables_by_name_and_one_of_them(tmp_path: Path, 
      ("regression", ["rule", "ridge", "shallow_boosting", "hist_gradient_boosting", "neural_network", "selection"])],
 )  # fmt: skip
 def test_each_task_has_its_candidates_and_its_metric(tmp_path: Path, task: Any, names: list[str]) -> None:
-    settled = load(tmp_path, effort="normal").for_task(task)
+    settled = load(tmp_path, effort="normal", split=AT_RANDOM).for_task(task)
     assert [each.name for each in settled.candidates] == names
     assert settled.gate.metric == next(iter(METRICS[task]))
     assert settled.task == task
@@ -63,9 +64,11 @@ def test_effort_decides_which_candidates_there_are_and_reasons_leave_out_what_ha
         return [each.name for each in load(tmp_path, **keys).for_task("binary").candidates or ()]
 
     assert named(effort="quick") == ["rule", "logistic", "shallow_boosting", "selection"]
-    most = named(effort="high")
+    most = named(effort="high", split=AT_RANDOM)
     assert most[-3:] == ["neural_network", "extra_trees", "selection"]
-    assert named(effort="high", score={"reasons": 2}) == [name for name in most if name != "neural_network"]
+    without = [name for name in most if name != "neural_network"]
+    assert named(effort="high", split=AT_RANDOM, score={"reasons": 2}) == without
+    assert named(effort="high") == without  # rides are split by time
 
 
 def test_the_rule_is_first_and_averages_are_last(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def fit_candidate(
         return _fit_rule(candidate, examples)
     preprocessing = preprocessing or Preprocessing()
     examples, _ = split_removed(candidate.balance, examples, functions)
-    known = treatments if treatments is not None else infer_treatments(examples.features, preprocessing)
+    known = treatments or infer_treatments(examples.features, preprocessing, examples.is_grouped)
     admission, rows = admit(examples, build_admission(known, preprocessing.fence_share))
     _require_classes(candidate, rows)
     features = [name for name, each in known.items() if each.kind != "left_out"]
@@ -132,7 +132,7 @@ def _admitted(examples: Examples, preprocessing: Preprocessing | None) -> Exampl
     """The rows that preparation does not set aside, so that a few of them tell of all."""
     if preprocessing is None or not sets_aside(preprocessing):
         return examples
-    known = infer_treatments(examples.features, preprocessing)
+    known = infer_treatments(examples.features, preprocessing, examples.is_grouped)
     return admit(examples, build_admission(known, preprocessing.fence_share))[1]
 
 

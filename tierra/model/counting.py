@@ -29,7 +29,7 @@ def build_counted(
     candidate: Model, examples: Examples, preprocessing: Preprocessing, own: OwnClasses = NONE
 ) -> Pipeline:
     """Preprocessing and model for these rows, not fitted, its trees counted. Raises Misconfigured."""
-    known = infer_treatments(examples.features, preprocessing)
+    known = infer_treatments(examples.features, preprocessing, examples.is_grouped)
     _, rows = admit(examples, build_admission(known, preprocessing.fence_share))
     pipeline = build_pipeline(candidate, rows, preprocessing, known, own)
     with threads_for(len(rows.target)), said_of(candidate):

@@ -15,16 +15,17 @@ SHALLOW: Final[dict[str, Any]] = {"max_leaf_nodes": 6, "learning_rate": 0.05}
 
 
 def default_candidates(
-    task: Task, effort: Effort = "normal", explained: bool = False
+    task: Task, effort: Effort = "normal", has_network: bool = True
 ) -> tuple[Rule | Model | Ensemble, ...]:
     """The rule, a linear model, boosted trees of two shapes, a neural network, and the selection over them.
 
-    `quick` has one shape and no network; `high` extra trees too. A network's predictions cannot be explained.
+    `quick` has one shape and no network; `high` extra trees too. A network is for rows that are like those learnt from,
+    which those of a time to come are not, and for predictions that need no reasons.
     """
     linear = Model(model="ridge" if task == "regression" else "logistic")
     shallow = Model(model="hist_gradient_boosting", name="shallow_boosting", params=SHALLOW)
     deep = Model(model="hist_gradient_boosting")
-    network = [] if explained else [Model(model="neural_network")]
+    network = [Model(model="neural_network")] if has_network else []
     normal = [linear, shallow, deep, *network]
     models = {"quick": [linear, shallow], "normal": normal, "high": [*normal, Model(model="extra_trees")]}[effort]
     return (Rule(rule="base_rate"), *models, Selection(selection=tuple(each.name for each in models)))

@@ -57,7 +57,7 @@ def distil(
 ) -> Pipeline:
     """The student fitted on what the teacher predicts of these rows, or of as many of them as are enough."""
     few = rows.sample(MOST_ROWS, SEED)
-    treatments = infer_treatments(few.features, preprocessing)
+    treatments = infer_treatments(few.features, preprocessing, few.is_grouped)
     admission, few = admit(few, build_admission(treatments, preprocessing.fence_share))
     pipeline = build_pipeline(student, few, preprocessing, treatments, own)
     is_number = few.labels.task == "regression"

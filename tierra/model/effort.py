@@ -57,7 +57,7 @@ def estimate_seconds(
     Rules and ensembles take next to nothing. The models are timed with the parameters that they have on all rows.
     """
     models = [each for each in candidates if isinstance(each, Model)]
-    treatments = infer_treatments(examples.features, preprocessing or Preprocessing())
+    treatments = infer_treatments(examples.features, preprocessing or Preprocessing(), examples.is_grouped)
 
     def fit(candidate: Model, sample: Examples) -> None:
         pipeline = build_pipeline(candidate, examples, preprocessing or Preprocessing(), treatments, own)

@@ -32,6 +32,11 @@ class Examples:
         """The features alone."""
         return self.table[feature_names(self.table.columns)]
 
+    @property
+    def is_grouped(self) -> bool:
+        """Whether rows of a group stand together, of which those to come are of others."""
+        return self.drawn == "groups"
+
     def smoke_sample(self) -> "Examples":
         """A few rows, of every class, to try an estimator on."""
         if self.labels.task == "regression":

@@ -25,22 +25,22 @@ CIRCLES: Final = {
 }  # fmt: skip
 
 
-def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, Treatment]:
+def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing, grouped: bool = False) -> dict[str, Treatment]:
     """The treatment of each feature of the training part: as declared, else inferred from its values.
 
-    Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
+    Of rows that stand in groups no target's mean of a category is inferred: it would be that of the row's own group. Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
     """
     named = [*preprocessing.columns, *(name for pair in preprocessing.interactions for name in pair)]
     if strange := [name for name in named if name not in table]:
         raise Misconfigured("name-undeclared", f"preprocessing: '{strange[0]}' is no feature ({', '.join(table)})")
     scale = preprocessing.scale or _scalings(table)
     known = preprocessing.model_copy(update={"scale": scale})
-    return {name: _treatment(table[name], known, preprocessing) for name in table}
+    return {name: _treatment(table[name], known, preprocessing, grouped) for name in table}
 
 
-def describe_features(table: pd.DataFrame, preprocessing: Preprocessing) -> dict[str, str]:
+def describe_features(table: pd.DataFrame, preprocessing: Preprocessing, grouped: bool = False) -> dict[str, str]:
     """The treatment of each feature of the training part, in a few words."""
-    treatments = infer_treatments(table, preprocessing)
+    treatments = infer_treatments(table, preprocessing, grouped)
     return {name: describe(each, table[name], preprocessing) for name, each in treatments.items()}
 
 
@@ -99,7 +99,7 @@ def _scalings(table: pd.DataFrame) -> tuple[Scaling, ...]:
     return ("standard", "power", *(("quantile_normal",) if len(table) >= ROWS_OF_QUANTILES else ()))
 
 
-def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preprocessing) -> Treatment:
+def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preprocessing, grouped: bool) -> Treatment:
     stated = preprocessing.columns.get(str(values.name), Treatment())
     kind = stated.kind or _kind_of_encoding(stated) or _kind(values, preprocessing)
     if kind in ("number", "cyclic") and values.dtype.kind != "f":
@@ -110,7 +110,7 @@ def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preproces
         case "left_out":
             return Treatment(kind=kind)
         case "category":
-            return _category(values, stated)
+            return _category(values, stated, grouped)
         case "text":
             return Treatment(kind=kind, encode=stated.encode or "tfidf", gaps=stated.gaps or "fill")
     return _number(values, stated, known, kind, is_scale_inferred=preprocessing.scale is None)
@@ -124,9 +124,10 @@ def _kind_of_encoding(stated: Treatment) -> Kind | None:
     return "category" if stated.encode or stated.order else None
 
 
-def _category(values: pd.Series, stated: Treatment) -> Treatment:
+def _category(values: pd.Series, stated: Treatment, grouped: bool) -> Treatment:
     fill = ("missing" if stated.fill is None else stated.fill) if stated.impute == "constant" else None
-    encode = stated.encode or ("ordinal" if stated.order else "by_model" if _has_means(values) else "one_hot")
+    has_means = not grouped and _has_means(values)
+    encode = stated.encode or ("ordinal" if stated.order else "by_model" if has_means else "one_hot")
     if stated.impute in ("mean", "median", "knn", "iterative"):
         raise Misconfigured("features-kind", f"preprocessing: a category has no {stated.impute} to impute")
     return Treatment(

@@ -48,7 +48,8 @@ class Project(ProjectFile):
             raise Misconfigured(code, f"{self.file}: {'.'.join(map(str, path))}: {what}")
 
         check_task(self, task, refuse)
-        default = default_candidates(task, self.effort, explained=bool(self.score.reasons))
+        has_network = self.split.by != "time" and not self.score.reasons
+        default = default_candidates(task, self.effort, has_network)
         models = [each for each in self.candidates or default if not isinstance(each, Rule)]
         # Ensembles last: their members must be fitted before them.
         ordered = (self.rule, *sorted(models, key=lambda each: isinstance(each, Ensemble)))

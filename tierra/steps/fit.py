@@ -96,7 +96,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     """
     _refuse_class(project, parts)
     train = read_part(workspace, parts, "train")
-    treatments = describe_features(train.features, project.preprocessing)
+    treatments = describe_features(train.features, project.preprocessing, train.is_grouped)
     target = describe_target(train.target, project.preprocessing) if parts.labels.task == "regression" else ""
     note(FeaturesExamined(treatments | ({OF_TARGET: target} if target else {})))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
