@@ -6,7 +6,7 @@ from typing import Any
 from tierra.data.code import load_code
 from tierra.facts import CardsMade, ChampionFound, TrainingRecorded
 from tierra.journal import note, note_made
-from tierra.model.artifact import check_agreement, predict
+from tierra.model.artifact import check_batches, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
 from tierra.model.documents import Document
@@ -139,7 +139,7 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
     model = load_fitted(workspace, project, served)
     features = read_part(workspace, judged.choice.parts, "test").table
-    check_agreement(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
+    check_batches(model, features.head(ROWS_COMPARED), release.labels)
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
