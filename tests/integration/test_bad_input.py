@@ -372,6 +372,7 @@ def test_nothing_is_scored_before_the_first_champion(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
 ) -> None:
     link_application(workspace)
+    (workspace / "var" / "mlflow.db").unlink()
     mistake = Mistake("no-champion", ("rides",), 4, ("score", "rides"))
     mistake.write(workspace)
     assert_refused(mistake, workspace, monkeypatch)

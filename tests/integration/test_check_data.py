@@ -1,5 +1,6 @@
 """`tierra check` looks at the first rows of each source: what is wrong with them is said there, in one line."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,7 @@ WRONG = {
 @pytest.fixture
 def folder(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TIERRA_CONNECTIONS__WAREHOUSE__URL", f"sqlite:///{workspace / 'warehouse.db'}")
+    shutil.rmtree(workspace / "var")
     return workspace
 
 

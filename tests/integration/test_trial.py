@@ -1,5 +1,6 @@
 """A trial over a store in memory and the train flow are the same training."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def test_the_trial_and_the_flow_agree_to_the_last_digit(workspace: Path, monkeyp
         card={"cost": {"false_alarm": 1, "missed": 2}},
     )
     write_project(workspace / "projects" / "rides", spec, rows, features=CODE)
+    shutil.rmtree(workspace / "var")
     opened = open_workspace()
     trial = try_project(opened, opened.project("rides"), None)
     assert not (workspace / "var").exists(), "a trial keeps nothing"
