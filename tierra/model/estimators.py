@@ -176,7 +176,7 @@ def _least(rows: int) -> int:
 def _network(rows: int, number: bool) -> dict[str, Any]:
     """How large a network is, how much its weights are shrunk, and how often it sees each row.
 
-    Its early stopping keeps a tenth of the rows back, and with classes looks at accuracy, which rests where one is rare.
+    Its early stopping keeps a tenth of the rows back, and of classes looks at accuracy, which rests where one is rare.
     """
     layers = {"hidden_layer_sizes": (128, 64) if rows <= MANY else (64, 32)}
     if not number:

@@ -28,7 +28,8 @@ CIRCLES: Final = {
 def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing, grouped: bool = False) -> dict[str, Treatment]:
     """The treatment of each feature of the training part: as declared, else inferred from its values.
 
-    Of rows that stand in groups no target's mean of a category is inferred: it would be that of the row's own group. Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
+    Of rows that stand in groups no target's mean of a category is inferred: it would be that of the row's own group.
+    Raises Misconfigured when a declared column is not a feature, or not of the declared kind.
     """
     named = [*preprocessing.columns, *(name for pair in preprocessing.interactions for name in pair)]
     if strange := [name for name in named if name not in table]:
