@@ -48,10 +48,11 @@ def rdata(package: str, name: str, rows: int) -> Callable[[], pd.DataFrame]:
 PLAIN, CATEGORY = "number: gaps mean, scale standard", "category: one hot"
 THREE_VALUES = f"{CATEGORY}, for trees ordinal and target"
 NUMBER = f"{PLAIN} and power"
+FEW_ROWS = "number: gaps mean, scale standard"  # fewer than ten for a feature
 LEFT_OUT = "left out: numbers the rows"
 DATA = {
     "iris": Data(sklearn_data("iris"), "target", "multiclass", "log_loss", {"petal width (cm)": NUMBER}),
-    "wine": Data(sklearn_data("wine"), "target", "multiclass", "log_loss", {"alcohol": NUMBER}),
+    "wine": Data(sklearn_data("wine"), "target", "multiclass", "log_loss", {"alcohol": FEW_ROWS}),
     "breast_cancer": Data(sklearn_data("breast_cancer"), "target", "binary", "roc_auc", {"mean radius": NUMBER}),
     "diabetes": Data(sklearn_data("diabetes"), "target", "regression", "rmse", {"bmi": NUMBER}),
     "penguins": Data(rdata("modeldata", "penguins", 400), "species", "multiclass", "log_loss",
