@@ -179,7 +179,7 @@ def test_most_of_the_wrong_labels_of_digits_are_in_the_first_tenth(
 ) -> None:
     """Real images. Test labels are wrong too: by log loss, a model that is surer of the right class loses.
 
-    So many wrong labels hardly mislead the network and the shallow trees: correcting them is shown to do no harm, no more.
+    So few wrong labels hardly mislead the network and the shallow trees: correcting them does no harm, no more.
     """
     from sklearn.datasets import load_digits
 
