@@ -56,7 +56,7 @@ def build_features(
 def split_table(workspace: Workspace, project: Project, table: "FeatureTable") -> "Parts":
     """Train, validation and test: by time, at random, by class or by group."""
     parts = steps.parts.split_table(workspace, project, table)
-    steps.compare.compare_parts(workspace, parts)
+    steps.compare.compare_parts(workspace, project, parts)
     return parts
 
 

@@ -73,7 +73,7 @@ def finish_features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -
 
 def learn_features(recipe: Recipe, code: ProjectCode, prepared: pd.DataFrame) -> pd.DataFrame:
     """The features of prepared rows that something can be learnt of, and what the rule sees of them."""
-    unknown = [] if code["features"] else unknown_season(prepared, _day_left_out(recipe))
+    unknown = [] if code["features"] else unknown_season(prepared, day_left_out(recipe))
     return finish_features(recipe, code, prepared).drop(columns=unknown)
 
 
@@ -160,10 +160,10 @@ def _choose_columns(recipe: Recipe, prepared: pd.DataFrame) -> pd.DataFrame:
         return prepared[list(recipe.columns)]
     left_out = {*recipe.key, recipe.partition_by, recipe.dates, recipe.unit}
     kept = prepared.drop(columns=[name for name in prepared.columns if name in left_out])
-    return kept.assign(**calendar_of(prepared, _day_left_out(recipe)))
+    return kept.assign(**calendar_of(prepared, day_left_out(recipe)))
 
 
-def _day_left_out(recipe: Recipe) -> str | None:
+def day_left_out(recipe: Recipe) -> str | None:
     """The date whose parts that come again are features; where `prepare` is stated, it makes those that it wants."""
     return None if recipe.columns or "prepare" in recipe.functions else recipe.dates or recipe.partition_by
 
