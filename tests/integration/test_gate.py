@@ -16,10 +16,11 @@ from tierra.workspace import open_workspace
 
 SUPERIOR = {"metric": "roc_auc"}
 WEAK = "def build(rows):\n    return rows[['rain']]\n"
-# Knows more than the weak one, and takes what it knows the wrong way round in zone D.
+# Knows more than the weak one, and takes what it knows the wrong way round in zone D: short rides for long ones, and in
+# the same range, or a model could tell by the values alone that they are of D.
 BAD_IN_D = """
 def build(rows):
-    km = rows["km"].where(rows["zone"] != "D", 6 - rows["km"])
+    km = rows["km"].where(rows["zone"] != "D", 26 / rows["km"].clip(1))
     return rows[["rain", "zone"]].assign(km=km)
 """
 GOOD = "def build(rows):\n    return rows[['rain', 'zone', 'km']]\n"
