@@ -145,7 +145,8 @@ def test_what_is_left_to_a_person_and_what_an_interval_holds_stand_on_the_card(t
 def test_the_data_card_says_how_tables_are_joined(tmp_path: Path) -> None:
     write_project(tmp_path, zoned_spec(max_orphans="20%"))
     joined = load_project(str(tmp_path)).for_task("binary")
-    told = to_markdown(make_cards(joined, release(features=("km", "centre")), {}, None)[1])
+    told = to_markdown(make_cards(joined, release(features=("km", "centre", "rule__zone")), {}, None)[1])
+    assert (told.count("2 features"), told.count("rule__")) == (1, 0)
     assert "rides with zones on zone; at most 20% of the rows without a match" in told
     assert "- **Features:** km, centre" in told
     assert "the profile of the training table is gone" in told

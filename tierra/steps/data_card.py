@@ -5,6 +5,7 @@ After Gebru et al., Datasheets for Datasets (2018), filled from the project file
 
 from collections.abc import Iterator
 
+from tierra.data.features import feature_names
 from tierra.data.profile import ColumnProfile, Profile
 from tierra.data.spec import FileSource, Join, Source, SqlSource
 from tierra.model.documents import Document, Part
@@ -30,7 +31,9 @@ def make_data_card(project: Project, release: Release, profile: Profile | None) 
         Part(title="Withheld from features", lines=project.withheld or ("nothing but the target",)),
     )
     rows = f"{profile.rows:,} rows of {project.main}" if profile else project.main
-    sentence = f"What {release.candidate} was trained and judged on: {rows}, {len(release.features)} features."
+    sentence = (
+        f"What {release.candidate} was trained and judged on: {rows}, {len(feature_names(release.features))} features."
+    )
     return Document(kind="data", project=project.name, sentence=sentence, figures=_figures(profile), parts=parts)
 
 
@@ -75,7 +78,8 @@ def _target(project: Project, release: Release) -> Part:
     to_predict = {"To predict": labels.classes[1]} if labels.task == "binary" else {}
     parts = ", ".join(f"{rows:,} {name}" for name, rows in release.rows.items())
     how = f"by {split.by}" + (f" along {split.column}" if split.column else "")
-    named = ", ".join(release.features[:FEATURES]) + (" and more" if len(release.features) > FEATURES else "")
+    features = feature_names(release.features)
+    named = ", ".join(features[:FEATURES]) + (" and more" if len(features) > FEATURES else "")
     pairs = {"Target": project.target_column, "Task": labels.task, **classes, **to_predict, "Rows": f"{parts}, {how}",
              "Features": named}  # fmt: skip
     return Part(title="Target and parts", pairs=pairs)
