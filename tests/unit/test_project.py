@@ -73,7 +73,7 @@ def test_the_kind_of_a_source_is_asked_for_by_its_names(tmp_path: Path) -> None:
     error = refusal(tmp_path, MINIMAL.replace("kind: file, ", ""))
     assert (error.code, "sources.rides: 'kind' is missing" in error.what) == ("key-missing", True), error.what
     error = refusal(tmp_path, MINIMAL.replace("kind: file", "kind: files"))
-    assert "sources.rides: 'kind' should be 'sql' or 'file'" in error.what
+    assert "sources.rides: 'kind' should be one of 'sql', 'file'" in error.what
 
 
 def test_several_mistakes_show_the_first_and_count_the_others(tmp_path: Path) -> None:

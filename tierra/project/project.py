@@ -169,8 +169,7 @@ def _explain(places: Places, error: ValidationError) -> Misconfigured:
     elif kind == "union_tag_not_found":
         what, code = f"{first['ctx']['discriminator']} is missing", "key-missing"
     elif kind == "union_tag_invalid":
-        allowed = first["ctx"]["expected_tags"].replace(", ", " or ")
-        what, code = f"{first['ctx']['discriminator']} should be {allowed}", "value-invalid"
+        what, code = "{discriminator} should be one of {expected_tags}".format(**first["ctx"]), "value-invalid"
     else:
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         what, code = f"should be {message}" if "Input should" in first["msg"] else message, "value-invalid"
