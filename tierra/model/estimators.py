@@ -129,6 +129,8 @@ def _defaults(name: str, cls: type[BaseEstimator], target: np.ndarray, labels: L
             return {"l1_ratio": [0.2, 0.6, 1.0], "cv": 5, "max_iter": 5000}
         case "elastic_net":
             return {"solver": "saga", "l1_ratio": 0.5, "C": 0.3, "max_iter": 500, "tol": 1e-3, "random_state": SEED}
+        case "extra_trees" if not number:
+            return {**_extra_trees(rows), "random_state": SEED}
         case "random_forest" | "extra_trees":
             return {"n_estimators": 200, "min_samples_leaf": max(1, min(20, rows // 500)), "random_state": SEED}
         case "nearest_neighbours":
@@ -171,6 +173,12 @@ def _rate(rows: int, classes: int) -> float:
 
 def _least(rows: int) -> int:
     return max(3, min(20, rows // 200))
+
+
+def _extra_trees(rows: int) -> dict[str, Any]:
+    """Trees with small leaves that may look at most columns, each at as many rows as make it large enough."""
+    sample = {"bootstrap": True, "max_samples": MANY / rows} if rows > MANY else {}
+    return {"n_estimators": 100, "max_features": 0.8, "min_samples_leaf": 2, **sample}
 
 
 def _network(rows: int, number: bool) -> dict[str, Any]:
