@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -69,6 +70,8 @@ def two_nodes(processors: int = 1) -> Iterator[Nodes]:
     short = TemporaryDirectory(prefix=prefix(), dir="/tmp", ignore_cleanup_errors=True)  # for names of sockets
     with short as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_TMPDIR", folder)  # where Ray's own test cluster leaves its address, below a folder it expects
+        Path(folder, "ray").mkdir()
         stated = {"num_cpus": processors, "include_dashboard": False, "object_store_memory": 100 * 1024 * 1024,
                   "temp_dir": folder}  # fmt: skip
         cluster = Cluster(initialize_head=True, head_node_args=stated)

@@ -51,6 +51,11 @@ def train_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str
     return champion.release.candidate, {**journal.facts(CandidatesFitted)[0].validation}
 
 
+def our_folders() -> set[Path]:
+    """The temporary folders of this process."""
+    return set(Path(tempfile.gettempdir()).glob(f"tierra-{os.getpid()}-*"))
+
+
 def published(day: str) -> Any:
     """What is published of a day, in the home of the settings."""
     workspace = open_workspace()
@@ -86,6 +91,7 @@ def test_a_ray_of_our_own_has_nothing_of_prefect_on_a_worker_and_leaves_nothing(
 ) -> None:
     monkeypatch.setenv("TIERRA_ENGINE", "ray")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    before = our_folders()  # such as that of the champions this process has served
     seen: list[tuple[str, list[str]]] = []
 
     def looking(workspace: Workspace, work: Any, pieces: Any, **more: Any) -> Iterator[Any]:
@@ -103,4 +109,4 @@ def test_a_ray_of_our_own_has_nothing_of_prefect_on_a_worker_and_leaves_nothing(
     assert not [found for _, found in seen if found]
     left = {each.name() for each in psutil.Process().children(recursive=True)}
     assert not left & {"raylet", "gcs_server"}
-    assert not list(Path(tempfile.gettempdir()).glob(f"tierra-{os.getpid()}-*"))
+    assert our_folders() == before

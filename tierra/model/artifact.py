@@ -73,7 +73,7 @@ ALLOWED_TYPES = frozenset(
         "tierra.model.xgboost_model.XGBoostRegressor",
     }
 )
-ROWS_ALONE = 20
+ROWS_ALONE = 8
 TOLERANCE = 1e-12
 DIGITS = 12
 
