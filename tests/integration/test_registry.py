@@ -6,12 +6,13 @@ Each promise holds over the embedded store and over a server by its address.
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, insert, text
 
@@ -19,8 +20,10 @@ from tests.champions import Fitted, fit_project
 from tests.conftest import free_port
 from tests.servers import run_mlflow
 from tierra.errors import Broken, Misconfigured, Unavailable
-from tierra.model.recorder import Recorder
-from tierra.model.release import Version
+from tierra.model.artifact import predict
+from tierra.model.champions import MODEL_FILE
+from tierra.model.recorder import Recorder, _log_release
+from tierra.model.release import Release, Version
 from tierra.model.takeover import take_over
 from tierra.model.view import ALIAS, alias_of, describe_move
 from tierra.settings import Settings
@@ -177,24 +180,24 @@ def test_an_alias_on_a_version_that_mlflow_does_not_know_is_an_error_of_ours(
         recorder.show("rides", "9")
 
 
-def test_what_mlflow_shows_can_be_taken_over_whole(
-    installation: Workspace, recorder: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From a server too. The versions before logged the very file whose digest their release has."""
-    objects = MemoryObjects()
-    assert take_over(installation.mlflow_address, objects, "rides") is None
+def test_mlflow_itself_reads_and_serves_the_bytes_that_serve(recorder: Recorder, fitted: Fitted) -> None:
     import mlflow
 
-    log = mlflow.sklearn.log_model
+    recorder.show("rides", register(recorder, fitted).version)
+    address = f"models:/rides@{ALIAS}"
+    served = predict(fitted.model, fitted.table, fitted.release.labels)
+    again = predict(mlflow.sklearn.load_model(address), fitted.table, fitted.release.labels)
+    assert np.array_equal(again.scores, served.scores)
+    assert np.array_equal(mlflow.pyfunc.load_model(address).predict(fitted.table), fitted.model.predict(fitted.table))
+    needed = Path(mlflow.pyfunc.get_model_dependencies(address)).read_text().split()
+    assert {f"{name}=={version}" for name, version in fitted.release.libraries.items()} < set(needed)
 
-    def log_dumped(model: Any, **options: Any) -> Any:
-        with monkeypatch.context() as patched:
-            patched.setattr("skops.io.dump", lambda _, file, **__: Path(file).write_bytes(fitted.dumped))
-            return log(model, **options)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(mlflow.sklearn, "log_model", log_dumped)
-        version = register(recorder, fitted)
+def test_what_mlflow_shows_can_be_taken_over_whole(installation: Workspace, recorder: Recorder, fitted: Fitted) -> None:
+    """From a server too."""
+    objects = MemoryObjects()
+    assert take_over(installation.mlflow_address, objects, "rides") is None
+    version = register(recorder, fitted)
     recorder.show("rides", version.version)
     champion = take_over(installation.mlflow_address, objects, "rides")
     assert champion
@@ -209,6 +212,25 @@ def test_what_mlflow_shows_can_be_taken_over_whole(
     objects = MemoryObjects()
     first = fitted.appoint(objects, "inputs 2")
     assert take_over(installation.mlflow_address, objects, "rides") == first, "whoever was appointed meanwhile stays"
+
+
+def test_a_version_whose_model_lies_beside_its_release_can_be_taken_over(
+    installation: Workspace, recorder: Recorder, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was for a while: what MLflow shows as the model was a dump of its own, of other bytes."""
+
+    def log_release(release: Release, files: Mapping[str, bytes]) -> None:
+        _log_release(release, {**files, MODEL_FILE: fitted.dumped})
+
+    monkeypatch.setattr("tierra.model.recorder._log_release", log_release)
+    version = recorder.register(
+        fitted.of("inputs 1"), fitted.model, fitted.table, {**fitted.files, MODEL_FILE: b"other"}
+    )
+    recorder.show("rides", version.version)
+    objects = MemoryObjects()
+    champion = take_over(installation.mlflow_address, objects, "rides")
+    assert champion
+    assert objects.read(champion.model.name) == fitted.dumped
 
 
 # looking at the alias

@@ -20,8 +20,10 @@ from mlflow.exceptions import MlflowException
 from tierra.errors import Broken, Misconfigured
 from tierra.journal import warn
 from tierra.model.artifact import ALLOWED_TYPES
+from tierra.model.champions import MODEL_FILE
 from tierra.model.difference import signed
 from tierra.model.gate_checks import HEADS
+from tierra.model.logged_model import LoggedModel
 from tierra.model.own import types_of
 from tierra.model.release import Release, Version
 from tierra.model.search_found import SearchDone, TrialDone
@@ -123,15 +125,9 @@ class Recorder:
             signature = mlflow.models.infer_signature(sample.head(SIGNATURE_ROWS), model.predict(sample.head(2)))
             if not signature.inputs or list(signature.inputs.input_names()) != list(sample.columns):
                 raise Broken("signature-missing", f"{release.project}: MLflow made no signature of the features")
-            info = mlflow.sklearn.log_model(
-                model,
-                name="model",
-                serialization_format="skops",
-                skops_trusted_types=sorted({*ALLOWED_TYPES, *types_of(release.own)}),
-                signature=signature,
-                pip_requirements=[f"{name}=={version}" for name, version in release.libraries.items()],
-            )
-            _log_release(release, files)
+            trusted = sorted({*ALLOWED_TYPES, *types_of(release.own)})
+            info = LoggedModel(files[MODEL_FILE], signature, trusted, release.libraries).log()
+            _log_release(release, {name: data for name, data in files.items() if name != MODEL_FILE})
             return self._named(release, info, run.info.run_id)
 
     def _named(self, release: Release, info: Any, run_id: str) -> ModelVersion:

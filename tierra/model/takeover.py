@@ -32,7 +32,7 @@ def take_over(uri: str, objects: Objects, project: str) -> Champion | None:
         files = fetch(client, found.release_files, f"{folder}/release")
         release = _read_release(files, found)
         code = {name: _read(files / "code" / name, sha256, "code-mismatch") for name, sha256 in release.code.items()}
-        # Versions before the pointers kept no copy of the model beside the release: theirs is MLflow's own dump.
+        # For a while the model that serves lay beside the release, and MLflow had a dump of its own.
         kept = files if (files / MODEL_FILE).is_file() else fetch(client, found.model_files, f"{folder}/model")
         model = _read(kept / MODEL_FILE, release.model_sha256)
     why = f"taken over from the alias of version {found.version}"
