@@ -40,7 +40,7 @@ def train(rows: Rows) -> tuple[Any, list[State], list[str]]:
     with open_journal() as journal, at_station("fit"):
         trained = train_in_parts(workspace, Distributed(parts=2, save_every=EVERY), model.training, ROUNDS, rows)
     states = sorted(find_remembered(workspace.objects, "tierra.steps.large", State), key=lambda state: state.rounds)
-    return model.take(trained, rows.values.shape[1]), states, [fact.text for fact in journal.facts(Warned)]
+    return model.keep(trained.decode(), rows.values.shape[1]), states, [fact.text for fact in journal.facts(Warned)]
 
 
 class KillInTheMiddle(Watcher):
