@@ -1,5 +1,6 @@
 """Balancing: only what a model learns from changes, and it is taken where it is shown to pay."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,10 +135,26 @@ def test_functions_of_the_project_add_weigh_and_remove() -> None:
     assert sum(effect.before.values()) - sum(effect.after.values()) == len(reasons)
 
 
+def test_classes_that_are_numbers_are_numbers_to_the_project() -> None:
+    rows = rare()
+    rows = replace(rows, labels=Labels(task="binary", classes=("0", "1")))
+    functions = {"more:noisy": lambda rows: rows[rows["target"] == 1].assign(km=lambda few: few["km"] * 2)}
+    changed = change_rows(way({"augment": "more:noisy"}), rows, functions)
+    assert changed.added is not None
+    assert len(changed.added) == int(rows.target.sum())
+    _, reasons = split_removed(way({"remove": ["target == 0 and km < 1"]}), rows, {})
+    assert len(reasons) == int(((rows.target == 0) & (rows.table["km"] < 1)).sum()) > 0
+
+
 def test_what_a_function_returns_is_checked() -> None:
     rows = rare(300)
     cases: list[tuple[dict[str, str], Any, str]] = [
         ({"augment": "f:f"}, lambda rows: 3, "returned int, not a DataFrame"),
+        (
+            {"augment": "f:f"},
+            lambda rows: rows[rows["target"] == 1],
+            "no row to add to 300 (`target` is 'no' in the first",
+        ),
         ({"augment": "f:f"}, lambda rows: rows.drop(columns="km"), "'km' is in the rows"),
         ({"augment": "f:f"}, lambda rows: rows.assign(target="maybe"), "'maybe', and the classes are no, yes"),
         ({"augment": "f:f"}, lambda rows: rows.assign(km="far"), "'km' is no number"),

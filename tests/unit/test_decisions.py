@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from tests.cases import each
 from tests.unit.test_estimators import LABELS, examples
@@ -18,6 +20,7 @@ from tierra.model.conformal import choose_width
 from tierra.model.deciding import decide
 from tierra.model.decision_spec import Decision, Review
 from tierra.model.examples import Examples
+from tierra.model.metrics import choose_threshold
 from tierra.model.review import Reviewed
 from tierra.model.rules import ColumnRule, ColumnValue
 from tierra.model.scoring import published_columns
@@ -68,6 +71,31 @@ def test_few_rows_of_a_class_are_corrected_by_nothing_and_it_says_so() -> None:
     assert (chosen.calibration, chosen.why_not) == ("none", "a class has fewer rows held out than there are folds")
 
 
+def test_a_balanced_model_gets_its_rates_back_however_few_rows_a_class_has() -> None:
+    draw = np.random.default_rng(0)
+    for task, rates in (("binary", [0.96, 0.04]), ("multiclass", [0.9, 0.08, 0.02])):
+        labels = Labels(task=task, classes=("a", "b", "c")[: len(rates)])
+        codes = draw.choice(len(rates), 150, p=rates)
+        signal = np.eye(len(rates))[codes] + draw.normal(0, 0.6, (150, len(rates)))
+        table = pd.DataFrame(signal, columns=list(labels.classes))
+        model = LogisticRegression(class_weight="balanced").fit(table, codes)
+        later = Examples(table, codes.astype(float), labels)
+        plain = log_loss(codes, model.predict_proba(table))
+        decided = decide(model, later, Decision(), balanced=True)
+        made = decided.predictions.scores
+        assert decided.chosen.calibration in ("sigmoid", "isotonic", "vector")
+        assert log_loss(codes, made if task == "multiclass" else np.column_stack([1 - made, made])) < 0.7 * plain
+        assert np.allclose(decided.model.predict_proba(table).mean(axis=0), np.bincount(codes) / 150, atol=0.02)
+
+
+def test_without_costs_the_threshold_is_a_half_and_no_last_bit_decides() -> None:
+    for scores in ([0.1, 0.2, 0.3], [0.7, 0.9], [0.2, 0.499, 0.501]):
+        assert choose_threshold(np.zeros(len(scores)), np.array(scores), None) == 0.5
+    for halves in ([0.5], [0.5 - 1e-16, 0.5 + 1e-16]):
+        found = choose_threshold(np.zeros(4), np.array([0.2, *halves, 0.8][:4]), None)
+        assert 0.499 < found < 0.5 - 1e-9, "all of them are a yes, whatever their last bits"
+
+
 def test_a_correction_never_turns_two_rows_around() -> None:
     later = rows(500, bent=-1)  # a model that is worse than none
     sorted_scores = np.linspace(0.001, 0.999, 997)
@@ -97,6 +125,7 @@ def test_every_task_is_served_whole_corrected_and_with_its_band_or_interval() ->
             ("binary", "hist_gradient_boosting", Decision(calibration="isotonic", review=review)),
             ("binary", "random_forest", Decision(calibration="temperature")),
             ("multiclass", "logistic", Decision(calibration="temperature", review=Review(risk=0.2))),
+            ("multiclass", "logistic", Decision(calibration="vector")),
             ("regression", "ridge", Decision(interval=0.9)),
         ],
         agrees,

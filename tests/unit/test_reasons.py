@@ -42,7 +42,7 @@ MODELS: dict[str, list[Any]] = {
                    Model(model="sklearn.ensemble.ExtraTreesRegressor", params=TREES)],
 }  # fmt: skip
 CORRECTIONS: dict[str, tuple[Any, ...]] = {
-    "binary": ("none", "sigmoid", "isotonic"), "multiclass": ("none", "temperature"), "regression": ("none",),
+    "binary": ("none", "sigmoid", "isotonic"), "multiclass": ("none", "temperature", "vector"), "regression": ("none",),
 }  # fmt: skip
 # Every kind of preprocessing that makes more columns than it is given, or fewer.
 WIDE = Preprocessing(

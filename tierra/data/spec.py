@@ -220,7 +220,7 @@ class Split(Spec):
     """How labelled rows are split into training, validation and test."""
 
     by: Literal["time", "random", "stratified", "group"] | None = Field(
-        None, description="`time` where there is a date column, else `stratified` by the target, when not stated"
+        None, description="`time` where the source has `partition_by`, else `stratified` by the target, when not stated"
     )
     column: Column | None = Field(
         None,

@@ -1,6 +1,7 @@
 """The project's own functions that balance: called on the training rows, and what they return, checked."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tierra.spec import FUNCTION
 
 Functions = Mapping[str, Callable[..., Any]]
 TARGET = "target"
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
 def rows_shown(examples: Examples) -> pd.DataFrame:
@@ -49,6 +51,9 @@ def added_rows(balance: Augment, examples: Examples, functions: Functions) -> tu
     if odd := sorted(set(map(str, made.columns)) ^ set(shown.columns)):
         raise DataRejected("function-result", f"{name}: '{odd[0]}' is in the rows it was given or in those it returned,"
                            " not in both")  # fmt: skip
+    if made.empty:
+        known = f" (`{TARGET}` is {shown[TARGET].iloc[0]!r} in the first row it was given)"
+        raise DataRejected("function-result", f"{name} returned no row to add to {len(shown):,}{known}")
     made = made[list(shown.columns)].reset_index(drop=True)
     features = {each: _like(name, shown[each], made[each]) for each in shown if each != TARGET}
     return pd.DataFrame(features), _targets(name, made[TARGET], examples)
@@ -112,10 +117,17 @@ def _each(name: str, values: Any, rows: int) -> np.ndarray:
 
 
 def _named(examples: Examples) -> Any:
-    """The target in the words of the source: the names of classes, or numbers."""
+    """The target as the source has it: the names of classes, or numbers, also where those are the classes."""
     if examples.labels.task == "regression":
         return examples.target
-    return np.asarray(examples.labels.classes, dtype=object)[examples.target.astype(int)]
+    names = examples.labels.classes
+    classes = np.array(_numbers(names)) if _numbers(names) else np.asarray(names, dtype=object)
+    return classes[examples.target.astype(int)]
+
+
+def _numbers(names: Sequence[str]) -> list[int]:
+    """The classes as the whole numbers that they are; nothing where one is another text."""
+    return [int(name) for name in names] if all(WHOLE.fullmatch(name) for name in names) else []
 
 
 def _like(name: str, known: pd.Series, values: pd.Series) -> pd.Series:
@@ -135,9 +147,10 @@ def _targets(name: str, values: pd.Series, examples: Examples) -> np.ndarray:
         if gaps := int((~np.isfinite(numbers)).sum()):
             raise DataRejected("function-result", f"{name} returned no target in {gaps:,} rows")
         return numbers
-    codes = {label: float(code) for code, label in enumerate(examples.labels.classes)}
+    names = examples.labels.classes
+    codes: dict[Any, float] = {label: float(code) for code, label in enumerate(_numbers(names) or names)}
     found = values.map(codes)
     if strange := values[found.isna()].unique().tolist():
-        known = ", ".join(codes)
+        known = ", ".join(names)
         raise DataRejected("function-result", f"{name} returned the target {strange[0]!r}, and the classes are {known}")
     return found.to_numpy(float)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from tierra.model.decision_spec import Calibration
 from tierra.model.wrapped import WrappedClassifier
@@ -66,6 +66,9 @@ class Compared:
 
 def correct(method: Calibration, parameters: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Corrected probabilities, shape (rows, classes) as given."""
+    if method == "vector":
+        moved: np.ndarray = softmax(_moved(np.log(np.clip(probabilities, CLIP, 1.0)), parameters), axis=1)
+        return moved
     if method == "temperature":
         divided: np.ndarray = softmax(np.log(np.clip(probabilities, CLIP, 1.0)) / parameters[0], axis=1)
         return divided
@@ -80,19 +83,26 @@ def correct(method: Calibration, parameters: np.ndarray, probabilities: np.ndarr
 def fit_correction(
     method: Calibration, probabilities: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None
 ) -> np.ndarray:
-    """The parameters of a method: slope and offset, knots and their values, or a temperature."""
+    """The parameters of a method: slope and offset, knots and their values, a temperature, or a slope and offsets."""
     match method:
         case "sigmoid":
             return _fit_sigmoid(probabilities[:, 1], codes, weight)
         case "isotonic":
             return _fit_isotonic(probabilities[:, 1], codes, weight)
+        case "vector":
+            return _fit_vector(probabilities, codes, weight)
         case _:
             return _fit_temperature(probabilities, codes, weight)
 
 
-def methods_of(classes: int) -> tuple[Calibration, ...]:
-    """What `auto` compares with none: for several classes a temperature, which keeps the order of the classes."""
-    return ("sigmoid", "isotonic") if classes == 2 else ("temperature",)
+def methods_of(classes: int, balanced: bool = False) -> tuple[Calibration, ...]:
+    """What `auto` compares with none: for several classes a temperature, which keeps the order of the classes.
+
+    A model that learnt from balanced rows has the rates of the classes wrong, which offsets alone put right.
+    """
+    if classes == 2:
+        return ("sigmoid", "isotonic")
+    return ("temperature", "vector") if balanced else ("temperature",)
 
 
 def compare(
@@ -114,7 +124,9 @@ def cross_fit(
 ) -> np.ndarray:
     """Corrected probabilities of rows, each by a correction fitted on the other folds."""
     made = np.empty_like(probabilities)
-    for fitted, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(probabilities, codes):
+    of_every_class = can_cross_fit(codes, probabilities.shape[1])
+    folds = (StratifiedKFold if of_every_class else KFold)(FOLDS, shuffle=True, random_state=SEED)
+    for fitted, held_out in folds.split(probabilities, codes):
         weights = None if weight is None else weight[fitted]
         parameters = fit_correction(method, probabilities[fitted], codes[fitted], weights)
         made[held_out] = correct(method, parameters, probabilities[held_out])
@@ -191,3 +203,31 @@ def _fit_temperature(probabilities: np.ndarray, codes: np.ndarray, weight: np.nd
         return -float(np.average((1 - doubt) * right + doubt * every, weights=weight))
 
     return np.array([np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)])
+
+
+def _moved(logs: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Log-probabilities times a slope, the exponential of the first parameter, and an offset for each class."""
+    moved: np.ndarray = np.exp(parameters[0]) * logs + parameters[1:]
+    return moved
+
+
+def _fit_vector(probabilities: np.ndarray, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """One slope and an offset for each class, on targets a little short of sure: vector scaling with one slope.
+
+    So a class that has no row here keeps a chance, and the order within a class stays.
+    """
+    logs, classes = np.log(np.clip(probabilities, CLIP, 1.0)), probabilities.shape[1]
+    doubt = 1 / (len(codes) + 2)
+    target = np.eye(classes)[codes] * (1 - doubt) + doubt / classes
+    share = (np.ones(len(codes)) if weight is None else weight)[:, None]
+    share = share / share.sum()
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        moved = log_softmax(_moved(logs, parameters), axis=1)
+        wrong = share * (np.exp(moved) - target)
+        slope = np.exp(parameters[0]) * float((wrong * logs).sum())
+        return -float((share * target * moved).sum()), np.concatenate([[slope], wrong.sum(axis=0)])
+
+    bounds = [(-3.0, 3.0)] + [(-15.0, 15.0)] * classes
+    found: np.ndarray = minimize(loss, np.zeros(classes + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
+    return found

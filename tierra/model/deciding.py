@@ -25,7 +25,7 @@ from tierra.model.conformal import Ranged, choose_width
 from tierra.model.decision_chosen import DecisionChosen, MethodTried
 from tierra.model.decision_spec import Calibration, Decision, Review
 from tierra.model.examples import Examples
-from tierra.model.metrics import choose_threshold, place_between
+from tierra.model.metrics import choose_threshold, half, place_between
 from tierra.model.review import Reviewed
 from tierra.model.spec import Costs
 
@@ -70,7 +70,9 @@ def decide(
     made = served.corrected(given) if isinstance(served, Calibrated) else given
     if later.labels.task == "binary":
         threshold = choose_threshold(later.target, honest[:, 1], costs)
-        served = with_threshold(served, threshold if made is honest else place_between(made[:, 1], threshold))
+        if made is not honest:
+            threshold = place_between(made[:, 1], threshold) if costs else half(made[:, 1])
+        served = with_threshold(served, threshold)
         chosen = chosen.model_copy(update={"threshold": served.threshold})
     decided = Decided(served, from_probabilities(served, honest, later.labels), chosen)
     if not decision.review:
@@ -107,10 +109,10 @@ def _calibrated(
     weight = None if later.weight is None else later.weight[known]
     if wanted == "auto" and not balanced and len(codes) < LEAST_ROWS:
         return model, probabilities, chosen.model_copy(update={"why_not": f"fewer than {LEAST_ROWS} rows held out"})
-    if not can_cross_fit(codes, len(model.classes_)):
+    if not balanced and not can_cross_fit(codes, len(model.classes_)):
         why = "a class has fewer rows held out than there are folds"
         return model, probabilities, chosen.model_copy(update={"why_not": why})
-    methods = methods_of(len(model.classes_)) if wanted == "auto" else (wanted,)
+    methods = methods_of(len(model.classes_), balanced) if wanted == "auto" else (wanted,)
     tried = compare(methods, probabilities[known], codes, weight)
     told = tuple(MethodTried(method=each.method, loss=each.loss, better=each.better) for each in tried)
     best = min(tried[1:], key=lambda each: each.loss)

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from tierra.spec import Share, Spec
 
-Calibration = Literal["auto", "none", "sigmoid", "isotonic", "temperature"]
+Calibration = Literal["auto", "none", "sigmoid", "isotonic", "temperature", "vector"]
 REVIEW = "review"  # the decision of a row that a person should look at
 
 

@@ -15,6 +15,7 @@ from tierra.model.spec import PINBALL, POISSON, Costs
 
 CLIP = 1e-7
 TINY = 1e-30
+NEAR = 1e-6  # scores this close to a half may be one, but for their last bits
 # Ranks that the draws of a bootstrap tell apart; a metric itself tells all of them.
 COARSE = 4096
 Metrics = dict[str, np.ndarray]
@@ -195,11 +196,11 @@ def _median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def choose_threshold(target: np.ndarray, probability: np.ndarray, costs: Costs | None) -> float:
     """The probability from which to decide yes: the cheapest on these rows, else 0.5.
 
-    Placed midway between neighbouring scores, so that last-bit differences
+    Placed between neighbouring scores, so that last-bit differences
     between batch and single rows cannot flip a decision.
     """
     if costs is None:
-        return place_between(probability, 0.5)
+        return half(probability)
     scores = np.unique(probability)
     edges = np.concatenate([[-np.inf], scores, [np.inf]])
     order = np.argsort(probability, kind="stable")
@@ -210,6 +211,13 @@ def choose_threshold(target: np.ndarray, probability: np.ndarray, costs: Costs |
     alarms = (len(target) - below) - (positives[-1] - missed)
     cost = costs.false_alarm * alarms + costs.missed * missed
     return _midway(edges, int(np.argmin(cost)) + 1)
+
+
+def half(probability: np.ndarray) -> float:
+    """0.5, or just below it where one of these probabilities is a half but for its last bits."""
+    if np.abs(probability - 0.5).min(initial=1.0) > NEAR:
+        return 0.5
+    return float(max(place_between(probability, 0.5 - NEAR), 0.5 - 2 * NEAR))
 
 
 def place_between(probability: np.ndarray, at: float) -> float:

@@ -100,7 +100,7 @@ def _compare(values: "pd.Series[Any]", op: ast.cmpop, wanted: Any) -> "Flags":
         return ~found if isinstance(op, ast.NotIn) else found
     if wanted is None:
         return ~gaps if isinstance(op, ast.NotEq) else gaps
-    text = values.dtype.kind != "f"
+    text = values.dtype.kind not in "fiu"
     if text != isinstance(wanted, str):
         raise TypeError(f"{values.name} holds {'text' if text else 'numbers'}, and {wanted!r} is none")
     met: Flags = COMPARED[type(op)](values, wanted).fillna(False).to_numpy(bool)

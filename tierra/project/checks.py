@@ -120,7 +120,7 @@ def _find_undecidable(decision: Decision, task: Task) -> Iterator[tuple[str, str
     elif decision.interval:
         yield "interval", "an interval is of a predicted number; state `review`"
     if task == "multiclass" and decision.calibration in ("sigmoid", "isotonic"):
-        yield "calibration", f"{decision.calibration} corrects one probability, temperature those of several classes"
+        yield "calibration", f"{decision.calibration} corrects one probability, temperature or vector several"
 
 
 def _check_published(project: ProjectFile, task: Task, refuse: Refuse, mismatch: Refuse) -> None:
