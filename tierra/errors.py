@@ -131,7 +131,7 @@ REMEDIES: Final[dict[str, str]] = {
     "features-type": "Return numbers, booleans, dates or text",
     "features-changed": "Train again, so that model and features agree",
     "features-gaps": "Fill the gaps at the source, or state another `gaps` of the column under `preprocessing`",
-    "features-kind": "State `kind: category`, or correct the column at the source",
+    "features-kind": "State what fits the column under `preprocessing`, or correct it at the source",
     "rule-range": "Return probabilities between 0 and 1",
     # target, split, training
     "target-missing": "Correct `target`, or restore the column at the source",
@@ -354,5 +354,5 @@ class Failed(TierraError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of another library's error; its class when it has no text."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of another library's error, without its full stop; its class when it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")

@@ -286,6 +286,13 @@ MISTAKES = [
     on_try("fit-failed", "parameter", "logistic", exit=2, spec=ride_spec(candidates=[*NEITHER])),
     on_try("fit-failed", "unknown-parameter", "logistic", "depth", exit=2,
            spec=ride_spec(candidates=[{"model": "logistic", "params": {"depth": 3}}])),
+    on_try("fit-failed", "no-numbers", "candidate half: what it predicts is no number in ", exit=2,
+           spec=ride_spec(candidates=[{"model": "own:Half"}]),
+           python={"own": "import numpy as np\nfrom sklearn.base import BaseEstimator, ClassifierMixin\n\n\n"
+                   "class Half(ClassifierMixin, BaseEstimator):\n"
+                   "    def fit(self, rows, target):\n        self.classes_ = np.unique(target)\n        return self\n"
+                   "    def predict_proba(self, rows):\n        return np.full((len(rows), 2), np.nan)\n"
+                   "    def predict(self, rows):\n        return np.zeros(len(rows), int)\n"}),
     on_try("model-unknown", "path", "sklearn.linear_model.Logit", exit=2,
            spec=ride_spec(candidates=[{"model": "sklearn.linear_model.Logit"}])),
     on_try("types-not-allowed", "neighbours", "KNeighborsClassifier", "KDTree", "allowed: ", exit=2,

@@ -10,6 +10,7 @@ import pytest
 from tests.builders import rides
 from tierra.data.code import ProjectCode
 from tierra.data.features import build_features, build_training_features, check_row_wise, feature_names, learn_features
+from tierra.data.plain_columns import plain_columns
 from tierra.data.recipe import Recipe
 from tierra.data.target import make_target
 from tierra.errors import DataRejected, Misconfigured
@@ -100,6 +101,14 @@ def test_what_the_rule_needs_stands_beside_the_features() -> None:
     built = build_features(recipe(rate_by=("zone",)), code(), rows(), rows(0))
     assert list(built) == ["km", "zone", "day_weekday", "day_dayofyear", "rule__zone"]
     assert feature_names(list(built)) == ["km", "zone", "day_weekday", "day_dayofyear"]
+
+
+def test_a_number_too_large_for_a_32_bit_float_is_a_gap_as_an_infinite_one_is() -> None:
+    largest = float(np.finfo(np.float32).max)
+    for kept, gaps in (([1.0, largest, -largest], []), ([1.0], [np.inf, 3.5e38, -1e300]), ([], [10**300])):
+        ((_, made),) = plain_columns("km", pd.Series([*kept, *gaps, np.nan], dtype=float))
+        assert list(made.dropna()) == kept
+        assert np.isfinite(made.dropna().to_numpy(np.float32)).all()
 
 
 def test_every_feature_is_a_float_or_text() -> None:

@@ -155,16 +155,38 @@ def test_a_rare_category_counts_as_the_others_and_an_unseen_one_too() -> None:
     assert rare == other == unseen != frequent
 
 
+NOTHING = pd.Series([None] * ROWS, dtype="str")
+
+
 @pytest.mark.parametrize(
     ("table", "stated", "code"),
     [
         (a_table(), {"columns": {"nowhere": {"kind": "number"}}}, "name-undeclared"),
-        (a_table(), {"columns": {"zone": {"kind": "number"}}}, "features-kind"),
+        (a_table(), {"columns": {"zone": {"kind": "number"}}}, "'zone' is text, not a number"),
+        (
+            a_table(zone=pd.Series([None] * ROWS, dtype="str")),
+            {"columns": {"zone": {"kind": "number"}}},
+            "'zone' is empty",
+        ),
+        (a_table(), {"columns": {"km": {"encode": "tfidf"}}}, "'km' is a number, not text"),
+        (a_table(), {"columns": {"zone": {"order": ["low", "high"]}}}, "no value of 'zone' is one of `order`"),
+        (a_table(), {"columns": {"km": {"order": ["low", "high"]}}}, "no value of 'km' is one of `order`"),
+        (
+            a_table(),
+            {"columns": {"zone": {"kind": "category", "impute": "mean"}}},
+            "'zone' is a category, which has no mean",
+        ),
     ],
 )
 def test_a_column_that_is_not_what_is_stated_is_refused(table: pd.DataFrame, stated: Any, code: str) -> None:
     with pytest.raises(Misconfigured, match=code):
         infer(table, **stated)
+
+
+def test_a_product_too_large_for_a_32_bit_float_is_held() -> None:
+    table = a_table(big=np.full(ROWS, 1e30), far=np.full(ROWS, -1e30))
+    made = encode(table, "ordinal", interactions=[["big", "far"]])
+    assert np.isfinite(made.astype(np.float32)).all()
 
 
 def test_without_a_feature_left_there_is_nothing_to_fit() -> None:

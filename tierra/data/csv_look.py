@@ -25,6 +25,8 @@ COMMA: Final = re.compile(
     r"^\s*(?:\S{1,3}\s?)?[-+]?(?:\d+|\d{1,3}(?:[.\s\u00a0\u202f']\d{3})+),\d+\s*(?:%|\S{1,3})?\s*$"
 )
 GROUPED: Final = re.compile(r"^\D*\d{1,3}(?:,\d{3})+\D*$")
+# A point after a comma: the comma parts thousands, as in 1,234.5.
+POINTED: Final = re.compile(r",\d{3}\.")
 DATE: Final = re.compile(
     r"^\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:(,?[ T]+)(\d{1,2}):\d{2}(:\d{2})?(\s?[AaPp][Mm])?)?\s*$"
 )
@@ -168,7 +170,7 @@ def _time_form(timed: re.Match[str]) -> str:
 
 def _has_commas(cells: Sequence[str]) -> bool:
     """Whether these are numbers with decimal commas, and not all of them grouped by thousands."""
-    numbers = [cell for cell in cells if COMMA.match(cell)]
+    numbers = [cell for cell in cells if COMMA.match(cell) and not POINTED.search(cell)]
     plain = sum(bool(re.fullmatch(r"\s*-?\d+\s*", cell)) for cell in cells)
     return bool(numbers) and len(numbers) + plain >= MOST * len(cells) and not all(map(GROUPED.match, numbers))
 

@@ -13,10 +13,15 @@ SEASON: Final = "dayofyear"
 # Parts of dates to come that were seen before.
 AGAIN: Final = {"weekday": "day_of_week", SEASON: "day_of_year"}
 TWO_YEARS: Final = pd.Timedelta(days=730)
+# What a 32-bit float holds, as trees read numbers; a larger one is to models as an infinite one.
+LARGEST: Final = float(np.finfo(np.float32).max)
 
 
 def plain_columns(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
-    """A feature as float64 or text; dates as their calendar parts, lengths of time as seconds."""
+    """A feature as float64 or text; dates as their calendar parts, lengths of time as seconds.
+
+    A number that is infinite, or too large for a 32-bit float, is a gap.
+    """
     kind = values.dtype
     if pd.api.types.is_timedelta64_dtype(kind):
         return [(name, values.dt.total_seconds())]
@@ -26,8 +31,8 @@ def plain_columns(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
         raise DataRejected("features-type", f"feature '{name}' is {kind}")
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
         numbers = values.astype("float64")
-        finite = np.isfinite(numbers)
-        return [(name, numbers if finite.all() else numbers.where(finite))]
+        held = numbers.abs() <= LARGEST
+        return [(name, numbers if held.all() else numbers.where(held))]
     if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind) or kind.kind == "O":
         return [(name, text_of(values))]  # missing values stay missing
     raise DataRejected("features-type", f"feature '{name}' is {kind}")

@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.utils import murmurhash3_32
 
+from tierra.data.plain_columns import LARGEST
+
 PAIR_BINS = 5
 PAIR = " x "
 GAP = "no value"
@@ -125,7 +127,7 @@ class Words(TransformerMixin, BaseEstimator):
 
 
 class Product(TransformerMixin, BaseEstimator):
-    """The product of two numbers."""
+    """The product of two numbers, at most what a 32-bit float holds, as trees read it."""
 
     def fit(self, table: Any, target: Any = None) -> Self:
         """Nothing is learnt but the width."""
@@ -135,7 +137,7 @@ class Product(TransformerMixin, BaseEstimator):
     def transform(self, table: Any) -> np.ndarray:
         """One column."""
         values = np.asarray(table, float)
-        return values[:, :1] * values[:, 1:2]
+        return np.clip(values[:, :1] * values[:, 1:2], -LARGEST, LARGEST)
 
 
 class Pairs(TransformerMixin, BaseEstimator):
@@ -143,7 +145,7 @@ class Pairs(TransformerMixin, BaseEstimator):
 
     def fit(self, table: pd.DataFrame, target: Any = None) -> Self:
         """Learn the bins of numbers."""
-        numbers = [table.columns.get_loc(name) for name in table if table[name].dtype.kind == "f"]
+        numbers = [place for place, kind in enumerate(table.dtypes) if kind.kind == "f"]
         self.bins_ = {str(place): Bins(PAIR_BINS, apart=False).fit(table.iloc[:, [place]]) for place in numbers}
         self.n_features_in_ = table.shape[1]
         return self

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from tierra.data.frames import text_of
 from tierra.errors import Misconfigured
 from tierra.model.preprocessing_spec import Kind, Preprocessing, Scaling, Treatment
 
@@ -103,8 +104,7 @@ def _scalings(table: pd.DataFrame) -> tuple[Scaling, ...]:
 def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preprocessing, grouped: bool) -> Treatment:
     stated = preprocessing.columns.get(str(values.name), Treatment())
     kind = stated.kind or _kind_of_encoding(stated) or _kind(values, preprocessing)
-    if kind in ("number", "cyclic") and values.dtype.kind != "f":
-        raise Misconfigured("features-kind", f"preprocessing: '{values.name}' is text, not a number")
+    _check_kind(values, kind)
     match kind:
         case _ if stated.transformer:
             return Treatment(transformer=stated.transformer, kind=kind, gaps=stated.gaps or "fill")
@@ -115,6 +115,22 @@ def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preproces
         case "text":
             return Treatment(kind=kind, encode=stated.encode or "tfidf", gaps=stated.gaps or "fill")
     return _number(values, stated, known, kind, is_scale_inferred=preprocessing.scale is None)
+
+
+def _check_kind(values: pd.Series, kind: Kind) -> None:
+    is_number, wants_number = values.dtype.kind == "f", kind in ("number", "cyclic")
+    if wants_number and not is_number:
+        what = "is text, not a number" if values.notna().any() else f"is empty, not a {kind}: leave it out"
+        raise Misconfigured("features-kind", f"preprocessing: '{values.name}' {what}")
+    if kind == "text" and is_number:
+        raise Misconfigured("features-kind", f"preprocessing: '{values.name}' is a number, not text")
+
+
+def _check_order(values: pd.Series, order: tuple[str, ...]) -> None:
+    present = text_of(values.dropna()).unique().tolist() if order else []
+    if present and not set(present) & set(order):
+        what = f"no value of '{values.name}' is one of `order` ({', '.join(order)}); there is {present[0]}"
+        raise Misconfigured("features-kind", f"preprocessing: {what}")
 
 
 def _kind_of_encoding(stated: Treatment) -> Kind | None:
@@ -130,7 +146,9 @@ def _category(values: pd.Series, stated: Treatment, grouped: bool) -> Treatment:
     has_means = not grouped and _has_means(values)
     encode = stated.encode or ("ordinal" if stated.order else "by_model" if has_means else "one_hot")
     if stated.impute in ("mean", "median", "knn", "iterative"):
-        raise Misconfigured("features-kind", f"preprocessing: a category has no {stated.impute} to impute")
+        what = f"'{values.name}' is a category, which has no {stated.impute} to impute"
+        raise Misconfigured("features-kind", f"preprocessing: {what}")
+    _check_order(values, stated.order)
     return Treatment(
         kind="category", encode=encode, order=stated.order, impute=stated.impute, fill=fill, gaps=stated.gaps or "fill"
     )

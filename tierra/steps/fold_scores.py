@@ -162,11 +162,18 @@ def _predict_fold(learning: Learning, project: Project, piece: Piece) -> FoldSco
                               own=own, functions=functions)  # fmt: skip
     fitted = time.perf_counter()
     found = scores_of(model, rows.table.iloc[fold.held_out], learning.parts.labels)
+    _require_numbers(piece.candidate.name, found)
     apart = (fitted - began, (time.perf_counter() - fitted) / max(len(found), 1) * 1e6)
     # One fold is enough to tell what it costs.
     cost = None if piece.number else Cost(seconds=apart[0], microseconds=apart[1], bytes=len(dump_model(model, own)))
     scores = write_scores(learning, found)
     return FoldScored(scores=scores, candidate=piece.candidate.name, number=piece.number, cost=cost)
+
+
+def _require_numbers(candidate: str, scores: np.ndarray) -> None:
+    if strange := int((~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)).sum()):
+        what = f"candidate {candidate}: what it predicts is no number in {strange:,} of {len(scores):,} rows held out"
+        raise Misconfigured("fit-failed", what)
 
 
 def _same(cost: Cost) -> Cost:
