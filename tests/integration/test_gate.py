@@ -111,6 +111,7 @@ def test_two_test_rows_with_a_perfect_area_decide_nothing(workspace: Path) -> No
     end = train(workspace, table, GOOD, split={"by": "stratified", "validation": "20%", "test": "2%"}, leaks=known)
     assert end.rows["test"] < 5
     assert (end.outcome, end.champion.candidate) == ("Promoted", "rule")
+    assert end.reason.startswith("the rule serves: ")
     assert "test rows decide nothing: at least 20 are needed" in end.reason
     (shown,) = (workspace / "var").rglob("gate.json")
     table = json.loads(shown.read_text())

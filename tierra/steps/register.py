@@ -79,8 +79,9 @@ def _taken_back(workspace: Workspace, project: Project, judged: Judged) -> str:
 
 
 def promoted_because(project: Project, verdict: Verdict) -> str:
-    """What decided, and who approved it where the project asks for that."""
-    return "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
+    """What decided, and who approved it where the project asks for that; said first where no model is better."""
+    why = "; ".join(verdict.reasons[-2 if project.gate.approval else -1 :])
+    return f"the rule serves: {why}" if verdict.winner == "rule" else why
 
 
 def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Trained:
@@ -93,7 +94,8 @@ def preview_model(workspace: Workspace, project: Project, judged: Judged) -> Tra
     elif shadow.needs_shadow(project, judged.scores, judged.verdict):
         would = f"would score in shadow: {judged.verdict.reasons[-1]}"
     else:
-        would = f"would {'promote' if judged.verdict.promote else 'keep the champion'}: {judged.verdict.reasons[-1]}"
+        promotes = "promote the rule" if judged.verdict.winner == "rule" else "promote"
+        would = f"would {promotes if judged.verdict.promote else 'keep the champion'}: {judged.verdict.reasons[-1]}"
     return _trained(project, judged, champion, "DryRun", would)
 
 
