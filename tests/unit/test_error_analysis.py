@@ -123,8 +123,9 @@ def test_a_study_shows_overfitting_thresholds_costs_and_errors() -> None:
         evaluation, Formula(), yes, Material(by_heart, keys(), Costs(false_alarm=1, missed=2)), evaluation
     )
     assert found.learnt and found.learnt.metrics["accuracy"] == 1 > found.metrics["accuracy"]  # noqa: PT018
-    assert any(each.served for each in found.thresholds)
+    assert [each.threshold for each in found.thresholds if each.served] == [Formula.threshold]
     assert found.costs and found.costs.rule == pytest.approx(found.costs.served[1])  # noqa: PT018
+    assert found.costs.served[0] == Formula.threshold
     assert {each.feature for each in found.dependence} == {"a", "zone", "idle"}
     assert found.errors and found.errors.misses[0].predicted.startswith(("no (yes: ", "yes (yes: "))  # noqa: PT018
     assert found.metrics == evaluation.metrics
