@@ -55,9 +55,9 @@ def test_gains_reach_every_case_and_ties_lie_on_a_line() -> None:
 
 def test_the_table_marks_what_serves_and_counts_every_row() -> None:
     target, scores = yes_or_no()
-    table = threshold_table(target, Predictions(scores, (scores >= 0.25).astype(int)), COSTS)
+    table = threshold_table(target, Predictions(scores, (scores >= 0.25).astype(int)), COSTS, 0.25)
     (served,) = [each for each in table if each.served]
-    assert 0.25 <= served.threshold < 0.251
+    assert served.threshold == 0.25
     assert [each.alarms for each in table] == sorted({each.alarms for each in table})
     for each in table:
         alarmed = scores >= each.threshold
@@ -70,14 +70,14 @@ def test_the_table_marks_what_serves_and_counts_every_row() -> None:
 
 def test_few_different_scores_have_few_lines_and_no_alarm_has_no_precision() -> None:
     target, scores = yes_or_no(ties=4)
-    table = threshold_table(target, Predictions(scores, np.zeros(ROWS, int)), None)
+    table = threshold_table(target, Predictions(scores, np.zeros(ROWS, int)), None, 1.0)
     assert len(table) <= 6
     assert (table[0].served, table[0].alarms, table[0].precision, table[0].cost) == (True, 0, None, None)
 
 
 def test_the_cost_curve_is_cheapest_where_costs_say_and_ends_at_all_or_nothing() -> None:
     target, scores = yes_or_no()
-    found = cost_curve(target, Predictions(scores, (scores >= 0.25).astype(int)), COSTS, 61.5)
+    found = cost_curve(target, Predictions(scores, (scores >= 0.25).astype(int)), COSTS, 0.25, 61.5)
     cheapest = found.curve.x[int(np.argmin(found.curve.y))]
     assert cheapest == pytest.approx(0.25, abs=0.1)  # 1 / (1 + 3), of a calibrated score
     assert found.curve.y[0] == pytest.approx(100 * (1 - target.mean()))

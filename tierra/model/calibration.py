@@ -66,12 +66,10 @@ class Compared:
 
 def correct(method: Calibration, parameters: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Corrected probabilities, shape (rows, classes) as given."""
-    if method == "vector":
-        moved: np.ndarray = softmax(_moved(np.log(np.clip(probabilities, CLIP, 1.0)), parameters), axis=1)
-        return moved
-    if method == "temperature":
-        divided: np.ndarray = softmax(np.log(np.clip(probabilities, CLIP, 1.0)) / parameters[0], axis=1)
-        return divided
+    if method in ("temperature", "vector"):
+        logs = np.log(np.clip(probabilities, CLIP, 1.0))
+        moved: np.ndarray = logs / parameters[0] if method == "temperature" else _moved(logs, parameters)
+        return np.asarray(softmax(moved, axis=1))
     positive = probabilities[:, 1]
     if method == "sigmoid":
         positive = expit(parameters[0] * logit(np.clip(positive, CLIP, 1 - CLIP)) + parameters[1])

@@ -11,7 +11,6 @@ from tierra.model.dependence import find_dependence
 from tierra.model.error_analysis import find_errors
 from tierra.model.evaluation import Evaluation, Learnt
 from tierra.model.examples import Examples
-from tierra.model.review import Reviewed
 from tierra.model.spec import Costs
 from tierra.model.thresholds import cost_curve, threshold_table
 from tierra.model.training import measure
@@ -50,18 +49,11 @@ def study_model(
         "errors": find_errors(rows, predictions, ranked, material.keys),
     }
     if rows.labels.task == "binary":
-        serves = _threshold_of(model)
-        update["thresholds"] = threshold_table(rows.target, predictions, material.costs, serves)
+        update["thresholds"] = threshold_table(rows.target, predictions, material.costs, model.threshold)
         if material.costs:
             ruled = _rule_cost(rule, material.costs)
-            update["costs"] = cost_curve(rows.target, predictions, material.costs, ruled, serves)
+            update["costs"] = cost_curve(rows.target, predictions, material.costs, model.threshold, ruled)
     return evaluation.model_copy(update=update)
-
-
-def _threshold_of(model: Any) -> float | None:
-    """The probability from which a served model says yes; none of a model that has no such number."""
-    found = getattr(model.model if isinstance(model, Reviewed) else model, "threshold", None)
-    return None if found is None else float(found)
 
 
 def _rule_cost(rule: Evaluation | None, costs: Costs) -> float | None:

@@ -38,14 +38,13 @@ def precision_recall(target: np.ndarray, scores: np.ndarray) -> Curve:
 
 
 def threshold_table(
-    target: np.ndarray, predictions: Predictions, costs: Costs | None, serves: float | None = None
+    target: np.ndarray, predictions: Predictions, costs: Costs | None, serves: float
 ) -> tuple[Threshold, ...]:
-    """What thresholds that alarm 1 % to 75 % of the rows would do, and the one that serves, from few alarms to many."""
+    """What thresholds that alarm 1 % to 75 % of the rows would do, and the one that `serves`, by rising alarms."""
     scores, decided = predictions.scores, predictions.decision == 1
     cuts = dict.fromkeys(np.quantile(scores, 1 - share, method="inverted_cdf") for share in SHARES)
     table = [_row(target, scores >= cut, float(cut), costs) for cut in cuts]
     kept = [each for each in table if each.alarms != int(decided.sum())]
-    serves = served_threshold(predictions) if serves is None else serves
     served = _row(target, decided, serves, costs).model_copy(update={"served": True})
     return tuple(sorted([*kept, served], key=lambda each: each.alarms))
 
@@ -54,21 +53,14 @@ def cost_curve(
     target: np.ndarray,
     predictions: Predictions,
     costs: Costs,
+    serves: float,
     rule: float | None = None,
-    serves: float | None = None,
 ) -> CostCurve:
-    """The cost of 100 rows at each threshold, beside what the rule's decisions cost."""
+    """The cost of 100 rows at each threshold and at the one that `serves`, beside what the rule's decisions cost."""
     cuts = np.linspace(0, 1, POINTS + 1)
     every = tuple(_cost(target, predictions.scores >= cut, costs) for cut in cuts)
-    serves = served_threshold(predictions) if serves is None else serves
     served = (serves, _cost(target, predictions.decision == 1, costs))
     return CostCurve(curve=Curve(x=tuple(cuts.tolist()), y=every), served=served, rule=rule)
-
-
-def served_threshold(predictions: Predictions) -> float:
-    """Where the model's own is not known: the least score that was decided yes; above all others where nothing was."""
-    decided = predictions.scores[predictions.decision == 1]
-    return float(decided.min() if len(decided) else min(predictions.scores.max() + 1e-9, 1.0))
 
 
 def _found(target: np.ndarray, scores: np.ndarray) -> np.ndarray:
