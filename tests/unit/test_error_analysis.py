@@ -112,6 +112,24 @@ def test_effects_have_the_direction_and_the_size_that_they_have() -> None:
     assert np.ptp(idle.lines[""]) == pytest.approx(0)
 
 
+class Shares(Formula):
+    """Three classes, of which the last moves most along `a`, and the first least along `zone`."""
+
+    classes_ = np.arange(3)
+
+    def predict_proba(self, table: pd.DataFrame) -> np.ndarray:
+        last = 0.4 / (1 + np.exp(-table["a"].to_numpy()))
+        middle = 0.1 + 0.2 * (table["zone"] == "x").to_numpy()
+        return np.column_stack([1 - last - middle, middle, last])
+
+
+def test_classes_have_one_order_whatever_moves_most() -> None:
+    some = rows()
+    three = Examples(some.table, np.zeros(ROWS), Labels(task="multiclass", classes=("p", "q", "r")))
+    for each in find_dependence(Shares(), three, ["a", "zone"]):
+        assert list(each.lines) == ["p", "q", "r"]
+
+
 def test_a_study_shows_overfitting_thresholds_costs_and_errors() -> None:
     examples = rows()
     chance = Formula().predict_proba(examples.table)[:, 1]

@@ -72,12 +72,12 @@ def _described(values: pd.Series, places: np.ndarray) -> dict[str, Any]:
 
 
 def _lines(model: Any, few: Examples, tried: pd.Series) -> dict[str, tuple[float, ...]]:
-    """The mean prediction at each value; of several classes, those whose share moves most."""
+    """The mean prediction at each value; of several classes, those whose share moves most, in their order."""
     copies = pd.concat([few.table] * len(tried), ignore_index=True)
     same = tried.iloc[np.repeat(np.arange(len(tried)), len(few.target))].set_axis(copies.index)
     scores = predict(model, copies.assign(**{str(tried.name): same}), few.labels).scores
     means = scores.reshape(len(tried), len(few.target), -1).mean(axis=1)
     if few.labels.task != "multiclass":
         return {"": tuple(means[:, 0].tolist())}
-    moving = np.argsort(-np.ptp(means, axis=0), kind="stable")[:MOST_LINES]
+    moving = np.sort(np.argsort(-np.ptp(means, axis=0), kind="stable")[:MOST_LINES])
     return {few.labels.classes[code]: tuple(means[:, code].tolist()) for code in moving}
