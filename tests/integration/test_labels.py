@@ -146,6 +146,8 @@ def test_texts_that_a_spreadsheet_would_run_are_disarmed_and_found_again(
     assert set(review["label"]) | set(review["model_says"]) <= {"'+yes", "no"}
     review.assign(corrected=review["model_says"]).to_csv("c.csv", index=False)
     assert run("relabel", "rides", "c.csv")["corrections"] == len(review)
+    said = CliRunner().invoke(app, ["suspects", "projects/rides", "--rows", "5", "--output", "more of it.csv"]).output
+    assert "then tierra relabel projects/rides 'more of it.csv'" in said, "the project as it was given"
 
 
 def test_another_source_is_worth_what_it_adds_on_the_same_rows(home: Path) -> None:

@@ -1,6 +1,7 @@
 """`tierra suspects`, `tierra relabel` and `tierra compare`: working on the data while the model is held fixed."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,10 +47,11 @@ def suspects(
             made = find_suspects(workspace, spec, rows)
         write_whole(place, encode(made.table, "csv"))
         found = made.found.model_copy(update={"output": str(place)})
-        print_json(found.model_dump_json(indent=1)) if as_json else _show_suspects(found)
+        print_json(found.model_dump_json(indent=1)) if as_json else _show_suspects(found, project)
 
 
-def _show_suspects(found: "Suspected") -> None:
+def _show_suspects(found: "Suspected", project: str) -> None:
+    """With the next command as it can be called: the project by the name or path that was given."""
     from tierra.cli.console import out
     from tierra.report.terminal import plain_table, printable
 
@@ -60,8 +62,9 @@ def _show_suspects(found: "Suspected") -> None:
     out.print(table)
     out.print(f"{found.looked_at:,} of {found.rows:,} labels looked at with {printable(found.candidate)};"
               f" {found.contradictory:,} rows have the features of a row with another label")  # fmt: skip
+    then = f"tierra relabel {quote(project)} {quote(found.output)}"
     out.print(f"{found.written:,} rows for review: {printable(found.output)}; fill in `corrected`, then"
-              f" tierra relabel {printable(found.project)} {printable(found.output)}", soft_wrap=True)  # fmt: skip
+              f" {printable(then)}", soft_wrap=True)  # fmt: skip
 
 
 def relabel(project: PROJECT, corrections: CORRECTIONS, as_json: JSON = False) -> None:
@@ -87,7 +90,8 @@ def relabel(project: PROJECT, corrections: CORRECTIONS, as_json: JSON = False) -
         _show_lifts(lifts, "labels as given", "corrected")
         out.print(f"{found.changed:,} labels that {printable(found.candidate)} learns from are other ones, and"
                   f" {found.in_test:,} of the test part")  # fmt: skip
-        out.print(f"Nothing was promoted: correct them at the source, then tierra train {printable(found.project)}")
+        then = printable(f"tierra train {quote(project)}")
+        out.print(f"Nothing was promoted: correct them at the source, then {then}", soft_wrap=True)
 
 
 def compare(
