@@ -14,7 +14,7 @@ from tierra.errors import DataRejected
 from tierra.facts import LeaksSearched
 from tierra.journal import at_station
 from tierra.model.leaks.finding import Leak
-from tierra.model.treatments import LEFT_OUT, describe_features
+from tierra.model.treatments_described import LEFT_OUT, describe_features
 from tierra.steps.features import build_features
 from tierra.steps.leaks import find_leaks
 from tierra.steps.parts import read_part, split_table

@@ -99,7 +99,7 @@ def fit(project: Project, parts: dict[str, Examples]) -> tuple[dict[str, Any], d
     from tierra.model.candidates import check_types
     from tierra.model.leaks.columns import find_in_columns
     from tierra.model.training import measure, scorers_of, tune_threshold
-    from tierra.model.treatments import describe_features
+    from tierra.model.treatments_described import describe_features
 
     list(find_in_columns(parts["train"], ("target",)))
     fitted: dict[str, Any] = {}

@@ -24,7 +24,8 @@ from tierra.model.log_target import LogTarget
 from tierra.model.preprocessing_spec import Preprocessing
 from tierra.model.spec import Model
 from tierra.model.training import tune_threshold
-from tierra.model.treatments import describe_features, infer_treatments
+from tierra.model.treatments import infer_treatments
+from tierra.model.treatments_described import describe_features
 from tierra.spec import Task
 
 ROWS = 300

@@ -16,7 +16,8 @@ from tierra.data.recipe import Recipe
 from tierra.errors import DataRejected, Misconfigured
 from tierra.model.preprocessing import Fences, Needs, Requirements, build_encoder
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
-from tierra.model.treatments import describe_features, infer_treatments
+from tierra.model.treatments import infer_treatments
+from tierra.model.treatments_described import describe_features
 
 ROWS = 400
 _NOTHING = ProjectCode(Path())

@@ -1,4 +1,4 @@
-"""What each feature is, and how it is prepared: as declared, else inferred from training, and said in a few words."""
+"""What each feature is, and how it is prepared: as declared, else inferred from training."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +13,6 @@ from tierra.model.preprocessing_spec import Kind, Preprocessing, Scaling, Treatm
 FEW_TEXTS = 50
 CLOSE = 3
 FEW_NUMBERS = 12
-LEFT_OUT: Final = "left out"
 # Scalings that pay beside the plain one, from so many rows on (docs/decisions/0044-preparation.md).
 ROWS_OF_A_FEATURE, ROWS_OF_QUANTILES = 10, 1000
 # From so many rows for each value of a category on, trees are given the target's means beside its places.
@@ -38,60 +37,6 @@ def infer_treatments(table: pd.DataFrame, preprocessing: Preprocessing, grouped:
     scale = preprocessing.scale or _scalings(table)
     known = preprocessing.model_copy(update={"scale": scale})
     return {name: _treatment(table[name], known, preprocessing, grouped) for name in table}
-
-
-def describe_features(table: pd.DataFrame, preprocessing: Preprocessing, grouped: bool = False) -> dict[str, str]:
-    """The treatment of each feature of the training part, in a few words."""
-    treatments = infer_treatments(table, preprocessing, grouped)
-    return {name: describe(each, table[name], preprocessing) for name, each in treatments.items()}
-
-
-def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessing) -> str:
-    """A treatment of these values in a few words, and why it is inferred where it is."""
-    stated = preprocessing.columns.get(str(values.name), Treatment())
-    if treatment.transformer:
-        return f"{treatment.transformer}, as declared"
-    match treatment.kind:
-        case "left_out":
-            return f"{LEFT_OUT}: {_why_left_out(values, preprocessing)}"
-        case "category":
-            return _describe_category(treatment)
-        case "text":
-            words = "" if stated.kind else f" ({_words(values.dropna()):.1f} words a row)"
-            return f"text: {treatment.encode}{words}{_describe_gaps(treatment)}"
-    circle = ""
-    if treatment.kind == "cyclic":
-        circle = f", on a circle of {treatment.period:g}" + ("" if stated.kind else " (by its name and its values)")
-    different = values.nunique()
-    is_inferred = not (stated.scale or preprocessing.scale or treatment.bins)
-    few = f" ({different} different values)" if is_inferred and different <= FEW_NUMBERS else ""
-    return f"number: {_describe_number(treatment)}{few}{circle}"
-
-
-def _describe_category(treatment: Treatment) -> str:
-    order = f" in order {', '.join(treatment.order)}" if treatment.order else ""
-    fill = f", gaps {_fill(treatment)}" if treatment.impute else ""
-    encode = "one hot, for trees ordinal and target" if treatment.encode == "by_model" else treatment.encode or ""
-    return f"category: {encode.replace('_', ' ')}{order}{fill}{_describe_gaps(treatment)}"
-
-
-def _describe_number(treatment: Treatment) -> str:
-    scale = " and ".join(name.replace("_", " ") for name in treatment.scale or ())
-    made = f"{treatment.bins} bins" if treatment.bins else f"scale {scale}"
-    fence = {"iqr": "", "quantile": " by quantile", "isolation_forest": " by isolation forest"}[
-        treatment.fence or "iqr"
-    ]
-    outliers = f", outliers {treatment.outliers}{fence}" if treatment.outliers != "keep" else ""
-    return f"gaps {_fill(treatment)}, {made}{outliers}{_describe_gaps(treatment)}"
-
-
-def _fill(treatment: Treatment) -> str:
-    constant = treatment.impute == "constant"
-    return f"constant {treatment.fill}" if constant else (treatment.impute or "").replace("_", " ")
-
-
-def _describe_gaps(treatment: Treatment) -> str:
-    return {"drop": ", rows with a gap set aside", "forbid": ", gaps forbidden"}.get(treatment.gaps or "", "")
 
 
 def _scalings(table: pd.DataFrame) -> tuple[Scaling, ...]:
@@ -185,7 +130,7 @@ def _kind(values: pd.Series, preprocessing: Preprocessing) -> Kind:
     different = present.nunique()
     if different <= FEW_TEXTS or different <= preprocessing.text * len(present):
         return "category"
-    return "text" if _words(present) >= WORDS else "left_out"
+    return "text" if words_of(present) >= WORDS else "left_out"
 
 
 def _period(values: pd.Series) -> float | None:
@@ -198,18 +143,10 @@ def _period(values: pd.Series) -> float | None:
     return None
 
 
-def _words(present: pd.Series) -> float:
+def words_of(present: pd.Series) -> float:
     """How many words a text has on the mean."""
     few = present.iloc[:ROWS_READ]
     return float(few.str.split().str.len().mean()) if len(few) else 0.0
-
-
-def _why_left_out(values: pd.Series, preprocessing: Preprocessing) -> str:
-    if preprocessing.columns.get(str(values.name), Treatment()).kind:
-        return "as declared"
-    if values.notna().sum() == 0:
-        return "no value in training"
-    return "numbers the rows" if values.dtype.kind == "f" else "text that is different in most rows"
 
 
 def _numbers_rows(present: pd.Series) -> bool:

@@ -22,7 +22,7 @@ from tierra.model.leaks.finding import Leak
 from tierra.model.log_target import OF_TARGET, describe_target
 from tierra.model.preference import is_shown_better
 from tierra.model.search_found import SearchDone
-from tierra.model.treatments import LEFT_OUT, describe_features
+from tierra.model.treatments_described import LEFT_OUT, describe_features
 from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
 from tierra.steps.counted import with_trees
