@@ -170,6 +170,7 @@ REMEDIES: Final[dict[str, str]] = {
     "metric-failed": "Use a scorer that fits the task and the model",
     "class-unfit": "Derive it from scikit-learn's BaseEstimator in the project's own file, which has a name of its own",
     "types-not-allowed": "Use an estimator whose types the artifact allows",
+    "own-disagrees": "Learn in `fit`: what a class makes of a row must not depend on the rows beside it",
     "agreement-broken": "Report it: this model would serve other values than were evaluated",
     # registry and stores
     "no-champion": "Train first: tierra train",

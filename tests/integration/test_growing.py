@@ -35,7 +35,7 @@ def test_a_model_that_does_not_pay_is_the_last_that_is_tried_and_it_says_so(work
     enough = fitted(workspace, complexity={"margin": 0.05})
     assert set(enough.validation) == {"rule", "logistic", "hist_gradient_boosting", "average"}
     assert enough.stopped.startswith("hist gradient boosting is ")
-    assert enough.stopped.endswith("the margin is 0.05: random forest is not tried")
+    assert enough.stopped.endswith("the margin is 0.05: random forest, both are not tried")
     assert enough.costs.keys() == {"rule", "logistic", "hist_gradient_boosting"}
     assert all(each.seconds > 0 and each.microseconds > 0 and each.bytes > 100 for each in enough.costs.values())
     every = fitted(workspace)

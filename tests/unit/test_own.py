@@ -14,8 +14,8 @@ from skops.io import dumps
 
 from tests.cases import each
 from tests.unit.test_preparation import examples
-from tierra.errors import Broken, Misconfigured
-from tierra.model.artifact import check_agreement, dump_model, load_model
+from tierra.errors import Broken, DataRejected, Misconfigured
+from tierra.model.artifact import check_agreement, dump_model, load_model, predict
 from tierra.model.candidates import build_estimator, check_types, fit_candidate
 from tierra.model.contributions import contribute
 from tierra.model.own import OwnClasses
@@ -82,6 +82,35 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def transform(self, table):
         return np.nan_to_num(table.to_numpy(float) - np.nanmean(table.to_numpy(float)) * (len(table) > 1))
+
+
+class Unready(TransformerMixin, BaseEstimator):
+    def fit(self, table, target=None):
+        self.least_ = float(table.min().iloc[0])
+        return self
+
+    def transform(self, table):
+        if (table < self.least_).any(axis=None):
+            raise ValueError("km below the least one learnt")
+        return np.nan_to_num(table.to_numpy(float))
+
+
+class Fails(TransformerMixin, BaseEstimator):
+    def fit(self, table, target=None):
+        raise ValueError("km should be positive")
+
+    def transform(self, table):
+        return table
+
+
+class NoTransformer(BaseEstimator):
+    def fit(self, table, target=None):
+        return self
+
+
+class Needy(Fails):
+    def __init__(self, times):
+        self.times = times
 
 
 class NoEstimator:
@@ -198,13 +227,27 @@ def test_what_cannot_be_stored_safely_is_refused_in_one_line(tmp_path: Path) -> 
         assert "\n" not in str(raised.value)
 
     each(REFUSED, refused)
-    for transformer, error in (("mine:Function", "types-not-allowed"),):
+    for transformer, error in (
+        ("mine:Function", "Function holds .*types-not-allowed"),
+        ("mine:NoTransformer", "has no fit and transform.*class-unfit"),
+        ("mine:Needy", "mine:Needy: TypeError: .*'times'.*function-failed"),
+        ("mine:Fails", "candidate logistic: mine.py, line 74: ValueError: .*function-failed"),
+    ):
         with pytest.raises((Misconfigured, Broken), match=error):
             fit(classes(tmp_path, transformer), "binary", "logistic", transformer)
     own = classes(tmp_path, "mine:Neighbours")
     served, rows = fit(own, "binary", "logistic", "mine:Neighbours")
-    with pytest.raises(Broken, match="agreement-broken"):
+    with pytest.raises(Misconfigured, match=r"with mine:Neighbours, .* changes predictions.*own-disagrees"):
         check_agreement(served, rows.table.head(6), rows.labels, own)
+
+
+def test_what_an_own_transformer_raises_at_night_is_one_line(tmp_path: Path) -> None:
+    own = classes(tmp_path, "mine:Unready")
+    served, rows = fit(own, "binary", "logistic", "mine:Unready")
+    with pytest.raises(DataRejected, match=r"^mine\.py, line 68: ValueError: km below the least one.*function-failed"):
+        predict(served, rows.table.assign(km=-1e6), rows.labels)
+    with pytest.raises(ValueError, match="columns are missing"):
+        predict(served, rows.table.drop(columns="km"), rows.labels)
 
 
 def test_a_frame_goes_in_and_a_model_of_the_wrong_task_is_refused(tmp_path: Path) -> None:

@@ -140,6 +140,8 @@ def show_trial(trial: "Trial") -> None:
     out.print(metrics_table(trial.validation, f"on {trial.held_out:,} rows held out"))
     for line in trial.searches:
         out.print(f"[dim]search[/] {printable(line)}", soft_wrap=True)
+    if trial.stopped:
+        out.print(f"[dim]stopped[/] {printable(trial.stopped)}", soft_wrap=True)
     if trial.balance:
         out.print(balance_table(trial.balance))
     for line in describe_decision(trial.decision, trial.decided) if trial.decision else ():

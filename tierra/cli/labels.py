@@ -55,7 +55,7 @@ def _show_suspects(found: "Suspected", project: str) -> None:
     from tierra.cli.console import out
     from tierra.report.terminal import plain_table, printable
 
-    table = plain_table("row", "label", "the model says", "suspicion", "same features as", right=3)
+    table = plain_table(printable(found.key), "label", "the model says", "suspicion", "same features as", right=3)
     for each in found.suspects:
         cells = (each.key, each.label, each.model_says, f"{each.suspicion:.3f}", each.contradictory_with)
         table.add_row(*(printable(cell, 60) for cell in cells))
@@ -119,9 +119,10 @@ def compare(
         if as_json:
             print_json(found.model_dump_json(indent=1))
             return
-        _show_lifts({f"{found.lift.rows:,} test rows of both": found.lift}, *data)
-        for side in (found.before, found.after):
-            out.print(printable(f"{side.name}: {side.learning:,} rows to learn from, {side.features:,} features"))
+        _show_lifts({f"{found.lift.rows:,} test rows of both": found.lift}, "first", "second")
+        for place, side in (("first", found.before), ("second", found.after)):
+            what = f"{side.learning:,} rows to learn from, {side.features:,} features"
+            out.print(f"{place}: {printable(side.name)}, {what}", soft_wrap=True)
 
 
 def _show_lifts(lifts: "dict[str, Lift]", before: str, after: str) -> None:
@@ -130,9 +131,11 @@ def _show_lifts(lifts: "dict[str, Lift]", before: str, after: str) -> None:
     from tierra.model.spec import heading
     from tierra.report.terminal import plain_table, printable
 
-    table = plain_table("", "metric", before, after, "better by", "95 % interval", "", right=2)
+    table = plain_table("", "metric", before, after, "better by", "95 % interval", right=2)
     for name, each in lifts.items():
         low, high = each.interval
         figures = map(format_metric, (each.before, each.after, each.better))
-        table.add_row(printable(name), heading(each.metric), *figures, f"{low:+.3g} to {high:+.3g}", each.sentence)
+        table.add_row(printable(name), heading(each.metric), *figures, f"{low:+.3g} to {high:+.3g}")
     out.print(table)
+    for name, each in lifts.items():
+        out.print(f"{printable(name)}: {each.sentence}")

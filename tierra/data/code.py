@@ -12,7 +12,7 @@ from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tierra.errors import DataRejected, Misconfigured, TierraError
+from tierra.errors import DataRejected, Misconfigured, TierraError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,6 +134,20 @@ def _line_of(error: BaseException, function: Callable[..., Any]) -> str:
             line = f" (line {trace.tb_lineno})"
         trace = trace.tb_next
     return line
+
+
+def said_by_project(error: BaseException) -> str:
+    """What a project's own code says, with its file and line, where it raised an error; else nothing.
+
+    Its modules, and no others, run without being in sys.modules.
+    """
+    trace, place = error.__traceback__, ""
+    while trace:
+        module = sys.modules.get(trace.tb_frame.f_globals.get("__name__", ""))
+        if vars(module) is not trace.tb_frame.f_globals if module else True:
+            place = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place and f"{place}: {type(error).__name__}: {first_line(error)}"
 
 
 @contextmanager

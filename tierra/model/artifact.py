@@ -6,6 +6,8 @@ before it is trained.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +18,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 from skops.io import dumps, get_untrusted_types, loads
 
+from tierra.data.code import said_by_project
 from tierra.data.labels import Labels
-from tierra.errors import Broken, Misconfigured
+from tierra.errors import Broken, DataRejected, Misconfigured
 from tierra.model.calibration import Calibrated
 from tierra.model.conformal import Ranged
 from tierra.model.own import NONE, OwnClasses
@@ -93,13 +96,26 @@ def dump_model(model: BaseEstimator, own: OwnClasses = NONE) -> bytes:
     if untrusted := _untrusted_types(data, own):
         allowed = ", ".join(sorted(name.rpartition(".")[2] for name in ALLOWED_TYPES))
         held = ", ".join(sorted(untrusted))
-        raise Misconfigured("types-not-allowed", f"{_name(model)} holds {held} (beside plain ones, allowed: {allowed})")
+        holder = type(_holder(model, untrusted, own)).__name__
+        raise Misconfigured("types-not-allowed", f"{holder} holds {held} (beside plain ones, allowed: {allowed})")
     return data
 
 
-def _name(model: BaseEstimator) -> str:
-    """The estimator's class; of a pipeline, its last step's."""
-    return type(getattr(model, "steps", [("", model)])[-1][1]).__name__
+def _holder(model: BaseEstimator, untrusted: set[str], own: OwnClasses) -> BaseEstimator:
+    """The innermost estimator that holds one of these types."""
+    for part in _parts(list(vars(model).values())):
+        if untrusted & _untrusted_types(dumps(part), own):
+            return _holder(part, untrusted, own)
+    return model
+
+
+def _parts(held: Any) -> Iterator[BaseEstimator]:
+    match held:
+        case BaseEstimator():
+            yield held
+        case list() | tuple():
+            for each in held:
+                yield from _parts(each)
 
 
 def load_model(data: bytes, sha256: str, where: str, own: OwnClasses = NONE) -> Any:
@@ -145,8 +161,8 @@ class Predictions:
 
 
 def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
-    """The predictions of a served model for these rows."""
-    with threads_for(len(table)):
+    """The predictions of a served model for these rows. Raises DataRejected where the project's own code fails."""
+    with threads_for(len(table)), _said_of_own():
         predictions = _predict(model, table, labels)
     if isinstance(model, Reviewed):
         return replace(predictions, review=model.is_uncertain(predictions.scores))
@@ -154,6 +170,16 @@ def predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
         values = predictions.scores
         return replace(predictions, low=values - model.width, high=values + model.width)
     return predictions
+
+
+@contextmanager
+def _said_of_own() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if said := said_by_project(error):
+            raise DataRejected("function-failed", said) from error
+        raise
 
 
 def _predict(model: Any, table: pd.DataFrame, labels: Labels) -> Predictions:
@@ -195,11 +221,23 @@ def check_agreement(model: Any, table: pd.DataFrame, labels: Labels, own: OwnCla
     again = load_model(data, hashlib.sha256(data).hexdigest(), "round trip", own)
     number = labels.task == "regression"
     _compare("the round trip", predict(again, table, labels), predict(model, table, labels), number, exact=True)
-    check_batches(model, table, labels)
+    check_batches(model, table, labels, own)
 
 
-def check_batches(model: Any, table: pd.DataFrame, labels: Labels) -> None:
-    """Raise Broken unless a model, such as one that was read from its file, predicts shuffled and single rows alike."""
+def check_batches(model: Any, table: pd.DataFrame, labels: Labels, own: OwnClasses = NONE) -> None:
+    """Raise Broken unless a model, such as one that was read from its file, predicts shuffled and single rows alike.
+
+    Misconfigured where classes of the project's own may be why.
+    """
+    try:
+        _check_batches(model, table, labels)
+    except Broken as error:
+        if not own.names:
+            raise
+        raise Misconfigured("own-disagrees", f"with {', '.join(own.names)}, {error.what}") from None
+
+
+def _check_batches(model: Any, table: pd.DataFrame, labels: Labels) -> None:
     predictions, number = predict(model, table, labels), labels.task == "regression"
     order = np.random.default_rng(0).permutation(len(table))
     _compare("row order", predict(model, table.iloc[order], labels), predictions.take(order), number)

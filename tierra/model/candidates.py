@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from tierra.data.code import said_by_project
 from tierra.data.features import RULE
 from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, first_line
 from tierra.model.admission import Admission, build_admission, sets_aside, with_admission
@@ -181,12 +182,17 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples, changed: Chan
 
 @contextmanager
 def said_of(candidate: Model) -> Iterator[None]:
-    """Raise Misconfigured in the candidate's name for whatever an estimator raises inside the block."""
+    """Raise Misconfigured in the candidate's name for whatever an estimator raises inside the block.
+
+    Where the project's own code raised it, with the file and the line.
+    """
     try:
         yield
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take
+        if said := said_by_project(error):
+            raise Misconfigured("function-failed", f"candidate {candidate.name}: {said}") from error
         raise Misconfigured("fit-failed", f"candidate {candidate.name}: {first_line(error)}") from error
 
 

@@ -16,9 +16,9 @@ from typing import Any, Literal, cast
 
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
-from tierra.data.code import load_classes, standing_in
+from tierra.data.code import load_classes, said_by_project, standing_in
 from tierra.data.labels import Labels
-from tierra.errors import Misconfigured
+from tierra.errors import Misconfigured, first_line
 from tierra.model.class_weights import class_weights
 from tierra.model.spec import Model
 
@@ -76,6 +76,18 @@ def build_own(candidate: Model, labels: Labels, own: OwnClasses) -> BaseEstimato
         what = f"candidate {candidate.name}: {candidate.model} cannot predict a {labels.task} target"
         raise Misconfigured("task-mismatch", what)
     return model
+
+
+def build_transformer(name: str, own: OwnClasses) -> BaseEstimator:
+    """A transformer of the project's own, which is made without parameters. Raises Misconfigured."""
+    cls = own.classes[name]
+    if not (hasattr(cls, "fit") and hasattr(cls, "transform")):
+        raise Misconfigured("class-unfit", f"{name} has no fit and transform, as a transformer needs them")
+    try:
+        return cls()
+    except Exception as error:  # the project's own code may raise anything
+        said = said_by_project(error) or f"{type(error).__name__}: {first_line(error)}"
+        raise Misconfigured("function-failed", f"{name}: {said}") from error
 
 
 def own_needs(model: BaseEstimator) -> Literal["numbers", "scaled", "ordinal"]:

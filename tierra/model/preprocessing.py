@@ -23,7 +23,7 @@ from tierra.errors import DataRejected
 from tierra.model.encoders import Bins, Buckets, Circle, Pairs, Product, Words
 from tierra.model.imputers import JointImputer
 from tierra.model.outliers import Fences, Forest
-from tierra.model.own import NONE, OwnClasses
+from tierra.model.own import NONE, OwnClasses, build_transformer
 from tierra.model.preprocessing_spec import Preprocessing, Scaling, Treatment
 from tierra.model.scalers import NormalQuantiles, Power
 from tierra.model.treatments import numbers_of
@@ -89,7 +89,7 @@ def _steps(
     name = f"{each.kind}-{number}"
     match each.kind:
         case _ if each.transformer:
-            yield name, requirements.own.classes[each.transformer](), columns
+            yield name, build_transformer(each.transformer, requirements.own), columns
         case "category":
             yield name, _category(each, requirements, len(columns)), columns
             if each.encode == "by_model" and requirements.needs == "numbers":

@@ -51,6 +51,7 @@ class Trained(Ended):
     model_sha256: str = ""
     datasets: dict[str, str] = {}
     searches: tuple[str, ...] = ()
+    stopped: str = ""
     balance: tuple[WayCompared, ...] = ()
     receipt: str = ""
 

@@ -87,6 +87,7 @@ class Choice(BaseModel):
     leaks: tuple[Leak, ...] = ()
     balance: Balanced = Balanced()
     searches: tuple[SearchDone, ...] = ()
+    stopped: str = ""
 
 
 def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> FittedCandidates:
@@ -119,7 +120,7 @@ def choose_candidate(workspace: Workspace, project: Project, candidates: FittedC
     best = best or _prefer_selection(learning, tried, training.choose_candidate(candidates.compared, project.gate))
     fitted = {name: _fit_whole(learning, tried, name) for name in dict.fromkeys((best, "rule"))}
     return Choice(parts=candidates.parts, best=fitted[best], rule=fitted["rule"], tried=tried, leaks=candidates.leaks,
-                  balance=candidates.balance, searches=candidates.searches)  # fmt: skip
+                  balance=candidates.balance, searches=candidates.searches, stopped=candidates.stopped)  # fmt: skip
 
 
 def load_fitted(workspace: Workspace, project: Project, fitted: ObjectRef) -> Any:

@@ -40,7 +40,7 @@ def _until_enough(learning: Learning, margin: float) -> tuple[list[str], tuple[S
         value, done = _measure(learning, each)
         kept, searches = [*kept, each.name], (*searches, *done)
         if best is not None and value < best + margin and place < len(ordered):
-            return kept, searches, _why(learning.project, each.name, value - best, ordered[place:])
+            return kept, searches, _why(learning.project, each.name, value - best, kept)
         best = value if best is None else max(best, value)
     return kept, searches, ""
 
@@ -76,9 +76,10 @@ def _with(project: Project, kept: list[str]) -> Project:
     return project.model_copy(update={"candidates": tuple(left)})
 
 
-def _why(project: Project, name: str, gain: float, left: list[Model]) -> str:
+def _why(project: Project, name: str, gain: float, kept: list[str]) -> str:
     assert project.complexity
-    others = ", ".join(each.name.replace("_", " ") for each in left)
+    tried = {each.name for each in _with(project, kept).candidates or ()}
+    others = [each.name.replace("_", " ") for each in project.candidates or () if each.name not in tried]
     return (f"{name.replace('_', ' ')} is {'better' if gain >= 0 else 'worse'} by {abs(gain):.4f} in"
             f" {heading(project.gate.metric_name)} than what costs less, the margin is {project.complexity.margin:g}:"
-            f" {others} {'is' if len(left) == 1 else 'are'} not tried")  # fmt: skip
+            f" {', '.join(others)} {'is' if len(others) == 1 else 'are'} not tried")  # fmt: skip

@@ -141,7 +141,7 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
     model = load_fitted(workspace, project, served)
     features = read_part(workspace, judged.choice.parts, "test").table
-    check_batches(model, features.head(ROWS_COMPARED), release.labels)
+    check_batches(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)
     release = release.model_copy(update={"cards": keep_cards(workspace, cards)})
@@ -214,6 +214,7 @@ def _trained(
         model_sha256=release.model_sha256 if release else "",
         datasets=judged.datasets,
         searches=tuple(each.line for each in judged.choice.searches),
+        stopped=judged.choice.stopped,
         balance=judged.choice.balance.ways,
     )
 

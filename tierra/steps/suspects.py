@@ -37,6 +37,7 @@ class Suspected(BaseModel):
 
     project: str
     candidate: str
+    key: str
     rows: int
     looked_at: int
     contradictory: int
@@ -99,8 +100,9 @@ def _ranked(
         Suspect(key=shown_key(str(keys[places[each]])), **{name: line[name] for name in SHARED})
         for each, line in zip(kept[:SHOWN], table.slice(0, SHOWN).to_pylist(), strict=True)
     ]
-    found = Suspected(project=rows.project.name, candidate=rows.candidate, rows=len(target), looked_at=len(places),
-                      contradictory=len(alike), written=len(kept), suspects=tuple(shown))  # fmt: skip
+    found = Suspected(project=rows.project.name, candidate=rows.candidate, key=", ".join(rows.key_names),
+                      rows=len(target), looked_at=len(places), contradictory=len(alike), written=len(kept),
+                      suspects=tuple(shown))  # fmt: skip
     return SuspectTable(found, table)
 
 

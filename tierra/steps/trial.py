@@ -46,6 +46,7 @@ class Trial(BaseModel):
     candidates: list[dict[str, Any]]
     validation: dict[str, dict[str, float]]
     searches: list[str] = []
+    stopped: str = ""
     balance: list[WayCompared] = []
     held_out: int
     folds: int
@@ -117,6 +118,7 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         ],
         validation=candidates.compared,
         searches=[each.line for each in candidates.searches],
+        stopped=candidates.stopped,
         balance=list(candidates.balance.ways),
         held_out=candidates.rows,
         folds=candidates.folds,

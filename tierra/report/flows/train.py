@@ -96,6 +96,7 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
         f"champion  {champion.label}",
         metrics_table(metrics, title, intervals),
         *(f"search    {printable(each)}" for each in outcome.searches),
+        *([f"stopped   {printable(outcome.stopped)}"] if outcome.stopped else []),
         *([balance_table(outcome.balance)] if outcome.balance else []),
         f"verdict   {passed}: {printable('; '.join(outcome.verdict.reasons))}",
         *([checks_table(outcome.verdict.checks)] if outcome.verdict.checks else []),
