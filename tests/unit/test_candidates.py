@@ -12,6 +12,7 @@ from tests.builders import rides
 from tests.fitting import fit_any
 from tierra.data.labels import Labels
 from tierra.errors import Broken, Misconfigured
+from tierra.journal import Warned, at_station, open_journal
 from tierra.model.artifact import check_agreement, load_model, predict, with_threshold
 from tierra.model.candidates import check_types, fit_candidate, unseen_categories
 from tierra.model.examples import Examples
@@ -158,3 +159,17 @@ def test_parameters_a_model_does_not_take_are_refused(params: dict[str, Any]) ->
 
 class _Strange(dict[Any, Any]):
     """A type of nobody's allow-list."""
+
+
+def test_what_a_library_warns_of_is_noticed_once_in_the_candidate_s_name(recwarn: pytest.WarningsRecorder) -> None:
+    table, target = a_table()
+    rows, weary = Examples(table, target, Labels()), Model(model="logistic", params={"max_iter": 1})
+    with open_journal() as journal, at_station("fit"):
+        check_types(weary, rows)
+        assert not journal.facts(Warned), "a few rows say nothing of a fit"
+        for _ in range(2):
+            fit_candidate(weary, rows)
+    (noticed,) = [each.text for each in journal.facts(Warned)]
+    assert noticed.startswith("candidate logistic: ")
+    assert noticed.endswith("or give it a higher `max_iter`")
+    assert not recwarn.list

@@ -21,6 +21,14 @@ def test_metrics_of_scores_worked_out_by_hand() -> None:
     assert found["log_loss"] == pytest.approx(-np.mean(np.log(np.where(TARGET == 1, SCORES, 1 - SCORES))))
 
 
+def test_of_a_target_of_zero_there_is_no_relative_error() -> None:
+    labels = Labels(task="regression")
+    for target, has in (([1.0, 2.0], True), ([0.0, 2.0], False)):
+        found = compute_metrics(np.array(target), Predictions(np.array([1.5, 2.5]), np.array([1.5, 2.5])), labels)
+        assert ("mape" in found) is has
+        assert found["mae"] == pytest.approx(np.mean(np.abs(np.array(target) - [1.5, 2.5])))
+
+
 def test_a_certain_and_wrong_probability_has_a_finite_loss() -> None:
     assert np.isfinite(compute_metrics(TARGET, Predictions(1 - TARGET, TARGET), Labels())["log_loss"])
 

@@ -111,6 +111,8 @@ def test_each_metric_equals_scikit_learns(case: str, weighted: bool) -> None:
         weight = random.gamma(1, 1, rows) if weighted else np.ones(rows)
         found = compute_metrics(target, said, labels, weight if weighted else None)
         expected = {name: metric(target, said, weight) for name, metric in THEIRS[labels.task].items()}
+        if not target.all():
+            expected.pop("mape", None)  # scikit-learn divides by the least number there is
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-12), seed
 
 

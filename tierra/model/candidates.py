@@ -1,5 +1,6 @@
 """Candidates: from a line of the project file to a fitted estimator, preprocessing included."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.code import said_by_project
 from tierra.data.features import RULE
 from tierra.errors import Broken, DataRejected, Misconfigured, TierraError, first_line
+from tierra.journal import warn
 from tierra.model.admission import Admission, build_admission, sets_aside, with_admission
 from tierra.model.artifact import dump_model, inner_model
 from tierra.model.balance import Changed, Functions, change_rows, fit_balanced, split_removed
@@ -121,7 +124,9 @@ def check_types(
         return
     # Two trees have the types of a thousand, and nothing of a balance is in the artifact.
     as_it_is = candidate.model_copy(update={"balance": None}).with_params(FEW_TREES.get(candidate.model, {}))
-    model = fit_candidate(as_it_is, _admitted(examples, preprocessing).smoke_sample(), preprocessing, own=own)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few rows say nothing of a fit
+        model = fit_candidate(as_it_is, _admitted(examples, preprocessing).smoke_sample(), preprocessing, own=own)
     dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
         raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
@@ -184,16 +189,28 @@ def _fit(candidate: Model, pipeline: Pipeline, examples: Examples, changed: Chan
 def said_of(candidate: Model) -> Iterator[None]:
     """Raise Misconfigured in the candidate's name for whatever an estimator raises inside the block.
 
-    Where the project's own code raised it, with the file and the line.
+    Where the project's own code raised it, with the file and the line. What it warns of is noticed in its name.
     """
     try:
-        yield
+        with warnings.catch_warnings(record=True) as noticed:
+            yield
+        for each in noticed:
+            if not issubclass(each.category, RuntimeWarning):  # of single numbers, which its predictions show
+                warn(f"candidate {candidate.name}: {_words(each)}")
     except TierraError:
         raise
     except Exception as error:  # an estimator may raise anything for parameters or rows it does not take
         if said := said_by_project(error):
             raise Misconfigured("function-failed", f"candidate {candidate.name}: {said}") from error
         raise Misconfigured("fit-failed", f"candidate {candidate.name}: {first_line(error)}") from error
+
+
+def _words(noticed: warnings.WarningMessage) -> str:
+    """What a library warns of: its line, and where a fit did not converge what that is mended by."""
+    line = first_line(Warning(str(noticed.message)))
+    if issubclass(noticed.category, ConvergenceWarning):
+        return f"{line.partition('. ')[0].rstrip(':.')}; scale its numbers, or give it a higher `max_iter`"
+    return line.removesuffix(".")
 
 
 def _weighted(candidate: Model, pipeline: Pipeline, weight: np.ndarray | None) -> dict[str, Any]:

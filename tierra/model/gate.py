@@ -61,7 +61,8 @@ class Verdict(BaseModel):
 def advantage(metric: str, one: dict[str, float], other: dict[str, float]) -> float:
     """By how much `one` is better than `other`; negative when worse. Raises DataRejected when one is not a number."""
     if metric not in one or metric not in other:
-        raise DataRejected("metric-failed", f"{heading(metric)} is no number on these rows: too few, or all alike")
+        why = "a target of 0 has no relative error" if metric == "mape" else "too few, or all alike"
+        raise DataRejected("metric-failed", f"{heading(metric)} is no number on these rows: {why}")
     return signed(metric, one[metric] - other[metric])
 
 

@@ -52,12 +52,15 @@ def needs_log(target: np.ndarray, task: Task, preprocessing: Preprocessing, para
     """Whether a model of these training rows is fitted to the logarithm. Raises Misconfigured where there is none."""
     if task != "regression" or preprocessing.target == "none":
         return False
-    lowest = float(target.min())
     if preprocessing.target == "log":
-        if lowest <= 0:
-            raise Misconfigured("value-invalid", f"preprocessing.target: log of {lowest:g}; state `target: none`")
+        _require_positive(target)
         return True
-    return lowest > 0 and not any(name in params for name in LOSSES) and is_skewed(target)
+    return target.min() > 0 and not any(name in params for name in LOSSES) and is_skewed(target)
+
+
+def _require_positive(target: np.ndarray) -> None:
+    if (lowest := float(target.min())) <= 0:
+        raise Misconfigured("value-invalid", f"preprocessing.target: log of {lowest:g}; state `target: none`")
 
 
 def is_skewed(target: np.ndarray) -> bool:
@@ -67,9 +70,12 @@ def is_skewed(target: np.ndarray) -> bool:
 
 
 def describe_target(target: np.ndarray, preprocessing: Preprocessing) -> str:
-    """The unit that models of a regression are fitted in, in a few words, and why."""
-    if preprocessing.target != "auto":
-        return "its logarithm, as declared" if preprocessing.target == "log" else "as it is, as declared"
+    """The unit that models of a regression are fitted in, in a few words, and why. Raises Misconfigured."""
+    if preprocessing.target == "none":
+        return "as it is, as declared"
+    if preprocessing.target == "log":
+        _require_positive(target)
+        return "its logarithm, as declared"
     if target.min() <= 0:
         return "as it is: it is not always positive"
     plain, logs = float(skew(target)), float(skew(np.log(target)))

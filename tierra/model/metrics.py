@@ -109,7 +109,7 @@ def _multiclass(target: np.ndarray, predictions: Predictions, classes: int, coar
 def _regression(target: np.ndarray, predicted: np.ndarray, more: Sequence[str]) -> WeightedMetrics:
     error, centred = predicted - target, target - target.mean()
     order = np.argsort(np.abs(error), kind="stable")
-    relative = np.abs(error) / np.maximum(np.abs(target), np.finfo(float).eps)
+    relative = np.abs(error) / np.where(target == 0, np.nan, np.abs(target))  # of 0 there is none
     requested = {name: _loss(name, target, predicted) for name in more if name in PINBALL or name == POISSON}
     sums = np.column_stack([error**2, np.abs(error), relative, centred, centred**2, *requested.values()])
 
