@@ -277,6 +277,8 @@ MISTAKES = [
            python=made_of("return rows[['km']].assign(tipped=1)")),
     on_try("features-none", "key-only", spec=built(), python=made_of("return rows[[]]")),
     on_try("features-type", "complex", "'km'", spec=built(), python=made_of("return rows[['km']] * 1j")),
+    on_try("features-kind", "outliers-of-a-category", "'zone' is a category, to which `outliers` does nothing", exit=2,
+           spec=ride_spec(preprocessing={"columns": {"zone": {"outliers": "clip"}}})),
     on_try("features-kind", "text-as-number", "'zone'", exit=2,
            spec=ride_spec(preprocessing={"columns": {"zone": {"kind": "number"}}})),
     on_try("name-undeclared", "preprocessing", "'borough' is no feature", exit=2,

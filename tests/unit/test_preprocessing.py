@@ -273,3 +273,10 @@ def test_trees_see_the_means_of_a_category_beside_its_places_where_rows_say_them
     for needs, columns in (("scaled", 4), ("ordinal", 1)):
         assert encode(a_table()[["zone"]], needs).shape == (ROWS, columns)
     assert encode(a_table()[["zone"]], "numbers", columns={"zone": {"encode": "one_hot"}}).shape == (ROWS, 1)
+
+
+def test_a_number_like_a_row_number_is_one_where_something_is_stated_of_it() -> None:
+    table = pd.DataFrame({"serial": np.arange(300.0), "zone": ["a", "b", "c"] * 100})
+    for stated, kind in (({}, "left_out"), ({"scale": ["standard"]}, "number"), ({"outliers": "clip"}, "number")):
+        known = Preprocessing.model_validate({"columns": {"serial": stated}})
+        assert infer_treatments(table, known)["serial"].kind == kind

@@ -149,6 +149,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"preprocessing": {"impute": "constant"}}, "value-invalid"),
     ({"preprocessing": {"outliers": "clip", "fence": "isolation_forest"}}, "value-invalid"),
     ({"preprocessing": {"interactions": [["km"]]}}, "value-invalid"),
+    ({"preprocessing": {"interactions": [["km", "km"]]}}, "value-invalid"),
     ({"preprocessing": {"columns": {"km": {"transformer": "features:lower"}}}}, "value-invalid"),
     ({"preprocessing": {"columns": {"km": {"kind": "text", "encode": "target"}}}}, "value-invalid"),
     ({"preprocessing": {"rare": 0}}, "value-invalid"),

@@ -115,4 +115,6 @@ class Preprocessing(Spec):
         _refuse_clipping(self.outliers, self.fence)
         if self.impute == "constant":
             raise ValueError("a constant is of one column: state `impute` and `fill` there")
+        if twice := next((one for one, other in self.interactions if one == other), ""):
+            raise ValueError(f"interactions: a pair is of two features, not of '{twice}' with itself")
         return self

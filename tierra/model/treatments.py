@@ -18,6 +18,8 @@ ROWS_OF_A_FEATURE, ROWS_OF_QUANTILES = 10, 1000
 # From so many rows for each value of a category on, trees are given the target's means beside its places.
 ROWS_OF_A_VALUE = 20
 WORDS, ROWS_READ = 3, 1000
+OF_NUMBERS: Final = ("scale", "outliers", "fence", "bins", "indicator")
+KINDS: Final = {"category": "a category", "text": "text", "left_out": "left out"}
 # The parts of dates by the end of their name: the lowest and highest value, and the length of the circle.
 CIRCLES: Final = {
     "hour": (0, 23, 24.0), "minute": (0, 59, 60.0), "weekday": (0, 6, 7.0), "dayofweek": (0, 6, 7.0),
@@ -48,8 +50,9 @@ def _scalings(table: pd.DataFrame) -> tuple[Scaling, ...]:
 
 def _treatment(values: pd.Series, known: Preprocessing, preprocessing: Preprocessing, grouped: bool) -> Treatment:
     stated = preprocessing.columns.get(str(values.name), Treatment())
-    kind = stated.kind or _kind_of_encoding(stated) or _kind(values, preprocessing)
+    kind = stated.kind or _kind_of_encoding(stated) or _kind_found(values, stated, preprocessing)
     _check_kind(values, kind)
+    _check_options(values, stated, kind)
     match kind:
         case _ if stated.transformer:
             return Treatment(transformer=stated.transformer, kind=kind, gaps=stated.gaps or "fill")
@@ -78,12 +81,29 @@ def _check_order(values: pd.Series, order: tuple[str, ...]) -> None:
         raise Misconfigured("features-kind", f"preprocessing: {what}")
 
 
+def _check_options(values: pd.Series, stated: Treatment, kind: Kind) -> None:
+    """Raise Misconfigured where something is stated of a column that is of numbers alone, and it is none."""
+    if kind in ("number", "cyclic") and not stated.transformer:
+        return
+    of_what = "has a transformer of its own" if stated.transformer else f"is {KINDS[kind]}"
+    if needless := [name for name in OF_NUMBERS if getattr(stated, name) is not None]:
+        what = f"'{values.name}' {of_what}, to which `{needless[0]}` does nothing"
+        raise Misconfigured("features-kind", f"preprocessing: {what}")
+
+
 def _kind_of_encoding(stated: Treatment) -> Kind | None:
     if stated.encode == "tfidf":
         return "text"
     if stated.period:
         return "cyclic"
     return "category" if stated.encode or stated.order else None
+
+
+def _kind_found(values: pd.Series, stated: Treatment, preprocessing: Preprocessing) -> Kind:
+    """The kind by the values; numbers of which something is stated are not left out."""
+    kind, is_number = _kind(values, preprocessing), values.dtype.kind == "f" and values.notna().any()
+    is_wanted = is_number and any(getattr(stated, name) is not None for name in OF_NUMBERS)
+    return "number" if kind == "left_out" and is_wanted else kind
 
 
 def _category(values: pd.Series, stated: Treatment, grouped: bool) -> Treatment:
