@@ -13,7 +13,8 @@ from tests.direct import score_directly, train_directly
 from tests.integration.test_planted import DAY, on_the_day, published
 from tests.unit.test_own import CODE
 from tierra.errors import Broken, DataRejected, Misconfigured, TierraError
-from tierra.facts import RowsQuarantined
+from tierra.facts import CandidatesFitted, ModelsEvaluated, RowsQuarantined
+from tierra.journal import Warned
 from tierra.model import served_files
 from tierra.steps.champion import find_champion
 from tierra.steps.predict import predict_file
@@ -104,6 +105,25 @@ def test_rows_that_a_training_sets_aside_are_shown_and_held_to_the_budget(projec
     aside = pd.read_parquet(noted.location.removeprefix("file://"))
     assert list(aside["ride_id"]) == ["r000000", "r000150", "r000300"]  # and not that of the test part
     assert try_project(here, here.project("rides"), None).warnings[0] == noted.line
+
+
+def test_rows_that_get_no_prediction_are_not_judged(project: Write) -> None:
+    """Held-out rows, test rows and what nights are compared with: those that a night would publish, and no others."""
+    table, said = rides(900), {"preprocessing": {"columns": {"km": {"gaps": "drop"}}}, "refit": "all",
+                               "contract": {"quarantine_budget": "20%"}}  # fmt: skip
+    project(table.assign(km=table["km"].where(table.index % 9 > 0)), **said)
+    trained, journal = train_directly("rides")
+    whole = trained.rows
+    (tried,), (learnt,) = journal.facts(CandidatesFitted), journal.facts(ModelsEvaluated)
+    evaluation = learnt.evaluations[trained.best.candidate]
+    for rows, left in ((whole["validation"], tried.rows), (whole["test"], evaluation.rows)):
+        assert abs(rows - left - rows / 9) < 1
+    aside = f"{whole['test'] - evaluation.rows} of {whole['test']} test rows that preparation sets aside are not judged"
+    assert any(each.text.startswith(aside) for each in journal.facts(Warned))
+    release = find_champion(open_workspace(), open_workspace().project("rides")).release
+    assert sum(release.decided.values()) == evaluation.rows
+    assert release.refit
+    assert abs(sum(whole.values()) * 8 / 9 - release.refit.rows) < 1
 
 
 OWN = {

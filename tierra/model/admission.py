@@ -10,6 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from tierra.errors import DataRejected
+from tierra.model.artifact import inner_model
+from tierra.model.examples import Examples
 from tierra.model.outliers import Forest, find_fences
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 
@@ -57,6 +59,13 @@ class Admission(TransformerMixin, BaseEstimator):
             reasons[places] = [f"{each}; {reason}" if each else reason for each in reasons[places]]
         return reasons
 
+    def is_aside(self, table: pd.DataFrame) -> np.ndarray:
+        """Which rows are set aside; a gap that is forbidden sets none aside."""
+        aside = np.zeros(len(table), bool)
+        for _, places in self._found(table):
+            aside |= places
+        return aside
+
     def _found(self, table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
         for name in self.gaps or ():
             yield f"{name} has no value", table[name].isna().to_numpy()
@@ -93,6 +102,20 @@ def find_set_aside(model: Any, table: pd.DataFrame) -> np.ndarray:
     for admission in _admissions(model):
         reasons = np.where(reasons == "", admission.find_reasons(table), reasons)
     return reasons
+
+
+def takes(model: Any, table: pd.DataFrame) -> np.ndarray:
+    """Which rows a model, or one that it is made of, predicts at night; the others are set aside."""
+    taken = np.ones(len(table), bool)
+    for admission in _admissions(inner_model(model)):
+        taken &= ~admission.is_aside(table)
+    return taken
+
+
+def taken_of(rows: Examples, *models: Any) -> Examples:
+    """The rows that all of these models predict, numbered anew."""
+    taken = np.logical_and.reduce([takes(model, rows.table) for model in models])
+    return rows if taken.all() else rows.take(np.flatnonzero(taken)).renumbered()
 
 
 def _admissions(model: Any) -> Iterator[Admission]:

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from tierra.data.features import feature_names
 from tierra.data.row_changes import shown_key
 from tierra.errors import InvalidCall
+from tierra.model.admission import takes
+from tierra.model.examples import Examples
 from tierra.model.lift import Lift, measure_lift, require_enough
 from tierra.model.training import scorers_of
 from tierra.project.project import Project, load_project
@@ -53,13 +55,19 @@ def compare_data(workspace: Workspace, project: Project, before: str, after: str
     places, others = _shared(one, other)
     test = _test(one, places)
     require_enough(test)
-    models = {"champion": (_fit(one), test), "after": (_fit(other), _test(other, others)),
-              "rule": (_fit(one, "rule"), test)}  # fmt: skip
+    models = _taken({"champion": (_fit(one), test), "after": (_fit(other), _test(other, others)),
+                     "rule": (_fit(one, "rule"), test)})  # fmt: skip
     _check_labels(one, models)
     metric = one.project.gate.metric_name
     lift = measure_lift(models, metric, scorers_of(one.parts.labels, one.project.gate, ()))
     return DataCompared(project=project.name, candidate=one.candidate, before=_side(before, one),
                         after=_side(after, other), lift=lift)  # fmt: skip
+
+
+def _taken(models: dict[str, tuple[Any, Examples]]) -> dict[str, tuple[Any, Examples]]:
+    """The same on the rows that every model predicts, each with its own features of them."""
+    taken = np.flatnonzero(np.logical_and.reduce([takes(model, rows.table) for model, rows in models.values()]))
+    return {name: (model, rows.take(taken).renumbered()) for name, (model, rows) in models.items()}
 
 
 def _data_of(workspace: Workspace, project: Project, file: str) -> Project:

@@ -10,6 +10,7 @@ from tierra.data.frames import to_frame
 from tierra.facts import ModelsEvaluated
 from tierra.journal import note, warn
 from tierra.model import gate
+from tierra.model.admission import takes
 from tierra.model.comparison import compare_models
 from tierra.model.evaluation import Evaluation
 from tierra.model.gate import Scores, Verdict
@@ -41,14 +42,14 @@ class Evaluations(BaseModel):
 
 
 class Measured(BaseModel):
-    """What the gate judges, where the rest that was measured is kept, and why the champion is missing."""
+    """What the gate judges, where the rest that was measured is kept, and what a person should see of it."""
 
     model_config = ConfigDict(frozen=True)
 
     scores: Scores
     evaluations: ObjectRef
     sketch: Sketch = Sketch()
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Evaluated(BaseModel):
@@ -114,8 +115,8 @@ def measure_models(
     measured = remember(workspace.objects, __name__, inputs, Measured,
                         lambda: _measure(workspace, project, choice, champion, explain, replace))  # fmt: skip
     note(ModelsEvaluated(read_value(workspace.objects, measured.evaluations, Evaluations).models))
-    if measured.warning:
-        warn(measured.warning)
+    for each in measured.warnings:
+        warn(each)
     scores = measured.scores.model_copy(update={"champion_version": champion.version if champion else None})
     return Evaluated(choice=choice, scores=scores, evaluations=measured.evaluations, sketch=measured.sketch)
 
@@ -155,7 +156,8 @@ def _measure(
     known, warning = champion_beside(workspace, project, parts, champion, replace, test)
     nothing = np.zeros(len(test.target), bool)
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
-    kept = judged_on(test, learnt)
+    unlearnt = judged_on(test, learnt)
+    kept = unlearnt[takes(best_model, test.table)[unlearnt]]  # a row without a prediction is not judged
     models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
     groups = groups_of(workspace, project, choice, kept)
     scorers = scorers_of(parts.labels, project.gate, project.measured)
@@ -164,16 +166,22 @@ def _measure(
         groups[list(project.slices)] if project.slices else None, explain, project.gate.guardrails, groups,
         len(workspace.objects.read(choice.best.name)) if project.gate.size_mb else None,
     )  # fmt: skip
-    scores = compared.scores.model_copy(update=learnt_facts(test, learnt, kept))
+    scores = compared.scores.model_copy(update=learnt_facts(test, learnt, unlearnt))
     evaluations = compared.evaluations
     if explain:
-        train, keys = Learning(workspace, project, parts).rows, _keys_of_test(workspace, project, choice).iloc[kept]
+        train, keys = Learning(workspace, project, parts).taken, _keys_of_test(workspace, project, choice).iloc[kept]
         material = Material(train, keys.reset_index(drop=True), project.card.cost, tuple(scorers),
                             compared.predictions)  # fmt: skip
         evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}
     kept_as = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
     sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()
-    return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warning=warning)
+    warnings = tuple(filter(None, (warning, _untaken(len(unlearnt) - len(kept), len(test.target)))))
+    return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warnings=warnings)
+
+
+def _untaken(aside: int, rows: int) -> str:
+    what = "that preparation sets aside are not judged: at night they get no prediction"
+    return f"{aside:,} of {rows:,} test rows {what}" if aside else ""
 
 
 def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.DataFrame:

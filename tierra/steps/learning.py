@@ -11,9 +11,11 @@ from tierra.data.code import ProjectCode, load_code
 from tierra.data.folds import Fold, make_folds
 from tierra.data.frames import to_frame
 from tierra.data.recipe import TARGET, UNIT
+from tierra.model.admission import build_admission, sets_aside
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
 from tierra.model.spec import Model, Rule
+from tierra.model.treatments import infer_treatments
 from tierra.project.project import Project
 from tierra.steps.parts import Parts, examples_of
 from tierra.store.memo import digest
@@ -40,7 +42,8 @@ class Learning:
     @property
     def key(self) -> tuple[str, str]:
         """What decides the rows and their folds."""
-        return "learning", digest([self.parts, self.project.split, self.project.effort])
+        rows, prepared = [self.parts, self.project.split, self.project.effort], self.project.preprocessing
+        return "learning", digest([*rows, prepared] if sets_aside(prepared) else rows)
 
     @cached_property
     def rows(self) -> Examples:
@@ -52,7 +55,27 @@ class Learning:
         """What is held out, in the order of their places."""
         units, target = self._frame[UNIT], self._frame[TARGET]
         is_validation = np.arange(len(target)) >= self.parts.train.rows
-        return make_folds(units, target, is_validation, self.project.split, self.parts.labels, self.project.effort)
+        labels, taken = self.parts.labels, self.set_aside == ""
+        folds = make_folds(units, target, is_validation, self.project.split, labels, self.project.effort)
+        folds = [fold._replace(held_out=fold.held_out[taken[fold.held_out]]) for fold in folds]
+        return [fold for fold in folds if len(fold.held_out)]
+
+    @cached_property
+    def set_aside(self) -> np.ndarray:
+        """Why preparation sets each row aside: nothing is learnt from it, and nothing predicted for it; else empty.
+
+        Raises DataRejected where a gap is forbidden.
+        """
+        features, preprocessing = self.rows.features, self.project.preprocessing
+        if not sets_aside(preprocessing):
+            return np.full(len(features), "", object)
+        admission = build_admission(infer_treatments(features, preprocessing), preprocessing.fence_share)
+        return admission.fit(features).find_reasons(features) if admission else np.full(len(features), "", object)
+
+    @cached_property
+    def taken(self) -> Examples:
+        """The rows that are learnt from, without those set aside."""
+        return self.rows.take(np.flatnonzero(self.set_aside == ""))
 
     @cached_property
     def held_out(self) -> Examples:

@@ -7,6 +7,7 @@ import numpy as np
 from tierra.errors import InvalidCall
 from tierra.journal import track
 from tierra.model import gate
+from tierra.model.admission import takes
 from tierra.model.artifact import Predictions
 from tierra.model.comparison import compare_each
 from tierra.model.examples import Examples
@@ -37,11 +38,13 @@ def measure_variants(
     All are judged together: each at its share of the gate's alpha, so that looking for the best one of many is no
     second chance. Nothing is counted as a use of the test part before one is to serve.
     """
-    test = read_part(workspace, variants.parts, "test")
     served = judged_model(workspace, champion)
+    every = read_part(workspace, variants.parts, "test")
+    kept = np.flatnonzero(takes(served, every.table))
+    test = every.take(kept).renumbered()
     models = {each.name: load_fitted(workspace, project, _fitted(each)) for each in variants.made}
     sizes = {each.name: len(workspace.objects.read(_fitted(each).name)) for each in variants.made}
-    found, predicted = _compare(workspace, project, variants, models | {"champion": served}, sizes, test)
+    found, predicted = _compare(workspace, project, variants, models | {"champion": served}, sizes, test, kept)
     use, judged = _next_use(workspace, project, champion, variants), variant_gate(project, variants)
     before, measured = len(workspace.objects.read(champion.model.name)), []
     for each in track(variants.variants, "variants"):
@@ -110,10 +113,10 @@ def _fitted(variant: Variant) -> Fitted:
 
 def _compare(
     workspace: Workspace, project: Project, variants: Variants, models: dict[str, Any], sizes: dict[str, int],
-    test: Examples,
+    test: Examples, kept: np.ndarray,
 ) -> tuple[dict[str, Scores], dict[str, Predictions]]:  # fmt: skip
     choice = Choice(parts=variants.parts, best=variants.rule, rule=variants.rule, tried={})
-    groups = groups_of(workspace, project, choice, np.arange(len(test.target)))
+    groups = groups_of(workspace, project, choice, kept)
     every = {name: (model, test) for name, model in models.items()}
     every["rule"] = (load_fitted(workspace, project, variants.rule), test)
     slices = groups[list(project.slices)] if project.slices else None

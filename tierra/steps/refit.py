@@ -5,6 +5,7 @@ import pandas as pd
 
 from tierra.facts import WinnerRefitted
 from tierra.journal import note, warn
+from tierra.model.admission import taken_of, takes
 from tierra.model.artifact import predict
 from tierra.model.examples import Examples
 from tierra.model.refit import Refit
@@ -32,7 +33,7 @@ def refit_winner(workspace: Workspace, project: Project, judged: Judged, winner:
     learning = Learning(workspace, with_found(project, choice.searches), choice.parts)
     every = _both(learning.rows, test)
     found = fit_on(learning, choice.tried, winner.candidate, every)
-    refit = _compare(workspace, project, judged, winner, found, test, len(every.target))
+    refit = _compare(workspace, project, judged, winner, found, test, every)
     if refit.holds:
         note(WinnerRefitted(refit))
         return found, refit
@@ -41,9 +42,16 @@ def refit_winner(workspace: Workspace, project: Project, judged: Judged, winner:
 
 
 def _compare(
-    workspace: Workspace, project: Project, judged: Judged, winner: Fitted, found: Fitted, test: Examples, rows: int
+    workspace: Workspace,
+    project: Project,
+    judged: Judged,
+    winner: Fitted,
+    found: Fitted,
+    test: Examples,
+    every: Examples,
 ) -> Refit:
     before, after = (load_fitted(workspace, project, each) for each in (winner, found))
+    test, rows = taken_of(test, before), int(takes(after, every.table).sum())
     metric, scores = project.gate.metric_name, judged.scores
     intervals = scores.rule_intervals if winner.candidate == "rule" else scores.best_intervals
     scorers = scorers_of(test.labels, project.gate, ())

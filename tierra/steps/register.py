@@ -6,6 +6,7 @@ from typing import Any
 from tierra.data.code import load_code
 from tierra.facts import CardsMade, ChampionFound, TrainingRecorded
 from tierra.journal import note, note_made
+from tierra.model.admission import taken_of
 from tierra.model.artifact import check_batches, predict
 from tierra.model.champions import stored_files
 from tierra.model.distributions import distribution
@@ -140,7 +141,7 @@ def _promote(workspace: Workspace, project: Project, judged: Judged, release: Re
     served, refit = refit_winner(workspace, project, judged, _winner(judged))
     release = release.model_copy(update={"model_sha256": served.sha256, "refit": refit})
     model = load_fitted(workspace, project, served)
-    features = read_part(workspace, judged.choice.parts, "test").table
+    features = taken_of(read_part(workspace, judged.choice.parts, "test"), model).table
     check_batches(model, features.head(ROWS_COMPARED), release.labels, own_classes(project))
     release = release.model_copy(update=_reference_data(workspace, project, judged, model, features))
     cards = _cards(workspace, project, judged, release)

@@ -15,6 +15,7 @@ from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET
 from tierra.data.row_changes import SEPARATOR, shown_key
 from tierra.errors import InvalidCall
+from tierra.model.admission import takes
 from tierra.model.examples import Examples
 from tierra.model.lift import Lift, measure_lift, require_enough
 from tierra.model.training import scorers_of
@@ -52,10 +53,11 @@ def relabel(workspace: Workspace, project: Project, file: Path) -> Relabelled:
     rows = hold_parameters(read_learning_rows(workspace, project))
     corrections = read_corrections(rows, file)
     parts = correct_parts(rows, corrections)
-    test = read_part(workspace, rows.parts, "test")
-    require_enough(test)
+    every = read_part(workspace, rows.parts, "test")
+    require_enough(every)
     both = {name: _fit(rows, each) for name, each in (("champion", rows.parts), ("after", parts))}
-    places = rows_of(workspace, rows.parts.test)
+    taken = np.logical_and.reduce([takes(each, every.table) for each in both.values()])
+    test, places = every.take(np.flatnonzero(taken)).renumbered(), rows_of(workspace, rows.parts.test)[taken]
     is_corrected = np.array([place in corrections for place in places])
     metric = rows.project.gate.metric_name
     scorers = scorers_of(test.labels, rows.project.gate, ())

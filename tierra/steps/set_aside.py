@@ -10,8 +10,7 @@ from tierra.data.contract import enforce_budget
 from tierra.data.quarantine import REASON, QuarantineReason
 from tierra.facts import RowsQuarantined
 from tierra.journal import note
-from tierra.model.admission import build_admission, sets_aside
-from tierra.model.treatments import infer_treatments
+from tierra.model.admission import sets_aside
 from tierra.project.project import Project
 from tierra.steps.learning import Learning
 from tierra.steps.parts import Parts, rows_of
@@ -48,13 +47,10 @@ def check_set_aside(workspace: Workspace, project: Project, parts: Parts) -> Non
 
 
 def _find(workspace: Workspace, project: Project, parts: Parts) -> SetAside:
-    features = Learning(workspace, project, parts).rows.features
-    treatments = infer_treatments(features, project.preprocessing)
-    admission = build_admission(treatments, project.preprocessing.fence_share)
-    if admission is None:
-        return SetAside()
-    reasons = admission.fit(features).find_reasons(features)
+    reasons = Learning(workspace, project, parts).set_aside
     aside = reasons != ""
+    if not aside.any():
+        return SetAside()
     places = np.concatenate([rows_of(workspace, part) for part in (parts.train, parts.validation)])
     rows = read_table(workspace.objects, parts.table.joined).take(pa.array(places[aside]))
     quarantine, why = keep_quarantined(workspace, [rows.append_column(REASON, pa.array(reasons[aside], pa.string()))])

@@ -9,6 +9,7 @@ import numpy as np
 
 from tierra.errors import Broken, Misconfigured
 from tierra.model import training
+from tierra.model.admission import taken_of
 from tierra.model.artifact import inner_model, predict
 from tierra.model.deciding import decide, put_inside
 from tierra.model.difference import signed
@@ -54,7 +55,7 @@ class Material:
     @cached_property
     def validation(self) -> Examples:
         """The rows on which their sizes and their decisions are chosen."""
-        return read_part(self.workspace, self.candidates.parts, "validation")
+        return taken_of(read_part(self.workspace, self.candidates.parts, "validation"), self.served)
 
 
 def _compressed(material: Material) -> Making:
