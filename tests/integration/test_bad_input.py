@@ -97,6 +97,8 @@ MISTAKES = [
     on_check("value-invalid", "days-of-a-random-split", "split", "shares such as 20%",
              spec=ride_spec(split={"by": "random", "test": "30d"})),
     on_check("value-invalid", "groups-of-what", "split", "`column`", spec=ride_spec(split={"by": "group"})),
+    on_check("value-invalid", "ensemble-of-ensembles", "'stack' is made of other candidates", spec=ride_spec(
+        candidates=[{"model": "logistic"}, {"model": "ridge"}, {"stack": ["logistic", "ridge"]}, {"average": ["stack", "ridge"]}])),
     on_check("value-invalid", "same-name-twice", "candidates", "logistic", "`name`",
              spec=ride_spec(candidates=[{"model": "logistic"}, {"model": "logistic", "params": {"C": 1.0}}])),
     on_check("value-invalid", "a-model-of-others", "candidates", "an estimator of scikit-learn",
@@ -286,6 +288,13 @@ MISTAKES = [
     on_try("rule-range", "percent", "features:build", spec=ride_spec(candidates=[{"rule": "features:build"}]),
            python=made_of("return np.full(len(rows), 50.0)")),
     on_try("fit-failed", "parameter", "logistic", exit=2, spec=ride_spec(candidates=[*NEITHER])),
+    on_try("fit-failed", "unknown-in-space", "'CC' is no parameter of logistic; did you mean 'C'?", exit=2,
+           spec=ride_spec(candidates=[{"model": "logistic", "search": {
+               "trials": 2, "space": {"CC": {"low": 0.1, "high": 1.0}}}}])),
+    on_try("probabilities-missing", "svc", "sklearn.svm.LinearSVC gives no probabilities", exit=2,
+           spec=ride_spec(candidates=[{"model": "sklearn.svm.LinearSVC"}])),
+    on_try("task-mismatch", "log-of-classes", "the logarithm is of a number, and the task is binary", exit=2,
+           spec=ride_spec(preprocessing={"target": "log"})),
     on_try("fit-failed", "unknown-parameter", "logistic", "depth", exit=2,
            spec=ride_spec(candidates=[{"model": "logistic", "params": {"depth": 3}}])),
     on_try("fit-failed", "no-numbers", "candidate half: what it predicts is no number in ", exit=2,

@@ -17,7 +17,7 @@ from tierra.errors import DataRejected, Misconfigured
 from tierra.model.preprocessing import Fences, Needs, Requirements, build_encoder
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.treatments import infer_treatments
-from tierra.model.treatments_described import describe_features
+from tierra.model.treatments_described import describe_features, describe_pairs
 
 ROWS = 400
 _NOTHING = ProjectCode(Path())
@@ -280,3 +280,17 @@ def test_a_number_like_a_row_number_is_one_where_something_is_stated_of_it() -> 
     for stated, kind in (({}, "left_out"), ({"scale": ["standard"]}, "number"), ({"outliers": "clip"}, "number")):
         known = Preprocessing.model_validate({"columns": {"serial": stated}})
         assert infer_treatments(table, known)["serial"].kind == kind
+
+
+def test_what_is_stated_is_described_as_stated_and_what_an_order_leaves_out_is_named() -> None:
+    table = pd.DataFrame({"km": np.arange(90.0) % 7, "size": ["S", "M", "XL"] * 30})
+    known = Preprocessing.model_validate({
+        "columns": {"km": {"period": 12.0}, "size": {"order": ["S", "M"]}},
+        "interactions": [["km", "size"], ["km", "km2"]],
+    })  # fmt: skip
+    said = describe_features(table.assign(km2=table["km"] ** 2), known)
+    assert said["km"].endswith("on a circle of 12")
+    assert said["size"].endswith("in order S, M; 'XL' (33.3% of the rows) have no place in it")
+    assert describe_pairs(said, known) == {
+        "km x size": "each pair of their values; a number is in one of five bins", "km x km2": "the product of both",
+    }  # fmt: skip

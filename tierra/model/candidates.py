@@ -129,7 +129,9 @@ def check_types(
         model = fit_candidate(as_it_is, _admitted(examples, preprocessing).smoke_sample(), preprocessing, own=own)
     dump_model(model, own)
     if examples.labels.task != "regression" and not hasattr(model, "predict_proba"):
-        raise Misconfigured("probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives none")
+        raise Misconfigured(
+            "probabilities-missing", f"candidate {candidate.name}: {candidate.model} gives no probabilities"
+        )
     if reasons:
         check_reasons(candidate.name, model, examples)
 

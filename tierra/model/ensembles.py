@@ -4,12 +4,14 @@ Greedy selection with replacement is after Caruana, Niculescu-Mizil, Crew and Ks
 Wolpert (1992), with weights of a regression that are not negative after Breiman (1996).
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import numpy as np
 from scipy.stats import rankdata
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from tierra.model.ensemble_spec import Average, Ensemble, Selection, Stack
@@ -135,4 +137,6 @@ def _stack(scores: Sequence[np.ndarray], rows: Examples) -> Blend:
     codes = rows.target.astype(int)
     if len(np.unique(codes)) < len(rows.labels.classes):
         return Blend((1 / len(scores),) * len(scores))
-    return Blend(final=LogisticRegression(max_iter=STEPS).fit(as_logits(scores), codes, rows.weight))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # where models part the classes it could go on for ever
+        return Blend(final=LogisticRegression(max_iter=STEPS).fit(as_logits(scores), codes, rows.weight))

@@ -23,6 +23,7 @@ from tierra.model.class_weights import class_weights
 from tierra.model.lightgbm_model import LightGBMClassifier, LightGBMRegressor, lightgbm
 from tierra.model.neighbours import NeighboursClassifier, NeighboursRegressor
 from tierra.model.network import NetworkClassifier, NetworkRegressor
+from tierra.model.parameters import require_parameters
 from tierra.model.preprocessing import Needs
 from tierra.model.preprocessing_spec import Treatment
 from tierra.model.spec import Model
@@ -66,6 +67,7 @@ def build_model(candidate: Model, labels: Labels, target: np.ndarray) -> BaseEst
     The defaults of trees follow the training part's size.
     """
     cls = _class(candidate, labels)
+    require_parameters(candidate, cls, candidate.params)
     stated = {**class_weights(candidate, labels), **candidate.params}
     try:
         return cls(**{**_defaults(candidate.model, cls, target, labels), **stated})

@@ -20,6 +20,7 @@ from tierra.data.code import load_classes, said_by_project, standing_in
 from tierra.data.labels import Labels
 from tierra.errors import Misconfigured, first_line
 from tierra.model.class_weights import class_weights
+from tierra.model.parameters import require_parameters
 from tierra.model.spec import Model
 
 SEED = 0
@@ -67,6 +68,7 @@ def types_of(names: Sequence[str]) -> Iterator[str]:
 def build_own(candidate: Model, labels: Labels, own: OwnClasses) -> BaseEstimator:
     """An estimator of the project's own, with the candidate's parameters. Raises Misconfigured."""
     cls = own.classes[candidate.model]
+    require_parameters(candidate, cls, candidate.params)
     seed = {"random_state": SEED} if "random_state" in cls._get_param_names() else {}
     try:
         model = cls(**{**seed, **class_weights(candidate, labels), **candidate.params})

@@ -20,7 +20,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
-from tierra.errors import Misconfigured, TierraError, first_line
+from tierra.errors import Misconfigured, TierraError
 from tierra.model.search_found import State, TrialDone
 from tierra.model.search_problem import Problem
 from tierra.model.search_spec import Range, Search, Space
@@ -135,7 +135,9 @@ def _try(plan: Plan, study: Study) -> TrialDone:
     try:
         value, is_whole = plan.problem.value(trial.params, goes_on)
     except TierraError as error:
-        trial.set_user_attr(ERROR, first_line(error))
+        trial.set_user_attr(
+            ERROR, error.what.splitlines()[0].removeprefix(f"candidate {plan.problem.candidate.name}: ")
+        )
         return _done(study.tell(trial, state=TrialState.FAIL))
     trial.set_user_attr(SECONDS, time.perf_counter() - started)
     # A pruned trial has the value that it reported last.

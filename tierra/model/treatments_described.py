@@ -1,9 +1,11 @@
 """What is inferred or declared of each feature, said in a few words."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
 
+from tierra.data.frames import text_of
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.treatments import FEW_NUMBERS, infer_treatments, words_of
 
@@ -25,13 +27,14 @@ def describe(treatment: Treatment, values: pd.Series, preprocessing: Preprocessi
         case "left_out":
             return f"{LEFT_OUT}: {_why_left_out(values, preprocessing)}"
         case "category":
-            return _describe_category(treatment)
+            return f"{_describe_category(treatment)}{_describe_without_place(treatment, values)}"
         case "text":
             words = "" if stated.kind else f" ({words_of(values.dropna()):.1f} words a row)"
             return f"text: {treatment.encode}{words}{_describe_gaps(treatment)}"
     circle = ""
     if treatment.kind == "cyclic":
-        circle = f", on a circle of {treatment.period:g}" + ("" if stated.kind else " (by its name and its values)")
+        is_stated = stated.kind or stated.period
+        circle = f", on a circle of {treatment.period:g}" + ("" if is_stated else " (by its name and its values)")
     different = values.nunique()
     is_inferred = not (stated.scale or preprocessing.scale or treatment.bins)
     few = f" ({different} different values)" if is_inferred and different <= FEW_NUMBERS else ""
@@ -43,6 +46,23 @@ def _describe_category(treatment: Treatment) -> str:
     fill = f", gaps {_fill(treatment)}" if treatment.impute else ""
     encode = "one hot, for trees ordinal and target" if treatment.encode == "by_model" else treatment.encode or ""
     return f"category: {encode.replace('_', ' ')}{order}{fill}{_describe_gaps(treatment)}"
+
+
+def _describe_without_place(treatment: Treatment, values: pd.Series) -> str:
+    """The values that an order has no place for, and their share of the rows."""
+    texts = text_of(values.dropna()) if treatment.order else pd.Series(dtype=str)
+    others = texts[~texts.isin(treatment.order)].value_counts()
+    if others.empty:
+        return ""
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f"; '{others.index[0]}'{more} ({others.sum() / len(values):.1%} of the rows) have no place in it"
+
+
+def describe_pairs(treatments: Mapping[str, str], preprocessing: Preprocessing) -> dict[str, str]:
+    """The stated pairs of features, and what is made of each."""
+    made = {True: "the product of both", False: "each pair of their values; a number is in one of five bins"}
+    return {" x ".join(pair): made[all(treatments[name].startswith("number") for name in pair)]
+            for pair in preprocessing.interactions}  # fmt: skip
 
 
 def _describe_number(treatment: Treatment) -> str:

@@ -71,6 +71,8 @@ def check_task(project: ProjectFile, task: Task, refuse: Refuse) -> None:
         mismatch("costs of false alarms and misses need a yes or no", "card", "cost")
     for key, what in _find_undecidable(project.decision, task):
         mismatch(what, "decision", key)
+    if project.preprocessing.target == "log" and task != "regression":
+        mismatch("the logarithm is of a number", "preprocessing", "target")
     if project.positive is not None and task != "binary":
         mismatch("`positive` needs a yes or no", "positive")
 
@@ -192,8 +194,12 @@ def _declared(name: str, known: Any, refuse: Refuse, *path: int | str) -> None:
 def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
     candidates = project.candidates or ()
     names = [each.name for each in candidates if isinstance(each, Model)]
+    ensembles = [each.name for each in candidates if isinstance(each, Ensemble)]
     for index, candidate in enumerate(candidates):
         for member in candidate.members if isinstance(candidate, Ensemble) else ():
+            if member in ensembles:
+                what = f"'{member}' is made of other candidates: name models alone ({', '.join(names)})"
+                refuse("value-invalid", what, "candidates", index)
             _declared(member, names, refuse, "candidates", index)
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):

@@ -22,7 +22,7 @@ from tierra.model.leaks.finding import Leak
 from tierra.model.log_target import OF_TARGET, describe_target
 from tierra.model.preference import is_shown_better
 from tierra.model.search_found import SearchDone
-from tierra.model.treatments_described import LEFT_OUT, describe_features
+from tierra.model.treatments_described import LEFT_OUT, describe_features, describe_pairs
 from tierra.project.project import Project
 from tierra.steps.balance import compare_balance, without_unfit
 from tierra.steps.counted import with_trees
@@ -48,7 +48,7 @@ class FittedCandidates(BaseModel):
     parts: Parts
     fitted: dict[str, Tried]
     treatments: dict[str, str]
-    target: str = ""
+    beside: dict[str, str] = {}  # of pairs of features and of the target: what is made of them
     leaks: tuple[Leak, ...]
     rows: int
     folds: int
@@ -98,15 +98,17 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     _refuse_class(project, parts)
     train = read_part(workspace, parts, "train")
     treatments = describe_features(train.features, project.preprocessing, train.is_grouped)
-    target = describe_target(train.target, project.preprocessing) if parts.labels.task == "regression" else ""
-    note(FeaturesExamined(treatments | ({OF_TARGET: target} if target else {})))
+    beside = describe_pairs(treatments, project.preprocessing)
+    if parts.labels.task == "regression":
+        beside |= {OF_TARGET: describe_target(train.target, project.preprocessing)}
+    note(FeaturesExamined(treatments | beside))
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, without_unfit(project, train), parts)
     learning, searches, stopped = grow(learning)
     tried = try_candidates(learning)
     balance = compare_balance(learning, tried)
-    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, target=target, leaks=leaks,
+    done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, beside=beside, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds), balance=balance,
                             searches=searches, stopped=stopped, costs=costs_of(learning, tried))  # fmt: skip
     _note(done)

@@ -12,6 +12,8 @@ from tierra.engine import is_on_ray
 from tierra.facts import ParametersSearched
 from tierra.journal import advance, note
 from tierra.model.balanced_candidates import names_by_way
+from tierra.model.candidates import build_estimator
+from tierra.model.parameters import require_parameters
 from tierra.model.search import Plan, Start, alone, best_of, finished, importance_of, run_trials, take_up
 from tierra.model.search_found import SearchDone, TrialDone
 from tierra.model.search_problem import Problem
@@ -78,6 +80,8 @@ def _search(learning: Learning, candidate: Model) -> SearchDone:
 def _run(learning: Learning, candidate: Model, search: Search, study: str) -> SearchDone:
     space = search.space_of(candidate.model)
     assert space  # checked with the project file
+    estimator = build_estimator(candidate, learning.rows, own_classes(learning.project))
+    require_parameters(candidate, type(estimator), space)
     with _journal(learning, study) as journal, alone(journal):
         return _go_on(_plan(learning, candidate, search, space, journal), learning.workspace.settings.ray_address)
 

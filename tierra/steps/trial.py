@@ -13,7 +13,6 @@ from tierra.model.balance_found import WayCompared
 from tierra.model.decision_chosen import DecisionChosen, DecisionMeasured
 from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
-from tierra.model.log_target import OF_TARGET
 from tierra.project.project import Project
 from tierra.spec import Task
 from tierra.steps.evaluate import Evaluations, Judged, judge, measure_models
@@ -109,7 +108,7 @@ def _describe(project: Project, candidates: FittedCandidates, judged: Judged) ->
         metric=project.gate.metric_name,
         rows=parts.rows,
         features=list(candidates.treatments),
-        treatments=candidates.treatments | ({OF_TARGET: candidates.target} if candidates.target else {}),
+        treatments=candidates.treatments | candidates.beside,
         leaks=list(candidates.leaks),
         candidates=[
             each.model_dump(mode="json", exclude_none=True)
