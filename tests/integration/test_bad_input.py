@@ -98,7 +98,8 @@ MISTAKES = [
              spec=ride_spec(split={"by": "random", "test": "30d"})),
     on_check("value-invalid", "groups-of-what", "split", "`column`", spec=ride_spec(split={"by": "group"})),
     on_check("value-invalid", "ensemble-of-ensembles", "'stack' is made of other candidates", spec=ride_spec(
-        candidates=[{"model": "logistic"}, {"model": "ridge"}, {"stack": ["logistic", "ridge"]}, {"average": ["stack", "ridge"]}])),
+        candidates=[{"model": "logistic"}, {"model": "ridge"}, {"stack": ["logistic", "ridge"]},
+                    {"average": ["stack", "ridge"]}])),
     on_check("value-invalid", "same-name-twice", "candidates", "logistic", "`name`",
              spec=ride_spec(candidates=[{"model": "logistic"}, {"model": "logistic", "params": {"C": 1.0}}])),
     on_check("value-invalid", "a-model-of-others", "candidates", "an estimator of scikit-learn",
