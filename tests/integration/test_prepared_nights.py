@@ -118,7 +118,7 @@ def test_rows_that_get_no_prediction_are_not_judged(project: Write) -> None:
     evaluation = learnt.evaluations[trained.best.candidate]
     for rows, left in ((whole["validation"], tried.rows), (whole["test"], evaluation.rows)):
         assert abs(rows - left - rows / 9) < 1
-    aside = f"{whole['test'] - evaluation.rows} of {whole['test']} test rows that preparation sets aside are not judged"
+    aside = f"{whole['test'] - evaluation.rows} of {whole['test']} test rows are not judged: "
     assert any(each.text.startswith(aside) for each in journal.facts(Warned))
     release = find_champion(open_workspace(), open_workspace().project("rides")).release
     assert sum(release.decided.values()) == evaluation.rows

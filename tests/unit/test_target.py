@@ -235,3 +235,9 @@ def test_each_way_to_write_yes_or_no_is_known_and_no_other() -> None:
     for words, meaning in (("1 true yes y t", True), ("0 false no n f", False), ("2 si x", None)):
         for word in (*words.split(), *words.upper().split(), f" {words.split()[0]}.00 "):
             assert means_yes(word) is (None if word == " 2.00 " else meaning), word
+
+
+def test_classes_that_a_person_takes_for_one_are_named() -> None:
+    assert make(["Yes", "Yes ", "no"] * 20)[1].nearly_alike == [("Yes", "Yes ")]
+    assert make(["New  York", "new york", "Łódź", "Lodz"] * 20)[1].nearly_alike == [("New  York", "new york")]
+    assert make([1, 2, 3] * 20)[1].nearly_alike == []

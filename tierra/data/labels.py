@@ -1,5 +1,7 @@
 """The labels of a target: its task and its classes."""
 
+from itertools import combinations
+
 from pydantic import BaseModel, ConfigDict
 
 from tierra.spec import Task
@@ -23,3 +25,9 @@ class Labels(BaseModel):
             return ("prediction",)
         several = tuple(f"probability_{name}" for name in self.classes)
         return (*(several if self.task == "multiclass" else ("probability",)), "decision")
+
+    @property
+    def nearly_alike(self) -> list[tuple[str, str]]:
+        """Pairs of classes that a person would take for one: with other spaces or capitals."""
+        plain = {name: " ".join(name.split()).casefold() for name in self.classes}
+        return [(one, other) for one, other in combinations(self.classes, 2) if plain[one] == plain[other]]

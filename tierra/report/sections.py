@@ -34,7 +34,7 @@ def data_sections(journal: Journal, project: Project | None) -> Iterator[Section
     yield Section("data", title, "profile", multiples, "Data")
     yield Section("quarantine", "Quarantined rows", "quarantine", facts.reasons(journal), "Quarantine")
     places = [fact.location for fact in journal.facts(RowsQuarantined) if fact.location]
-    noticed = [fact.text for fact in journal.facts(Warned)]
+    noticed = list(dict.fromkeys(fact.text for fact in journal.facts(Warned)))
     yield Section(
         "noticed", "Noticed", "lines", [*noticed, *(f"Quarantined rows, with their reasons: {each}" for each in places)]
     )

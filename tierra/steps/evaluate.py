@@ -180,8 +180,8 @@ def _measure(
 
 
 def _untaken(aside: int, rows: int) -> str:
-    what = "that preparation sets aside are not judged: at night they get no prediction"
-    return f"{aside:,} of {rows:,} test rows {what}" if aside else ""
+    why = "preparation sets them aside, and at night they get no prediction"
+    return f"{aside:,} of {rows:,} test rows are not judged: {why}" if aside else ""
 
 
 def _keys_of_test(workspace: Workspace, project: Project, choice: Choice) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from tierra.data.repeatable import check_repeatable
 from tierra.data.split import unit_of
 from tierra.data.target import make_target, make_weight
 from tierra.facts import FeaturesBuilt, TablesJoined
-from tierra.journal import note
+from tierra.journal import note, warn
 from tierra.project.project import Project
 from tierra.steps.pull import Snapshots
 from tierra.steps.validate import CleanPartition, CleanTables
@@ -80,6 +80,8 @@ def build_features(
     )  # fmt: skip
     note(TablesJoined(table.orphans))
     note(FeaturesBuilt(table.unlabelled))
+    for one, other in table.labels.nearly_alike:
+        warn(f"classes '{one}' and '{other}' of {project.target} differ by spaces or capitals alone: write them alike")
     return table
 
 
