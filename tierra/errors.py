@@ -127,6 +127,7 @@ REMEDIES: Final[dict[str, str]] = {
     "features-rows": "Return one row for each row, in the same order",
     "features-not-row-wise": "Move code that reads other rows into `prepare`",
     "features-not-repeatable": "Draw no random numbers without a seed, and take dates from the rows, not the clock",
+    "rows-none": "State other `gaps` or `outliers` under `preprocessing`, or correct the rows at the source",
     "features-none": "Return at least one column that is not the key or the target",
     "features-type": "Return numbers, booleans, dates or text",
     "features-changed": "Train again, so that model and features agree",

@@ -98,6 +98,14 @@ def test_rows_that_a_training_sets_aside_are_shown_and_held_to_the_budget(projec
     here = open_workspace()
     with pytest.raises(DataRejected, match="budget-exceeded"):
         try_project(here, here.project("rides"), None)
+    for last, why in (
+        ("2024-03-01", "every row aside that candidates are tried on"),
+        ("2024-03-31", "150 of 150 test rows aside: nothing"),
+    ):
+        late = table.assign(km=table["km"].where(table["day"] < last))
+        project(late, **said, contract={"quarantine_budget": "100%"})
+        with pytest.raises(DataRejected, match=f"preprocessing sets {why}"):
+            train_directly("rides")
     project(table.assign(km=table["km"].where(table.index % 150 > 0)), **said)
     _, journal = train_directly("rides")
     (noted,) = journal.facts(RowsQuarantined)

@@ -79,7 +79,7 @@ def admit(examples: Examples, admission: Admission | None) -> tuple[Admission | 
     fitted = admission.fit(examples.features)
     kept = fitted.find_reasons(examples.features) == ""
     if not kept.any():
-        raise DataRejected("features-none", f"preprocessing sets every one of {len(kept):,} training rows aside")
+        raise DataRejected("rows-none", f"preprocessing sets every one of {len(kept):,} training rows aside")
     return fitted, examples.take(np.flatnonzero(kept))
 
 

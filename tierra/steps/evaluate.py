@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from tierra.data.code import load_code
 from tierra.data.columns import require_columns
 from tierra.data.frames import to_frame
+from tierra.data.labels import Labels
+from tierra.errors import DataRejected
 from tierra.facts import ModelsEvaluated
 from tierra.journal import note, warn
 from tierra.model import gate
@@ -158,6 +160,7 @@ def _measure(
     learnt = learnt_from(workspace, project, parts, champion) if champion and known else nothing
     unlearnt = judged_on(test, learnt)
     kept = unlearnt[takes(best_model, test.table)[unlearnt]]  # a row without a prediction is not judged
+    _require_rows(test.target[kept], len(unlearnt), parts.labels)
     models = {name: (model, rows.take(kept)) for name, (model, rows) in (models | known).items()}
     groups = groups_of(workspace, project, choice, kept)
     scorers = scorers_of(parts.labels, project.gate, project.measured)
@@ -177,6 +180,14 @@ def _measure(
     sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()
     warnings = tuple(filter(None, (warning, _untaken(len(unlearnt) - len(kept), len(test.target)))))
     return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warnings=warnings)
+
+
+def _require_rows(left: np.ndarray, rows: int, labels: Labels) -> None:
+    """Raise DataRejected where preparation leaves nothing to judge on: no row, or those of one class."""
+    if len(np.unique(left)) < (1 if labels.task == "regression" else 2) and len(left) < rows:
+        others = ", and the others are of one class" if len(left) else ""
+        what = f"preprocessing sets {rows - len(left):,} of {rows:,} test rows aside{others}"
+        raise DataRejected("rows-none", f"{what}: nothing can be judged on them")
 
 
 def _untaken(aside: int, rows: int) -> str:

@@ -11,6 +11,7 @@ from tierra.data.code import ProjectCode, load_code
 from tierra.data.folds import Fold, make_folds
 from tierra.data.frames import to_frame
 from tierra.data.recipe import TARGET, UNIT
+from tierra.errors import DataRejected
 from tierra.model.admission import build_admission, sets_aside
 from tierra.model.ensemble_spec import Ensemble
 from tierra.model.examples import Examples
@@ -52,13 +53,15 @@ class Learning:
 
     @cached_property
     def folds(self) -> list[Fold]:
-        """What is held out, in the order of their places."""
+        """What is held out, in the order of their places, without rows set aside. Raises DataRejected where all are."""
         units, target = self._frame[UNIT], self._frame[TARGET]
         is_validation = np.arange(len(target)) >= self.parts.train.rows
         labels, taken = self.parts.labels, self.set_aside == ""
         folds = make_folds(units, target, is_validation, self.project.split, labels, self.project.effort)
         folds = [fold._replace(held_out=fold.held_out[taken[fold.held_out]]) for fold in folds]
-        return [fold for fold in folds if len(fold.held_out)]
+        if not (left := [fold for fold in folds if len(fold.held_out)]):
+            raise DataRejected("rows-none", "preprocessing sets every row aside that candidates are tried on")
+        return left
 
     @cached_property
     def set_aside(self) -> np.ndarray:
