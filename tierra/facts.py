@@ -145,7 +145,7 @@ class TimeEstimated(Fact):
 class CandidatesFitted(Fact):
     """The metrics of each candidate on the rows held out, their intervals, and the weights of an ensemble's members.
 
-    And what each costs, and why those that cost more were not tried.
+    And what each costs, why those that cost more were not tried, and which are made of others.
     """
 
     validation: Mapping[str, Mapping[str, float]]
@@ -155,6 +155,7 @@ class CandidatesFitted(Fact):
     folds: int = 1
     costs: Mapping[str, Cost] = field(default_factory=dict)
     stopped: str = ""
+    ensembles: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

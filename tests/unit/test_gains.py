@@ -1,14 +1,12 @@
 from tierra.facts import CandidatesFitted, DecisionsChosen, ParametersSearched
 from tierra.journal import Journal, at_station, note, open_journal
 from tierra.model.decision_chosen import DecisionChosen, MethodTried
-from tierra.model.growing_spec import Cost
 from tierra.model.search_found import SearchDone, TrialDone
 from tierra.report.gains import describe_gains
 
 
 def journal() -> Journal:
     losses = {"rule": 0.6, "linear": 0.5, "deep_trees": 0.45, "stack": 0.449, "selection": 0.44}
-    costs = dict.fromkeys(("rule", "linear", "deep_trees"), Cost(seconds=1, microseconds=1, bytes=1))
     trials = tuple(TrialDone(number=place, params={}, state="complete", value=-value)
                    for place, value in enumerate((0.5, 0.45)))  # fmt: skip
     tried = (
@@ -17,7 +15,8 @@ def journal() -> Journal:
     )
     with open_journal() as made, at_station("fit"):
         note(CandidatesFitted({name: {"log_loss": loss} for name, loss in losses.items()},
-                              weights={"selection": {"linear": 0.2, "deep_trees": 0.8}}, costs=costs))  # fmt: skip
+                              weights={"selection": {"linear": 0.2, "deep_trees": 0.8}},
+                              ensembles=("stack", "selection")))  # fmt: skip
         note(ParametersSearched((SearchDone(candidate="deep_trees", engine="optuna", metric="log_loss", wanted=2,
                                             params={}, value=-0.45, trials=trials),)))  # fmt: skip
         note(DecisionsChosen({"selection": DecisionChosen(rows=9, calibration="sigmoid", tried=tried)}))

@@ -109,7 +109,7 @@ def test_a_trial_that_fails_is_counted_and_says_why(tmp_path: Path) -> None:
     take_up(made)
     done = go(made, 2)
     assert [found.state for found in done] == ["failed", "failed"]
-    with pytest.raises(Misconfigured, match=r"no trial of 2 gave a metric: candidate logistic: .*no_such"):
+    with pytest.raises(Misconfigured, match=r"no trial of 2 gave a metric: The .*no_such"):
         best_of(done, "logistic")
 
 

@@ -45,8 +45,8 @@ STEPS = 20
 # What is done sooner needs no line.
 QUIET_SECONDS = 1.0
 people = Console(stderr=True, highlight=False)
-# Wide enough for the tables, and for any of them where no terminal cuts it.
-out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120 if sys.stdout.isatty() else 240))
+# Wide enough for the tables, also where no terminal says how wide it is.
+out = Console(highlight=False, soft_wrap=True, width=max(Console().width, 120))
 
 
 @contextmanager

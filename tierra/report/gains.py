@@ -24,7 +24,7 @@ def describe_gains(journal: Journal, best: str, metric: str) -> list[str]:
 
 def _models(tried: CandidatesFitted, best: str, metric: str) -> Iterator[str]:
     values = {name: each[metric] for name, each in tried.validation.items() if metric in each}
-    alone = [name for name in values if name in tried.costs and name != RULE]  # an ensemble has no cost of its own
+    alone = [name for name in values if name not in (RULE, *tried.ensembles)]
     if not alone or RULE not in values:
         return
     first = max(alone, key=lambda name: signed(metric, values[name]))

@@ -56,6 +56,7 @@ class FittedCandidates(BaseModel):
     searches: tuple[SearchDone, ...] = ()
     costs: dict[str, Cost] = {}
     stopped: str = ""
+    ensembles: tuple[str, ...] = ()
 
     @property
     def validation(self) -> dict[str, dict[str, float]]:
@@ -110,7 +111,8 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     balance = compare_balance(learning, tried)
     done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, beside=beside, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds), balance=balance,
-                            searches=searches, stopped=stopped, costs=costs_of(learning, tried))  # fmt: skip
+                            searches=searches, stopped=stopped, costs=costs_of(learning, tried),
+                            ensembles=ensembles_of(learning.project))  # fmt: skip
     _note(done)
     return done
 
@@ -150,6 +152,11 @@ def candidate_of(project: Project, name: str) -> Candidate:
     return next(each for each in project.candidates or () if each.name == name)
 
 
+def ensembles_of(project: Project) -> tuple[str, ...]:
+    """The names of the candidates that are made of others."""
+    return tuple(each.name for each in project.candidates or () if isinstance(each, Ensemble))
+
+
 def _prefer_selection(learning: Learning, tried: Mapping[str, Tried], best: str) -> str:
     """The selection over the best candidate, unless that is shown to be better: the best of several is so by chance."""
     project, rows = learning.project, learning.held_out
@@ -166,7 +173,8 @@ def _note(done: FittedCandidates) -> None:
     tried = done.fitted.items()
     weights = {name: each.weights for name, each in tried if each.weights}
     intervals = {name: each.intervals for name, each in tried}
-    note(CandidatesFitted(done.compared, intervals, weights, done.rows, done.folds, done.costs, done.stopped))
+    note(CandidatesFitted(done.compared, intervals, weights, done.rows, done.folds, done.costs, done.stopped,
+                          done.ensembles))  # fmt: skip
     note(DecisionsChosen({name: each.chosen for name, each in tried}))
 
 
