@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
-from types import ModuleType
+from types import FrameType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from tierra.errors import DataRejected, Misconfigured, TierraError, first_line
@@ -128,12 +128,17 @@ def call_function(name: str, function: Callable[..., Any], *frames: "pd.DataFram
 
 
 def _line_of(error: BaseException, function: Callable[..., Any]) -> str:
-    trace, line = error.__traceback__, ""
+    file = function.__code__.co_filename
+    last = _last_place(error, lambda frame: frame.f_code.co_filename == file)
+    return f" (line {last.tb_lineno})" if last else ""
+
+
+def _last_place(error: BaseException, is_wanted: Callable[[FrameType], bool]) -> TracebackType | None:
+    """Where an error went last through a wanted frame."""
+    trace, last = error.__traceback__, None
     while trace:
-        if trace.tb_frame.f_code.co_filename == function.__code__.co_filename:
-            line = f" (line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return line
+        last, trace = trace if is_wanted(trace.tb_frame) else last, trace.tb_next
+    return last
 
 
 def said_by_project(error: BaseException) -> str:
@@ -141,13 +146,16 @@ def said_by_project(error: BaseException) -> str:
 
     Its modules, and no others, run without being in sys.modules.
     """
-    trace, place = error.__traceback__, ""
-    while trace:
-        module = sys.modules.get(trace.tb_frame.f_globals.get("__name__", ""))
-        if vars(module) is not trace.tb_frame.f_globals if module else True:
-            place = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}"
-        trace = trace.tb_next
-    return place and f"{place}: {type(error).__name__}: {first_line(error)}"
+    last = _last_place(error, _is_of_project)
+    if last is None:
+        return ""
+    file = Path(last.tb_frame.f_code.co_filename).name
+    return f"{file}, line {last.tb_lineno}: {type(error).__name__}: {first_line(error)}"
+
+
+def _is_of_project(frame: FrameType) -> bool:
+    module = sys.modules.get(frame.f_globals.get("__name__", ""))
+    return module is None or vars(module) is not frame.f_globals
 
 
 @contextmanager

@@ -38,7 +38,11 @@ def require_enough(rows: Examples) -> None:
 
 
 def measure_lift(models: Models, metric: str, scorers: list[str]) -> Lift:
-    """By how much "after" is better than "champion", the model before; "rule" stands beside them."""
+    """By how much "after" is better than "champion", the model before; "rule" stands beside them.
+
+    Raises DataRejected where the rows are too few.
+    """
+    require_enough(models["after"][1])
     scores = compare_models("after", models, metric, scorers, explain=False).scores
     apart, before = scores.over_champion, scores.champion_metrics or {}
     if apart is None:

@@ -112,7 +112,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     done = FittedCandidates(parts=parts, fitted=tried, treatments=treatments, beside=beside, leaks=leaks,
                             rows=len(learning.held_out.target), folds=len(learning.folds), balance=balance,
                             searches=searches, stopped=stopped, costs=costs_of(learning, tried),
-                            ensembles=ensembles_of(learning.project))  # fmt: skip
+                            ensembles=_ensembles_of(learning.project))  # fmt: skip
     _note(done)
     return done
 
@@ -152,7 +152,7 @@ def candidate_of(project: Project, name: str) -> Candidate:
     return next(each for each in project.candidates or () if each.name == name)
 
 
-def ensembles_of(project: Project) -> tuple[str, ...]:
+def _ensembles_of(project: Project) -> tuple[str, ...]:
     """The names of the candidates that are made of others."""
     return tuple(each.name for each in project.candidates or () if isinstance(each, Ensemble))
 

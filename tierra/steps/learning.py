@@ -78,7 +78,8 @@ class Learning:
     @cached_property
     def taken(self) -> Examples:
         """The rows that are learnt from, without those set aside."""
-        return self.rows.take(np.flatnonzero(self.set_aside == ""))
+        is_taken = self.set_aside == ""
+        return self.rows if is_taken.all() else self.rows.take(np.flatnonzero(is_taken))
 
     @cached_property
     def held_out(self) -> Examples:

@@ -42,14 +42,9 @@ def refit_winner(workspace: Workspace, project: Project, judged: Judged, winner:
 
 
 def _compare(
-    workspace: Workspace,
-    project: Project,
-    judged: Judged,
-    winner: Fitted,
-    found: Fitted,
-    test: Examples,
+    workspace: Workspace, project: Project, judged: Judged, winner: Fitted, found: Fitted, test: Examples,
     every: Examples,
-) -> Refit:
+) -> Refit:  # fmt: skip
     before, after = (load_fitted(workspace, project, each) for each in (winner, found))
     test, rows = taken_of(test, before), int(takes(after, every.table).sum())
     metric, scores = project.gate.metric_name, judged.scores

@@ -15,8 +15,7 @@ from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET
 from tierra.data.row_changes import SEPARATOR, shown_key
 from tierra.errors import InvalidCall
-from tierra.model.admission import takes
-from tierra.model.examples import Examples
+from tierra.model.admission import taken_of
 from tierra.model.lift import Lift, measure_lift, require_enough
 from tierra.model.training import scorers_of
 from tierra.project.project import Project
@@ -56,8 +55,7 @@ def relabel(workspace: Workspace, project: Project, file: Path) -> Relabelled:
     every = read_part(workspace, rows.parts, "test")
     require_enough(every)
     both = {name: _fit(rows, each) for name, each in (("champion", rows.parts), ("after", parts))}
-    taken = np.logical_and.reduce([takes(each, every.table) for each in both.values()])
-    test, places = every.take(np.flatnonzero(taken)).renumbered(), rows_of(workspace, rows.parts.test)[taken]
+    test, places = taken_of(every, *both.values()), rows_of(workspace, rows.parts.test)
     is_corrected = np.array([place in corrections for place in places])
     metric = rows.project.gate.metric_name
     scorers = scorers_of(test.labels, rows.project.gate, ())
@@ -65,8 +63,8 @@ def relabel(workspace: Workspace, project: Project, file: Path) -> Relabelled:
     lift = measure_lift({name: (model, test) for name, model in models.items()}, metric, scorers)
     again = None
     if is_corrected.any():
-        target = np.array([corrections.get(place, own) for place, own in zip(places, test.target, strict=True)])
-        corrected: Examples = replace(test, target=target.astype(test.target.dtype))
+        target = np.array([corrections.get(place, own) for place, own in zip(places, every.target, strict=True)])
+        corrected = taken_of(replace(every, target=target.astype(every.target.dtype)), *both.values())
         again = measure_lift({name: (model, corrected) for name, model in models.items()}, metric, scorers)
     return Relabelled(project=rows.project.name, candidate=rows.candidate, corrections=len(corrections),
                       changed=_count_changed(rows, parts), in_test=int(is_corrected.sum()), lift=lift,
