@@ -126,12 +126,29 @@ def test_rows_that_get_no_prediction_are_not_judged(project: Write) -> None:
     evaluation = learnt.evaluations[trained.best.candidate]
     for rows, left in ((whole["validation"], tried.rows), (whole["test"], evaluation.rows)):
         assert abs(rows - left - rows / 9) < 1
+    assert trained.judged_on == evaluation.rows
     aside = f"{whole['test'] - evaluation.rows} of {whole['test']} test rows are not judged: "
     assert any(each.text.startswith(aside) for each in journal.facts(Warned))
     release = find_champion(open_workspace(), open_workspace().project("rides")).release
     assert sum(release.decided.values()) == evaluation.rows
     assert release.refit
     assert abs(sum(whole.values()) * 8 / 9 - release.refit.rows) < 1
+
+
+def test_a_relative_error_that_is_asked_for_and_is_none_is_said(project: Write) -> None:
+    table = rides(300).assign(tip=lambda rows: (rows["km"] * 2).round().where(rows.index % 5 > 0, 0.0))
+    project(
+        table,
+        target="tip",
+        gate={"metric": "mae"},
+        metrics=["mape"],
+        features=["km", "rain"],
+        candidates=[{"model": "ridge"}],
+    )
+    trained, journal = train_directly("rides")
+    assert "mape" not in trained.best.metrics
+    (said,) = [each.text for each in journal.facts(Warned) if each.text.startswith("MAPE")]
+    assert said == f"MAPE is not given: 18 of {trained.judged_on} test rows have a target of 0"
 
 
 OWN = {

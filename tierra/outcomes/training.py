@@ -48,6 +48,7 @@ class Trained(Ended):
     rule: Served
     best: Served
     rows: dict[str, int]
+    judged: int = 0
     model_sha256: str = ""
     datasets: dict[str, str] = {}
     searches: tuple[str, ...] = ()
@@ -59,6 +60,11 @@ class Trained(Ended):
     def sentence(self) -> str:
         """Why, and what serves now."""
         return f"{self.reason}; champion: {self.champion.label}"
+
+    @property
+    def judged_on(self) -> int:
+        """The test rows that models were judged on: none that a champion learnt from, none that gets no prediction."""
+        return self.judged or self.rows.get("test", 0)
 
     @property
     def measured_by(self) -> str:

@@ -159,7 +159,7 @@ def _two_lines(label: str, room: float) -> tuple[str, str]:
     """A label in two parts, the first of which fits; after a space or a sign where there is one."""
     ends = [end for end in range(1, len(label)) if width_of(label[:end]) <= room]
     last = ends[-1] if ends else 1
-    signs = [end for end in ends if label[end - 1] in " _-./:," and end > last / 2]
+    signs = [end for end in ends if label[end - 1] in " _-./:," and end >= last / 2]
     end = signs[-1] if signs and width_of(label[signs[-1] :]) <= room else last
     return label[:end], label[end:]
 

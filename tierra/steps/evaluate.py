@@ -178,7 +178,8 @@ def _measure(
         evaluations |= {best: study_model(evaluations[best], *models[best], material, evaluations["rule"])}
     kept_as = keep_value(workspace.objects, "evaluations/", Evaluations(models=evaluations))
     sketch = sketch_units(units_of(workspace, parts.test)[kept]) if known else Sketch()
-    warnings = tuple(filter(None, (warning, _untaken(len(unlearnt) - len(kept), len(test.target)))))
+    said = (warning, _untaken(len(unlearnt) - len(kept), len(test.target)), _without_mape(project, test.target[kept]))
+    warnings = tuple(filter(None, said))
     return Measured(scores=scores, evaluations=kept_as, sketch=sketch, warnings=warnings)
 
 
@@ -188,6 +189,11 @@ def _require_rows(left: np.ndarray, rows: int, labels: Labels) -> None:
         others = ", and the others are of one class" if len(left) else ""
         what = f"preprocessing sets {rows - len(left):,} of {rows:,} test rows aside{others}"
         raise DataRejected("rows-none", f"{what}: nothing can be judged on them")
+
+
+def _without_mape(project: Project, target: np.ndarray) -> str:
+    zeros = int((target == 0).sum()) if "mape" in project.measured else 0
+    return f"MAPE is not given: {zeros:,} of {len(target):,} test rows have a target of 0" if zeros else ""
 
 
 def _untaken(aside: int, rows: int) -> str:

@@ -212,6 +212,7 @@ def _trained(
         rule=Served(candidate="rule", metrics=scores.rule_metrics, intervals=scores.rule_intervals),
         best=Served(candidate=scores.best, metrics=scores.best_metrics, intervals=scores.best_intervals),
         rows=parts.rows,
+        judged=scores.rows,
         model_sha256=release.model_sha256 if release else "",
         datasets=judged.datasets,
         searches=tuple(each.line for each in judged.choice.searches),

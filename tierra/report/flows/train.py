@@ -64,7 +64,7 @@ def summary(run: FinishedRun) -> Mapping[str, Any]:
     """The models' metrics on the test rows, and the gate's table."""
     models = compared(run)
     trained = cast(Trained, run.outcome)
-    rows, checks = trained.rows.get("test", 0), trained.verdict.checks
+    rows, checks = trained.judged_on, trained.verdict.checks
     return {"models": models, "metrics": _metrics(models), "test_rows": rows, "checks": checks}
 
 
@@ -89,7 +89,7 @@ def in_terminal(outcome: Trained) -> Sequence[RenderableType]:
     metrics, intervals = (
         {name: getattr(each, kind) for name, each in rows.items()} for kind in ("metrics", "intervals")
     )
-    title = f"on {outcome.rows['test']:,} test rows, with 95 % intervals"
+    title = f"on {outcome.judged_on:,} test rows, with 95 % intervals"
     passed = "passed" if outcome.verdict.passed else "not passed"
     return [
         f"\n[bold]{outcome.project}: {outcome.outcome}[/], {printable(outcome.reason)}",
@@ -115,7 +115,7 @@ def _measured(run: FinishedRun, models: list[Compared]) -> Iterator[Section]:
     trained, measured = cast(Trained, run.outcome), _evaluations(run.journal)
     best, metric = trained.best.candidate, heading(trained.measured_by)
     own = measured.get(best) or Evaluation(rows=0, metrics={})
-    title = f"On the same {trained.rows.get('test', own.rows):,} test rows"
+    title = f"On the same {trained.judged_on or own.rows:,} test rows"
     shown = {"models": models, "names": _metrics(models), "learnt": own.learnt, "drawn": own.drawn}
     yield Section("test", title, "metrics", shown if models else None, "Test rows")
     chosen = [each.chosen[best] for each in run.journal.facts(DecisionsChosen) if best in each.chosen]
