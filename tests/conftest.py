@@ -36,13 +36,24 @@ os.environ.update(
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the workers share the cores; threads of one another would wait
 # Without its bytecode every process that a test starts would pay for compiling what it imports.
-for name in [name for name in os.environ if name.startswith(("TIERRA_", "PREFECT_API", "PYTHONDONTWRITEBYTECODE"))]:
+FOREIGN = ("TIERRA_", "PREFECT_API", "PREFECT_LOGGING", "PYTHONDONTWRITEBYTECODE")
+for name in [name for name in os.environ if name.startswith(FOREIGN)]:
     del os.environ[name]
 sys.dont_write_bytecode = False
 # A script that starts the suite in the background makes it ignore Ctrl-C, and all that it starts; `nohup` SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def _command_variables() -> Iterator[None]:
+    """Take back what a command called in this process sets for it: servers that later tests start would inherit it."""
+    from tierra.environment import FOR_A_PERSON
+
+    yield
+    for name in (*FOR_A_PERSON, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture
