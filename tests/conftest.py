@@ -48,11 +48,11 @@ sys.path.insert(0, str(ROOT))
 
 @pytest.fixture(autouse=True)
 def _command_variables() -> Iterator[None]:
-    """Take back what a command called in this process sets for it: servers that later tests start would inherit it."""
+    """Take back what commands, runs and MLflow set for this process: servers that later tests start would inherit it."""
     from tierra.environment import FOR_A_PERSON
 
     yield
-    for name in (*FOR_A_PERSON, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"):
+    for name in (*FOR_A_PERSON, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "TIERRA_RUN", "MLFLOW_TRACKING_URI"):
         os.environ.pop(name, None)
 
 

@@ -135,8 +135,9 @@ def test_rows_that_get_no_prediction_are_not_judged(project: Write) -> None:
     assert abs(sum(whole.values()) * 8 / 9 - release.refit.rows) < 1
 
 
-def test_a_relative_error_that_is_asked_for_and_is_none_is_said(project: Write) -> None:
+def test_a_relative_error_that_is_none_and_infinite_numbers_are_said(project: Write) -> None:
     table = rides(300).assign(tip=lambda rows: (rows["km"] * 2).round().where(rows.index % 5 > 0, 0.0))
+    table["km"] = table["km"].where(table.index % 100 > 0, np.inf)
     project(
         table,
         target="tip",
@@ -149,6 +150,8 @@ def test_a_relative_error_that_is_asked_for_and_is_none_is_said(project: Write) 
     assert "mape" not in trained.best.metrics
     (said,) = [each.text for each in journal.facts(Warned) if each.text.startswith("MAPE")]
     assert said == f"MAPE is not given: 18 of {trained.judged_on} test rows have a target of 0"
+    (said,) = [each.text for each in journal.facts(Warned) if "infinite" in each.text]
+    assert said == "'km' of rides is infinite in 3 rows: as a feature these are gaps"
 
 
 OWN = {

@@ -6,7 +6,7 @@ from tierra.data.plain_columns import SEASON
 from tierra.data.recipe import ROW, UNIT, WEIGHT
 from tierra.data.spec import PARTS
 from tierra.facts import PartsCompared, TableProfiled
-from tierra.journal import note
+from tierra.journal import note, warn
 from tierra.project.project import Project
 from tierra.steps.parts import Parts
 from tierra.steps.profile import profile_of
@@ -15,9 +15,13 @@ from tierra.workspace import Workspace
 
 
 def profile_sources(workspace: Workspace, project: Project, snapshots: Snapshots) -> None:
-    """Show on the receipt what each source looks like."""
+    """Show on the receipt what each source looks like; warn of numbers that features take for gaps."""
     for name, ref in snapshots.tables.items():
-        note(TableProfiled(profile_of(workspace, name, ref, project.sources[name].key)))
+        profile = profile_of(workspace, name, ref, project.sources[name].key)
+        note(TableProfiled(profile))
+        for each in profile.columns:
+            if each.infinite:
+                warn(f"'{each.name}' of {name} is infinite in {each.infinite:,} rows: as a feature these are gaps")
 
 
 def compare_parts(workspace: Workspace, project: Project, parts: Parts) -> None:
