@@ -48,7 +48,7 @@ sys.path.insert(0, str(ROOT))
 
 @pytest.fixture(autouse=True)
 def _command_variables() -> Iterator[None]:
-    """Take back what commands, runs and MLflow set for this process: servers that later tests start would inherit it."""
+    """Take back what commands, runs and MLflow set for this process, which servers of later tests would inherit."""
     from tierra.environment import FOR_A_PERSON
 
     yield

@@ -56,6 +56,8 @@ WRONG = {
     "a weight": Wrong("weight: no column 'wait'", spec=ride_spec(weight="wait")),
     "a slice": Wrong("slices: no column 'guest'", spec=ride_spec(slices=["guest"])),
     "a split's column": Wrong("split: no column 'guest'", spec=ride_spec(split={"by": "group", "column": "guest"})),
+    "a prepared column": Wrong("preprocessing: no column 'zones'", spec=ride_spec(
+        preprocessing={"columns": {"zones": {"encode": "ordinal"}, "day_month": {"scale": "none"}}})),
     "an expectation's column": Wrong("rides: contract: no column 'kn'", spec=ride_spec(contract=expecting("kn"))),
     "a kept column": Wrong("score.keep: no column 'colour'", spec=ride_spec(score={"keep": "colour"})),
     "a name of ours": Wrong("'row_number' is reserved", spec=ride_spec(sources=ride_source(key=None)),
@@ -97,6 +99,23 @@ def test_what_is_wrong_with_the_data_is_said_in_one_line(folder: Path, name: str
     without = CliRunner().invoke(app, ["check", "rides", "--no-data"])
     assert without.exit_code == 0, without.output
     assert not (folder / "var").exists(), "nothing is written"
+
+
+def test_an_estimator_or_a_parameter_that_there_is_not_is_said_before_anything_is_read(folder: Path) -> None:
+    search = {"trials": 3, "space": {"cs": [1, 2]}}
+    for stated, says in (
+        ({"model": "sklearn.svm.SVM"}, "there is no sklearn.svm.SVM"),
+        ({"model": "logistic", "params": {"c": 1}}, "'c' is no parameter of logistic (did you mean 'C'?)"),
+        ({"model": "sklearn.svm.SVC", "search": search}, "'cs' is no parameter of sklearn.svm.SVC"),
+        ({"model": "sklearn.linear_model.Lasso"}, "cannot predict a binary target"),
+    ):
+        write_project(
+            folder / "projects" / "rides", ride_spec(task="binary", candidates=[{"rule": "base_rate"}, stated])
+        )
+        ended = CliRunner().invoke(app, ["check", "rides", "--no-data"])
+        assert ended.exit_code == 2
+        assert says in ended.output
+        assert ended.output.count("\n") == 1, "one line"
 
 
 def test_only_the_first_rows_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

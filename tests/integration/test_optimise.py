@@ -86,7 +86,7 @@ def test_each_variant_is_measured_beside_the_champion_and_judged_by_the_gate(hom
     # A line sees no wave: it is far smaller, and may not serve.
     assert not found["only_logistic"].may_serve
     assert not found["distilled_linear"].may_serve
-    assert "is worse than champion version 1" in found["distilled_linear"].verdict.reasons[-1]
+    assert "did worse than champion version 1" in found["distilled_linear"].verdict.reasons[-1]
     assert found["pruned"].smaller > 10
     shown = "\n".join(line for line in report.in_terminal(ended) if isinstance(line, str))
     assert "distilled_linear: distilled_linear is worse" in shown

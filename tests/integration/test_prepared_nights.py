@@ -154,6 +154,26 @@ def test_a_relative_error_that_is_none_and_infinite_numbers_are_said(project: Wr
     assert said == "'km' of rides is infinite in 3 rows: as a feature these are gaps"
 
 
+def test_a_class_of_one_row_costs_the_folds_and_says_so_and_a_limit_on_nothing_is_no_silence(project: Write) -> None:
+    table = rides(300).assign(kind=lambda rows: np.where(rows["km"] > rows["km"].median(), "a", "b"))
+    table.loc[table.index[:1], "kind"] = "only one"
+    plain = {"target": "kind", "effort": "normal", "split": {"by": "random", "seed": 1}, "slices": ["zone"],
+             "candidates": [{"rule": "base_rate"}, {"model": "logistic"}]}  # fmt: skip
+    for seed in range(9):  # until the one row is not of the test part
+        plain["split"] = {"by": "random", "seed": seed}
+        project(table, **plain, gate={"slices": {"floor": {"zone=Z": 9.0}}})
+        trained, journal = train_directly("rides")
+        said = [each.text for each in journal.facts(Warned)]
+        if any(each.startswith("class 'only one' has 1 of ") for each in said):
+            break
+    (tried,) = journal.facts(CandidatesFitted)
+    assert (tried.rows, tried.folds) == (trained.rows["validation"], 1)
+    assert "gate, floor of a slice: zone=Z was not measured on these test rows; it holds nothing back" in said
+    project(table, **plain, gate={"classes": {"floor": {"c": 0.9}}})
+    with pytest.raises(Misconfigured, match=r"gate.classes.floor: 'c' is no class \(a, b, only one\)"):
+        train_directly("rides")
+
+
 OWN = {
     "preprocessing": {"columns": {"km": {"transformer": "mine:Doubled"}}},
     "candidates": [{"rule": "base_rate"}, {"model": "mine:Careful", "params": {"shrink": 0.2}}],

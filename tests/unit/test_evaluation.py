@@ -2,17 +2,21 @@
 
 import dataclasses
 import time
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from tierra.data.labels import Labels
-from tierra.model.artifact import Predictions, with_threshold
+from tierra.model.artifact import Predictions, dump_model, load_model, with_threshold
 from tierra.model.comparison import compare_models
+from tierra.model.content import is_same_model
+from tierra.model.difference import NONE_AT_ALL
 from tierra.model.evaluate_model import OTHERS, evaluate_model, score_slices, sliced
 from tierra.model.examples import Examples
 from tierra.model.gate_spec import Guardrails
@@ -175,10 +179,14 @@ def test_importance_stops_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - started < 3  # one round of ten, not five
 
 
-def compare(slices: Any = None, champion: bool = False, explain: bool = False) -> Any:
+class Alike(Said):
+    """Another model that says the same."""
+
+
+def compare(slices: Any = None, champion: bool = False, explain: bool = False, model: type[Said] = Said) -> Any:
     rows = yes_or_no()
     rule = with_threshold(RateRule().fit(rows.table, rows.target.astype(int)), 0.5)
-    models = {"said": (Said(), rows), "rule": (rule, rows), **({"champion": (Said(), rows)} if champion else {})}
+    models = {"said": (Said(), rows), "rule": (rule, rows), **({"champion": (model(), rows)} if champion else {})}
     return compare_models("said", models, "roc_auc", (), slices, explain)
 
 
@@ -239,9 +247,21 @@ def test_each_model_predicts_the_test_rows_once() -> None:
 
 
 def test_a_champion_that_says_the_same_is_no_better_and_no_worse() -> None:
-    over = compare(champion=True).scores.over_champion
+    over = compare(champion=True, model=Alike).scores.over_champion
     assert over.value == 0
     assert 0 < over.error < 0.01  # that they agree on these rows does not say that they agree on all
+    assert compare(champion=True).scores.over_champion == NONE_AT_ALL  # the same model does
+
+
+@pytest.mark.parametrize("kind", [RandomForestClassifier, HistGradientBoostingClassifier, LogisticRegression])
+def test_a_model_is_known_again_from_its_file_and_no_other_is_taken_for_it(kind: Any) -> None:
+    rows = yes_or_no()
+    given = kind(random_state=1).fit(rows.table, rows.target.astype(int))
+    data = dump_model(given)
+    again = load_model(data, sha256(data).hexdigest(), "here")
+    assert is_same_model(given, again)
+    other = kind(random_state=1).fit(rows.table.iloc[1:], rows.target[1:].astype(int))
+    assert not is_same_model(given, other)
 
 
 def test_only_the_best_is_sliced() -> None:

@@ -142,6 +142,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"split": {"by": "random", "until": "2024-01-01"}}, "value-invalid"),
     ({"split": {"by": "random", "seed": -1}}, "value-invalid"),
     ({"split": {"by": "random", "test": "100%"}}, "value-invalid"),
+    ({"split": {"test": "30d"}, "sources": ride_source(partition_by=None)}, "value-invalid"),
+    ({"split": {"until": "2024-01-01"}, "sources": ride_source(partition_by=None)}, "value-invalid"),
+    ({"split": {"by": "time", "seed": 4}}, "value-invalid"),
+    ({"split": {"seed": 4}}, "value-invalid"),
     ({"split": {"by": "random", "test": "0%"}}, "value-invalid"),
     ({"split": {"by": "random", "test": "85%"}}, "value-invalid"),
     ({"split": {"validation": "50%", "test": "50%"}}, "value-invalid"),
@@ -161,6 +165,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"candidates": [{"model": "logistic", "class_weight": "heavy"}]}, "value-invalid"),
     ({"candidates": [{"model": "logistic"}, {"model": "ridge", "name": "logistic"}]}, "value-invalid"),
     ({"candidates": [{"average": ["logistic"]}]}, "value-invalid"),
+    ({"candidates": [{"model": "logistic"}, {"average": ["logistic", "logistic"]}]}, "value-invalid"),
     ({"score": {"columns": ["chance"]}}, "value-invalid"),
     ({"weight": "km", "features": ["km"]}, "features-forbidden"),
 ]

@@ -48,7 +48,7 @@ def test_rounded_trees_send_every_row_where_it_went() -> None:
     assert all((numbers == numbers.astype(np.float32)).all() for _, numbers, _ in threshold_field(made))
     assert {number for _, numbers, _ in threshold_field(model) for number in numbers} == splits
     assert len(compress(dump_model(made))) < 0.9 * len(compress(dump_model(model)))
-    with pytest.raises(Misconfigured, match="no boosted trees"):
+    with pytest.raises(Misconfigured, match="none of the models that are rounded"):
         rounded(LogisticRegression().fit(values, CLASSES))
 
 

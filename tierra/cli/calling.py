@@ -13,11 +13,12 @@ import typer
 
 from tierra.environment import set_defaults
 from tierra.errors import Misconfigured, TierraError
-from tierra.journal import Watcher, at_station, started_at, watching
+from tierra.journal import Entry, Warned, Watcher, at_station, started_at, watching
 from tierra.outcomes.outcome import Ended
 from tierra.settings import Settings
 from tierra.status.server_address import VARIABLE, report_to_make_up
 
+MOST_WARNINGS = 10
 _debug: list[bool] = []
 
 
@@ -35,12 +36,25 @@ class _LastOutcome(Watcher):
         self.outcome = outcome
 
 
+class _Warnings(Watcher):
+    """Says what a person should see of a station as it ends, each once and not too many; the receipt has them all."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.said = say, set[str]()
+
+    def end(self, entry: Entry) -> None:
+        for text in dict.fromkeys(fact.text for fact in entry.facts if isinstance(fact, Warned)):
+            if text not in self.said and len(self.said) <= MOST_WARNINGS:
+                self.said.add(text)
+                self.say(text if len(self.said) <= MOST_WARNINGS else "the receipt has more warnings")
+
+
 def run_flow(name: str, *arguments: Any, quiet: bool = False, started: float | None = None) -> Ended:
     """Run the flow of that name in the folder we stand in; how it ended. Raises the error of a run that failed.
 
     The run counts from `started`, a moment of `time.perf_counter`; from now when none is given.
     """
-    from tierra.cli.console import people, printable, progress
+    from tierra.cli.console import people, printable, progress, show_warning
     from tierra.logs import warn_on_terminal
     from tierra.workspace import open_workspace
 
@@ -51,8 +65,8 @@ def run_flow(name: str, *arguments: Any, quiet: bool = False, started: float | N
     warn_on_terminal()
     if workspace.settings.clock:
         say(f"[dim]now is {workspace.settings.clock}, fixed by TIERRA_CLOCK[/]")
-    last = _LastOutcome()
-    with progress(quiet), watching(last), started_at(started or time.perf_counter()):
+    last, warnings = _LastOutcome(), _Warnings(_say_nothing if quiet else show_warning)
+    with progress(quiet), watching(last), watching(warnings), started_at(started or time.perf_counter()):
         start, where = _find_start(name, workspace.settings)
         say(f"[dim]{where}[/]")
         state = start(*arguments)

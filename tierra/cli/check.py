@@ -11,6 +11,7 @@ from tierra.data.spec import FileSource, SqlSource
 from tierra.errors import TierraError
 from tierra.journal import Warned, at_station, open_journal
 from tierra.model.gate import describe_gate
+from tierra.model.spec import Model
 from tierra.model.view import alias_of, describe_move
 from tierra.project.project import Project
 from tierra.steps.owners import check_owner
@@ -35,6 +36,7 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     workspace = open_workspace()
     project = workspace.project(name)
     check_functions(project.folder, project.every_function)
+    _check_models(project)
     for source_name, source in project.sources.items():
         match source:
             case SqlSource():
@@ -54,6 +56,16 @@ def check_project(name: str, data: bool = True) -> CheckedProject:
     warnings += _compare_alias(workspace, project.name)
     gate = describe_gate(project.gate, project.task)
     return CheckedProject(project=project.name, stated=stated, defaults=defaults, gate=gate, warnings=warnings)
+
+
+def _check_models(project: Project) -> None:
+    """Look up the estimators whose class or parameters the file states: else there is nothing to be wrong."""
+    stated = [each for each in project.candidates or () if isinstance(each, Model) and not each.is_own
+              and ("." in each.model or each.params or each.search)]  # fmt: skip
+    for each in stated:
+        from tierra.model.estimators import check_model
+
+        check_model(each, project.task)
 
 
 def _look(workspace: Workspace, project: Project) -> list[str]:

@@ -39,6 +39,7 @@ __all__ = [
     "show_predicted",
     "show_traceback",
     "show_trial",
+    "show_warning",
 ]
 
 STEPS = 20
@@ -112,6 +113,11 @@ def show_error(error: TierraError) -> None:
     """The one line of an error, and what to do about it."""
     what = printable(clean_line(error.what))
     people.print(f"[bold red]error[/] {what}. {printable(error.remedy)}. \\[{error.code}]", soft_wrap=True)
+
+
+def show_warning(text: str) -> None:
+    """What a person should see while a run is under way."""
+    people.print(f"[yellow]warning[/] {printable(clean_line(text))}", soft_wrap=True)
 
 
 def show_traceback(error: BaseException) -> None:

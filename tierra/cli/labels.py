@@ -41,6 +41,8 @@ def suspects(
         workspace = open_workspace()
         spec = workspace.project(project)
         place = output or Path(f"{spec.name}.suspects.csv")
+        if place.suffix.lower() != ".csv":
+            raise InvalidCall("output-form", f"{place} ends in '{place.suffix}', not in .csv")
         if place.exists() and not overwrite:
             raise InvalidCall("output-exists", f"{place} is there already")
         with progress(as_json), at_station("suspects"):

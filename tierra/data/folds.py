@@ -42,9 +42,7 @@ def make_folds(
     `validation` says which rows are of that part. A fold that would not know a class is not made.
     """
     alone = [Fold(np.flatnonzero(~validation), np.flatnonzero(validation))]
-    most = next((folds for rows, folds in MOST_FOLDS[effort] if len(target) <= rows), 1)
-    if len(labels.classes) > FEW_CLASSES and labels.task == "multiclass":
-        most = min(most, MANY_CLASSES_FOLDS)
+    most = most_folds(len(target), labels, effort)
     if most == 1:
         return alone
     if split.by == "time":
@@ -53,6 +51,12 @@ def make_folds(
     number = _number(units, target, most, split.seed, labels)
     folds = [Fold(np.flatnonzero(number != each), np.flatnonzero(number == each)) for each in range(most)]
     return folds if all(_knows(fold, target, labels) for fold in folds) else alone
+
+
+def most_folds(rows: int, labels: Labels, effort: Effort) -> int:
+    """How many folds so many rows are to be held out in; 1 where the validation part is enough."""
+    most = next((folds for limit, folds in MOST_FOLDS[effort] if rows <= limit), 1)
+    return min(most, MANY_CLASSES_FOLDS) if len(labels.classes) > FEW_CLASSES and labels.task == "multiclass" else most
 
 
 def _blocks(units: pd.Series, validation: np.ndarray, most: int) -> list[Fold]:

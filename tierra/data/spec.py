@@ -234,20 +234,27 @@ class Split(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> "Split":
-        if self.by == "group" and not self.column:
-            raise ValueError("a split by group needs `column`")
-        if self.by in ("random", "stratified") and self.column:
-            raise ValueError(f"a {self.by} split takes no `column`")
-        if self.by not in (None, "time") and self.until:
-            raise ValueError("`until` needs a split by time")
-        shares = [each for each in (self.validation, self.test) if each is not None]
-        if self.by not in (None, "time") and not all(isinstance(each, float) for each in shares):
-            raise ValueError(f"a {self.by} split has shares such as 20%")
-        unstated = 0.2 if self.by not in (None, "time") else 0.0
-        stated = [unstated if each is None else each for each in (self.validation, self.test)]
-        if sum(each for each in stated if isinstance(each, float)) >= 1:
-            raise ValueError("validation and test leave no rows for training")
+        if why := self.contradiction():
+            raise ValueError(why)
         return self
+
+    def contradiction(self) -> str:
+        """What of it contradicts how it splits; empty where nothing does."""
+        of_rows = self.by not in (None, "time")
+        sizes = [(0.2 if of_rows else 0.0) if each is None else each for each in (self.validation, self.test)]
+        if self.by == "group" and not self.column:
+            return "a split by group needs `column`"
+        if self.by in ("random", "stratified") and self.column:
+            return f"a {self.by} split takes no `column`"
+        if of_rows and self.until:
+            return f"`until` needs a split by time, and this is a {self.by} one"
+        if of_rows and not all(isinstance(each, float) for each in sizes):
+            return f"a {self.by} split has shares such as 20%; days and dates need one by time, with a `column`"
+        if self.by == "time" and "seed" in self.model_fields_set:
+            return "a split by time has no `seed`: nothing in it is drawn"
+        if sum(each for each in sizes if isinstance(each, float)) >= 1:
+            return "validation and test leave no rows for training"
+        return ""
 
     def with_defaults(self, partition_by: str | None) -> "Split":
         """The split with its defaults filled in, for a source partitioned by a column or not."""

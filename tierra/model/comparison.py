@@ -10,7 +10,8 @@ import pandas as pd
 from tierra.errors import Misconfigured
 from tierra.journal import track
 from tierra.model.artifact import Predictions, predict
-from tierra.model.difference import Difference, signed
+from tierra.model.content import is_same_model
+from tierra.model.difference import NONE_AT_ALL, Difference, signed
 from tierra.model.evaluate_model import evaluate_model, score_slices
 from tierra.model.evaluation import Evaluation, SliceScores
 from tierra.model.examples import Examples
@@ -116,6 +117,9 @@ def _scores(
         value = signed(metric, measured[one] - measured[other])
         if on_groups:
             return difference_of_groups(on_groups[one], on_groups[other], value)
+        is_equal = np.array_equal(draws[one][metric], draws[other][metric], equal_nan=True)
+        if is_equal and is_same_model(models[one][0], models[other][0]):
+            return NONE_AT_ALL
         return difference_on(rows, metric, draws[one], draws[other], value)
 
     return Scores(

@@ -59,7 +59,8 @@ def compare(
     verb = _verb(outcome, limit)
     reason = f"{ours} {verb.format(theirs=theirs)}: {figures}, {_apart(low, high)} ({_level(alpha)} interval)"
     if outcome == "undecided" and (more := apart.rows_to_show(rows, limit, alpha)):
-        reason += f"; about {_round(more):,} test rows would show a difference as large as this one"
+        shown = "it, were the difference the same" if limit < 0 else "a difference as large as this one"
+        reason += f"; about {_round(more):,} test rows would show {shown}"
     return GateCheck(**line, value=apart.value, interval=(low, high), outcome=outcome, reason=reason)
 
 
@@ -67,7 +68,7 @@ def _verb(outcome: str, limit: float) -> str:
     by = f" by {abs(limit):g} or more" if limit else ""
     if limit < 0:
         words = {"passed": "is shown not to be worse than", "undecided": "is not shown not to be worse than"}
-        return f"{words.get(outcome, 'is worse than')} {{theirs}}{by}"
+        return f"{words.get(outcome, 'did worse than')} {{theirs}}{by}"
     words = {"passed": "beats", "undecided": "is not shown to beat"}
     return f"{words.get(outcome, 'does not beat')} {{theirs}}{by}"
 

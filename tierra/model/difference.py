@@ -1,6 +1,7 @@
 """A difference of two models on the same rows: its value, and how sure it is."""
 
 from math import ceil
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +30,10 @@ class Difference(BaseModel):
             return None
         reach = (quantile(1 - alpha, self.freedom) + quantile(POWER, self.freedom)) * self.error
         return max(rows + 1, ceil(rows * (reach / (self.value - limit)) ** 2))
+
+
+# Of a model and itself, on whatever rows.
+NONE_AT_ALL: Final = Difference(value=0.0, error=0.0, freedom=1.0)
 
 
 def quantile(share: float, freedom: float) -> float:

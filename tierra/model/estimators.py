@@ -28,6 +28,7 @@ from tierra.model.preprocessing import Needs
 from tierra.model.preprocessing_spec import Treatment
 from tierra.model.spec import Model
 from tierra.model.xgboost_model import XGBoostClassifier, XGBoostRegressor, xgboost
+from tierra.spec import Task
 
 SEED = 0
 # Rows from which boosted trees count for more.
@@ -66,13 +67,24 @@ def build_model(candidate: Model, labels: Labels, target: np.ndarray) -> BaseEst
 
     The defaults of trees follow the training part's size.
     """
-    cls = _class(candidate, labels)
+    cls = _class(candidate, labels.task)
     require_parameters(candidate, cls, candidate.params)
     stated = {**class_weights(candidate, labels), **candidate.params}
     try:
         return cls(**{**_defaults(candidate.model, cls, target, labels), **stated})
     except TypeError as error:
         raise Misconfigured("fit-failed", f"candidate {candidate.name}: {error}") from None
+
+
+def check_model(candidate: Model, task: Task | None) -> None:
+    """Raise Misconfigured for a class that there is not, or not for this task, and parameters that it does not have.
+
+    Where the task is not known any task's will do.
+    """
+    tasks: list[Task] = [task] if task else ["binary", "regression"]
+    cls = _class(candidate, next((each for each in tasks if _predicts(candidate, each)), tasks[0]))
+    space = candidate.search.space if candidate.search else None
+    require_parameters(candidate, cls, [*candidate.params, *(space or ())])
 
 
 def needs_of(model: BaseEstimator) -> Needs:
@@ -90,17 +102,24 @@ def solver_for(candidate: Model, labels: Labels, rows: int, treatments: Mapping[
     return "" if stated or has_words else "newton-cholesky"
 
 
-def _class(candidate: Model, labels: Labels) -> type[BaseEstimator]:
+def _predicts(candidate: Model, task: Task) -> bool:
+    try:
+        return bool(_class(candidate, task))
+    except Misconfigured:
+        return False
+
+
+def _class(candidate: Model, task: Task) -> type[BaseEstimator]:
     if candidate.model == "lightgbm":
         lightgbm()  # said before anything is fitted
     if candidate.model == "xgboost":
         xgboost()
-    number = labels.task == "regression"
+    number = task == "regression"
     found = CLASSES.get((candidate.model, number)) or _imported(candidate)
     fits = is_regressor if number else is_classifier
     if not (isinstance(found, type) and issubclass(found, BaseEstimator) and _is(found, fits)):
         raise Misconfigured(
-            "task-mismatch", f"candidate {candidate.name}: {candidate.model} cannot predict a {labels.task} target"
+            "task-mismatch", f"candidate {candidate.name}: {candidate.model} cannot predict a {task} target"
         )
     return found
 

@@ -17,7 +17,7 @@ def require_parameters(candidate: Model, cls: type[BaseEstimator], names: Iterab
     known = cls._get_param_names()
     for name in names:
         if name.partition("__")[0] not in known:
-            near = get_close_matches(name, known, 1)
+            near = [each for each in known if each.lower() == name.lower()] or get_close_matches(name, known, 1)
             hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known)}"
-            what = f"candidate {candidate.name}: '{name}' is no parameter of {candidate.model}; {hint}"
+            what = f"candidate {candidate.name}: '{name}' is no parameter of {candidate.model} ({hint})"
             raise Misconfigured("fit-failed", what)

@@ -22,7 +22,9 @@ def rounded(model: Any) -> Any:
     changed: list[bool] = []
     made = change_models(model, lambda each: _rounded(each, changed))
     if not changed:
-        raise Misconfigured("variant-needless", "it has no boosted trees to round")
+        raise Misconfigured(
+            "variant-needless", f"it has none of the models that are rounded ({', '.join(sorted(BOOSTED))})"
+        )
     return made
 
 

@@ -45,7 +45,7 @@ class Optimised(Ended):
         """How many variants may serve, and the most that one of them saves."""
         good = [each for each in self.variants if each.may_serve]
         best = max(good, key=lambda each: each.gain, default=None)
-        counts = (f"{len(good)} of {len(self.variants)}", "variants pass the gate")
+        counts = (f"{len(good)} of {_made(self.variants)}", "variants pass the gate")
         most = [(f"{best.gain:,.1f} x", f"smaller or faster, {best.name}")] if best else []
         return [counts, *most, (f"{self.margin:.3g}", f"margin, {heading(self.metric)}")]
 
@@ -65,13 +65,17 @@ def describe_variants(variants: tuple[VariantMeasured, ...], margin: float, metr
     good = [each for each in variants if each.may_serve]
     within = f"within the gate's margin of {margin:.3g} in {heading(metric)}"
     if not good:
-        return f"none of {len(variants)} variants is shown to stay {within}"
+        return f"none of {_made(variants)} variants is shown to stay {within}"
     best = max(good, key=lambda each: each.gain)
     saves = [f"{best.smaller:,.1f} times smaller"] if best.smaller > 1 else []
     saves += [f"{each.faster:,.1f} times {'faster' if each.faster > 1 else 'as fast'} for {_rows(each.rows)}"
               for each in (best.one, best.many) if each and not each.interval[0] <= 1 <= each.interval[1]]  # fmt: skip
     least = "" if best.gain >= GOAL else f"; none is {GOAL:g} times smaller or faster"
     return f"{best.name} is {' and '.join(saves) or 'neither smaller nor faster'}, {within}{least}"
+
+
+def _made(variants: tuple[VariantMeasured, ...]) -> int:
+    return sum(each.verdict is not None for each in variants)
 
 
 def _rows(count: int) -> str:

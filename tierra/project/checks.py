@@ -39,6 +39,8 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
     _check_searches(project, refuse)
     if project.split.by == "time" and not project.split.column:
         refuse("key-missing", f"state `split.column`, or `partition_by` on {project.main}", "split")
+    if what := project.split.contradiction():
+        refuse("value-invalid", what, "split")
     _check_kept(project, refuse)
     _check_reasons(project, refuse)
     _check_latest(project, _below(refuse, "score", "latest"))
@@ -201,6 +203,8 @@ def _check_candidates(project: ProjectFile, refuse: Refuse) -> None:
                 what = f"'{member}' is made of other candidates: name models alone ({', '.join(names)})"
                 refuse("value-invalid", what, "candidates", index)
             _declared(member, names, refuse, "candidates", index)
+        if isinstance(candidate, Ensemble) and len(set(candidate.members)) < len(candidate.members):
+            refuse("value-invalid", f"{candidate.name} names a member twice", "candidates", index)
     every = [each.name for each in candidates]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         refuse("value-invalid", f"more than one candidate is called {twice[0]}; give each a `name`", "candidates")

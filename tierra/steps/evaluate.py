@@ -130,6 +130,9 @@ def judge(workspace: Workspace, project: Project, evaluated: Evaluated, dry_run:
     is tried again. A dry run promotes nothing, so it counts nothing, and is judged as the next use.
     """
     verdict = gate.judge(evaluated.scores, project.gate, _use_of_test(workspace, project, evaluated, dry_run))
+    for each in verdict.checks:
+        if each.kind == "guardrail" and each.outcome == "not known":
+            warn(f"gate, {each.check}: {each.reason}; it holds nothing back")
     return Judged(**dict(evaluated), verdict=verdict)
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.data.labels import Labels
 from tierra.errors import Misconfigured
 from tierra.facts import CandidatesFitted, DecisionsChosen, FeaturesExamined
-from tierra.journal import note
+from tierra.journal import note, warn
 from tierra.model import training
 from tierra.model.artifact import dump_model, load_model
 from tierra.model.balance_found import Balanced
@@ -96,7 +97,7 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
 
     Its threshold is set on what it predicted of the rows that it was not fitted on.
     """
-    _refuse_class(project, parts)
+    _refuse_classes(project, parts.labels)
     train = read_part(workspace, parts, "train")
     treatments = describe_features(train.features, project.preprocessing, train.is_grouped)
     beside = describe_pairs(treatments, project.preprocessing)
@@ -106,6 +107,8 @@ def fit_candidates(workspace: Workspace, project: Project, parts: Parts) -> Fitt
     seen = [name for name, treatment in treatments.items() if not treatment.startswith(LEFT_OUT)]
     leaks = find_leaks(workspace, project, parts, seen)
     learning = Learning(workspace, without_unfit(project, train), parts)
+    if learning.without_folds:
+        warn(learning.without_folds)
     learning, searches, stopped = grow(learning)
     tried = try_candidates(learning)
     balance = compare_balance(learning, tried)
@@ -178,11 +181,15 @@ def _note(done: FittedCandidates) -> None:
     note(DecisionsChosen({name: each.chosen for name, each in tried}))
 
 
-def _refuse_class(project: Project, parts: Parts) -> None:
-    """Raise Misconfigured where a class has the name that rows for a person are published with."""
-    if project.decision.review and REVIEW in parts.labels.classes:
+def _refuse_classes(project: Project, labels: Labels) -> None:
+    """Raise Misconfigured for a class called as rows for a person are published, and a floor of one there is not."""
+    if project.decision.review and REVIEW in labels.classes:
         what = f"{project.file}: decision.review: '{REVIEW}' is a class of {project.target} already"
         raise Misconfigured("columns-conflict", what)
+    floors = project.gate.classes.floor if project.gate.classes else None
+    if strange := [name for name in floors if name not in labels.classes] if isinstance(floors, dict) else []:
+        what = f"{project.file}: gate.classes.floor: '{strange[0]}' is no class ({', '.join(labels.classes)})"
+        raise Misconfigured("value-invalid", what)
 
 
 def _fit_whole(learning: Learning, tried: Mapping[str, Tried], name: str) -> Fitted:

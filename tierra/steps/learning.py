@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tierra.data.code import ProjectCode, load_code
-from tierra.data.folds import Fold, make_folds
+from tierra.data.folds import Fold, make_folds, most_folds
 from tierra.data.frames import to_frame
 from tierra.data.recipe import TARGET, UNIT
 from tierra.errors import DataRejected
@@ -62,6 +62,17 @@ class Learning:
         if not (left := [fold for fold in folds if len(fold.held_out)]):
             raise DataRejected("rows-none", "preprocessing sets every row aside that candidates are tried on")
         return left
+
+    @property
+    def without_folds(self) -> str:
+        """Why candidates are tried on the validation part alone though folds were to be made; else empty."""
+        labels, target, by_time = self.parts.labels, self._frame[TARGET], self.project.split.by == "time"
+        if by_time or len(self.folds) > 1 or most_folds(len(target), labels, self.project.effort) == 1:
+            return ""
+        name, rows = min(zip(*np.unique(target, return_counts=True), strict=True), key=lambda each: each[1])
+        rare = f"class '{labels.classes[int(name)]}' has {rows:,} of {len(target):,} rows that are not test"
+        held = len(self.folds[0].held_out)
+        return f"{rare}: candidates are tried on the {held:,} rows of validation alone, since no fold can do without it"
 
     @cached_property
     def set_aside(self) -> np.ndarray:

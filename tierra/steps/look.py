@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tierra.data.columns import describe_missing, require_columns
 from tierra.data.frames import UNREAD
+from tierra.data.plain_columns import CALENDAR, SEASON
 from tierra.data.row_numbers import PUBLISHED_NUMBER, refuse_name
 from tierra.data.snapshot import look_at_rows
 from tierra.errors import DataRejected
@@ -42,7 +43,7 @@ def check_columns(project: Project, columns: Mapping[str, list[str]]) -> None:
     rows = _joined(project, columns)
     if not FUNCTION.match(project.target) and project.target not in rows:
         raise DataRejected("target-missing", f"target: {describe_missing([project.target], rows)}")
-    for place, names in _named(project):
+    for place, names in _named(project, rows):
         require_columns(place, names, rows)
 
 
@@ -60,7 +61,16 @@ def _joined(project: Project, columns: Mapping[str, list[str]]) -> list[str]:
     return rows
 
 
-def _named(project: Project) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _prepared(project: Project, rows: list[str]) -> tuple[str, ...]:
+    """What preprocessing names of the columns; the parts of dates, which are features, are no columns."""
+    if isinstance(project.features, str):
+        return ()
+    pairs = [name for pair in project.preprocessing.interactions for name in pair]
+    parts = {f"{name}_{part}" for name in rows for part in (*CALENDAR, SEASON)}
+    return tuple(name for name in (*project.preprocessing.columns, *pairs) if name not in parts)
+
+
+def _named(project: Project, rows: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The columns of the joined rows that other keys name; what `prepare` makes is not known here."""
     if project.weight and not FUNCTION.match(project.weight):
         yield "weight", (project.weight,)
@@ -69,4 +79,5 @@ def _named(project: Project) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "slices", project.slices
     if project.prepare is None:
         yield "features", project.features if isinstance(project.features, tuple) else ()
+        yield "preprocessing", _prepared(project, rows)
         yield "rate_by", project.rule.rule.rate_by if isinstance(project.rule.rule, RateBy) else ()

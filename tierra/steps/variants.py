@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from tierra.errors import Broken, DataRejected, Misconfigured
-from tierra.journal import track
+from tierra.journal import track, warn
 from tierra.model.artifact import check_agreement, dump_model, inner_model
 from tierra.model.candidates import check_reasons
 from tierra.model.compressed import compress
@@ -61,6 +61,9 @@ def make_variants(workspace: Workspace, project: Project, champion: Champion, ca
     What was made before of the same champion is found again.
     """
     _check_champion(workspace, project, champion, candidates.parts)
+    if champion.release.refit:
+        warn(f"champion version {champion.version} was fitted once more on all rows (`refit`); its variants are made of"
+             " the model before that, which was judged: one that serves has not learnt from the test rows")  # fmt: skip
     release, metric = champion.release, project.gate.metric_name
     margin = margin_of(project.optimise.margin, project.gate, metric, release.metrics, release.rule_metrics)
     fixed = with_found(project, candidates.searches).model_copy(update={"complexity": None})
