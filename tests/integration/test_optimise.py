@@ -89,7 +89,7 @@ def test_each_variant_is_measured_beside_the_champion_and_judged_by_the_gate(hom
     assert "did worse than champion version 1" in found["distilled_linear"].verdict.reasons[-1]
     assert found["pruned"].smaller > 10
     shown = "\n".join(line for line in report.in_terminal(ended) if isinstance(line, str))
-    assert "distilled_linear: distilled_linear is worse" in shown
+    assert "distilled_linear: distilled_linear did worse" in shown
     assert describe_variants(ended.variants, ended.margin, ended.metric) == ended.sentence
 
 

@@ -72,6 +72,7 @@ def test_other_rows_may_lack_key_day_and_target_and_repeat_themselves(trained: P
     other = rides(40, seed=9)[["km", "zone", "rain"]]
     other.loc[3, "km"] = -2.0
     other.loc[5, "zone"] = "Z"
+    other.loc[7, "rain"] = np.inf
     pd.concat([other, other]).to_parquet(trained / "other.parquet", index=False)
     found = json.loads(call("other.parquet", "--output", "there.csv", "--json"))
     written = pd.read_csv(trained / "there.csv")
@@ -79,7 +80,8 @@ def test_other_rows_may_lack_key_day_and_target_and_repeat_themselves(trained: P
     assert list(written.index[written["probability"].isna()]) == [3, 43]
     assert (found["predicted"], found["quarantined"], sum(found["reasons"].values())) == (78, 2, 2)
     assert found["unseen"] == {"zone": 2}
-    aside, history, orphans = found["warnings"]
+    aside, infinite, history, orphans = found["warnings"]
+    assert infinite == "'rain' of rides is infinite in 2 rows: as a feature these are gaps"
     assert aside.startswith("2 of 80 rows are set aside")
     assert history.startswith("78 rows are predicted without history")
     assert orphans.startswith("2 of 78 rows have no match in zones")

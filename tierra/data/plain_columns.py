@@ -38,6 +38,11 @@ def plain_columns(name: str, values: pd.Series) -> list[tuple[str, pd.Series]]:
     raise DataRejected("features-type", f"feature '{name}' is {kind}")
 
 
+def describe_infinite(name: str, table: str, rows: int) -> str:
+    """That so many numbers of a column are gaps to models, in one line."""
+    return f"'{name}' of {table} is infinite in {rows:,} rows: as a feature these are gaps"
+
+
 def calendar_of(prepared: pd.DataFrame, day: str | None) -> dict[str, Any]:
     """Of the date that features leave out because none of it comes again, the parts that do: every week, every year.
 

@@ -2,7 +2,7 @@
 
 from tierra.data.differences import compare_profiles
 from tierra.data.features import day_left_out
-from tierra.data.plain_columns import SEASON
+from tierra.data.plain_columns import SEASON, describe_infinite
 from tierra.data.recipe import ROW, UNIT, WEIGHT
 from tierra.data.spec import PARTS
 from tierra.facts import PartsCompared, TableProfiled
@@ -21,7 +21,7 @@ def profile_sources(workspace: Workspace, project: Project, snapshots: Snapshots
         note(TableProfiled(profile))
         for each in profile.columns:
             if each.infinite:
-                warn(f"'{each.name}' of {name} is infinite in {each.infinite:,} rows: as a feature these are gaps")
+                warn(describe_infinite(each.name, name, each.infinite))
 
 
 def compare_parts(workspace: Workspace, project: Project, parts: Parts) -> None:

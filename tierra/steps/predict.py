@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from tierra.data.columns import require_columns
 from tierra.data.expectations import ROW_EXPECTATIONS
 from tierra.data.partitions import ALL, history_window
+from tierra.data.plain_columns import describe_infinite
 from tierra.data.quarantine import find_reasons
 from tierra.data.read_once import ReadOnce
 from tierra.data.row_numbers import PUBLISHED_NUMBER, ROW_NUMBER
@@ -34,7 +35,7 @@ from tierra.steps.pull import PartitionRows, open_table, pull_side_tables
 from tierra.steps.validate import Checked, CleanTables, validate_partition, validate_tables
 from tierra.store.local_objects import LocalObjects
 from tierra.store.refs import TableRef
-from tierra.store.tables import read_table, write_table
+from tierra.store.tables import read_batches, read_table, write_table
 from tierra.temporary import prefix
 from tierra.workspace import Workspace
 
@@ -85,6 +86,7 @@ def predict_file(workspace: Workspace, project: Project, file: Path) -> FilePred
         with at_station("validate"):
             clean = validate_partition(scratch, spec, PartitionRows(partition=ALL, rows=rows)).rows
             _tell_of_quarantine(nightly, clean)
+            _tell_of_infinite(scratch, nightly, clean.table)
         with at_station("predict"):
             groups = _with_history(scratch, nightly, _group(scratch, spec, scorer, clean.table))
             predictions = _predict(scoring, nightly, track(groups, "days"))
@@ -100,6 +102,17 @@ def _tell_of_quarantine(nightly: Project, clean: Checked) -> None:
         raise DataRejected("budget-exceeded", f"{nightly.main}: none of {clean.rows_in:,} rows is fit ({why})")
     if clean.quarantined > budget * clean.rows_in:
         warn(f"{clean.quarantined:,} of {clean.rows_in:,} rows are set aside; a night may have {budget:.1%}")
+
+
+def _tell_of_infinite(scratch: Workspace, nightly: Project, rows: TableRef) -> None:
+    """Warn of numbers that features take for gaps, as a training does."""
+    counts = Counter[str]()
+    for batch in read_batches(scratch.objects, rows):
+        numbers = (name for name in batch.schema.names if pa.types.is_floating(batch.schema.field(name).type))
+        counts.update({name: pc.sum(pc.is_inf(batch[name])).as_py() or 0 for name in numbers})
+    for name, count in counts.items():
+        if count:
+            warn(describe_infinite(name, nightly.main, count))
 
 
 def _for_any_rows(project: Project, source: FileSource) -> Project:
