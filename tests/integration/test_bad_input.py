@@ -289,7 +289,7 @@ MISTAKES = [
     on_try("rule-range", "percent", "features:build", spec=ride_spec(candidates=[{"rule": "features:build"}]),
            python=made_of("return np.full(len(rows), 50.0)")),
     on_try("fit-failed", "parameter", "logistic", exit=2, spec=ride_spec(candidates=[*NEITHER])),
-    on_try("fit-failed", "unknown-in-space", "'CC' is no parameter of logistic; did you mean 'C'?", exit=2,
+    on_try("fit-failed", "unknown-in-space", "'CC' is no parameter of logistic (did you mean 'C'?)", exit=2,
            spec=ride_spec(candidates=[{"model": "logistic", "search": {
                "trials": 2, "space": {"CC": {"low": 0.1, "high": 1.0}}}}])),
     on_try("probabilities-missing", "svc", "sklearn.svm.LinearSVC gives no probabilities", exit=2,
