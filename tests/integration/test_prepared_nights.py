@@ -174,6 +174,21 @@ def test_a_class_of_one_row_costs_the_folds_and_says_so_and_a_limit_on_nothing_i
         train_directly("rides")
 
 
+@pytest.mark.parametrize(("target", "metric"), [("tip", "rmse"), ("tipped", "roc_auc")])
+def test_groups_that_are_too_few_for_folds_are_said(project: Write, target: str, metric: str) -> None:
+    noise = np.random.default_rng(0).normal(0, 5, 300)
+    table = rides(300).assign(tip=lambda rows: rows["km"] + noise, house=lambda rows: (rows.index % 4).astype(str))
+    project(table, target=target, effort="normal", split={"by": "group", "column": "house", "validation": "25%",
+            "test": "25%"}, candidates=[{"rule": "base_rate"}, {"model": "hist_gradient_boosting"}],
+            features=["km", "rain"], gate={"metric": metric})  # fmt: skip
+    _, journal = train_directly("rides")
+    said = [each.text for each in journal.facts(Warned) if "too few for 5 folds" in each.text]
+    assert said
+    assert said[0].startswith(
+        "3 groups of rows that are not test are too few for 5 folds: candidates are tried on the "
+    )
+
+
 OWN = {
     "preprocessing": {"columns": {"km": {"transformer": "mine:Doubled"}}},
     "candidates": [{"rule": "base_rate"}, {"model": "mine:Careful", "params": {"shrink": 0.2}}],

@@ -66,13 +66,16 @@ class Learning:
     @property
     def without_folds(self) -> str:
         """Why candidates are tried on the validation part alone though folds were to be made; else empty."""
-        labels, target, by_time = self.parts.labels, self._frame[TARGET], self.project.split.by == "time"
-        if by_time or len(self.folds) > 1 or most_folds(len(target), labels, self.project.effort) == 1:
+        labels, frame, split = self.parts.labels, self._frame, self.project.split
+        most, units = most_folds(len(frame), labels, self.project.effort), frame[UNIT].nunique()
+        if split.by == "time" or len(self.folds) > 1 or most == 1:
             return ""
-        name, rows = min(zip(*np.unique(target, return_counts=True), strict=True), key=lambda each: each[1])
-        rare = f"class '{labels.classes[int(name)]}' has {rows:,} of {len(target):,} rows that are not test"
-        held = len(self.folds[0].held_out)
-        return f"{rare}: candidates are tried on the {held:,} rows of validation alone, since no fold can do without it"
+        why = f"{units:,} groups of rows that are not test are too few for {most} folds"
+        if labels.task != "regression" and units >= most:
+            rare = frame.groupby(TARGET)[UNIT].nunique().idxmin()
+            rows = f"{(frame[TARGET] == rare).sum():,} of {len(frame):,} rows that are not test"
+            why = f"class '{labels.classes[int(rare)]}' has {rows}, and would be missing where they are held out"
+        return f"{why}: candidates are tried on the {len(self.folds[0].held_out):,} rows of validation alone"
 
     @cached_property
     def set_aside(self) -> np.ndarray:
