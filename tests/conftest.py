@@ -46,14 +46,20 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.path.insert(0, str(ROOT))
 
 
+OF_THE_SERVER: dict[str, str] = {}  # variables that this process's Prefect server set for all later tests
+
+
 @pytest.fixture(autouse=True)
-def _command_variables() -> Iterator[None]:
+def _variables() -> Iterator[None]:
     """Take back what commands, runs and MLflow set for this process, which servers of later tests would inherit."""
     from tierra.environment import FOR_A_PERSON
 
     yield
     for name in (*FOR_A_PERSON, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "TIERRA_RUN", "MLFLOW_TRACKING_URI"):
         os.environ.pop(name, None)
+    taken = {name for name, value in OF_THE_SERVER.items() if os.environ.get(name) != value}
+    os.environ.update(OF_THE_SERVER)
+    assert not taken, f"this test, or a fixture of it, took {taken} of the server from all later tests of this process"
 
 
 @pytest.fixture
@@ -88,6 +94,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         wait_until_healthy(url, server, home / "server.log")
         keep_prefect_database(home)
+        OF_THE_SERVER.update(settings)
         os.environ.update(settings)
         # Whatever imported Prefect before has read its settings already.
         from prefect.settings import (
@@ -108,6 +115,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             APILogWorker.drain_all(timeout=10)
             EventsWorker.drain_all(timeout=10)
     finally:
+        OF_THE_SERVER.clear()
         for name in settings:
             os.environ.pop(name, None)
         server.terminate()

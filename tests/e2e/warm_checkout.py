@@ -1,6 +1,5 @@
 """A checkout of its own, with a project, a server and a warm worker; and what the worker consists of."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -123,7 +122,6 @@ def _parent_of(pid: int) -> int:
 def warm_checkout(folder: Path, rows: int = 2400, **environment: str) -> Iterator[WarmCheckout]:
     """A server with one project that has a champion, deployed from a checkout of its own."""
     write_project(folder / "projects" / "rides", ride_spec(prepare="features:prepare"), rides(rows), features=FEATURES)
-    os.environ.pop("PREFECT_API_URL", None)
     with a_server(folder, **environment) as ops:
         made = WarmCheckout(ops, folder / "checkout")
         made.checkout.tierra("train", "rides")
