@@ -15,6 +15,7 @@ from prefect.logging.handlers import APILogHandler, emit_api_log, set_api_log_si
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_API_URL
 
+from tasks.run.forks import let_forks_end
 from tierra.errors import TierraError
 from tierra.logs import LONGEST, set_up_logs
 from tierra.redaction import clean
@@ -40,6 +41,7 @@ def set_up_run_logs(settings: Settings | None = None) -> None:
     """
     if (context := FlowRunContext.get()) and context.flow_run:
         _register_run(context.flow_run)
+    let_forks_end()
     set_up_logs(settings or load_settings(), forward_to_prefect)
     for name in ENGINE_LOGGERS:
         logging.getLogger(name).addFilter(clean_record)
