@@ -11,7 +11,7 @@ from tierra.model.comparison_checks import MOST_USES
 from tierra.model.difference import Difference
 from tierra.model.evaluation import SliceScores
 from tierra.model.gate import Scores, Verdict, advantage, judge, level_of
-from tierra.model.gate_checks import format_metric
+from tierra.model.gate_checks import format_difference, format_metric
 from tierra.model.guarded import ClassGuarded, Gap, Guarded, SliceDifference, SliceSearch
 from tierra.model.spec import Gate
 from tierra.model.training import choose_candidate
@@ -241,3 +241,10 @@ def test_what_serves_is_shown_as_it_was_measured_beside_the_others(tmp_path: Pat
 
 def test_an_interval_that_is_all_worse_says_worse() -> None:
     assert verdict(0.5, 0.6).reasons[0].endswith("worse by 0.0835 to 0.1165 (90 % interval)")
+
+
+def test_a_difference_has_no_exponent_where_it_is_large() -> None:
+    margins = {3000.0: "3,000", 99.96: "100", 12.34: "12.3", 0.005: "0.005", 0.0: "0"}
+    assert [format_difference(each, 3) for each in margins] == list(margins.values())
+    signed = {99.6: "+100", -1234.5: "-1,234", 0.00123: "+0.0012", 0.0: "+0"}
+    assert [format_difference(each, sign="+") for each in signed] == list(signed.values())

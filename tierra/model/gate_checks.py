@@ -42,3 +42,8 @@ class GateCheck(BaseModel):
 def format_metric(value: float) -> str:
     """A metric as people read it: four decimals, or four significant digits of a large number."""
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+
+
+def format_difference(value: float, digits: int = 2, sign: str = "") -> str:
+    """What lies between two metrics as people read it: so many significant digits, a large number whole."""
+    return f"{value:{sign},.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:{sign}.{digits}g}"

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tierra.model.gate_checks import format_difference
 from tierra.model.spec import heading
 from tierra.model.variant_measured import VariantMeasured
 from tierra.outcomes.outcome import Ended, Figures
@@ -47,7 +48,7 @@ class Optimised(Ended):
         best = max(good, key=lambda each: each.gain, default=None)
         counts = (f"{len(good)} of {_made(self.variants)}", "variants pass the gate")
         most = [(f"{best.gain:,.1f} x", f"smaller or faster, {best.name}")] if best else []
-        return [counts, *most, (f"{self.margin:.3g}", f"margin, {heading(self.metric)}")]
+        return [counts, *most, (format_difference(self.margin, 3), f"margin, {heading(self.metric)}")]
 
     @property
     def made_a_difference(self) -> bool:
@@ -63,7 +64,7 @@ class Optimised(Ended):
 def describe_variants(variants: tuple[VariantMeasured, ...], margin: float, metric: str) -> str:
     """In one sentence: which variant saves the most within the margin, or that none does."""
     good = [each for each in variants if each.may_serve]
-    within = f"within the gate's margin of {margin:.3g} in {heading(metric)}"
+    within = f"within the gate's margin of {format_difference(margin, 3)} in {heading(metric)}"
     if not good:
         return f"none of {_made(variants)} variants is shown to stay {within}"
     best = max(good, key=lambda each: each.gain)

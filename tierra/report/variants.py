@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tierra.model.gate_checks import format_metric
+from tierra.model.gate_checks import format_difference, format_metric
 from tierra.model.spec import heading
 from tierra.model.variant_measured import Times, VariantMeasured
 from tierra.outcomes.optimise import Optimised
@@ -44,7 +44,7 @@ def _line(each: VariantMeasured) -> VariantLine:
     if each.verdict is None:
         return VariantLine(each.name, each.how, ("",) * 9, NOT_MADE, each.reason)
     outcome = "may serve" if each.may_serve else "may not serve"
-    apart = "" if each.interval is None else " to ".join(_signed(end) for end in each.interval)
+    apart = "" if each.interval is None else " to ".join(format_difference(end, sign="+") for end in each.interval)
     changed = "" if each.changed is None else f"{100 * each.changed:.2g} %"
     cells = (_kilobytes(each.bytes), f"{each.smaller:,.1f} x", _metric(each.metric), apart, *_times(each.one),
              *_times(each.many), changed)  # fmt: skip
@@ -60,10 +60,6 @@ def _times(times: Times | None) -> tuple[str, str]:
 
 def _metric(value: float | None) -> str:
     return "" if value is None else format_metric(value)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.2g}"
 
 
 def _kilobytes(count: int) -> str:

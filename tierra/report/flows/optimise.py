@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from rich.console import RenderableType
 
+from tierra.model.gate_checks import format_difference
 from tierra.model.spec import heading
 from tierra.outcomes.optimise import Optimised
 from tierra.report.finished_run import FinishedRun
@@ -57,7 +58,8 @@ def in_terminal(outcome: Optimised) -> Sequence[RenderableType]:
 
 def _judged(ended: Optimised) -> str:
     made = sum(each.verdict is not None for each in ended.variants)
-    return (f"A variant may serve when it is shown to be worse than the champion by less than {ended.margin:.3g} in"
-            f" {heading(ended.metric)}, and keeps to the gate's guardrails. {made} variants are judged on the same test"
+    return ("A variant may serve when it is shown to be worse than the champion by less than"
+            f" {format_difference(ended.margin, 3)} in {heading(ended.metric)}, and keeps to the gate's guardrails."
+            f" {made} variant{' is' if made == 1 else 's are'} judged on the same test"
             " rows, each at its share of the gate's alpha; times are the median of paired calls on this machine, with"
             " their 95 % interval")  # fmt: skip
