@@ -89,6 +89,7 @@ def test_deployments_are_listed_with_their_schedules(ui: Ui) -> None:
     ui.shoot("deployments")
 
 
+@pytest.mark.long
 def test_a_wrong_date_ends_the_run_at_once_in_one_clear_line(ui: Ui, ops: Ops) -> None:
     """The calendar of the form takes no date that is none. A link that carries the form's values does."""
     ui.open_form("score", "rides")

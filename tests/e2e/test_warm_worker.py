@@ -16,7 +16,8 @@ from tests.servers import until
 from tests.warm import alive
 from tierra.report.index import read_runs
 
-pytestmark = pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")
+# A run through the worker of `make up` in every suite: tests/e2e/test_up.py
+pytestmark = [pytest.mark.long, pytest.mark.skipif(not CAN_FORK, reason="only Linux forks runs")]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,6 @@ def recent(here: WarmCheckout) -> list[str]:
     return [each for each in here.published() if each > "2024-04-20"]
 
 
-@pytest.mark.long
 def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worker: Worker) -> None:
     """Code that the parent has imported, the settings in .env, and the project's file."""
     # Other tests published older days by hand: those between are told as left out.
@@ -66,7 +66,6 @@ def test_edits_between_two_runs_are_used_by_the_second(here: WarmCheckout, worke
     until("the old parent has ended", 20, lambda: not alive(parent))
 
 
-@pytest.mark.long
 def test_a_cancelled_run_ends_as_cancelled_and_the_next_one_publishes(here: WarmCheckout, worker: Worker) -> None:
     with here.waiting("2024-04-02") as run:
         (child,) = worker.runs()
@@ -78,7 +77,7 @@ def test_a_cancelled_run_ends_as_cancelled_and_the_next_one_publishes(here: Warm
     assert here.publish("2024-04-02")["name"] == "Published"
 
 
-@pytest.mark.long  # alone and as a run of a server: tests/integration/test_ways_to_run.py
+# Alone and as a run of a server: tests/integration/test_ways_to_run.py
 def test_a_source_that_is_locked_for_a_while_is_waited_for(here: WarmCheckout, worker: Worker) -> None:
     source = ride_source(kind="sql", connection="lake", path=None, table="rides", types={"day": "date"})
     write_project(here.ops.folder / "projects" / "locked", ride_spec(project="locked", sources=source))
@@ -119,7 +118,6 @@ def told(here: WarmCheckout, run: str) -> tuple[str, str, list[tuple[int, str]]]
     return state["name"], state["message"], sorted(kept)
 
 
-@pytest.mark.long
 def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worker: Worker) -> None:
     forms = [{"partition": "2024-04-05", "dry_run": True}, {"partition": "2013-13-45"}, {"partition": "2023-05-09"}]
     warm = [told(here, here.ops.run("score/rides", **form)) for form in forms]
@@ -139,7 +137,6 @@ def test_states_and_lines_are_those_of_an_ordinary_run(here: WarmCheckout, worke
     until("it has a parent again", 30, lambda: worker.find("parent"))
 
 
-@pytest.mark.long
 def test_asked_to_end_the_worker_leaves_no_process(here: WarmCheckout, worker: Worker) -> None:
     with here.waiting("2024-04-04") as run:
         children = [*worker.runs(), *worker.find("parent"), *worker.find("worker")]

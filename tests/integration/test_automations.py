@@ -233,6 +233,7 @@ def lose(ops: Ops, told: Receiver, whom: str, send: Callable[[], None]) -> tuple
     return before.why, heard_of()
 
 
+@pytest.mark.long
 def test_a_message_that_the_webhook_did_not_take_is_sent_again(ops: Ops, told: Receiver, played: Played) -> None:
     wait([*played.values()])
     why, (message,) = lose(

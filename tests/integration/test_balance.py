@@ -65,6 +65,7 @@ def test_ways_to_balance_are_compared_and_listed_and_none_is_taken_that_does_not
     assert again.balance[3].value != trained.balance[3].value  # what a function does is known by its file
 
 
+@pytest.mark.long
 def test_a_class_of_the_project_s_own_is_searched_for_and_balanced_as_any_model(workspace: Path) -> None:
     search = {"trials": 2, "space": {"shrink": {"low": 0.0, "high": 0.9}}}
     spec = ride_spec(candidates=[{"rule": "base_rate"}, {"model": "mine:Careful", "search": search}],

@@ -45,6 +45,7 @@ def train_again() -> tuple[Trained, set[str]]:
     return trained, made
 
 
+@pytest.mark.long
 def test_a_change_in_a_step_runs_it_and_the_steps_after_it_again(library: Path) -> None:
     order = list(STATIONS.values())
     first, made = train_again()

@@ -180,6 +180,7 @@ def test_what_cannot_be_deployed_is_refused_and_changes_nothing(
     assert ask_api("GET", f"{ops.url}/deployments/name/score/rides").status_code == 404
 
 
+@pytest.mark.long
 def test_the_command_says_what_it_did_or_why_not_in_one_line(
     ops: Ops, projects: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_package_that_breaks_the_server_is_named_with_its_symptom_and_bound(
     assert symptom in broken[check][0]
 
 
+@pytest.mark.long
 def test_a_healthy_environment_without_a_server_is_all_well(tmp_path: Path) -> None:
     (tmp_path / "warehouse.db").touch()
     url = f"sqlite:///{tmp_path}/warehouse.db?canary={CANARY}"

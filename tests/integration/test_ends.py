@@ -115,6 +115,7 @@ def test_a_full_temporary_folder_is_one_line_that_names_what_to_do(folder: Path)
     assert "Traceback" not in ended.output
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("alone")
 def test_clocks_at_the_ends_of_the_calendar_leave_their_receipts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "project.yaml").write_text((folder / "project.yaml").read_text().replace("2d", "3000d\n  horizon: 60d"))

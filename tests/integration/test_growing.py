@@ -31,6 +31,7 @@ def fitted(workspace: Path, **changes: Any) -> CandidatesFitted:
     return journal.facts(CandidatesFitted)[0]
 
 
+@pytest.mark.long
 def test_a_model_that_does_not_pay_is_the_last_that_is_tried_and_it_says_so(workspace: Path) -> None:
     enough = fitted(workspace, complexity={"margin": 0.05})
     assert set(enough.validation) == {"rule", "logistic", "hist_gradient_boosting", "average"}

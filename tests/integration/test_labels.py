@@ -112,6 +112,7 @@ def test_a_class_may_be_written_as_a_spreadsheet_does(home: Path) -> None:
     assert read_corrections(read_learning_rows(here, here.project("rides")), Path("c.csv")) == {1: 1}
 
 
+@pytest.mark.long
 def test_the_parameters_that_were_found_stay_while_the_data_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

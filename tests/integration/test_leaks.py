@@ -154,6 +154,7 @@ def sugar_of(day: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return tuple(each.set_index("visit")["sugar"].to_dict() for each in both)  # type: ignore[return-value]
 
 
+@pytest.mark.long
 def test_a_join_as_of_a_moment_replaces_one_that_looks_ahead_and_sees_the_same_at_night(clinic: Path) -> None:
     newest = readings().sort_values("measured").drop_duplicates("patient", keep="last")
     as_of_project(clinic, newest)
@@ -172,6 +173,7 @@ def test_a_join_as_of_a_moment_replaces_one_that_looks_ahead_and_sees_the_same_a
         assert sugar == before.sort_values("measured")["sugar"].iloc[-1]
 
 
+@pytest.mark.long
 def test_a_reading_of_later_makes_no_published_day_stale_and_one_of_before_does(clinic: Path) -> None:
     as_of_project(clinic, readings(), **AS_OF)
     train_directly("clinic")

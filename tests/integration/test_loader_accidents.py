@@ -287,6 +287,7 @@ def test_rows_older_than_fresh_within_fail_the_night_without_any_schedule(place:
     assert (level, why.count("no new day"), line in why) == ("red", 1, True)
 
 
+@pytest.mark.long
 def test_rows_without_a_day_are_counted_in_every_run(place: Place) -> None:
     table = up_to("2024-04-23").reset_index(drop=True)
     table.loc[table.index[-3:], "day"] = None

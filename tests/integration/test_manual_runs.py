@@ -265,6 +265,7 @@ def test_when_nobody_answers_in_time_the_run_is_green_and_the_champion_stays(
     assert champion(here).version == "1"
 
 
+@pytest.mark.long
 def test_the_first_model_waits_too(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.approval.POLL_SECONDS", 0.3)
     here = stand_in(tmp_path / "new", monkeypatch)

@@ -117,6 +117,7 @@ def test_what_a_variant_was_judged_by_is_what_it_serves_in_batch_and_row_by_row(
     assert (trained.outcome, trained.champion.candidate) == ("KeptChampion", "onnx")
 
 
+@pytest.mark.long
 def test_a_variant_that_fails_the_gate_or_is_none_does_not_serve(home: Path) -> None:
     state(home, optimise={"variants": ["compressed", "members"]})
     ended = optimise(promote="only_logistic")
@@ -178,6 +179,7 @@ def test_a_demo_has_a_variant_three_times_smaller_within_the_margin(
     assert max(each.smaller for each in found.values() if each.may_serve) >= 3
 
 
+@pytest.mark.long
 def test_a_champion_that_was_searched_for_is_pruned_from_what_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

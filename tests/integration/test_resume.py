@@ -46,6 +46,7 @@ def test_a_source_that_throttles_twice_costs_two_warnings_and_no_step(
     assert len(stations) == len(set(stations)), "no station ran twice"
 
 
+@pytest.mark.long
 def test_another_machine_that_shares_the_store_finds_every_step_done(
     lake: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

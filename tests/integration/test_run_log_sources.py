@@ -44,6 +44,7 @@ def spoken(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> dic
     return dict(zip(SOURCES, done.stdout.split()[-len(SOURCES) :], strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_line_arrives_in_its_own_run_from(source: str, spoken: dict[str, str], prefect_server: str) -> None:
     assert said_by(prefect_server, spoken[source]) == EXPECTED

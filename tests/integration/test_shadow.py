@@ -111,6 +111,7 @@ def test_one_that_is_worse_in_production_does_not_serve_nor_does_the_same_traini
     assert (trained.outcome, "did not pass its shadow" in trained.reason) == ("KeptChampion", True)
 
 
+@pytest.mark.long
 def test_a_shadow_is_judged_by_the_same_scorer_and_weights_as_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

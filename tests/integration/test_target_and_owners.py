@@ -56,7 +56,9 @@ def serving() -> tuple[int, tuple[str, ...]]:
     return champion.number, champion.release.labels.classes
 
 
-@pytest.mark.parametrize("spelling", SPELT)
+@pytest.mark.parametrize(
+    "spelling", ["words", *(pytest.param(each, marks=pytest.mark.long) for each in list(SPELT)[1:])]
+)
 def test_the_classes_written_in_another_way_keep_the_gate_shut(folder: Path, spelling: str) -> None:
     write(folder, respelt(SPELT[spelling]))
     name, message = train()
@@ -64,6 +66,7 @@ def test_the_classes_written_in_another_way_keep_the_gate_shut(folder: Path, spe
     assert serving() == (1, ("no", "yes"))
 
 
+@pytest.mark.long
 def test_a_third_value_is_rejected_until_the_champion_may_be_replaced(folder: Path) -> None:
     table = respelt("no yes")
     table.loc[[7, 9], "tipped"] = "maybe"
@@ -124,6 +127,7 @@ def test_a_second_folder_publishes_nothing_until_it_has_taken_over(folder: Path)
     assert score("other")[0] in ("Published", "NothingDue")
 
 
+@pytest.mark.long
 def test_a_copied_home_scores_with_its_own_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The original is gone: whatever the copy needed of it would be missing. MLflow's own files are told of."""
     copy = Path(

@@ -104,6 +104,7 @@ def stopped_by(here: Checkout, number: signal.Signals, day: str) -> tuple[int, s
         process.communicate()
 
 
+@pytest.mark.long
 def test_a_source_that_is_locked_for_a_while_is_waited_for(here: Checkout) -> None:
     with sqlite3.connect(here.folder / "warehouse.db", isolation_level=None) as held:
         held.execute("BEGIN EXCLUSIVE")

@@ -59,6 +59,7 @@ def test_a_split_that_reaches_an_end_of_the_calendar_names_the_days(days: list[s
         )
 
 
+@pytest.mark.long
 def test_real_runs_end_in_one_line_and_a_page(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.score import score
     from flows.train import train

@@ -7,8 +7,10 @@ import pytest
 from tests.honesty.promise import Promise
 from tests.honesty.suite import SUITE
 
+ROUNDS = [pytest.param(each, id=name, marks=() if name == "gate" else pytest.mark.long) for name, each in SUITE.items()]
 
-@pytest.mark.parametrize("promises", [pytest.param(each, id=name) for name, each in SUITE.items()])
+
+@pytest.mark.parametrize("promises", ROUNDS)
 def test_what_is_promised_about_chance_is_kept(promises: Callable[[bool], Iterator[Promise]]) -> None:
     broken = [each for each in promises(True) if not each.is_kept]
     assert broken == []

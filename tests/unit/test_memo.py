@@ -80,6 +80,7 @@ for module in sys.argv[1:]:
 """
 
 
+@pytest.mark.long
 def test_all_that_a_remembering_module_imports_is_covered() -> None:
     """What each really imports, with none of ours loaded before; imports inside functions are found in the source."""
     command = [sys.executable, "-c", EACH_ALONE, *sorted(callers_of_remember())]
