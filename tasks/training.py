@@ -63,6 +63,7 @@ def split_table(workspace: Workspace, project: Project, table: "FeatureTable") -
 @station
 def fit_candidates(workspace: Workspace, project: Project, parts: "Parts") -> "FittedCandidates":
     """Every candidate tried on folds of the rows that are not test, its threshold set on what was held out."""
+    steps.balance.check_conditions(project, parts)
     steps.set_aside.check_set_aside(workspace, project, parts)
     return steps.fit.fit_candidates(workspace, project, parts)
 

@@ -58,6 +58,8 @@ WRONG = {
     "a split's column": Wrong("split: no column 'guest'", spec=ride_spec(split={"by": "group", "column": "guest"})),
     "a prepared column": Wrong("preprocessing: no column 'zones'", spec=ride_spec(
         preprocessing={"columns": {"zones": {"encode": "ordinal"}, "day_month": {"scale": "none"}}})),
+    "a condition's column": Wrong("balance: remove: no column 'kms'", spec=ride_spec(
+        balance=[{"remove": ["kms > 1", "day_month == 2 and target == 'yes'"]}])),
     "an expectation's column": Wrong("rides: contract: no column 'kn'", spec=ride_spec(contract=expecting("kn"))),
     "a kept column": Wrong("score.keep: no column 'colour'", spec=ride_spec(score={"keep": "colour"})),
     "a name of ours": Wrong("'row_number' is reserved", spec=ride_spec(sources=ride_source(key=None)),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.builders import copy_home, new_home, ride_spec, rides, stand_in, write_project
+from tests.builders import copy_home, new_home, ride_source, ride_spec, rides, stand_in, write_project
 from tests.cases import each
 from tests.direct import train_directly
 from tierra.cli.commands import app
@@ -174,6 +174,32 @@ def test_another_source_is_worth_what_it_adds_on_the_same_rows(home: Path) -> No
     workspace = open_workspace()
     same = compare_data(workspace, workspace.project("rides"), "project.yaml", "project.yaml").lift
     assert (same.better, same.sentence) == (0, "no difference is shown")
+
+
+@pytest.mark.parametrize("split", [SPEC["split"], ride_spec()["split"]], ids=["random", "time"])
+def test_rows_keep_their_side_whatever_the_other_data_hold(home: Path, split: dict[str, str]) -> None:
+    """Cut apart by what they hold, rows that hold other values would be judged elsewhere, and few by both."""
+    folder, (table, _) = home / "projects" / "rides", flipped_rides()
+    later = table.head(300).assign(
+        ride_id="later" + table["ride_id"].astype(str),
+        km=table["km"].sample(frac=1, random_state=1).to_numpy()[:300] + 0.013,
+    )
+    later["day"] = (pd.to_datetime(later["day"]) + pd.Timedelta(days=400)).dt.date
+    write_project(folder, ride_spec(**SPEC | {"split": split}), table)
+    others = {
+        "doubled": (table.assign(km=table["km"] * 2), ["km", "zone", "rain"]),
+        "narrower": (table.drop(columns="rain"), ["km", "zone"]),
+        "longer": (pd.concat([table, later]), ["km", "zone", "rain"]),
+    }
+    for name, (rows, features) in others.items():
+        rows.to_csv(folder / f"{name}.csv", index=False)
+        spec = ride_spec(**SPEC | {"split": split, "features": features}, sources=ride_source(path=f"{name}.csv"))
+        (folder / f"{name}.yaml").write_text(json.dumps(spec))
+        workspace = open_workspace()
+        found = compare_data(workspace, workspace.project("rides"), "project.yaml", f"{name}.yaml")
+        assert found.lift.rows == found.before.test, name
+        if "column" in split:
+            assert found.after.learning == found.before.learning, "what came after the test part teaches nothing"
 
 
 @pytest.mark.long

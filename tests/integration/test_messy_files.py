@@ -214,6 +214,7 @@ MESSES = {
     "month first": Mess(lambda table: as_csv(table, date_format="%m/%d/%y"), added={"csv"}),
     "day first, with the time": Mess(lambda table: as_csv(table, date_format="%d.%m.%Y 10:15"), added={"csv"}),
     "months by name": Mess(lambda table: as_csv(table, date_format="%d-%b-%Y"), added={"csv"}),
+    "months by name, before the day": Mess(lambda table: as_csv(table, date_format="%b %d, %Y"), added={"csv"}),
     "days written in two ways": Mess(
         lambda table: as_csv(
             table.assign(day=[f"{day:{('%Y-%m-%d', '%d/%m/%Y')[day.day % 2]}}" for day in table["day"]])

@@ -163,7 +163,7 @@ def test_what_a_function_returns_is_checked() -> None:
         ({"weigh": "f:f"}, lambda rows: rows["km"].head(3), "no value for each of 300 rows"),
         ({"remove": "f:f"}, lambda rows: rows["km"].to_numpy(), "yes or no, or a reason"),
         ({"remove": "f:f"}, lambda rows: (rows["target"] == "yes").to_numpy(), "no training row of yes is left"),
-        ({"remove": "distance < 3"}, None, "'distance' is no feature (km, rain, zone, target)"),
+        ({"remove": "distance < 3"}, None, "'distance' is no feature (km, rain, zone, and `target` for"),
         ({"remove": "zone < 3"}, None, "zone holds text, and 3 is none"),
         ({"weigh": "f:f"}, lambda rows: 1 / 0, "ZeroDivisionError"),
     ]

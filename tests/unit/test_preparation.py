@@ -273,6 +273,16 @@ def test_what_is_left_to_learn_from_has_two_classes_and_is_what_a_candidate_is_t
         fit_candidate(Model(model="hist_gradient_boosting"), Examples(table, target, LABELS["binary"]), dropped)
 
 
+def test_gaps_that_stay_are_refused_by_a_model_that_takes_none() -> None:
+    rows, said = examples("binary"), Preprocessing(impute="none")
+    with pytest.raises(
+        Misconfigured, match=r"logistic takes no gaps, and `impute: none` leaves those of 'km'.*gaps-left"
+    ):
+        fit_candidate(Model(model="logistic"), rows, said)
+    for taken in ("hist_gradient_boosting", "random_forest"):
+        fit_candidate(Model(model=taken), rows, said)
+
+
 def test_a_forbidden_gap_stops_training_and_scoring_and_says_where() -> None:
     rows = examples("binary")
     said = Preprocessing.model_validate(on("km", gaps="forbid"))

@@ -1,5 +1,6 @@
 """A profile says of a table what pandas says of it, in one pass and bounded memory."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tierra.data import counting
-from tierra.data.differences import compare_profiles, mostly_missing
+from tierra.data.differences import compare_profiles, hardly_read
 from tierra.data.profile import ColumnProfile, Difference, Profile
 from tierra.data.profile_table import profile_table
 
@@ -201,4 +202,15 @@ def test_a_column_that_is_mostly_missing_is_said_in_one_line() -> None:
         (most, half, ""),
         (full, most, ""),
     ):
-        assert "; ".join(mostly_missing(profile(x=now), profile(x=before))) == said
+        assert "; ".join(hardly_read(profile(x=now), profile(x=before))) == said
+
+
+def test_a_column_of_values_never_seen_and_of_infinite_numbers_is_said_in_one_line() -> None:
+    def said(now: list[Any], before: list[Any], key: tuple[str, ...] = ()) -> list[str]:
+        return list(hardly_read(profile(x=now, key=key), profile(x=before, key=key)))
+
+    assert said(["q"] * 9, ["a", "b"] * 9) == ["column 'x': 'q' in 100.0 % of rows, never in training"]
+    assert said(["q", "a", "b", "a"] * 9, ["a", "b"] * 9) == [], "a quarter stands on the receipt"
+    assert said(["q"] * 9, ["a", "b"] * 9, key=("x",)) == []
+    assert said([1.0, math.inf], [1.0, 2.0]) == ["column 'x': infinite in 1 rows, never in training"]
+    assert said([1.0, math.inf], [1.0, math.inf]) == []

@@ -76,6 +76,22 @@ def test_the_kind_of_a_source_is_asked_for_by_its_names(tmp_path: Path) -> None:
     assert "sources.rides: 'kind' should be one of 'sql', 'file'" in error.what
 
 
+def test_a_search_by_no_metric_is_refused_by_its_name(tmp_path: Path) -> None:
+    error = refusal(
+        tmp_path, ride_spec(candidates=[{"rule": "base_rate"}, {"model": "logistic", "search": {"metric": "aucc"}}])
+    )
+    assert (error.code, "candidates.1.search.metric: 'aucc' is no metric" in error.what) == (
+        "metric-unknown",
+        True,
+    ), error
+
+
+def test_a_way_to_balance_is_refused_at_its_own_key(tmp_path: Path) -> None:
+    error = refusal(tmp_path, MINIMAL + "balance: [{resample: under, ratio: 3}]\n")
+    assert "balance.0.ratio: should be less than or equal to 1" in error.what
+    assert "more)" not in error.what
+
+
 def test_several_mistakes_show_the_first_and_count_the_others(tmp_path: Path) -> None:
     error = refusal(tmp_path, MINIMAL + "card: {goal: 1, owner: 2, users: 3}\n")
     assert "card.goal" in error.what
@@ -104,6 +120,10 @@ def test_a_line_in_a_list_of_candidates_is_found(tmp_path: Path) -> None:
         {"sources": {"rides": {"kind": "sql", "connection": "warehouse"}}},
         {"contract": {"quarantine_budget": "101%"}},
         {"contract": {"quarantine_budget": True}},
+        {"preprocessing": {"outliers": "quarantine", "fence": "quantile"}},
+        {"preprocessing": {"columns": {"km": {"outliers": "quarantine", "fence": "isolation_forest"}}}},
+        {"preprocessing": {"columns": {"km": {"fill": 3}}}},
+        {"preprocessing": {"columns": {"zone": {"order": ["A", "B"], "encode": "hash"}}}},
         {"gate": {"beat_rule_by": -0.1}},
         {"candidates": []},
         {"candidates": [{"model": "logistic"}, {"model": "logistic"}]},

@@ -107,7 +107,8 @@ def compare(
     """Fit one candidate on the data of two project files, and show what the second has more, on the same test rows.
 
     Another source, other rows or other features: whatever the two files say of the data. The candidate is the
-    champion's, or, before the first, the last of the project file. Rows are matched by their key.
+    champion's, or, before the first, the last of the project file. Rows are matched by their key, and are of the part
+    that they are in the first: both are judged on the same test rows.
     """
     with one_line_errors():
         from tierra.cli.console import out, print_json, printable, progress

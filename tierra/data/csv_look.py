@@ -31,6 +31,7 @@ DATE: Final = re.compile(
     r"^\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:(,?[ T]+)(\d{1,2}):\d{2}(:\d{2})?(\s?[AaPp][Mm])?)?\s*$"
 )
 NAMED_MONTH: Final = re.compile(r"^\s*\d{1,2}([ ./-])[A-Za-z]{3,9}\1(\d{4}|\d{2})\s*$")
+MONTH_FIRST: Final = re.compile(r"^\s*[A-Za-z]{3,9}([ ./-])\d{1,2}(, |[ ./-])(\d{4}|\d{2})\s*$")
 YEAR_FIRST: Final = re.compile(r"^\s*\d{4}[/-]")
 
 
@@ -151,6 +152,8 @@ def _date_form(cells: Sequence[str]) -> str | None:
     cells = [cell for cell in cells if not YEAR_FIRST.match(cell)]
     if cells and all(named := [NAMED_MONTH.match(cell) for cell in cells]) and named[0]:
         return f"%d{named[0][1]}%b{named[0][1]}%{'Y' if len(named[0][2]) == 4 else 'y'}"
+    if cells and all(named := [MONTH_FIRST.match(cell) for cell in cells]) and named[0]:
+        return f"%b{named[0][1]}%d{named[0][2]}%{'Y' if len(named[0][3]) == 4 else 'y'}"
     matches = [found for cell in cells if (found := DATE.match(cell))]
     if not matches or len(matches) < MOST * len(cells):
         return None

@@ -9,7 +9,7 @@ from tierra.data.profile import ColumnProfile, Difference, Profile, Severity
 
 # From which size a difference is notable, and from which it is strong.
 MISSING_MOVED = (0.02, 0.10)  # of all rows, up or down
-MOSTLY_MISSING = 0.5
+MOSTLY = 0.5
 UNSEEN_VALUES = (0.001, 0.05)  # of the rows that hold a value
 MORE_OUTLIERS = (0.01, 0.05)  # of the rows that hold a value, more than before
 PSI = (0.10, 0.25)  # Siddiqi, Credit Risk Scorecards, 2006
@@ -35,13 +35,19 @@ def compare_profiles(current: Profile, reference: Profile, reference_name: str =
     return tuple(sorted(found, key=lambda each: (each.severity != "strong", -each.size, each.column)))
 
 
-def mostly_missing(current: Profile, reference: Profile, reference_name: str = "training") -> Iterator[str]:
-    """A line for each column that is missing in so many more rows that whoever reads it reads something else."""
-    for name in current.by_name.keys() & reference.by_name.keys():
+def hardly_read(current: Profile, reference: Profile, reference_name: str = "training") -> Iterator[str]:
+    """A line for each column that is missing or unseen in so many more rows that a model reads something else of it.
+
+    And for each that holds infinite numbers, which are gaps to models, and held none.
+    """
+    for name in sorted((current.by_name.keys() & reference.by_name.keys()).difference(current.key, reference.key)):
         now, before = current.by_name[name], reference.by_name[name]
-        if now.rows and now.missing_share - before.missing_share >= MOSTLY_MISSING:
+        if now.rows and now.missing_share - before.missing_share >= MOSTLY:
             share = f"{_share(now.missing_share)} of rows, {_share(before.missing_share)} in {reference_name}"
             yield f"column '{name}' is missing in {share}"
+        if now.kind == before.kind and now.present and before.present and now.kind != "date":
+            unseen = (each for each in _unseen(now, before, reference_name) if each.size >= MOSTLY / UNSEEN_VALUES[1])
+            yield from (f"column '{name}': {each.what}" for each in (*unseen, *_infinite(now, before, reference_name)))
 
 
 def _column(
@@ -68,6 +74,7 @@ def _column(
             )
     elif current.present and reference.present and current.kind != "date":
         yield from _unseen(current, reference, reference_name)
+        yield from _infinite(current, reference, reference_name)
         yield from _outliers(current, reference, reference_name)
         yield from _moved(current, reference, reference_name)
 
@@ -96,10 +103,13 @@ def _unseen(current: ColumnProfile, reference: ColumnProfile, reference_name: st
         )
 
 
-def _outliers(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
+def _infinite(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
     if current.infinite and not reference.infinite:
         what = f"infinite in {current.infinite:,} rows, never in {reference_name}"
         yield Difference(column=current.name, what=what, severity="strong", size=current.infinite / current.present)
+
+
+def _outliers(current: ColumnProfile, reference: ColumnProfile, reference_name: str) -> Iterator[Difference]:
     if not (reference.fences and current.quantiles):
         return
     low, high = reference.fences

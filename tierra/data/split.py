@@ -61,9 +61,14 @@ def split_rows(units: pd.Series, target: pd.Series, split: Split, labels: Labels
     """
     by_time = split.by == "time"
     parts = _by_time(units, target, split) if by_time else _by_digest(units, target, split, labels)
+    check_parts(parts, target, labels)
+    return parts
+
+
+def check_parts(parts: pd.Series, target: pd.Series, labels: Labels) -> None:
+    """Raise DataRejected when a part is empty or sees one class only."""
     for part in PARTS:
         _check(part, target[parts == part], labels)
-    return parts
 
 
 def find_cuts(days: pd.Series, split: Split) -> Cuts:

@@ -70,6 +70,13 @@ def reasons_to_go(balance: Remove, examples: Examples, functions: Functions) -> 
     return reasons
 
 
+def require_known(rule: str, columns: Sequence[str]) -> None:
+    """Raise Misconfigured where a condition reads what is neither a feature nor the target."""
+    if strange := sorted(columns_of(rule) - {*columns, TARGET}):
+        known = f"{', '.join(each for each in columns if each != TARGET)}, and `{TARGET}` for what is predicted"
+        raise Misconfigured("name-undeclared", f"balance: remove: '{strange[0]}' is no feature ({known})")
+
+
 def _call(name: str, functions: Functions, rows: pd.DataFrame) -> Any:
     return call_function(name, functions[name], rows)
 
@@ -86,9 +93,7 @@ def _call_rule(name: str, rows: pd.DataFrame, functions: Functions) -> pd.Series
 
 
 def _condition(rule: str, rows: pd.DataFrame) -> pd.Series:
-    if strange := sorted(columns_of(rule) - set(rows.columns)):
-        known = ", ".join(rows.columns)
-        raise Misconfigured("name-undeclared", f"balance: remove: '{strange[0]}' is no feature ({known})")
+    require_known(rule, list(rows.columns))
     try:
         return _reasons(matching_rows(rule, rows), rule)
     except TypeError as error:

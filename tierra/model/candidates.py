@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
 from tierra.data.code import said_by_project
@@ -101,12 +102,25 @@ def build_pipeline(
     model = build_estimator(candidate, examples, own)
     linear = candidate.model in ("logistic", "ridge")
     needs = own_needs(model) if candidate.is_own else needs_of(model)
+    _refuse_gaps(candidate, model, examples, treatments)
     requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
     if solver := solver_for(candidate, examples.labels, len(examples.target), treatments):
         model.set_params(solver=solver)
     if needs_log(examples.target, examples.labels.task, preprocessing, candidate.params):
         model = LogTarget(model)
     return Pipeline([("prepare", build_encoder(treatments, requirements)), ("model", model)])
+
+
+def _refuse_gaps(
+    candidate: Model, model: BaseEstimator, examples: Examples, treatments: Mapping[str, Treatment]
+) -> None:
+    """Raise Misconfigured where gaps are left as they are, and the model takes none."""
+    numbers = [name for name, each in treatments.items() if each.kind in ("number", "cyclic")]
+    unfilled = [name for name in numbers if treatments[name].impute == "none"]
+    gaps = [name for name in unfilled if examples.features[name].isna().any()]
+    if gaps and not get_tags(model).input_tags.allow_nan:
+        what = f"candidate {candidate.name}: {candidate.model} takes no gaps, and `impute: none` leaves those of"
+        raise Misconfigured("gaps-left", f"{what} {', '.join(map(repr, gaps))}")
 
 
 def check_types(

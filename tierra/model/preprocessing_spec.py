@@ -72,6 +72,10 @@ class Treatment(Spec):
             raise ValueError(f"text is encoded by {' or '.join(TEXT_ENCODINGS)}")
         if self.kind == "category" and self.encode == "tfidf":
             raise ValueError("tfidf encodes `kind: text`")
+        if self.fill is not None and self.impute != "constant":
+            raise ValueError("`fill` is the value of `impute: constant`: state that too")
+        if self.order and self.encode == "hash":
+            raise ValueError("hashing has no order: leave `order` or `encode: hash` out")
         return self
 
 

@@ -11,8 +11,9 @@ from tierra.model.balance_spec import NONE, Balance, why_not
 from tierra.model.decision_spec import Decision
 from tierra.model.ensemble_spec import Ensemble, Stack
 from tierra.model.explained import has_reasons
+from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import METRICS, REQUESTED, Model, RateBy, Rule
+from tierra.model.spec import EVERY_METRIC, METRICS, REQUESTED, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -35,6 +36,7 @@ def check_names(project: ProjectFile, refuse: Refuse) -> None:
         _check_expectation(each, project, _below(refuse, "contract", "expectations", index))
     _check_features(project, refuse)
     _check_candidates(project, refuse)
+    _check_budget(project, refuse)
     _check_balance(project, refuse)
     _check_searches(project, refuse)
     if project.split.by == "time" and not project.split.column:
@@ -215,6 +217,21 @@ def _check_searches(project: ProjectFile, refuse: Refuse) -> None:
         if isinstance(each, Model) and each.search and each.search.space_of(each.model) is None:
             what = f"{each.model} has no built-in space: state `space`"
             refuse("key-missing", what, "candidates", index, "search")
+        if isinstance(each, Model) and each.search and each.search.metric not in (None, *EVERY_METRIC, *REQUESTED):
+            what = f"'{each.search.metric}' is no metric ({', '.join((*EVERY_METRIC, *REQUESTED))})"
+            refuse("metric-unknown", what, "candidates", index, "search", "metric")
+
+
+def _check_budget(project: ProjectFile, refuse: Refuse) -> None:
+    """What a fence sets aside by its own share has to fit into the share of rows that may be set aside."""
+    whole, budget = project.preprocessing, project.contract.quarantine_budget
+    every: dict[tuple[str, ...], Preprocessing | Treatment] = {("preprocessing",): whole}
+    every |= {("preprocessing", "columns", name): each for name, each in whole.columns.items()}
+    for path, each in every.items():
+        sets_aside = (each.outliers or whole.outliers) == "quarantine"
+        if sets_aside and (each.fence or whole.fence) != "iqr" and whole.fence_share >= budget:
+            what = f"{whole.fence_share:.2%} of rows are far out by `fence_share`, and contract.quarantine_budget"
+            refuse("value-invalid", f"{what} is {budget:.2%}: state a larger budget or a smaller share", *path)
 
 
 def _check_balance(project: ProjectFile, refuse: Refuse) -> None:

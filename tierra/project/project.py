@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from tierra.data.recipe import Recipe
 from tierra.data.window import EVERYTHING, Window
 from tierra.errors import InvalidCall, Misconfigured
+from tierra.model.balance_spec import Balance, Remove
 from tierra.model.balanced_candidates import add_balanced
 from tierra.model.defaults import default_candidates
 from tierra.model.ensemble_spec import Ensemble
@@ -75,8 +76,19 @@ class Project(ProjectFile):
     @property
     def balance_functions(self) -> dict[str, str]:
         """The project's own functions that balance what is learnt from; none of them is served."""
+        return {name: name for way in self.ways_to_balance for name in way.functions}
+
+    @property
+    def ways_to_balance(self) -> list[Balance]:
+        """Those of the project, and those of single candidates."""
         own = [each.balance for each in self.candidates or () if isinstance(each, Model) and each.balance]
-        return {name: name for way in (*self.balance, *own) for name in way.functions}
+        return [*self.balance, *own]
+
+    @property
+    def removing_conditions(self) -> list[str]:
+        """The conditions on rows that nothing is learnt from."""
+        every = [rule for way in self.ways_to_balance if isinstance(way, Remove) for rule in way.remove]
+        return [rule for rule in every if not FUNCTION.match(rule)]
 
     @property
     def every_function(self) -> dict[str, str]:
@@ -157,7 +169,7 @@ def load_project(project: str, projects: Path = Path("projects"), overlay: str |
 
 
 def _explain(places: Places, error: ValidationError) -> Misconfigured:
-    first, *others = error.errors()
+    first, *others = (each for each in error.errors() if each["type"] != "default_factory_not_called")
     kind, path = first["type"], _path(first["loc"], places)
     if kind == "key_unknown":
         key, known = first["ctx"]["key"], first["ctx"]["known"]
@@ -185,8 +197,8 @@ def _refuse(code: str, what: str, places: Places, path: tuple[int | str, ...]) -
 def _path(loc: tuple[int | str, ...], places: Places) -> tuple[int | str, ...]:
     """The location in the file: pydantic's, less the names of union members."""
     path: tuple[int | str, ...] = ()
-    # The third step into a source or a candidate is the union member's tag, which may look like a key.
-    for step in (*loc[:2], *loc[3:]) if loc[:1] in (("sources",), ("candidates",)) else loc:
+    # The third step into a source, a candidate or a balance is the union member's tag, which may look like a key.
+    for step in (*loc[:2], *loc[3:]) if loc[:1] in (("sources",), ("candidates",), ("balance",)) else loc:
         path = (*path, step) if (*path, step) in places else path
     return path
 

@@ -6,7 +6,7 @@ from tierra.facts import CandidatesFitted, DecisionsChosen, ParametersSearched
 from tierra.journal import Journal
 from tierra.model.decision_chosen import DecisionChosen
 from tierra.model.difference import signed
-from tierra.model.gate_checks import format_metric
+from tierra.model.gate_checks import format_difference, format_metric
 from tierra.model.search_found import SearchDone
 from tierra.model.spec import LOWER_IS_BETTER, heading
 
@@ -35,7 +35,8 @@ def _models(tried: CandidatesFitted, best: str, metric: str) -> Iterator[str]:
 
 def _gain(metric: str, value: float, before: float) -> str:
     gain = signed(metric, value - before)
-    return f"{heading(metric)} {format_metric(value)}, {'better' if gain >= 0 else 'worse'} by {abs(gain):.4g} than"
+    by = f"{'better' if gain >= 0 else 'worse'} by {format_difference(abs(gain), 4)}"
+    return f"{heading(metric)} {format_metric(value)}, {by} than"
 
 
 def _default(done: SearchDone) -> float | None:

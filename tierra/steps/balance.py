@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
+from tierra.data.features import feature_names
 from tierra.data.frames import to_frame
 from tierra.facts import BalanceCompared
 from tierra.journal import note, warn
@@ -12,6 +13,7 @@ from tierra.model.balance import why_not_for
 from tierra.model.balance_compared import WayTried, compare_ways
 from tierra.model.balance_effect import Effect, effect_of
 from tierra.model.balance_found import LISTED, Balanced, RowsChanged
+from tierra.model.balance_functions import require_known
 from tierra.model.balanced_candidates import names_by_way
 from tierra.model.candidates import build_estimator
 from tierra.model.ensemble_spec import Ensemble
@@ -22,12 +24,18 @@ from tierra.project.project import Project
 from tierra.steps.held_out import Tried, decide_by, decided_by
 from tierra.steps.learning import Learning
 from tierra.steps.own import own_classes
-from tierra.steps.parts import rows_of
+from tierra.steps.parts import Parts, rows_of
 from tierra.store.memo import remember
 from tierra.store.tables import read_table, write_table
 from tierra.workspace import Workspace
 
 FOLDER = "balance/"
+
+
+def check_conditions(project: Project, parts: Parts) -> None:
+    """Raise Misconfigured, before anything is fitted, where a condition of `remove` reads what is no feature."""
+    for rule in project.removing_conditions:
+        require_known(rule, feature_names(parts.features))
 
 
 def without_unfit(project: Project, rows: Examples) -> Project:

@@ -19,6 +19,7 @@ from tierra.steps.champion import current_champion
 from tierra.steps.fit import choose_candidate, fit_candidates, load_fitted
 from tierra.steps.learning_rows import LearningRows, hold_parameters, read_learning_rows
 from tierra.steps.parts import read_part, rows_of
+from tierra.steps.same_sides import cut_alike, with_sides_of
 from tierra.workspace import Workspace
 
 
@@ -49,8 +50,9 @@ def compare_data(workspace: Workspace, project: Project, before: str, after: str
     champion = current_champion(workspace, project)
     name = champion.candidate if champion else ""
     one = hold_parameters(read_learning_rows(workspace, _data_of(workspace, project, before), name))
-    other = read_learning_rows(workspace, _data_of(workspace, project, after), one.candidate, one.parts.labels,
-                               one.parts.table.content)  # fmt: skip
+    second = cut_alike(_data_of(workspace, project, after), one)
+    other = read_learning_rows(workspace, second, one.candidate, one.parts.labels, one.parts.table.content)
+    other = with_sides_of(one, other)
     other = replace(other, project=other.project.model_copy(update={"candidates": one.project.candidates}))
     places, others = _shared(one, other)
     test = _test(one, places)
@@ -74,6 +76,8 @@ def _data_of(workspace: Workspace, project: Project, file: str) -> Project:
     """The project with the data of another file: its sources, joins, features and what it says of rows."""
     place = project.folder / file
     settings = workspace.settings
+    if not place.is_file() and file.endswith((".yaml", ".yml")) and not Path(file).is_file():
+        raise InvalidCall("data-unknown", f"there is no {place}")
     found = load_project(str(place if place.is_file() else Path(file)), settings.projects, settings.overlay)
     if found.target != project.target or found.main_source.key != project.main_source.key:
         raise InvalidCall("data-unlike", f"{found.file}: it has another target or key than {project.file}")

@@ -1,6 +1,6 @@
 """A look at the data before anything is run: each source's first rows, and the columns that the project names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tierra.data.columns import describe_missing, require_columns
 from tierra.data.frames import UNREAD
@@ -8,6 +8,8 @@ from tierra.data.plain_columns import CALENDAR, SEASON
 from tierra.data.row_numbers import PUBLISHED_NUMBER, refuse_name
 from tierra.data.snapshot import look_at_rows
 from tierra.errors import DataRejected
+from tierra.model.balance_functions import TARGET
+from tierra.model.row_rule import columns_of
 from tierra.model.spec import RateBy
 from tierra.project.project import Project
 from tierra.spec import FUNCTION
@@ -61,13 +63,15 @@ def _joined(project: Project, columns: Mapping[str, list[str]]) -> list[str]:
     return rows
 
 
-def _prepared(project: Project, rows: list[str]) -> tuple[str, ...]:
-    """What preprocessing names of the columns; the parts of dates, which are features, are no columns."""
-    if isinstance(project.features, str):
-        return ()
+def _columns_of(project: Project, rows: list[str], features: Iterable[str]) -> tuple[str, ...]:
+    """The features that are columns; the parts of dates are none, nor what a function makes."""
+    parts = {TARGET, *(f"{name}_{part}" for name in rows for part in (*CALENDAR, SEASON))}
+    return () if isinstance(project.features, str) else tuple(name for name in features if name not in parts)
+
+
+def _prepared(project: Project) -> list[str]:
     pairs = [name for pair in project.preprocessing.interactions for name in pair]
-    parts = {f"{name}_{part}" for name in rows for part in (*CALENDAR, SEASON)}
-    return tuple(name for name in (*project.preprocessing.columns, *pairs) if name not in parts)
+    return [*project.preprocessing.columns, *pairs]
 
 
 def _named(project: Project, rows: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -79,5 +83,6 @@ def _named(project: Project, rows: list[str]) -> Iterator[tuple[str, tuple[str, 
     yield "slices", project.slices
     if project.prepare is None:
         yield "features", project.features if isinstance(project.features, tuple) else ()
-        yield "preprocessing", _prepared(project, rows)
+        yield "preprocessing", _columns_of(project, rows, _prepared(project))
+        yield "balance: remove", _columns_of(project, rows, set().union(*map(columns_of, project.removing_conditions)))
         yield "rate_by", project.rule.rule.rate_by if isinstance(project.rule.rule, RateBy) else ()

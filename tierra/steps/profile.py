@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from tierra.data.differences import compare_profiles, mostly_missing
+from tierra.data.differences import compare_profiles, hardly_read
 from tierra.data.frames import UNREAD
 from tierra.data.profile import Difference, Profile
 from tierra.data.profile_table import profile_table
@@ -59,7 +59,7 @@ def measure_drift(
         warn(f"the profile of the champion's training data is gone or damaged: {training.name}")
         return None
     differences = tuple(compare_profiles(profile, known))
-    for each in mostly_missing(profile, known):
+    for each in hardly_read(profile, known):
         warn(f"{partition}: {each}")
     note(PartitionDrifted(partition, profile.name, known, differences))
     drift = Drift(

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tierra.data.labels import Labels
 from tierra.data.recipe import ROW, TARGET
 from tierra.data.row_changes import SEPARATOR, shown_key
-from tierra.errors import InvalidCall
+from tierra.errors import InvalidCall, first_line
 from tierra.model.admission import taken_of
 from tierra.model.lift import Lift, measure_lift, require_enough
 from tierra.model.training import scorers_of
@@ -75,8 +75,10 @@ def read_corrections(rows: LearningRows, file: Path) -> Corrections:
     """The corrected labels of a file that `tierra suspects` wrote, by joined row; lines without one are left out."""
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InvalidCall("corrections-invalid", f"{file}: {error}") from None
+    except OSError as error:
+        raise InvalidCall("corrections-invalid", f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidCall("corrections-invalid", f"{file}: {first_line(error)}") from None
     names = rows.key_names
     if missing := [name for name in [*names, CORRECTED] if name not in table]:
         raise InvalidCall("corrections-invalid", f"{file} has no column '{missing[0]}'")

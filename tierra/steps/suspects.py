@@ -92,7 +92,7 @@ def _ranked(
         **split_key(keys[places[kept]], rows.key_names),
         "label": _named(target[places[kept]], labels),
         "suspicion": pa.array(suspicion[kept].round(6)),
-        "model_says": pa.array([str(each) for each in says(scores[kept], labels)]),
+        "model_says": pa.array([_said(each) for each in says(scores[kept], labels)]),
         "contradictory_with": pa.array(others, pa.string()),
         CORRECTED: pa.array([""] * len(kept), pa.string()),
     })  # fmt: skip
@@ -107,6 +107,11 @@ def _ranked(
 
 
 SHARED: Final = ("label", "suspicion", "model_says", "contradictory_with")
+
+
+def _said(value: Any) -> str:
+    """A class as it is, a number in seven digits."""
+    return np.format_float_positional(value, 7, fractional=False, trim="-") if isinstance(value, float) else str(value)
 
 
 def _named(target: np.ndarray[Any, Any], labels: Labels) -> pa.Array:

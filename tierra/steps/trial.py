@@ -15,6 +15,7 @@ from tierra.model.gate import Scores, Verdict, describe_gate
 from tierra.model.leaks.finding import Leak
 from tierra.project.project import Project
 from tierra.spec import Task
+from tierra.steps.balance import check_conditions
 from tierra.steps.evaluate import Evaluations, Judged, judge, measure_models
 from tierra.steps.features import build_features
 from tierra.steps.fit import FittedCandidates, choose_candidate, fit_candidates
@@ -71,6 +72,7 @@ def try_project(workspace: Workspace, project: Project, rows: int | None) -> Tri
         project = project.for_task(table.labels.task)
         parts = split_table(trial, project, table)
     with at_station("fit") as fit:
+        check_conditions(project, parts)
         check_set_aside(trial, project, parts)
         candidates = fit_candidates(trial, project, parts)
     with at_station("judge"):
