@@ -1,6 +1,7 @@
 """What starts fast stays fast: heavy libraries load only when a command needs them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.builders import write_project
 from tests.conftest import ROOT
+from tierra import steps
 
 HEAVY = {"sklearn", "mlflow", "great_expectations", "pandas", "boto3", "botocore", "psycopg"}
 COMMAND = "import sys; from tierra.cli.commands import app; sys.argv = {}; app(standalone_mode=False)"
@@ -60,3 +62,9 @@ def test_a_mistake_in_the_file_shows_before_prefect_loads(tmp_path: Path) -> Non
         f"import typer\ntry:\n    {code}\nexcept (SystemExit, typer.Exit): ...\nassert 'prefect' not in sys.modules"
     )
     assert loaded_by(refused, tmp_path) == set()
+
+
+def test_every_step_that_tasks_and_flows_call_is_one_that_loads() -> None:
+    """In a process where others have imported it, a step that is not named is found all the same."""
+    code = "".join(file.read_text() for folder in ("tasks", "flows") for file in (ROOT / folder).rglob("*.py"))
+    assert set(re.findall(r"\bsteps\.(\w+)\.", code)) <= set(steps.__all__)

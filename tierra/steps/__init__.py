@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tierra.steps import (
         backfill,
+        balance,
         champion,
         collect,
         compare,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "backfill",
+    "balance",
     "champion",
     "collect",
     "compare",

@@ -58,8 +58,10 @@ def in_terminal(outcome: Optimised) -> Sequence[RenderableType]:
 
 def _judged(ended: Optimised) -> str:
     made = sum(each.verdict is not None for each in ended.variants)
+    unshown = any(each.changed == 0 and each.interval and not each.may_serve for each in ended.variants)
+    few = "; that none of few rows is told otherwise leaves open what others are" if unshown else ""
     return ("A variant may serve when it is shown to be worse than the champion by less than"
             f" {format_difference(ended.margin, 3)} in {heading(ended.metric)}, and keeps to the gate's guardrails."
             f" {made} variant{' is' if made == 1 else 's are'} judged on the same test"
             " rows, each at its share of the gate's alpha; times are the median of paired calls on this machine, with"
-            " their 95 % interval")  # fmt: skip
+            f" their 95 % interval{few}")  # fmt: skip
