@@ -76,14 +76,13 @@ def test_the_kind_of_a_source_is_asked_for_by_its_names(tmp_path: Path) -> None:
     assert "sources.rides: 'kind' should be one of 'sql', 'file'" in error.what
 
 
-def test_a_search_by_no_metric_is_refused_by_its_name(tmp_path: Path) -> None:
-    error = refusal(
-        tmp_path, ride_spec(candidates=[{"rule": "base_rate"}, {"model": "logistic", "search": {"metric": "aucc"}}])
-    )
-    assert (error.code, "candidates.1.search.metric: 'aucc' is no metric" in error.what) == (
-        "metric-unknown",
-        True,
-    ), error
+def test_a_search_by_no_metric_is_refused_and_one_by_a_scorer_is_not(tmp_path: Path) -> None:
+    def searched(metric: str) -> dict[str, Any]:
+        return ride_spec(candidates=[{"rule": "base_rate"}, {"model": "logistic", "search": {"metric": metric}}])
+
+    assert "candidates.1.search: one of roc_auc" in refusal(tmp_path, searched("aucc")).what
+    for metric in ("f1", "neg_brier_score"):
+        load(tmp_path, searched(metric))
 
 
 def test_a_way_to_balance_is_refused_at_its_own_key(tmp_path: Path) -> None:

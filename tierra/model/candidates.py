@@ -102,7 +102,8 @@ def build_pipeline(
     model = build_estimator(candidate, examples, own)
     linear = candidate.model in ("logistic", "ridge")
     needs = own_needs(model) if candidate.is_own else needs_of(model)
-    _refuse_gaps(candidate, model, examples, treatments)
+    if needs != "numbers" and not candidate.is_own:
+        _refuse_gaps(candidate, model, examples, treatments)
     requirements = Requirements(needs, examples.labels.task, preprocessing, len(examples.target), linear, own)
     if solver := solver_for(candidate, examples.labels, len(examples.target), treatments):
         model.set_params(solver=solver)

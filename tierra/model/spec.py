@@ -153,6 +153,13 @@ class Model(Spec):
         """The same with these parameters beside and in place of its own."""
         return self.model_copy(update={"params": {**self.params, **params}})
 
+    @field_validator("search")
+    @classmethod
+    def _by_a_metric(cls, search: Searched | None) -> Searched | None:
+        if search:
+            _metric(search.metric)
+        return search
+
     @field_validator("distributed")
     @classmethod
     def _of_xgboost(cls, value: Distributed | None, info: ValidationInfo) -> Distributed | None:

@@ -13,7 +13,7 @@ from tierra.model.ensemble_spec import Ensemble, Stack
 from tierra.model.explained import has_reasons
 from tierra.model.preprocessing_spec import Preprocessing, Treatment
 from tierra.model.scorers import SCORERS
-from tierra.model.spec import EVERY_METRIC, METRICS, REQUESTED, Model, RateBy, Rule
+from tierra.model.spec import METRICS, REQUESTED, Model, RateBy, Rule
 from tierra.project.file import ProjectFile
 from tierra.spec import Task
 
@@ -217,9 +217,6 @@ def _check_searches(project: ProjectFile, refuse: Refuse) -> None:
         if isinstance(each, Model) and each.search and each.search.space_of(each.model) is None:
             what = f"{each.model} has no built-in space: state `space`"
             refuse("key-missing", what, "candidates", index, "search")
-        if isinstance(each, Model) and each.search and each.search.metric not in (None, *EVERY_METRIC, *REQUESTED):
-            what = f"'{each.search.metric}' is no metric ({', '.join((*EVERY_METRIC, *REQUESTED))})"
-            refuse("metric-unknown", what, "candidates", index, "search", "metric")
 
 
 def _check_budget(project: ProjectFile, refuse: Refuse) -> None:
